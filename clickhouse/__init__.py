@@ -1,0 +1,1 @@
+"""Storage: migrations, connections, the row, and ClickHouse's HTTP interface on embedded chDB."""

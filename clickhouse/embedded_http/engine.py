@@ -1,0 +1,150 @@
+"""Statements on the chDB engine that this process already has open (or opens here).
+
+Each statement gets a connection of its own (0.1 ms): settings and ``readonly`` stay on a chDB
+connection for good, and one client's must not reach the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+
+from chdb.state.sqlitelike import Connection
+
+from clickhouse.embedded_http.errors import QueryRefused, from_engine
+from clickhouse.embedded_http.settings import Limits, bounded, quote
+
+# Parsing is bounded too: a deep or huge statement costs CPU before any limit of its own applies.
+_MAX_QUERY_BYTES = 1 << 20
+
+
+@dataclass(slots=True, frozen=True)
+class Result:
+    """Bytes in the asked format; rows and bytes read; seconds inside the engine."""
+
+    data: bytes
+    rows_read: int
+    bytes_read: int
+    seconds: float
+
+
+class Engine:
+    """Runs text that the guard has let through. Safe to use from several threads."""
+
+    def __init__(self, path: str, limits: Limits) -> None:
+        directory, mark, options = path.partition("?")
+        # chDB compares paths letter by letter: every spelling must come to the same one.
+        self._path = os.path.realpath(directory) + mark + options
+        self._limits = limits
+        self._lock = Lock()
+        self._anchor: Connection | None = None
+
+    def open(self) -> None:
+        """Keep the engine open until ``close``, whoever else comes and goes."""
+        with self._lock:
+            if self._anchor is None:
+                self._anchor = Connection(self._path)
+
+    def close(self) -> None:
+        """Let go of the engine; other connections of the process keep it open."""
+        with self._lock:
+            if self._anchor is not None:
+                self._anchor.close()
+                self._anchor = None
+
+    @cached_property
+    def version(self) -> str:
+        """Version of the engine, e.g. '26.9.2.1'."""
+        return self._scalar("SELECT version()")
+
+    @cached_property
+    def timezone(self) -> str:
+        """The server time zone, e.g. 'Etc/UTC'."""
+        return self._scalar("SELECT timezone()")
+
+    @cached_property
+    def formats(self) -> dict[str, tuple[str, str]]:
+        """Output formats: lower-case name to (name, content type)."""
+        rows = self._scalar("SELECT name, content_type FROM system.formats WHERE is_output")
+        pairs = (row.split("\t") for row in rows.split("\n"))
+        return {name.lower(): (name, content_type) for name, content_type in pairs}
+
+    @cached_property
+    def table_functions(self) -> frozenset[str]:
+        """Names of all table functions."""
+        return frozenset(self._scalar("SELECT name FROM system.table_functions").split("\n"))
+
+    def canonical(self, sql: str) -> str:
+        """``sql`` as the engine writes it, on one line. Exactly one statement may be in it.
+
+        Raises QueryRefused with the parser's message.
+        """
+        # The text travels as a parameter (escaped as in TSV), never as part of a statement.
+        escaped = sql.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+        text = self._scalar(
+            "SELECT formatQuerySingleLine({sql:String})", {"sql": escaped.replace("\r", "\\r")}
+        )
+        if not text:
+            raise QueryRefused(62, "Empty query")
+        return text
+
+    def syntax_tree(self, sql: str, params: Mapping[str, str]) -> str:
+        """EXPLAIN AST of one canonical statement, parameters filled in. Nothing is executed."""
+        return self._scalar(f"EXPLAIN AST {sql}", params)
+
+    def run(
+        self,
+        sql: str,
+        format_name: str,
+        *,
+        database: str,
+        params: Mapping[str, str],
+        settings: Mapping[str, str],
+        tag: str,
+    ) -> Result:
+        """Run one checked statement read-only and within the limits.
+
+        ``settings``: name to SQL value. ``tag`` is what ``kill`` finds it by.
+        """
+        connection = Connection(self._path)
+        try:
+            wanted = {**bounded(dict(settings), self._limits), "log_comment": quote(tag)}
+            if database:
+                connection.query(
+                    f"USE `{database.replace(chr(92), chr(92) * 2).replace('`', '``')}`"
+                )
+            assignments = ", ".join(f"{name} = {value}" for name, value in wanted.items())
+            connection.query(f"SET {assignments}")
+            connection.query("SET readonly = 1")
+            answer = connection.query(sql, format_name, params=dict(params))
+            data = answer.bytes() or b""
+            if len(data) > 4 * self._limits.result_bytes:
+                raise QueryRefused(
+                    396, f"the answer is {len(data)} bytes of {format_name}; ask for fewer rows"
+                )
+            return Result(data, answer.rows_read(), answer.bytes_read(), answer.elapsed())
+        except QueryRefused:
+            raise
+        except Exception as error:
+            raise from_engine(str(error)) from error
+        finally:
+            connection.close()
+
+    def kill(self, tag: str) -> None:
+        """Ask the engine to stop the statement that runs under ``tag``, if it still does."""
+        self._scalar(f"KILL QUERY WHERE Settings['log_comment'] = {quote(tag)} ASYNC")
+
+    def _scalar(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+        self.open()
+        connection = Connection(self._path)
+        try:
+            connection.query(f"SET max_query_size = {_MAX_QUERY_BYTES}")
+            answer = connection.query(sql, "TSVRaw", params=dict(params or {}))
+            return (answer.bytes() or b"").decode("utf-8", "replace").rstrip("\n")
+        except Exception as error:
+            raise from_engine(str(error)) from error
+        finally:
+            connection.close()

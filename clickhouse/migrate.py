@@ -1,0 +1,152 @@
+"""Applies ``migrations/NNNN_*.sql`` in order and records them.
+
+Every statement can run twice: two processes that migrate at once, or one that was stopped half way,
+end in the same schema. A file that was applied never changes again; its checksum is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.settings import ClickHouseSettings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_CLUSTER_ONLY = "-- cluster only"
+_REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS)\b")
+_RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
+
+
+class MigrationError(Exception):
+    """A migration changed after it was applied, or the schema is newer than this program."""
+
+
+@dataclass(slots=True, frozen=True)
+class Migration:
+    """One file: its name without suffix, checksum and statements (templates)."""
+
+    name: str
+    checksum: str
+    statements: tuple[str, ...]
+
+
+def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
+    """All files in order. Raises MigrationError for a statement that could not run twice."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.sql")):
+        text = path.read_text(encoding="utf-8")
+        statements = tuple(_statements(text))
+        for statement in statements:
+            if not _REPEATABLE.search(statement):
+                raise MigrationError(f"{path.name}: add IF NOT EXISTS or OR REPLACE: {statement}")
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        found.append(Migration(path.stem, checksum, statements))
+    return found
+
+
+def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
+    """Bring the database up to date. Returns the names applied now.
+
+    Raises MigrationError, and clickhouse-connect's errors where the engine refuses.
+    """
+    database, on_cluster = settings.database, _on_cluster(settings)
+    embedded = " ENGINE = Atomic" if settings.embedded else ""
+    client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster}{embedded}")
+    engine = f"{_variables(settings)['replicated']}ReplacingMergeTree"
+    client.command(
+        f"CREATE TABLE IF NOT EXISTS {database}.migrations {on_cluster} (name String,"
+        f" checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))"
+        f" ENGINE = {engine} ORDER BY name"
+    )
+    done = applied(client, database)
+    migrations = read_migrations()
+    unknown = sorted(set(done) - {m.name for m in migrations})
+    if unknown:
+        raise MigrationError(
+            f"the database has migration {unknown[-1]}, which this version does not know; "
+            "install the newer version again"
+        )
+    new = []
+    for migration in migrations:
+        if migration.name in done:
+            if done[migration.name] != migration.checksum:
+                raise MigrationError(
+                    f"{migration.name} changed after it was applied; add a new file"
+                )
+            continue
+        for statement in render(migration, settings):
+            client.command(statement)
+        client.insert(
+            "migrations",
+            [[migration.name, migration.checksum]],
+            column_names=["name", "checksum"],
+            database=database,
+        )
+        new.append(migration.name)
+    _set_retention(client, settings)
+    return new
+
+
+def applied(client: Client, database: str) -> dict[str, str]:
+    """Name to checksum of what the database has."""
+    rows = client.query(f"SELECT name, checksum FROM {database}.migrations FINAL").result_rows
+    return {name: checksum for name, checksum in rows}
+
+
+def render(migration: Migration, settings: ClickHouseSettings) -> list[str]:
+    """The statements for this engine, variables filled in."""
+    variables = _variables(settings)
+    return [
+        Template(statement).substitute(variables)
+        for statement in migration.statements
+        if settings.cluster or not statement.startswith(_CLUSTER_ONLY)
+    ]
+
+
+def _variables(settings: ClickHouseSettings) -> dict[str, str]:
+    return {
+        "database": settings.database,
+        "cluster": settings.cluster,
+        "on_cluster": _on_cluster(settings),
+        "replicated": "Replicated" if settings.cluster else "",
+        "local": "_local" if settings.cluster else "",
+        "retention_days": str(settings.retention_days),
+    }
+
+
+def _on_cluster(settings: ClickHouseSettings) -> str:
+    return f"ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
+
+
+def _statements(text: str) -> Iterator[str]:
+    for part in re.split(r";[ \t]*(?:\n|$)", text):
+        lines = part.strip().splitlines()
+        while lines and lines[0].startswith("--") and lines[0] != _CLUSTER_ONLY:
+            lines.pop(0)
+        if lines:
+            yield "\n".join(lines)
+
+
+def _set_retention(client: Client, settings: ClickHouseSettings) -> None:
+    """Change the TTL of the tables that have one where the setting differs from the schema."""
+    rows = client.query(
+        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}"
+        " AND engine LIKE '%MergeTree'",
+        parameters={"database": settings.database},
+    ).result_rows
+    for name, ddl in rows:
+        found = _RETENTION.search(ddl)
+        if found and int(found[1]) != settings.retention_days:
+            ttl = re.search(r"TTL (.+?) \+ toIntervalDay", ddl)
+            if ttl:
+                client.command(
+                    f"ALTER TABLE {settings.database}.{name} {_on_cluster(settings)} MODIFY TTL"
+                    f" {ttl[1]} + toIntervalDay({settings.retention_days})",
+                    settings={"materialize_ttl_after_modify": 0},
+                )

@@ -1,0 +1,10 @@
+-- Which classifiers stand behind a verdict_version. The version only grows.
+CREATE TABLE IF NOT EXISTS $database.classifier_sets $on_cluster
+(
+    version      UInt64,
+    fingerprint  String,
+    classifiers  String,
+    deployed_at  DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ${replicated}ReplacingMergeTree
+ORDER BY (version, fingerprint);
