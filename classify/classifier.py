@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from clickhouse.span import Span, Verdict
 
 Unit = Literal["span", "trace", "session"]
+Layer = Literal["quality", "safety"]
 
 NOT_APPLICABLE = Verdict("not_applicable")
 
@@ -85,6 +86,8 @@ class Classifier(Protocol):
     #: Grows when the same input may get another verdict than before.
     version: int
     unit: Unit
+    #: The signal layer that its verdicts belong to.
+    layer: Layer
     #: Kinds of step it looks at; empty for all. Rows of other kinds are not applicable.
     step_kinds: frozenset[str]
     #: Columns of which at least one must hold something; empty for none.

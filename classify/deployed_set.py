@@ -1,0 +1,72 @@
+"""The number of the deployed classifier set: what ``verdict_version`` says of a row.
+
+Workers with the same classifiers agree on one number; any change of a classifier gives the next.
+Workers with different classifiers must not run side by side for long: each restart of the older
+would count as a new deployment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from classify.classifier import Classifier
+
+# Long enough for two inserts that began at once to have both ended.
+_SETTLE_SECONDS = 0.2
+
+
+def describe(classifiers: Sequence[Classifier]) -> list[dict[str, Any]]:
+    """What makes two sets the same or different: plain data, sorted by name."""
+    return [
+        {
+            "name": c.name,
+            "version": c.version,
+            "unit": c.unit,
+            "threshold": c.threshold,
+            "step_kinds": sorted(c.step_kinds),
+            "needs": list(c.needs),
+        }
+        for c in sorted(classifiers, key=lambda c: c.name)
+    ]
+
+
+def fingerprint(classifiers: Sequence[Classifier]) -> str:
+    """Hex digits; equal for equal sets in any order."""
+    text = json.dumps(describe(classifiers), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def latest_version(client: Client, database: str) -> int:
+    """The newest number in use, 0 before any."""
+    rows = client.query(f"SELECT max(version) FROM {database}.classifier_sets").result_rows
+    return int(rows[0][0])
+
+
+def deploy(client: Client, database: str, classifiers: Sequence[Classifier]) -> int:
+    """The number of this set: the latest one's if it is the same, else the next.
+
+    Two workers may ask at once. Where two different sets claim one number, the one that was
+    written first keeps it and the other takes the next.
+    """
+    mine = fingerprint(classifiers)
+    while True:
+        rows = client.query(
+            "SELECT version, argMin(fingerprint, (deployed_at, fingerprint))"
+            f" FROM {database}.classifier_sets GROUP BY version ORDER BY version DESC LIMIT 1"
+        ).result_rows
+        version, owner = rows[0] if rows else (0, "")
+        if owner == mine:
+            return int(version)
+        client.insert(
+            "classifier_sets",
+            [[version + 1, mine, json.dumps(describe(classifiers))]],
+            column_names=["version", "fingerprint", "classifiers"],
+            database=database,
+        )
+        time.sleep(_SETTLE_SECONDS)

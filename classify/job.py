@@ -1,0 +1,251 @@
+"""The batch job: finds traces that are due, has them judged, and writes their rows again.
+
+There must be one writer per row: run one job per shard, and let nothing else insert rows of
+spans_raw with a verdict_version. A row is inserted whole, so a second writer's columns would be
+lost. Ingest is no second writer: its rows have version 0 and never replace a judged one.
+
+Each trace is written in an order that a stop at any point leaves it pending: first rows judged
+before that change (the root, when spans came late), then rows not judged yet, then the marks on
+the content that was merged. What was done twice ends in the same rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from classify.classifier import Classifier
+from classify.deployed_set import deploy
+from classify.judge import Judged, Task
+from classify.pool import JudgePool, WorkerDiedError
+from classify.rows import Batch, Rows, TooLargeError, read_schema
+from classify.settings import ClassifySettings
+from classify.telemetry import Telemetry
+from classify.work import MAX_TRACES, DueTrace, Finder, Share, batches
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3600.0
+# A trace that can't be stored is tried again after so long, twice as long each time.
+_FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
+# So many traces put off in one pass mean that the storage is at fault, not they.
+_MAX_PUT_OFF = 5
+
+
+@dataclass(slots=True)
+class _Flight:
+    batch: Batch
+    task: Task
+    future: Future[Judged]
+    began: float
+
+
+class ClassifyJob:
+    """One worker's share of the work. For use by one thread at a time.
+
+    Raises SchemaError at construction where the table lacks a classifier's columns, and
+    clickhouse-connect's errors.
+    """
+
+    def __init__(
+        self,
+        settings: ClassifySettings,
+        client: Client,
+        classifiers: Sequence[Classifier],
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.telemetry = telemetry or Telemetry()
+        self._settings = settings
+        self._client = client
+        self._schema = read_schema(client, settings.database, classifiers)
+        #: Number of the deployed classifier set.
+        self.version = deploy(client, settings.database, classifiers)
+        self.telemetry.version.set(self.version)
+        index, count = settings.shard
+        self._finder = Finder(
+            Share(settings.database, self.version, index, count),
+            settings.classify_trace_quiet_seconds,
+            settings.classify_trace_max_wait_seconds,
+        )
+        self._rows = Rows(client, settings.database, self._schema, settings.classify_batch_bytes)
+        self._sessions = any(c.unit == "session" for c in classifiers)
+        self._pool = JudgePool(
+            classifiers, settings.classify_workers, settings.classify_timeout_seconds
+        )
+        self._sweep_at = time.monotonic()
+        self._days: list[str] = []
+        self._put_off: dict[str, tuple[float, float]] = {}
+        self._strikes = 0
+
+    def close(self) -> None:
+        """End the worker processes. The client stays open; it is the caller's."""
+        self._pool.close()
+
+    def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Judge all that is due. Returns rows written. ``stopping`` ends it after a batch.
+
+        Raises clickhouse-connect's errors when the storage fails; calling again goes on.
+        """
+        if time.monotonic() >= self._sweep_at:
+            self._days = self._finder.days(self._client)
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        written = 0
+        self._strikes = 0
+        done: set[str] = set()
+        while not stopping():
+            due = self._finder.recent(self._client)
+            self._observe_lag(due)
+            todo = self._not_yet(due, done)
+            if not todo and self._days:
+                found = self._finder.day(self._client, self._days[0])
+                todo = self._not_yet(found, done)
+                if len(found) < MAX_TRACES or not todo:
+                    self._days.pop(0)
+                if not todo:
+                    continue
+            if not todo:
+                break
+            done.update(trace.trace_id for trace in todo)
+            written += self._process(batches(todo, self._settings.classify_batch_rows), stopping)
+        return written
+
+    def _not_yet(self, due: Iterable[DueTrace], done: set[str]) -> list[DueTrace]:
+        now = time.monotonic()
+        return [
+            trace
+            for trace in due
+            if trace.trace_id not in done
+            and self._put_off.get(trace.trace_id, (0.0, 0.0))[0] <= now
+        ]
+
+    def _observe_lag(self, due: Sequence[DueTrace]) -> None:
+        waiting = max((trace.waiting_seconds for trace in due), default=0.0)
+        quiet = self._settings.classify_trace_quiet_seconds
+        self.telemetry.lag_seconds.set(max(0.0, waiting - quiet))
+
+    def _process(self, found: Iterable[list[DueTrace]], stopping: Callable[[], bool]) -> int:
+        """Load the next batch and write the last one while workers judge."""
+        flights: deque[_Flight] = deque()
+        written = 0
+        for traces in found:
+            if stopping():
+                break
+            for flight in self._departures(Batch(traces)):
+                flights.append(flight)
+                if len(flights) >= self._pool.depth:
+                    written += self._land(flights.popleft())
+        while flights:
+            written += self._land(flights.popleft())
+        return written
+
+    def _departures(self, batch: Batch, failure: str = "") -> Iterator[_Flight]:
+        """Load and submit, in smaller parts where the rows are too large or can't be loaded."""
+        began = time.monotonic()
+        try:
+            loaded = self._rows.load(batch, sessions=self._sessions)
+        except TooLargeError:
+            for part in self._halves(batch):
+                yield from self._departures(part, failure)
+            return
+        except OperationalError:
+            raise
+        except DatabaseError as error:
+            if len(batch.traces) == 1:
+                self._put_off_trace(batch.traces[0], error)
+                return
+            for part in self._halves(batch):
+                yield from self._departures(part, failure)
+            return
+        task = Task(
+            loaded,
+            self._schema,
+            self.version,
+            time.time_ns() // 10**6,
+            self._settings.classify_batch_rows,
+            batch.root_id,
+            failure,
+        )
+        yield _Flight(batch, task, self._pool.submit(task), began)
+
+    def _land(self, flight: _Flight) -> int:
+        """Wait for the verdicts and write them. Returns rows written."""
+        try:
+            judged = self._pool.result(flight.task, flight.future)
+            self._write(judged)
+        except WorkerDiedError as error:
+            return self._after_death(flight, error)
+        except OperationalError:
+            raise
+        except DatabaseError as error:
+            if len(flight.batch.traces) == 1:
+                self._put_off_trace(flight.batch.traces[0], error)
+                return 0
+            return self._again_in_halves(flight.batch)
+        for trace in flight.batch.traces:
+            self._put_off.pop(trace.trace_id, None)
+        self.telemetry.rows.inc(judged.rows)
+        for (classifier, label), count in judged.verdicts.items():
+            self.telemetry.verdicts.labels(classifier, label).inc(count)
+        for where, count in judged.errors.items():
+            self.telemetry.errors.labels(where).inc(count)
+        self.telemetry.batch_seconds.observe(time.monotonic() - flight.began)
+        return judged.rows
+
+    def _write(self, judged: Judged) -> None:
+        for block in (*judged.changed, *judged.pending):
+            self._rows.write_spans(block)
+        for block in judged.content:
+            self._rows.write_content(block)
+
+    def _after_death(self, flight: _Flight, error: WorkerDiedError) -> int:
+        """Find the trace that kills its worker, and store that it does."""
+        self.telemetry.errors.labels("worker").inc()
+        if len(flight.batch.traces) > 1:
+            return self._again_in_halves(flight.batch)
+        logger.error("trace %s: %s", flight.batch.traces[0].trace_id, error)
+        if flight.task.failure:
+            # Not the classifiers, then.
+            self._put_off_trace(flight.batch.traces[0], error)
+            return 0
+        failure = f"classifier error: {error}"
+        return sum(map(self._land, self._departures(flight.batch, failure)))
+
+    def _again_in_halves(self, batch: Batch) -> int:
+        return sum(
+            self._land(flight) for part in self._halves(batch) for flight in self._departures(part)
+        )
+
+    def _halves(self, batch: Batch) -> list[Batch]:
+        """Half the traces each; of a single trace, half its time each.
+
+        Spans that start in the same nanosecond stay together, without a limit.
+        """
+        middle = len(batch.traces) // 2
+        if middle:
+            return [Batch(batch.traces[:middle]), Batch(batch.traces[middle:])]
+        first, last, root = self._rows.split(batch.traces[0], batch.stretch)
+        root = batch.root_id or root
+        if first >= last:
+            return [replace(batch, root_id=root, limited=False)]
+        half = (first + last) // 2
+        return [
+            replace(batch, stretch=(first, half), root_id=root),
+            replace(batch, stretch=(half + 1, last), root_id=root),
+        ]
+
+    def _put_off_trace(self, trace: DueTrace, error: Exception) -> None:
+        delay = self._put_off.get(trace.trace_id, (0.0, _FIRST_DELAY_SECONDS / 2))[1] * 2
+        delay = min(delay, _LAST_DELAY_SECONDS)
+        self._put_off[trace.trace_id] = (time.monotonic() + delay, delay)
+        self.telemetry.errors.labels("trace").inc()
+        logger.error("trace %s put off for %.0f s: %s", trace.trace_id, delay, error)
+        self._strikes += 1
+        if self._strikes >= _MAX_PUT_OFF:
+            raise error

@@ -1,0 +1,295 @@
+"""From the stored spans of some traces to the rows that must be written. Runs in worker processes.
+
+Pure: no clock, no network, no database. What goes in and comes out are Native blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from struct import Struct
+from typing import Any
+
+from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, applies
+from classify.native import read_columns, write_columns
+from classify.rows import Loaded, Schema
+from clickhouse.content import ContentRecord
+from clickhouse.span import LABELS, SPAN_COLUMNS, Span, Verdict
+from ingest.late_content import merge
+from ingest.usage import settle
+
+logger = logging.getLogger(__name__)
+
+_DAY_NS = 86_400 * 10**9
+# ClickHouse takes rows of at most 100 partitions in one insert.
+_MAX_DAYS = 90
+_FLOAT32 = Struct("f")
+_span_values = attrgetter(*SPAN_COLUMNS)
+_CONTENT_FIELDS = tuple(f.name for f in fields(ContentRecord))
+
+
+@dataclass(slots=True)
+class Task:
+    """``version`` and ``now`` (ms since 1970) go into the rows. ``batch_rows``: rows of a block.
+
+    ``failure``: judge nothing, and say this as evidence (the classifiers kill their process).
+    """
+
+    loaded: Loaded
+    schema: Schema
+    version: int
+    now: int
+    batch_rows: int
+    root_id: str = ""
+    failure: str = ""
+
+
+@dataclass(slots=True)
+class Judged:
+    """What to write, in this order: ``changed`` (rows judged before, that change), ``pending``,
+    ``content``. A stop in between leaves the trace pending, so that it is judged again.
+
+    ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
+    """
+
+    changed: list[bytes] = field(default_factory=list)
+    pending: list[bytes] = field(default_factory=list)
+    content: list[bytes] = field(default_factory=list)
+    rows: int = 0
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
+    """Never raises for what is in the rows: a classifier that does is counted, and its verdict is
+    'not_applicable' with the error as evidence, so that every row ends up judged."""
+    judged = Judged()
+    columns = read_columns(task.loaded.rows)
+    if not columns:
+        return judged
+    spans = [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
+    content = read_columns(task.loaded.content)
+    marked = _merge_content(spans, content, judged.errors)
+    traces = _traces(spans)
+    _settle_usage(traces, spans, judged.errors)
+    with_context = _with_sessions(traces, spans, task.loaded)
+
+    verdicts = {c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in classifiers}
+    names = tuple(verdicts)
+    old_versions, old_evidence = columns["verdict_version"], columns["evidence"]
+    pending, changed = [], []
+    evidence: dict[int, dict[str, str]] = {}
+    for i, version in enumerate(old_versions):
+        if version > task.version:
+            continue
+        evidence[i] = {k: v for k, v in old_evidence[i].items() if k not in verdicts} | {
+            name: v.evidence for name in names if (v := verdicts[name][i]).evidence
+        }
+        if version < task.version:
+            pending.append(i)
+        elif (
+            evidence[i] != old_evidence[i]
+            or any(_differs(verdicts[n][i], columns[n][i], columns[f"{n}_score"][i]) for n in names)
+            or _span_differs(spans[i], columns, i)
+        ):
+            changed.append(i)
+
+    for rows, blocks in ((changed, judged.changed), (pending, judged.pending)):
+        for chunk in _chunks(rows, spans, task.batch_rows):
+            new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
+            blocks.append(write_columns(task.schema.spans, new))
+            judged.rows += len(chunk)
+            for name in names:
+                for label, count in Counter(verdicts[name][i].label for i in chunk).items():
+                    judged.verdicts[name, label] += count
+    for start in range(0, len(marked), task.batch_rows):
+        chunk = marked[start : start + task.batch_rows]
+        new = {c: [content[c][i] for i in chunk] for c in task.schema.content}
+        new["merged"] = [1] * len(chunk)
+        judged.content.append(write_columns(task.schema.content, new))
+    return judged
+
+
+def _merge_content(
+    spans: list[Span], content: dict[str, Sequence[Any]], errors: Counter[str]
+) -> list[int]:
+    """Puts content on its spans, in place. Returns the positions of the records that had one."""
+    if not content:
+        return []
+    records: dict[tuple[str, str], list[int]] = {}
+    for i, key in enumerate(zip(content["trace_id"], content["span_id"], strict=True)):
+        records.setdefault(key, []).append(i)
+    done: list[int] = []
+    for position, span in enumerate(spans):
+        found = records.get((span.trace_id, span.span_id))
+        if not found:
+            continue
+        done += found
+        try:
+            spans[position] = merge(
+                span,
+                [ContentRecord(**{c: content[c][i] for c in _CONTENT_FIELDS}) for i in found],
+            )
+        except Exception:
+            logger.exception("content of span %s/%s", span.trace_id, span.span_id)
+            errors["late_content"] += 1
+    return sorted(set(done))
+
+
+def _traces(spans: Sequence[Span]) -> list[list[int]]:
+    """Positions of the spans of each trace, by start time."""
+    found: dict[str, list[int]] = {}
+    for i, span in enumerate(spans):
+        found.setdefault(span.trace_id, []).append(i)
+    for positions in found.values():
+        positions.sort(key=lambda i: (spans[i].start_time, spans[i].span_id))
+    return list(found.values())
+
+
+def _settle_usage(traces: list[list[int]], spans: list[Span], errors: Counter[str]) -> None:
+    """Makes the tokens of each trace count once, in place."""
+    for positions in traces:
+        try:
+            settled = settle([spans[i] for i in positions])
+        except Exception:
+            logger.exception("usage of trace %s", spans[positions[0]].trace_id)
+            errors["usage"] += 1
+            continue
+        if settled:
+            new = {(span.span_id, span.start_time): span for span in settled}
+            for i in positions:
+                spans[i] = new.get((spans[i].span_id, spans[i].start_time), spans[i])
+
+
+def _with_sessions(
+    traces: list[list[int]], spans: Sequence[Span], loaded: Loaded
+) -> list[tuple[Trace, list[int]]]:
+    """Each trace with the positions of its spans, and with its session's earlier traces."""
+    earlier: dict[str, Trace] = {}
+    columns = read_columns(loaded.session)
+    if columns:
+        others = [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
+        for positions in _traces(others):
+            trace = Trace(tuple(others[i] for i in positions))
+            earlier[trace.spans[0].trace_id] = trace
+    found = []
+    for positions in traces:
+        ids = loaded.earlier.get(spans[positions[0]].trace_id, ())
+        session = tuple(earlier[i] for i in ids if i in earlier)
+        found.append((Trace(tuple(spans[i] for i in positions), session), positions))
+    return found
+
+
+def _verdicts(
+    classifier: Classifier,
+    traces: list[tuple[Trace, list[int]]],
+    spans: Sequence[Span],
+    task: Task,
+    errors: Counter[str],
+) -> list[Verdict]:
+    """One verdict for each span."""
+    verdicts = [NOT_APPLICABLE] * len(spans)
+    subjects: list[Subject] = []
+    rows: list[int] = []
+    for trace, positions in traces:
+        candidates = list(zip(positions, trace.spans, strict=True))
+        if classifier.unit != "span":
+            root = trace.root
+            candidates = [(i, s) for i, s in candidates if s is root]
+            if task.root_id:
+                candidates = [(i, s) for i, s in candidates if s.span_id == task.root_id]
+        for i, span in candidates:
+            if applies(classifier, span):
+                rows.append(i)
+                subjects.append(Subject(span, trace))
+    if task.failure:
+        found = [Verdict("not_applicable", evidence=task.failure)] * len(subjects)
+        errors[classifier.name] += len(subjects)
+    else:
+        found = _ask(classifier, subjects, errors)
+    for i, verdict in zip(rows, found, strict=True):
+        verdicts[i] = verdict
+    return verdicts
+
+
+def _ask(classifier: Classifier, subjects: list[Subject], errors: Counter[str]) -> list[Verdict]:
+    """All at once, and one by one where that raises."""
+    if not subjects:
+        return []
+    try:
+        return _checked(classifier.judge(subjects), len(subjects))
+    except Exception as error:
+        if len(subjects) > 1:
+            return [v for subject in subjects for v in _ask(classifier, [subject], errors)]
+        span = subjects[0].span
+        logger.exception("%s on span %s/%s", classifier.name, span.trace_id, span.span_id)
+        errors[classifier.name] += 1
+        reason = f"classifier error: {type(error).__name__}: {error}"
+        return [Verdict("not_applicable", evidence=reason[:500])]
+
+
+def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
+    if len(verdicts) != expected:
+        raise ValueError(f"{len(verdicts)} verdicts for {expected} subjects")
+    for verdict in verdicts:
+        if verdict.label not in LABELS:
+            raise ValueError(f"'{verdict.label}' is no label; use one of {', '.join(LABELS)}")
+    return verdicts
+
+
+def _differs(verdict: Verdict, label: str, score: float) -> bool:
+    if verdict.label != label:
+        return True
+    if math.isnan(verdict.score) or math.isnan(score):
+        return math.isnan(verdict.score) != math.isnan(score)
+    return bool(_FLOAT32.unpack(_FLOAT32.pack(verdict.score))[0] != score)
+
+
+def _span_differs(span: Span, columns: dict[str, Sequence[Any]], row: int) -> bool:
+    return any(
+        new is not old and new != old
+        for new, old in zip(
+            _span_values(span), (columns[c][row] for c in SPAN_COLUMNS), strict=True
+        )
+    )
+
+
+def _chunks(rows: list[int], spans: Sequence[Span], size: int) -> Iterator[list[int]]:
+    """By start time, each of one block's rows and days."""
+    rows.sort(key=lambda i: spans[i].start_time)
+    chunk: list[int] = []
+    days: set[int] = set()
+    for i in rows:
+        day = spans[i].start_time // _DAY_NS
+        if chunk and (len(chunk) >= size or (len(days) >= _MAX_DAYS and day not in days)):
+            yield chunk
+            chunk, days = [], set()
+        chunk.append(i)
+        days.add(day)
+    if chunk:
+        yield chunk
+
+
+def _columns_to_write(
+    columns: dict[str, Sequence[Any]],
+    spans: Sequence[Span],
+    verdicts: dict[str, list[Verdict]],
+    evidence: dict[int, dict[str, str]],
+    rows: list[int],
+    task: Task,
+) -> dict[str, Sequence[Any]]:
+    """Every column of the table: columns that belong to nobody here are carried over."""
+    new: dict[str, Sequence[Any]] = {c: [columns[c][i] for i in rows] for c in task.schema.spans}
+    values = zip(*(_span_values(spans[i]) for i in rows), strict=True)
+    new.update(zip(SPAN_COLUMNS, values, strict=True))
+    for name, found in verdicts.items():
+        new[name] = [found[i].label for i in rows]
+        new[f"{name}_score"] = [found[i].score for i in rows]
+    new["evidence"] = [evidence[i] for i in rows]
+    new["verdict_version"] = [task.version] * len(rows)
+    new["verdict_at"] = [task.now] * len(rows)
+    return new

@@ -1,0 +1,206 @@
+"""What the job reads of the tables and puts back, as Native blocks that it does not look into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from classify.classifier import Classifier
+from classify.work import DAY_NS, DueTrace, between
+
+#: Earlier traces of a session that a classifier gets to see, and how far back, in days.
+SESSION_TRACES = 20
+SESSION_DAYS = 7
+
+_FINAL = "do_not_merge_across_partitions_select_final = 1"
+_TOO_LARGE = 396  # TOO_MANY_ROWS_OR_BYTES
+
+
+class SchemaError(Exception):
+    """The table lacks a column that a classifier needs. The text says how to add it."""
+
+
+class TooLargeError(Exception):
+    """The rows asked for hold more bytes than the limit."""
+
+
+@dataclass(slots=True, frozen=True)
+class Schema:
+    """Column name to ClickHouse type, of spans_raw and span_content, in the tables' order."""
+
+    spans: dict[str, str]
+    content: dict[str, str]
+
+
+@dataclass(slots=True, frozen=True)
+class Batch:
+    """Traces to judge together. ``stretch``: part of a single, very large trace, as the first and
+    last start_time in ns; ``root_id`` is then the span_id of the trace's root. ``limited``: whether
+    loading it stops at the limit of bytes."""
+
+    traces: Sequence[DueTrace]
+    stretch: tuple[int, int] | None = None
+    root_id: str = ""
+    limited: bool = True
+
+
+@dataclass(slots=True)
+class Loaded:
+    """All stored spans of the batch, its unmerged content, and spans of earlier traces of the same
+    sessions: Native blocks. ``earlier``: trace_id to the ids of its session's earlier traces,
+    oldest first."""
+
+    rows: bytes
+    content: bytes
+    session: bytes = b""
+    earlier: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_schema(client: Client, database: str, classifiers: Sequence[Classifier]) -> Schema:
+    """Raises SchemaError where a classifier's verdict columns are missing."""
+    tables: dict[str, dict[str, str]] = {"spans_raw": {}, "span_content": {}}
+    for table, name, kind in client.query(
+        "SELECT table, name, type FROM system.columns WHERE database = {database:String}"
+        " AND table IN ('spans_raw', 'span_content')"
+        " AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY table, position",
+        parameters={"database": database},
+    ).result_rows:
+        tables[table][name] = kind
+    if not all(tables.values()):
+        raise SchemaError(f"{database} has no table spans_raw; run 'everyspan migrate'")
+    for classifier in classifiers:
+        score = f"{classifier.name}_score"
+        if missing := [c for c in (classifier.name, score) if c not in tables["spans_raw"]]:
+            raise SchemaError(
+                f"classifier '{classifier.name}' has no column {' and '.join(missing)} in "
+                f"{database}.spans_raw; run 'everyspan migrate', or add a file to "
+                f"clickhouse/migrations that adds {classifier.name} LowCardinality(String) and "
+                f"{score} Float32"
+            )
+    return Schema(tables["spans_raw"], tables["span_content"])
+
+
+class Rows:
+    """Reads and writes for one worker. Not for several threads."""
+
+    def __init__(self, client: Client, database: str, schema: Schema, max_bytes: int) -> None:
+        self._client = client
+        self._database = database
+        self._schema = schema
+        self._max_bytes = max_bytes
+
+    def load(self, batch: Batch, *, sessions: bool) -> Loaded:
+        """Raises TooLargeError, and clickhouse-connect's errors."""
+        ids = [trace.trace_id for trace in batch.traces]
+        window = (
+            min(trace.first for trace in batch.traces) - DAY_NS,
+            max(trace.last for trace in batch.traces) + DAY_NS,
+        )
+        rows = self._spans(ids, batch.stretch or window, limited=batch.limited)
+        content = self._read(
+            f"SELECT {', '.join(self._schema.content)} FROM {self._database}.span_content FINAL"
+            f" PREWHERE trace_id IN %(ids)s WHERE merged = 0 AND {between('time', *window)}",
+            ids,
+            limited=batch.limited,
+        )
+        loaded = Loaded(rows, content)
+        if sessions and not batch.stretch:
+            self._load_sessions(loaded, ids, window)
+        return loaded
+
+    def split(self, trace: DueTrace, stretch: tuple[int, int] | None) -> tuple[int, int, str]:
+        """Start of the first and the last span of a trace (or of a stretch of it), and its root.
+
+        The root is the earliest span without a parent, '' where none is stored.
+        """
+        window = stretch or (trace.first - DAY_NS, trace.last + DAY_NS)
+        ((first, last, root),) = self._client.query(
+            "SELECT toUnixTimestamp64Nano(min(start_time)), toUnixTimestamp64Nano(max(start_time)),"
+            " argMinIf(span_id, start_time, parent_span_id = '')"
+            f" FROM {self._database}.spans_raw PREWHERE trace_id = %(id)s"
+            f" WHERE {between('start_time', *window)}",
+            parameters={"id": trace.trace_id},
+        ).result_rows
+        return first, last, root
+
+    def write_spans(self, block: bytes) -> None:
+        """Insert rows of spans_raw, all columns."""
+        self._client.raw_insert(
+            f"{self._database}.spans_raw", list(self._schema.spans), block, fmt="Native"
+        )
+
+    def write_content(self, block: bytes) -> None:
+        """Insert rows of span_content, all columns."""
+        self._client.raw_insert(
+            f"{self._database}.span_content", list(self._schema.content), block, fmt="Native"
+        )
+
+    def _spans(self, ids: Sequence[str], window: tuple[int, int], *, limited: bool = True) -> bytes:
+        # trace_id is part of the key, so filtering before FINAL is safe, and it is much faster.
+        return self._read(
+            f"SELECT {', '.join(self._schema.spans)} FROM {self._database}.spans_raw FINAL"
+            f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', *window)}",
+            ids,
+            limited=limited,
+        )
+
+    def _read(self, query: str, ids: Sequence[str], *, limited: bool) -> bytes:
+        limit = self._max_bytes if limited else 0
+        try:
+            data: bytes = self._client.raw_query(
+                f"{query} SETTINGS {_FINAL}, max_result_bytes = {limit},"
+                " result_overflow_mode = 'throw'",
+                parameters={"ids": list(ids)},
+                fmt="Native",
+            )
+            return data
+        except DatabaseError as error:
+            if error.code == _TOO_LARGE:
+                raise TooLargeError(str(error)) from error
+            raise
+
+    def _load_sessions(self, loaded: Loaded, ids: Sequence[str], window: tuple[int, int]) -> None:
+        """Earlier traces of the same session and service, fewer where they are very large."""
+        mine = self._client.query(
+            "SELECT trace_id, session_id, service_name, min(start_time) AS start"
+            f" FROM {self._database}.spans_raw PREWHERE trace_id IN %(ids)s"
+            f" WHERE session_id != '' AND {between('start_time', *window)} GROUP BY ALL",
+            parameters={"ids": list(ids)},
+            query_formats={"DateTime64": "int"},
+        ).result_rows
+        if not mine:
+            return
+        back = (window[0] - (SESSION_DAYS - 1) * DAY_NS, window[1])
+        traces: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        for trace_id, session, service, start in self._client.query(
+            "SELECT trace_id, session_id, service_name, min(start_time) AS start"
+            f" FROM {self._database}.spans_raw"
+            f" WHERE session_id IN %(sessions)s AND {between('start_time', *back)}"
+            " GROUP BY ALL ORDER BY start, trace_id",
+            parameters={"sessions": sorted({session for _, session, _, _ in mine})},
+            query_formats={"DateTime64": "int"},
+        ).result_rows:
+            traces.setdefault((session, service), []).append((start, trace_id))
+        limit = SESSION_TRACES
+        while limit:
+            earlier = {}
+            for trace_id, session, service, start in mine:
+                before = [
+                    other
+                    for when, other in traces.get((session, service), ())
+                    if start - SESSION_DAYS * DAY_NS <= when < start and other != trace_id
+                ]
+                earlier[trace_id] = before[-limit:]
+            wanted = sorted({other for found in earlier.values() for other in found})
+            if not wanted:
+                return
+            try:
+                loaded.session = self._spans(wanted, (back[0] - DAY_NS, back[1]))
+            except TooLargeError:
+                limit //= 4
+                continue
+            loaded.earlier = earlier
+            return

@@ -1,0 +1,173 @@
+"""The classify service: runs the job on a schedule and tells how it is doing over HTTP.
+
+Used on its own (``everyspan classify``) and inside ``everyspan up``, where it shares the embedded
+engine with ingest through a client of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from clickhouse_connect.driver.client import Client
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from classify.classifier import Classifier
+from classify.coverage import coverage
+from classify.job import ClassifyJob
+from classify.settings import ClassifySettings
+from classify.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+_COVERAGE_SECONDS = 15.0
+_COVERAGE_DAYS = 2
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
+
+
+class ClassifyService:
+    """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
+    built-in ones unless given."""
+
+    def __init__(
+        self,
+        settings: ClassifySettings,
+        connect: Callable[[], Client],
+        classifiers: Sequence[Classifier] | None = None,
+    ) -> None:
+        if classifiers is None:
+            from classify.registry import BUILT_IN
+
+            classifiers = BUILT_IN
+        self.telemetry = Telemetry()
+        self._settings = settings
+        self._connect = connect
+        self._classifiers = classifiers
+        self._job: ClassifyJob | None = None
+        self._clients: list[Client] = []
+        self._scheduler: BackgroundScheduler | None = None
+        self._stopping = threading.Event()
+        self._failure = "starting"
+        self._retry_seconds = 0.0
+        self._retry_at = 0.0
+
+    def start(self) -> None:
+        """Begin to judge. Raises SchemaError, and clickhouse-connect's errors where the storage
+        is not there; the database must have been migrated."""
+        client, watching = self._connect(), self._connect()
+        self._clients = [client, watching]
+        try:
+            job = ClassifyJob(self._settings, client, self._classifiers, self.telemetry)
+        except BaseException:
+            self._close_clients()
+            raise
+        self._job = job
+        self._stopping.clear()
+        self._failure = ""
+        scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True}
+        )
+        scheduler.add_job(
+            self._run,
+            "interval",
+            args=[job],
+            seconds=self._settings.classify_interval_seconds,
+            misfire_grace_time=None,
+        )
+        scheduler.add_job(self._observe, "interval", args=[watching], seconds=_COVERAGE_SECONDS)
+        # A run that takes longer than the interval is no news.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        scheduler.start()
+        self._scheduler = scheduler
+        logger.info(
+            "classify: %d classifiers as set %d, share %s",
+            len(self._classifiers),
+            job.version,
+            self._settings.classify_shard,
+        )
+
+    def stop(self) -> None:
+        """Finish the batch at hand and end. Safe to call twice."""
+        self._stopping.set()
+        self._failure = "stopped"
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+        if self._job is not None:
+            self._job.close()
+            self._job = None
+        self._close_clients()
+
+    @property
+    def version(self) -> int:
+        """Number of the deployed classifier set; 0 before the start."""
+        return self._job.version if self._job else 0
+
+    @property
+    def not_ready(self) -> str:
+        """Why the service is not ready; '' when it is."""
+        return self._failure
+
+    def _close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
+        self._clients = []
+
+    def _run(self, job: ClassifyJob) -> None:
+        if self._stopping.is_set() or time.monotonic() < self._retry_at:
+            return
+        try:
+            job.run(self._stopping.is_set)
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._retry_seconds = min(
+                max(_FIRST_RETRY_SECONDS, self._retry_seconds * 2), _LAST_RETRY_SECONDS
+            )
+            self._retry_at = time.monotonic() + self._retry_seconds
+            logger.exception("judging failed; trying again in %.0f s", self._retry_seconds)
+            if not self._stopping.is_set():
+                self._failure = f"{type(error).__name__}: {error}"
+        else:
+            self._retry_seconds = self._retry_at = 0.0
+            if not self._stopping.is_set():
+                self._failure = ""
+
+    def _observe(self, client: Client) -> None:
+        try:
+            found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
+        except Exception:
+            self.telemetry.errors.labels("storage").inc()
+            logger.warning("coverage could not be read", exc_info=True)
+            return
+        self.telemetry.pending_rows.set(found.pending)
+        self.telemetry.coverage.set(found.ratio)
+
+
+def create_app(service: ClassifyService) -> FastAPI:
+    """/healthz, /readyz and /metrics. Whoever made ``service`` starts and stops it."""
+    app = FastAPI(title="Everyspan classify", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        """The process is alive."""
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    async def readyz() -> PlainTextResponse:
+        """503 with the reason while starting, stopped, or while the last run failed."""
+        reason = service.not_ready
+        return PlainTextResponse(
+            f"{reason}\n" if reason else "ready\n", status_code=503 if reason else 200
+        )
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app

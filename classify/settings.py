@@ -1,0 +1,75 @@
+"""Settings of the classify service."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from clickhouse.settings import ClickHouseSettings
+
+_SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
+
+
+class ClassifySettings(ClickHouseSettings):
+    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+
+    host: Annotated[str, Field(description="Address that services listen on.")] = "127.0.0.1"
+    classify_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="HTTP port of classify's health and metrics."),
+    ] = 8086
+    classify_interval_seconds: Annotated[
+        float, Field(gt=0, le=3600, description="Seconds between two searches for work.")
+    ] = 1.0
+    classify_trace_quiet_seconds: Annotated[
+        float,
+        Field(ge=0, description="A trace is judged once nothing of it has come for so long."),
+    ] = 5.0
+    classify_trace_max_wait_seconds: Annotated[
+        float,
+        Field(ge=0, description="A trace that never falls quiet is judged after so long."),
+    ] = 60.0
+    classify_batch_rows: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Rows loaded, judged and written at a time.")
+    ] = 10_000
+    classify_batch_bytes: Annotated[
+        int,
+        Field(
+            ge=1 << 16,
+            description="Bytes loaded at a time. A larger trace is judged in stretches of time.",
+        ),
+    ] = 256 << 20
+    classify_workers: Annotated[
+        int,
+        Field(ge=0, le=64, description="Processes that judge; 0 judges in the service's own."),
+    ] = min(4, (os.cpu_count() or 2) // 2)
+    classify_timeout_seconds: Annotated[
+        float,
+        Field(gt=0, description="A batch that is not judged by then counts as hung."),
+    ] = 600.0
+    classify_shard: Annotated[
+        str,
+        Field(
+            description="`index/count`: this worker's share of the traces. Run one worker for each "
+            "index, never two of the same."
+        ),
+    ] = "0/1"
+
+    @field_validator("classify_shard")
+    @classmethod
+    def _is_a_share(cls, value: str) -> str:
+        found = _SHARD.fullmatch(value.strip())
+        if not found or int(found[1]) >= int(found[2]):
+            raise ValueError(
+                f"'{value}' is no share; write index/count with index from 0, e.g. 0/2 and 1/2"
+            )
+        return value.strip()
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """Index and count."""
+        index, count = self.classify_shard.split("/")
+        return int(index), int(count)

@@ -1,0 +1,57 @@
+"""What the service says about itself, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Telemetry:
+    """The metrics of one classify service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.rows = Counter(
+            "everyspan_classify_rows_total",
+            "Rows written with their verdicts.",
+            registry=self.registry,
+        )
+        self.verdicts = Counter(
+            "everyspan_classify_verdicts_total",
+            "Verdicts written, by classifier and label.",
+            ["classifier", "label"],
+            registry=self.registry,
+        )
+        self.batch_seconds = Histogram(
+            "everyspan_classify_batch_seconds",
+            "From the start of loading a batch until it is stored.",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+            registry=self.registry,
+        )
+        self.errors = Counter(
+            "everyspan_classify_errors_total",
+            "Errors by where: a classifier's name (its verdict is then not_applicable with the"
+            " error as evidence), usage, late_content, worker (a process died), trace (put off"
+            " after a storage error), storage (ClickHouse refused or did not answer).",
+            ["where"],
+            registry=self.registry,
+        )
+        self.pending_rows = Gauge(
+            "everyspan_classify_pending_rows",
+            "Rows of the last two days that the deployed classifier set has not judged.",
+            registry=self.registry,
+        )
+        self.lag_seconds = Gauge(
+            "everyspan_classify_lag_seconds",
+            "How long the oldest trace that is due has been due; 0 where none is.",
+            registry=self.registry,
+        )
+        self.coverage = Gauge(
+            "everyspan_classify_coverage_ratio",
+            "Rows of the last two days judged by the deployed classifier set, 0 to 1.",
+            registry=self.registry,
+        )
+        self.version = Gauge(
+            "everyspan_classify_verdict_version",
+            "Number of the deployed classifier set.",
+            registry=self.registry,
+        )

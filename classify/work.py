@@ -1,0 +1,193 @@
+"""Finds the traces that are due. There is no watermark: inserts become visible out of order.
+
+A trace is due for its spans that the deployed set has not judged, and for content that came as log
+records and is not on its span yet. It is due once nothing of it has come for a while, or once it
+has waited long enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+DAY_NS = 86_400 * 10**9
+
+#: Traces that one search returns at most.
+MAX_TRACES = 20_000
+# Trace ids in one statement; ClickHouse refuses texts over 256 KiB.
+_IDS_IN_A_STATEMENT = 4_000
+# The ordinary search looks for late content no older than this; the sweep takes the rest.
+_CONTENT_MINUTES = 15
+_FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+
+@dataclass(slots=True, frozen=True)
+class DueTrace:
+    """A trace to judge. ``first`` and ``last``: start of its pending rows, ns since 1970.
+
+    ``rows``: pending rows; 0 where only content waits. ``waiting_seconds``: since the oldest of
+    what waits was stored.
+    """
+
+    trace_id: str
+    first: int
+    last: int
+    rows: int
+    waiting_seconds: float
+
+
+@dataclass(slots=True, frozen=True)
+class Share:
+    """Whose work it is: traces with ``cityHash64(trace_id) % count = index`` and verdicts older
+    than ``version``."""
+
+    database: str
+    version: int
+    index: int
+    count: int
+
+    @property
+    def traces(self) -> str:
+        """As SQL."""
+        return f"cityHash64(trace_id) % {self.count} = {self.index}" if self.count > 1 else "1"
+
+
+class Finder:
+    """Searches, and remembers which content has no span, so as not to look for it every second.
+
+    Forgetting is harmless, and so is remembering: a span that comes later is pending itself.
+    """
+
+    def __init__(self, share: Share, quiet_seconds: float, max_wait_seconds: float) -> None:
+        self._share = share
+        self._quiet = quiet_seconds
+        self._max_wait = max_wait_seconds
+        self._orphans: dict[str, int] = {}
+
+    def recent(self, client: Client) -> list[DueTrace]:
+        """Due traces of the last two days, spans never judged first, then the longest waiting."""
+        return self._search(
+            client,
+            "start_time >= now() - INTERVAL 2 DAY",
+            "time >= now() - INTERVAL 2 DAY"
+            f" AND ingested_at >= now() - INTERVAL {_CONTENT_MINUTES} MINUTE",
+        )
+
+    def day(self, client: Client, day: str) -> list[DueTrace]:
+        """Due traces with something pending on that day (UTC, YYYY-MM-DD)."""
+        date = f"toDate('{day}')"
+        return self._search(client, f"toDate(start_time) = {date}", f"toDate(time) = {date}")
+
+    def days(self, client: Client) -> list[str]:
+        """All days on which something may be pending, newest first, as YYYY-MM-DD."""
+        share = self._share
+        rows = client.query(
+            "SELECT DISTINCT toString(day) AS day FROM ("
+            f" SELECT toDate(start_time) AS day FROM {share.database}.spans_raw"
+            f" WHERE verdict_version < {share.version}"
+            " UNION ALL"
+            f" SELECT toDate(time) AS day FROM {share.database}.span_content WHERE merged = 0"
+            ") ORDER BY day DESC"
+        ).result_rows
+        return [day for (day,) in rows]
+
+    def _search(self, client: Client, spans: str, content: str) -> list[DueTrace]:
+        share = self._share
+        rows = client.query(
+            f"""
+            SELECT trace_id,
+                   toUnixTimestamp64Nano(min(at)) AS first,
+                   toUnixTimestamp64Nano(max(at)) AS last,
+                   countIf(is_span) AS rows,
+                   toUnixTimestamp64Milli(min(ingested_at)) AS oldest,
+                   toUnixTimestamp64Milli(max(ingested_at)) AS newest,
+                   dateDiff('millisecond', min(ingested_at), now64(3)) AS waiting
+            FROM (
+                SELECT trace_id, start_time AS at, ingested_at, 1 AS is_span,
+                       verdict_version = 0 AS is_new
+                FROM {share.database}.spans_raw FINAL
+                WHERE verdict_version < {share.version} AND {share.traces} AND {spans}
+                UNION ALL
+                SELECT trace_id, time AS at, ingested_at, 0 AS is_span, 0 AS is_new
+                FROM {share.database}.span_content FINAL
+                WHERE merged = 0 AND {share.traces} AND {content}
+            )
+            GROUP BY trace_id
+            HAVING max(ingested_at) <= now64(3) - toIntervalMillisecond({self._quiet * 1000:.0f})
+                OR waiting >= {self._max_wait * 1000:.0f}
+            ORDER BY max(is_new) DESC, rows = 0, if(rows = 0, -newest, oldest)
+            LIMIT {MAX_TRACES}
+            {_FINAL}
+            """
+        ).result_rows
+        due = [
+            DueTrace(trace_id, first, last, count, waiting / 1000)
+            for trace_id, first, last, count, _, _, waiting in rows
+            if count
+        ]
+        unseen = {
+            trace_id: (DueTrace(trace_id, first, last, 0, waiting / 1000), newest)
+            for trace_id, first, last, count, _, newest, waiting in rows
+            if not count and self._orphans.get(trace_id) != newest
+        }
+        return due + self._with_span(client, unseen)
+
+    def _with_span(
+        self, client: Client, candidates: dict[str, tuple[DueTrace, int]]
+    ) -> list[DueTrace]:
+        """Those whose content has a span to go to."""
+        share = self._share
+        found: set[str] = set()
+        for ids in _chunks(list(candidates), _IDS_IN_A_STATEMENT):
+            first = min(candidates[i][0].first for i in ids) - DAY_NS
+            last = max(candidates[i][0].last for i in ids) + DAY_NS
+            content = client.query(
+                f"SELECT trace_id, span_id FROM {share.database}.span_content FINAL"
+                " PREWHERE trace_id IN %(ids)s WHERE merged = 0 AND "
+                + between("time", first, last)
+                + f" {_FINAL}",
+                parameters={"ids": ids},
+            ).result_rows
+            spans = client.query(
+                f"SELECT DISTINCT trace_id, span_id FROM {share.database}.spans_raw"
+                " PREWHERE trace_id IN %(ids)s WHERE " + between("start_time", first, last),
+                parameters={"ids": ids},
+            ).result_rows
+            found |= {trace_id for trace_id, _ in set(content) & set(spans)}
+        if len(self._orphans) > 10 * MAX_TRACES:
+            self._orphans.clear()
+        self._orphans |= {i: newest for i, (_, newest) in candidates.items() if i not in found}
+        return [trace for i, (trace, _) in candidates.items() if i in found]
+
+
+def batches(traces: Iterable[DueTrace], rows: int) -> Iterator[list[DueTrace]]:
+    """Groups of about so many pending rows, and few enough traces for one statement."""
+    batch: list[DueTrace] = []
+    size = 0
+    for trace in traces:
+        if batch and (size + trace.rows > rows or len(batch) >= _IDS_IN_A_STATEMENT):
+            yield batch
+            batch, size = [], 0
+        batch.append(trace)
+        size += max(1, trace.rows)
+    if batch:
+        yield batch
+
+
+def between(column: str, first: int, last: int) -> str:
+    """``column`` (DateTime64(9)) within ns since 1970, both ends included, as SQL."""
+    return (
+        f"{column} >= fromUnixTimestamp64Nano({_clamped(first)}, 'UTC')"
+        f" AND {column} <= fromUnixTimestamp64Nano({_clamped(last)}, 'UTC')"
+    )
+
+
+def _clamped(time: int) -> int:
+    return min(max(time, 0), (1 << 63) - 1)
+
+
+def _chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -1,0 +1,152 @@
+"""What ``everyspan demo`` prints: the three layers, coverage, planted failures, worst traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from rich.table import Table
+
+from classify.coverage import coverage
+from classify.registry import BUILT_IN
+from cli.console import console
+
+_WORST = 5
+_MAX_EVIDENCE = 90
+
+
+def show(client: Client, traffic: dict[str, Any]) -> bool:
+    """Print the report. True when every row is judged and every planted failure was found that a
+    deployed classifier looks for."""
+    console.rule("[bold]What Everyspan found")
+    _operational(client)
+    _verdicts(client)
+    found = _planted(client, traffic)
+    _worst(client)
+    judged = coverage(client, "everyspan")
+    color = "green" if not judged.pending else "red"
+    console.print(
+        f"\n[bold {color}]coverage {judged.ratio:.0%}[/]: {judged.judged} of {judged.rows} rows "
+        f"judged, {traffic['spans_sent']} spans sent",
+        highlight=False,
+    )
+    return found and not judged.pending and judged.rows == traffic["spans_sent"]
+
+
+def where_to_look(
+    otlp: str, clickhouse: str, ports: dict[str, int], traffic: dict[str, Any]
+) -> None:
+    """Print addresses and commands to go on with."""
+    failing = next((t for t in traffic["traces"] if t["plants"]), traffic["traces"][0])
+    port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
+    console.print("\n[bold]Where to look[/]")
+    rows = [
+        ("a trace", f"everyspan trace {failing['trace_id']}{port}"),
+        ("SQL", f'everyspan sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),
+        ("curl", f"curl '{clickhouse}/?query=SELECT+count()+FROM+everyspan.spans'"),
+        (
+            "browser",
+            f"{clickhouse}/?query=SELECT+*+FROM+everyspan.spans+LIMIT+10+FORMAT+PrettyCompact",
+        ),
+        ("Grafana", f"ClickHouse data source, HTTP, server 127.0.0.1, port {ports['clickhouse']}"),
+        ("your agent", f"OTEL_EXPORTER_OTLP_ENDPOINT={otlp}"),
+        ("metrics", f"{otlp}/metrics"),
+    ]
+    for name, text in rows:
+        console.print(f"  [dim]{name:<11}[/]{text}", highlight=False, soft_wrap=True)
+
+
+def _operational(client: Client) -> None:
+    result = client.query(
+        "SELECT step_kind, count() AS steps, countIf(status = 'error') AS errors,"
+        " quantile(0.95)(duration_ms) AS p95, sum(input_tokens) AS i, sum(output_tokens) AS o,"
+        " sum(cost_usd) AS cost FROM everyspan.spans GROUP BY step_kind ORDER BY steps DESC"
+    )
+    table = Table(title="Operational", title_justify="left", header_style="bold")
+    table.add_column("step")
+    for name in ("steps", "errors", "p95 ms", "tokens in", "tokens out", "cost"):
+        table.add_column(name, justify="right")
+    for kind, steps, failed, p95, tokens_in, tokens_out, cost in result.result_rows:
+        table.add_row(
+            kind,
+            f"{steps:,}",
+            f"[red]{failed:,}[/]" if failed else "0",
+            f"{p95:,.1f}",
+            _number(tokens_in),
+            _number(tokens_out),
+            "–" if cost is None else f"${cost:.4f}",
+        )
+    console.print(table)
+
+
+def _verdicts(client: Client) -> None:
+    for layer in ("quality", "safety"):
+        names = [c.name for c in BUILT_IN if c.layer == layer]
+        if not names:
+            continue
+        table = Table(title=layer.capitalize(), title_justify="left", header_style="bold")
+        table.add_column("classifier")
+        for name in ("judged", "fail", "pass", "not applicable"):
+            table.add_column(name, justify="right")
+        for name in names:
+            judged, failed, passed, other = client.query(
+                f"SELECT countIf({name} != ''), countIf({name} = 'fail'), countIf({name} = 'pass'),"
+                f" countIf({name} = 'not_applicable') FROM everyspan.spans"
+            ).result_rows[0]
+            table.add_row(
+                name,
+                f"{judged:,}",
+                f"[red]{failed:,}[/]" if failed else "0",
+                f"{passed:,}",
+                f"{other:,}",
+            )
+        console.print(table)
+
+
+def _planted(client: Client, traffic: dict[str, Any]) -> bool:
+    complete = True
+    table = Table(title="Planted failures", title_justify="left", header_style="bold")
+    for name in ("classifier", "planted", "found", "false alarms"):
+        table.add_column(name, justify="left" if name == "classifier" else "right")
+    for name in (c.name for c in BUILT_IN):
+        planted = {t["trace_id"] for t in traffic["traces"] if name in t["plants"]}
+        failing = {
+            row[0]
+            for row in client.query(
+                f"SELECT DISTINCT trace_id FROM everyspan.spans WHERE {name} = 'fail'"
+                " AND trace_id IN {ids:Array(String)}",
+                parameters={"ids": [t["trace_id"] for t in traffic["traces"]]},
+            ).result_rows
+        }
+        if not planted and not failing:
+            continue
+        found, wrong = len(planted & failing), len(failing - planted)
+        complete &= found == len(planted)
+        color = "green" if found == len(planted) else "red"
+        table.add_row(name, str(len(planted)), f"[{color}]{found}[/]", str(wrong))
+    console.print(table)
+    return complete
+
+
+def _worst(client: Client) -> None:
+    names = [c.name for c in BUILT_IN]
+    fails = " + ".join(f"countIf({name} = 'fail')" for name in names)
+    failing = " OR ".join(f"{name} = 'fail'" for name in names)
+    result = client.query(
+        f"SELECT trace_id, {fails} AS fails, countIf(status = 'error') AS errors,"
+        f" anyIf(concat(name, ': ', arrayElement(mapValues(evidence), 1)), {failing}) AS why"
+        " FROM everyspan.spans GROUP BY trace_id HAVING fails > 0"
+        f" ORDER BY fails DESC, errors DESC, trace_id LIMIT {_WORST}"
+    )
+    table = Table(title="Worst traces", title_justify="left", header_style="bold")
+    table.add_column("trace", no_wrap=True)
+    table.add_column("fails", justify="right")
+    table.add_column("why")
+    for trace_id, number, _, why in result.result_rows:
+        text = why if len(why) <= _MAX_EVIDENCE else why[:_MAX_EVIDENCE] + "…"
+        table.add_row(trace_id[:16], str(number), text.replace("[", "\\["))
+    console.print(table)
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

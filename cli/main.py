@@ -1,0 +1,54 @@
+"""The ``everyspan`` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli import demo, migrate, services, sql, status, trace, up
+from cli.console import console
+
+app = typer.Typer(
+    name="everyspan",
+    help="LLM monitoring that judges every span.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(up.up)
+app.command()(services.ingest)
+app.command()(services.classify)
+app.command()(services.alerting)
+app.command()(migrate.migrate)
+app.command()(sql.sql)
+app.command()(trace.trace)
+app.command()(status.status)
+app.command()(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"everyspan {version('everyspan-server')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """LLM monitoring that judges every span."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""A client for the commands that only read."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from cli.console import read_settings
+from cli.up_settings import UpSettings
+from clickhouse.connection import StorageUnavailableError, connect
+
+
+def open_reader(
+    data: Path | None, dsn: str | None, clickhouse_port: int | None
+) -> tuple[Client, UpSettings]:
+    """A client for, in this order: the DSN given, a running ``everyspan up``, the data directory.
+
+    Raises StorageUnavailableError where none of them is there.
+    """
+    settings = read_settings(
+        UpSettings, data=data, clickhouse_dsn=dsn, clickhouse_port=clickhouse_port
+    )
+    if settings.clickhouse_dsn:
+        return connect(settings.dsn), settings
+    host, port = settings.clickhouse_host, settings.clickhouse_port
+    if _listens(host, port):
+        user, password = settings.clickhouse_user, settings.clickhouse_password.get_secret_value()
+        secret = f"{user}:{password}@" if password or user != "default" else ""
+        address = f"[{host}]" if ":" in host else host
+        return connect(f"http://{secret}{address}:{port}"), settings
+    if (settings.data / "clickhouse").is_dir():
+        return connect(settings.dsn), settings
+    raise StorageUnavailableError(
+        f"nothing listens on {host}:{port} and {settings.data} holds no data; start "
+        "`everyspan up`, or give --clickhouse-dsn or --data"
+    )
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

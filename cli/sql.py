@@ -1,0 +1,51 @@
+"""``everyspan sql``: any query, as a table or in one of ClickHouse's formats."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.console import console, plain_errors
+from cli.options import ClickHousePort, Data, Dsn
+from cli.reader import open_reader
+
+_MAX_CELL = 200
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="For example: SELECT count() FROM everyspan.spans")],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            envvar="EVERYSPAN_SQL_FORMAT",
+            help="ClickHouse output format such as JSONEachRow; a table by default on a terminal, "
+            "TSVWithNames otherwise.",
+        ),
+    ] = None,
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+) -> None:
+    """Run SQL and print the result."""
+    with plain_errors():
+        client, _ = open_reader(data, clickhouse_dsn, clickhouse_port)
+        if format_ is None and sys.stdout.isatty():
+            result = client.query(query)
+            table = Table(*result.column_names, header_style="bold")
+            for row in result.result_rows:
+                table.add_row(*(_cell(value) for value in row))
+            console.print(table)
+            console.print(f"[dim]{len(result.result_rows)} rows[/]")
+            return
+        raw = client.raw_query(query, fmt=format_ or "TSVWithNames")
+        sys.stdout.buffer.write(raw)
+        sys.stdout.flush()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= _MAX_CELL else text[:_MAX_CELL] + "…"

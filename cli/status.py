@@ -1,0 +1,73 @@
+"""``everyspan status``: rows, coverage, lag, versions."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from classify.coverage import coverage
+from cli.console import console, plain_errors
+from cli.options import ClickHousePort, Data, Dsn
+from cli.reader import open_reader
+
+
+def status(
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="EVERYSPAN_STATUS_JSON", help="Print JSON.")
+    ] = False,
+) -> None:
+    """Show how much is stored and how much of it is judged."""
+    with plain_errors():
+        client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
+        database = settings.database
+        judged = coverage(client, database)
+        traces, sessions, first, last, last_ingested = client.query(
+            f"SELECT uniqExact(trace_id), uniqExactIf(session_id, session_id != ''),"
+            f" min(start_time), max(start_time), max(ingested_at) FROM {database}.spans"
+        ).result_rows[0]
+        migration, classifiers = client.query(
+            f"SELECT (SELECT max(name) FROM {database}.migrations),"
+            f" (SELECT max(version) FROM {database}.classifier_sets)"
+        ).result_rows[0]
+        size = client.query(
+            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database ="
+            " {database:String}",
+            parameters={"database": database},
+        ).result_rows[0][0]
+    facts: dict[str, Any] = {
+        "rows": judged.rows,
+        "traces": traces,
+        "sessions": sessions,
+        "judged": judged.judged,
+        "pending": judged.pending,
+        "coverage": round(judged.ratio, 6),
+        "lag_seconds": round(judged.oldest_pending_seconds, 3),
+        "first_span": first.isoformat() if judged.rows else None,
+        "last_span": last.isoformat() if judged.rows else None,
+        "last_ingested": last_ingested.isoformat() if judged.rows else None,
+        "bytes_on_disk": size,
+        "classifier_set": classifiers,
+        "migration": migration,
+        "clickhouse": client.server_version,
+        "everyspan": version("everyspan-server"),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in facts.items():
+        if name == "coverage":
+            text = f"{judged.ratio:.2%}"
+        elif isinstance(value, int):
+            text = f"{value:,}"
+        else:
+            text = "–" if value is None else str(value)
+        table.add_row(f"[bold]{name.replace('_', ' ')}[/]", text)
+    console.print(table)

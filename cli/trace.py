@@ -1,0 +1,162 @@
+"""``everyspan trace``: one trace as the tree of its steps."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+from clickhouse_connect.driver.client import Client
+from rich.markup import escape
+from rich.tree import Tree
+
+from cli.console import console, errors, plain_errors
+from cli.options import ClickHousePort, Data, Dsn
+from cli.reader import open_reader
+
+_COLUMNS = (
+    "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
+    " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
+    " evidence, verdict_version"
+)
+_MAX_TEXT = 160
+
+Row = dict[str, Any]
+
+
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="32 hex digits, or as many as make it unique.")],
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+) -> None:
+    """Show a trace: its steps with latency, tokens, cost and verdicts."""
+    wanted = trace_id.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{4,32}", wanted):
+        errors.print(
+            f"[bold red]error:[/] TRACE_ID must be 4 to 32 hex digits, not '{escape(trace_id)}'"
+        )
+        raise typer.Exit(2)
+    with plain_errors():
+        client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
+        rows = load(client, settings.database, wanted)
+    ids = sorted({row["trace_id"] for row in rows})
+    if not ids:
+        errors.print(f"[bold red]error:[/] no trace {wanted} is stored")
+        raise typer.Exit(1)
+    if len(ids) > 1:
+        errors.print(
+            f"[bold red]error:[/] {len(ids)} traces begin with {wanted}; give more digits: "
+            + ", ".join(ids[:5])
+        )
+        raise typer.Exit(1)
+    console.print(tree(rows))
+
+
+def load(client: Client, database: str, wanted: str) -> list[Row]:
+    """The rows of all traces whose id begins with ``wanted``, by start time."""
+    verdicts = verdict_columns(client, database)
+    condition = (
+        "trace_id = {wanted:String}"
+        if len(wanted) == 32
+        else "startsWith(trace_id, {wanted:String})"
+    )
+    columns = ", ".join([_COLUMNS, *verdicts, *(f"{name}_score" for name in verdicts)])
+    result = client.query(
+        f"SELECT {columns} FROM {database}.spans WHERE {condition} ORDER BY start_time, span_id",
+        parameters={"wanted": wanted},
+    )
+    rows = [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+    for row in rows:
+        row["verdicts"] = {name: (row[name], row[f"{name}_score"]) for name in verdicts}
+    return rows
+
+
+def verdict_columns(client: Client, database: str) -> list[str]:
+    """Names of the classifiers that the view has columns for: c where c_score is one too."""
+    names = [
+        row[0]
+        for row in client.query(
+            "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'"
+            " ORDER BY position",
+            parameters={"database": database},
+        ).result_rows
+    ]
+    return [name for name in names if f"{name}_score" in names]
+
+
+def tree(rows: list[Row]) -> Tree:
+    """The steps under their parents; those whose parent never came stand at the top."""
+    ids = {row["span_id"] for row in rows}
+    total_in = sum(row["input_tokens"] or 0 for row in rows)
+    total_out = sum(row["output_tokens"] or 0 for row in rows)
+    cost = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+    top = Tree(
+        f"[bold]trace {rows[0]['trace_id']}[/]  {len(rows)} steps  "
+        f"{total_in:,} → {total_out:,} tokens" + (f"  ${sum(cost):.6f}" if cost else "")
+    )
+    children: dict[str, list[Row]] = {}
+    tops: list[Row] = []
+    for row in rows:
+        parent = row["parent_span_id"]
+        if parent in ids and parent != row["span_id"]:
+            children.setdefault(parent, []).append(row)
+        else:
+            tops.append(row)
+    shown: set[str] = set()
+    # Branches wait in a list of our own: a trace may be deeper than Python's stack.
+    todo = [(top, row) for row in reversed(tops)]
+    while todo or len(shown) < len(rows):
+        if not todo:
+            # Only circles are left: break one open.
+            todo.append((top, next(row for row in rows if row["span_id"] not in shown)))
+        branch, row = todo.pop()
+        if row["span_id"] in shown:
+            continue
+        shown.add(row["span_id"])
+        here = branch.add(_line(row))
+        for text in _below(row):
+            here.add(text)
+        todo.extend((here, child) for child in reversed(children.get(row["span_id"], [])))
+    return top
+
+
+def _line(row: Row) -> str:
+    parts = [f"[bold]{escape(row['name'])}[/]", f"[dim]{row['step_kind']}[/]"]
+    parts.append(f"{row['duration_ms']:,.1f} ms")
+    if row["model"]:
+        parts.append(escape(row["model"]))
+    if row["input_tokens"] is not None or row["output_tokens"] is not None:
+        parts.append(f"{row['input_tokens'] or 0:,} → {row['output_tokens'] or 0:,} tokens")
+    if row["cost_usd"] is not None:
+        parts.append(f"${row['cost_usd']:.6f}")
+    if row["code_file"]:
+        parts.append(f"[dim]{escape(row['code_file'])}:{row['code_line']}[/]")
+    if row["status"] == "error":
+        parts.append("[red]error[/]")
+    if not row["verdict_version"]:
+        parts.append("[yellow]not judged yet[/]")
+    elif any(label == "pass" for label, _ in row["verdicts"].values()):
+        parts.append("[green]pass[/]" if not _failed(row) else "")
+    return "  ".join(part for part in parts if part)
+
+
+def _failed(row: Row) -> dict[str, float]:
+    return {name: score for name, (label, score) in row["verdicts"].items() if label == "fail"}
+
+
+def _below(row: Row) -> list[str]:
+    found = []
+    if row["status"] == "error":
+        text = ": ".join(part for part in (row["error_type"], row["status_message"]) if part)
+        if text:
+            found.append(f"[red]{escape(_short(text))}[/]")
+    for name, score in _failed(row).items():
+        reason = _short(row["evidence"].get(name, ""))
+        found.append(f"[red]✗ {name} {score:.2f}[/] {escape(reason)}")
+    return found
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…"

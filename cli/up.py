@@ -1,0 +1,163 @@
+"""``everyspan up``: ingest, classify and alerting in one process, on embedded ClickHouse."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from alerting.app import create_app as create_alerting
+from alerting.settings import AlertingSettings
+from classify.service import ClassifyService
+
+from classify.settings import ClassifySettings
+from cli.console import console, log_to_stderr, plain_errors, read_settings
+from cli.options import (
+    AlertingPort,
+    ClickHousePort,
+    Data,
+    Dsn,
+    GrpcPort,
+    Host,
+    HttpPort,
+    RetentionDays,
+)
+from cli.serve import Site, serve
+from cli.up_settings import UpSettings
+from clickhouse.connection import connect, embedded_engine, redacted
+from ingest.app import create_app as create_ingest
+from ingest.grpc_server import GrpcServer
+from ingest.receiver import Receiver
+from ingest.settings import IngestSettings
+
+
+def up(
+    data: Data = None,
+    host: Host = None,
+    otlp_http_port: HttpPort = None,
+    otlp_grpc_port: GrpcPort = None,
+    clickhouse_port: ClickHousePort = None,
+    alerting_port: AlertingPort = None,
+    clickhouse_host: Annotated[
+        str | None,
+        typer.Option(
+            "--clickhouse-host",
+            envvar="EVERYSPAN_CLICKHOUSE_HOST",
+            help="Address of the ClickHouse HTTP port; anything but loopback needs a password.",
+        ),
+    ] = None,
+    clickhouse_dsn: Dsn = None,
+    retention_days: RetentionDays = None,
+) -> None:
+    """Run everything in one process. Ends on Ctrl-C or SIGTERM."""
+    given: dict[str, Any] = {
+        "data": data,
+        "host": host,
+        "otlp_http_port": otlp_http_port,
+        "otlp_grpc_port": otlp_grpc_port,
+        "clickhouse_port": clickhouse_port,
+        "clickhouse_host": clickhouse_host,
+        "alerting_port": alerting_port,
+        "clickhouse_dsn": clickhouse_dsn,
+        "retention_days": retention_days,
+    }
+    settings = read_settings(UpSettings, **given)
+    house = _House(
+        settings,
+        read_settings(IngestSettings, **given),
+        read_settings(ClassifySettings, **given),
+        read_settings(AlertingSettings, **given),
+    )
+    log_to_stderr()
+    with plain_errors():
+        asyncio.run(house.run())
+
+
+class _House:
+    """The services that share this process and its engine."""
+
+    def __init__(
+        self,
+        settings: UpSettings,
+        ingest: IngestSettings,
+        classify: ClassifySettings,
+        alerting: AlertingSettings,
+    ) -> None:
+        self._settings = settings
+        self._ingest = ingest
+        self._receiver = Receiver(ingest)
+        self._grpc = GrpcServer(self._receiver, ingest.host, ingest.otlp_grpc_port)
+        self._classify = ClassifyService(classify, lambda: connect(settings.dsn))
+        self._sites = [
+            Site(
+                "OTLP/HTTP",
+                create_ingest(self._receiver, [self._classify.telemetry.registry]),
+                ingest.host,
+                ingest.otlp_http_port,
+                "EVERYSPAN_OTLP_HTTP_PORT",
+            ),
+            Site(
+                "alerting",
+                create_alerting(alerting),
+                alerting.host,
+                alerting.alerting_port,
+                "EVERYSPAN_ALERTING_PORT",
+            ),
+        ]
+        if settings.embedded:
+            self._sites.append(self._clickhouse())
+
+    async def run(self) -> None:
+        """Raises AddressInUseError, PortInUseError, and what opening the data directory raises."""
+        await serve(self._sites, start=self._start, stop=self._stop, ready=self._ready)
+
+    async def _start(self) -> None:
+        if self._settings.embedded:
+            # A directory that another process holds will not come free by waiting.
+            client = await asyncio.to_thread(connect, self._settings.dsn)
+            await self._receiver.start()
+            client.close()
+        else:
+            await self._receiver.start()
+        if self._ingest.otlp_grpc_port:
+            await self._grpc.start()
+        await asyncio.to_thread(self._classify.start)
+
+    async def _stop(self) -> None:
+        await self._grpc.stop()
+        await asyncio.to_thread(self._classify.stop)
+        await self._receiver.stop()
+
+    def _clickhouse(self) -> Site:
+        from clickhouse.embedded_http.app import create_app
+
+        settings = self._settings
+        app = create_app(
+            embedded_engine(settings.dsn),
+            database=settings.database,
+            user=settings.clickhouse_user,
+            password=settings.clickhouse_password.get_secret_value(),
+        )
+        return Site(
+            "ClickHouse HTTP",
+            app,
+            settings.clickhouse_host,
+            settings.clickhouse_port,
+            "EVERYSPAN_CLICKHOUSE_PORT",
+        )
+
+    def _ready(self, ports: dict[str, int]) -> None:
+        host = self._ingest.host
+        lines = [f"OTLP/HTTP        http://{host}:{ports['OTLP/HTTP']}"]
+        if self._ingest.otlp_grpc_port:
+            lines.append(f"OTLP/gRPC        {host}:{self._grpc.port}")
+        if "ClickHouse HTTP" in ports:
+            lines.append(
+                f"ClickHouse HTTP  http://{self._settings.clickhouse_host}:"
+                f"{ports['ClickHouse HTTP']}  (read-only)"
+            )
+        lines.append(f"alerting         http://{host}:{ports['alerting']}")
+        lines.append(f"data             {redacted(self._settings.dsn)}")
+        console.print("everyspan is up")
+        for line in lines:
+            console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)

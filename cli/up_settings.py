@@ -1,0 +1,42 @@
+"""Settings of ``everyspan up`` beside those of the services that it runs."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+from pydantic import Field, SecretStr, model_validator
+
+from clickhouse.settings import ClickHouseSettings
+
+
+class UpSettings(ClickHouseSettings):
+    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+
+    clickhouse_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="ClickHouse HTTP port of the embedded engine."),
+    ] = 8123
+    clickhouse_host: Annotated[
+        str,
+        Field(description="Address of that port. Anything but loopback needs a password."),
+    ] = "127.0.0.1"
+    clickhouse_user: Annotated[
+        str, Field(description="User name that readers of that port give.")
+    ] = "default"
+    clickhouse_password: Annotated[
+        SecretStr, Field(description="Password that readers of that port give; empty for none.")
+    ] = SecretStr("")
+
+    @model_validator(mode="after")
+    def _open_ports_have_passwords(self) -> UpSettings:
+        try:
+            loopback = ipaddress.ip_address(self.clickhouse_host).is_loopback
+        except ValueError:
+            loopback = self.clickhouse_host == "localhost"
+        if not loopback and not self.clickhouse_password.get_secret_value():
+            raise ValueError(
+                f"EVERYSPAN_CLICKHOUSE_HOST is {self.clickhouse_host}: others could read every "
+                "span; set EVERYSPAN_CLICKHOUSE_PASSWORD too"
+            )
+        return self

@@ -1,0 +1,88 @@
+"""OpenTelemetry GenAI, current. Source: open-telemetry/semantic-conventions-genai, model/gen-ai.
+
+``gen_ai.usage.input_tokens`` includes cached tokens, ``…output_tokens`` includes reasoning.
+"""
+
+from __future__ import annotations
+
+from ingest.conventions.convention import Convention
+
+OPERATIONS = {
+    "chat": "llm",
+    "text_completion": "llm",
+    "completion": "llm",
+    "generate_content": "llm",
+    "generate": "llm",
+    "responses": "llm",
+    "embeddings": "embedding",
+    "embedding": "embedding",
+    "execute_tool": "tool",
+    "tool": "tool",
+    "retrieval": "retrieval",
+    "search_memory": "retrieval",
+    "rerank": "reranker",
+    "create_agent": "agent",
+    "invoke_agent": "agent",
+    "agent": "agent",
+    "invoke_workflow": "chain",
+    "workflow": "chain",
+    "chain": "chain",
+    "plan": "chain",
+    "prompt": "prompt",
+    "guardrail": "guardrail",
+    "apply_guardrail": "guardrail",
+    "evaluate": "evaluator",
+    "evaluation": "evaluator",
+    "handoff": "other",
+}
+
+#: Also the attributes of the event gen_ai.client.inference.operation.details.
+CONTENT_COLUMNS = (
+    ("gen_ai.input.messages", "input_messages"),
+    ("gen_ai.output.messages", "output_messages"),
+    ("gen_ai.system_instructions", "system_instructions"),
+    ("gen_ai.tool.definitions", "tool_definitions"),
+)
+
+CONVENTION = Convention(
+    name="opentelemetry",
+    evidence=("gen_ai.*",),
+    columns=(
+        *CONTENT_COLUMNS,
+        ("gen_ai.tool.call.arguments", "tool_arguments"),
+        ("gen_ai.tool.call.result", "tool_result"),
+        ("gen_ai.tool.name", "tool_name"),
+        ("gen_ai.retrieval.query.text", "input"),
+        ("gen_ai.retrieval.documents", "documents"),
+        ("gen_ai.provider.name", "provider"),
+        ("gen_ai.response.model", "model"),
+        ("gen_ai.request.model", "model"),
+        ("gen_ai.usage.input_tokens", "input_tokens"),
+        ("gen_ai.usage.output_tokens", "output_tokens"),
+        ("gen_ai.usage.cache_read.input_tokens", "cached_input_tokens"),
+        ("gen_ai.usage.cache_creation.input_tokens", "cache_write_tokens"),
+        ("gen_ai.usage.cache_write.input_tokens", "cache_write_tokens"),
+        ("gen_ai.usage.reasoning.output_tokens", "reasoning_tokens"),
+        ("gen_ai.usage.cost", "cost_usd"),
+        ("gen_ai.conversation.id", "session_id"),
+        ("gen_ai.agent.name", "agent_name"),
+        ("gen_ai.workflow.name", "agent_name"),
+        ("gen_ai.prompt.name", "prompt_name"),
+        ("gen_ai.prompt.version", "prompt_version"),
+    ),
+    kinds={"gen_ai.operation.name": OPERATIONS},
+    understood=(
+        "gen_ai.request.*",
+        "gen_ai.response.*",
+        "gen_ai.usage.*",
+        "gen_ai.openai.*",
+        "gen_ai.agent.*",
+        "gen_ai.tool.*",
+        "gen_ai.evaluation.*",
+        "gen_ai.embeddings.*",
+        "gen_ai.retrieval.*",
+        "gen_ai.output.type",
+        "gen_ai.data_source.id",
+        "gen_ai.token.type",
+    ),
+)

@@ -1,0 +1,442 @@
+"""Chat messages of any shape in the form of OpenTelemetry GenAI.
+
+``[{"role": "user", "parts": [{"type": "text", "content": "…"}]}]`` with the part types ``text``,
+``reasoning``, ``tool_call`` (id, name, arguments), ``tool_call_response`` (id, response); other
+parts (images, files) are kept as they came. Source: gen-ai-input-messages.json and
+gen-ai-output-messages.json of open-telemetry/semantic-conventions-genai.
+
+Read: the above; OpenAI chat completions and responses; Anthropic; Gemini; Bedrock Converse;
+LangChain (dumped, ``type``/``data`` and tuples); LlamaIndex; Vercel AI SDK; Pydantic AI; the event
+bodies of GenAI conventions before 1.37.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ingest.attributes import dumps, loads, text_of
+
+Message = dict[str, Any]
+Part = dict[str, Any]
+
+ROLES = {
+    "human": "user",
+    "ai": "assistant",
+    "model": "assistant",
+    "function": "tool",
+    "developer": "system",
+    "humanmessage": "user",
+    "humanmessagechunk": "user",
+    "aimessage": "assistant",
+    "aimessagechunk": "assistant",
+    "systemmessage": "system",
+    "toolmessage": "tool",
+    "functionmessage": "tool",
+    "gen_ai.user.message": "user",
+    "gen_ai.system.message": "system",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+    "gen_ai.choice": "assistant",
+}
+_KNOWN_ROLES = {"user", "assistant", "system", "tool", *ROLES}
+_TEXT_PARTS = {"text", "input_text", "output_text", "summary_text", "refusal", "text-delta"}
+_REASONING_PARTS = {"reasoning", "thinking", "redacted_thinking", "reasoning_text"}
+_CALL_PARTS = {"tool_call", "tool-call", "tool_use", "function_call", "toolcall", "server_tool_use"}
+_ANSWER_PARTS = {
+    "tool_call_response",
+    "tool-result",
+    "tool_result",
+    "function_call_output",
+    "tool-return",
+    "retry-prompt",
+}
+_FOREIGN_PARTS = (_TEXT_PARTS | _REASONING_PARTS | _CALL_PARTS | _ANSWER_PARTS) - {
+    "text",
+    "reasoning",
+    "tool_call",
+    "tool_call_response",
+}
+
+
+def is_native(value: Any) -> bool:
+    """Whether this already is a list of messages in OpenTelemetry's own form."""
+    if type(value) is not list or not value:
+        return False
+    for message in value:
+        if type(message) is not dict or type(message.get("role")) is not str:
+            return False
+        parts = message.get("parts")
+        if type(parts) is not list:
+            return False
+        for part in parts:
+            if type(part) is not dict:
+                return False
+            kind = part.get("type")
+            if kind == "text" or kind == "reasoning":
+                if type(part.get("content")) is not str:
+                    return False
+            elif type(kind) is not str or kind in _FOREIGN_PARTS or "function" in part:
+                return False
+    return True
+
+
+def messages_of(value: Any, role: str = "user", *, depth: int = 0) -> list[Message]:
+    """Messages in a value (JSON text, list, or an envelope such as a request or a response).
+
+    [] where there are none: a plain text or a dict that is no message is not one. ``role``: of a
+    message that states none.
+    """
+    if depth > 6:
+        return []
+    if isinstance(value, str):
+        if value[:1] not in '[{"' or not value:
+            return []
+        parsed = loads(value)
+        return [] if isinstance(parsed, str | None) else messages_of(parsed, role, depth=depth + 1)
+    if isinstance(value, dict):
+        return _from_dict(value, role, depth)
+    if isinstance(value, list):
+        return _from_list(value, role, depth)
+    return []
+
+
+def from_text(text: str, role: str) -> list[Message]:
+    """One message of plain text; [] for no text."""
+    return [{"role": role, "parts": [{"type": "text", "content": text}]}] if text else []
+
+
+def _from_list(items: list[Any], role: str, depth: int) -> list[Message]:
+    if is_native(items):
+        return items
+    found: list[Message] = []
+    for item in items:
+        if isinstance(item, dict):
+            found += _from_dict(item, role, depth)
+        elif isinstance(item, list):
+            if len(item) == 2 and isinstance(item[0], str) and item[0].lower() in _KNOWN_ROLES:
+                found.append(_message(item[0], item[1]))
+            else:
+                # A batch: LangChain sends a list of conversations, generations a list of lists.
+                found += _from_list(item, role, depth + 1) if depth < 6 else []
+        elif isinstance(item, str):
+            nested = messages_of(item, role, depth=depth + 1)
+            if not nested:
+                return []
+            found += nested
+        else:
+            return []
+    return found
+
+
+#: Where requests, responses and states keep their messages, in the order of trust.
+_ENVELOPES = (
+    ("messages", None),
+    ("choices", "assistant"),
+    ("generations", "assistant"),
+    ("candidates", "assistant"),
+    ("contents", "user"),
+    ("message", None),
+    ("chat_history", None),
+)
+
+
+def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
+    kind = item.get("type")
+    if kind == "constructor" and isinstance(item.get("kwargs"), dict):
+        kwargs = item["kwargs"]
+        path = item.get("id")
+        name = str(path[-1]).lower() if isinstance(path, list) and path else ""
+        if name in ROLES or "content" in kwargs:
+            return [_message_from({**kwargs, "role": ROLES.get(name) or kwargs.get("type")}, role)]
+        return _from_dict(kwargs, role, depth + 1) if depth < 6 else []
+    if isinstance(item.get("data"), dict) and kind in ROLES:
+        return [_message_from({**item["data"], "role": kind}, role)]
+    if kind in _CALL_PARTS and ("call_id" in item or "name" in item):
+        return [{"role": "assistant", "parts": [_part(item)]}]
+    if kind in _ANSWER_PARTS:
+        return [{"role": "tool", "parts": [_part(item)]}]
+    if kind == "reasoning" and "summary" in item:
+        return [{"role": "assistant", "parts": _parts(item.get("summary") or [], "reasoning")}]
+    if isinstance(item.get("parts"), list) and item.get("kind") in {"request", "response"}:
+        return _from_pydantic(item)
+    named = item.get("role") or item.get("event.name") or (kind if kind in ROLES else None)
+    if named == "gen_ai.choice" and isinstance(item.get("message"), dict | str):
+        named = None
+    if named and any(key in item for key in _CONTENT_KEYS):
+        return [_message_from(item, role)]
+    for key, given in _ENVELOPES:
+        inner = item.get(key)
+        if isinstance(inner, list | dict) and inner:
+            found = messages_of(inner, given or role, depth=depth + 1)
+            if found:
+                finish = item.get("finish_reason") or item.get("finishReason")
+                if key == "message" and finish:
+                    found[-1].setdefault("finish_reason", str(finish))
+                return _with_system(item, found)
+    # One choice, generation or candidate.
+    content = item.get("content")
+    if isinstance(content, dict) and isinstance(content.get("parts"), list):
+        return [_message(content.get("role") or role, content["parts"])]
+    if isinstance(item.get("text"), str) and ("generation_info" in item or "finish_reason" in item):
+        return [_message(role, item["text"])]
+    output = item.get("output")
+    if isinstance(output, list) and ("object" in item or "usage" in item):
+        found = _from_list(output, "assistant", depth + 1)
+        return found
+    if isinstance(output, dict) and isinstance(output.get("message"), dict):  # Bedrock Converse
+        return _from_dict(output["message"], "assistant", depth + 1)
+    inner = item.get("input")
+    if isinstance(inner, list) and ("model" in item or "instructions" in item):
+        return _with_system(item, _from_list(inner, role, depth + 1))
+    return []
+
+
+def _with_system(envelope: dict[str, Any], found: list[Message]) -> list[Message]:
+    """Anthropic and OpenAI's responses keep the system text beside the messages."""
+    system = envelope.get("system") or envelope.get("instructions")
+    if isinstance(system, str | list) and system and not any(m["role"] == "system" for m in found):
+        return [_message("system", system), *found]
+    return found
+
+
+def _from_pydantic(item: dict[str, Any]) -> list[Message]:
+    """Pydantic AI's own ModelRequest and ModelResponse: each part says what it is."""
+    roles = {"system-prompt": "system", "user-prompt": "user", "tool-return": "tool"}
+    if item["kind"] == "response":
+        return [{"role": "assistant", "parts": [_part(p) for p in item["parts"] if p]}]
+    return [
+        {"role": roles.get(part.get("part_kind"), "user"), "parts": [_part(part)]}
+        for part in item["parts"]
+        if isinstance(part, dict)
+    ]
+
+
+_CONTENT_KEYS = ("content", "parts", "tool_calls", "blocks", "contents", "toolCalls", "text")
+
+
+def _message_from(item: dict[str, Any], default: str) -> Message:
+    """A message from a dict that has a role and at least one of _CONTENT_KEYS."""
+    named = str(item.get("role") or item.get("event.name") or item.get("type") or default).lower()
+    role = ROLES.get(named, named)
+    content: Any = None
+    for key in ("parts", "content", "contents", "blocks", "text"):
+        content = item.get(key)
+        if content:
+            break
+    call_id = item.get("tool_call_id") or (item.get("id") if role == "tool" else None)
+    if role == "tool" and not _has_answer(content):
+        response = _plain(content)
+        part = {"type": "tool_call_response", "id": call_id, "response": response}
+        if item.get("name"):
+            part["name"] = item["name"]
+        return {"role": "tool", "parts": [part]}
+    parts = _parts(content)
+    have = {part.get("id") for part in parts if part["type"] == "tool_call"}
+    for call in _calls(item):
+        if call["id"] is None or call["id"] not in have:
+            parts.append(call)
+    message: Message = {"role": role, "parts": parts}
+    finish = item.get("finish_reason")
+    if finish:
+        message["finish_reason"] = str(finish)
+    return message
+
+
+def _calls(item: dict[str, Any]) -> list[Part]:
+    extra = item.get("additional_kwargs")
+    calls = item.get("tool_calls") or item.get("toolCalls")
+    if not calls and isinstance(extra, dict):
+        calls = extra.get("tool_calls")
+    if isinstance(calls, str):
+        calls = loads(calls)
+    found = [_part({**call, "type": "tool_call"}) for call in calls or [] if isinstance(call, dict)]
+    single = item.get("function_call")
+    if isinstance(single, dict) and single.get("name"):
+        found.append(_part({**single, "type": "tool_call"}))
+    return found
+
+
+def _message(role: Any, content: Any) -> Message:
+    name = str(role).lower()
+    return {"role": ROLES.get(name, name), "parts": _parts(content)}
+
+
+def _has_answer(content: Any) -> bool:
+    return isinstance(content, list) and any(
+        isinstance(part, dict)
+        and (
+            part.get("type") in _ANSWER_PARTS
+            or part.keys() & {"function_response", "functionResponse", "toolResult"}
+        )
+        for part in content
+    )
+
+
+def _plain(content: Any) -> Any:
+    """A tool's answer: text parts joined, JSON kept as JSON."""
+    if isinstance(content, list):
+        texts = [part_text(_part(part)) for part in content if isinstance(part, dict | str)]
+        if texts and all(texts):
+            return "\n".join(texts)
+    return content
+
+
+def _parts(content: Any, kind: str = "text") -> list[Part]:
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        # Several instrumentations send a list of content parts as JSON text.
+        if content[:2] in ("[{", "[ ") and content[-1:] == "]":
+            parsed = loads(content)
+            if isinstance(parsed, list) and all(_looks_like_part(item) for item in parsed):
+                return [_part(item) for item in parsed]
+        return [{"type": kind, "content": content}]
+    if isinstance(content, dict):
+        return [_part(content)]
+    if isinstance(content, list):
+        return [
+            {"type": kind, "content": item} if isinstance(item, str) else _part(item, kind)
+            for item in content
+            if item not in (None, "")
+        ]
+    return [{"type": kind, "content": text_of(content)}]
+
+
+def _looks_like_part(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("type"), str)
+
+
+def _first(item: dict[str, Any], *keys: str) -> Any:
+    for key in keys:
+        value = item.get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def _arguments(value: Any) -> Any:
+    """Arguments as JSON data where the text is JSON, so that nobody has to parse them twice."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        parsed = loads(value)
+        return value if parsed is None else parsed
+    return value
+
+
+def _part(item: Any, default: str = "text") -> Part:
+    """One content part."""
+    if not isinstance(item, dict):
+        return {"type": default, "content": text_of(item)}
+    kind = item.get("type") or item.get("part_kind") or item.get("block_type") or ""
+    if kind in _CALL_PARTS:
+        inner = item.get("function") if isinstance(item.get("function"), dict) else item
+        return {
+            "type": "tool_call",
+            "id": _first(item, "id", "call_id", "toolCallId", "tool_call_id"),
+            "name": _first(inner, "name", "toolName", "tool_name") or "",
+            "arguments": _arguments(_first(inner, "arguments", "input", "args", "parameters")),
+        }
+    if kind in _ANSWER_PARTS:
+        response = _first(item, "response", "output", "result", "content")
+        if isinstance(response, dict) and response.keys() == {"type", "value"}:  # Vercel AI SDK
+            response = response["value"]
+        part = {
+            "type": "tool_call_response",
+            "id": _first(item, "id", "call_id", "tool_use_id", "toolCallId", "tool_call_id"),
+            "response": _plain(response),
+        }
+        name = _first(item, "name", "toolName", "tool_name")
+        return {**part, "name": name} if name else part
+    if kind in _TEXT_PARTS or kind in {"user-prompt", "system-prompt"}:
+        text = _first(item, "content", "text", "refusal")
+        return {"type": "text", "content": text if isinstance(text, str) else text_of(_plain(text))}
+    if kind in _REASONING_PARTS:
+        text = _first(item, "content", "thinking", "text", "reasoning", "data", "summary")
+        return {"type": "reasoning", "content": text_of(text)}
+    if not kind or kind == "part":
+        return _untyped(item, default)
+    return item
+
+
+def _untyped(item: dict[str, Any], default: str) -> Part:
+    """Gemini and Bedrock name the kind of a part by its only key."""
+    if isinstance(item.get("text"), str):
+        return {"type": "reasoning" if item.get("thought") else default, "content": item["text"]}
+    for key in ("function_call", "functionCall", "toolUse"):
+        call = item.get(key)
+        if isinstance(call, dict):
+            return _part(
+                {**call, "type": "tool_call", "id": _first(call, "id", "toolUseId")}, default
+            )
+    for key in ("function_response", "functionResponse", "toolResult"):
+        answer = item.get(key)
+        if isinstance(answer, dict):
+            call_id = _first(answer, "id", "toolUseId")
+            return _part({**answer, "type": "tool_result", "id": call_id}, default)
+    if isinstance(item.get("content"), str):
+        return {"type": default, "content": item["content"]}
+    return {"type": default, "content": dumps(item)}
+
+
+def part_text(part: Part) -> str:
+    """Readable text of a part, '' for calls, reasoning, images and the like."""
+    content = part.get("content")
+    return content if part.get("type") == "text" and isinstance(content, str) else ""
+
+
+def text_of_message(message: Message) -> str:
+    """Texts of a message, or what a tool answered."""
+    texts = [text for part in message.get("parts") or () if (text := part_text(part))]
+    if texts:
+        return "\n".join(texts)
+    answers = [
+        text_of(part.get("response"))
+        for part in message.get("parts") or ()
+        if part.get("type") == "tool_call_response"
+    ]
+    return "\n".join(answers)
+
+
+def text_of_roles(messages: Iterable[Message], *roles: str) -> str:
+    """All texts of the given roles, joined."""
+    texts = (text_of_message(message) for message in messages if message.get("role") in roles)
+    return "\n".join(text for text in texts if text)
+
+
+def asked(messages: list[Message]) -> str:
+    """What was asked: the last user text, else the text of the last message that has one."""
+    for message in reversed(messages):
+        if message.get("role") == "user" and any(map(part_text, message.get("parts") or ())):
+            return text_of_message(message)
+    for message in reversed(messages):
+        text = text_of_message(message)
+        if text and message.get("role") != "system":
+            return text
+    return ""
+
+
+def answered(messages: list[Message]) -> str:
+    """What was answered: the assistant's texts, else its tool calls as JSON text."""
+    texts = [
+        text
+        for message in messages
+        for part in message.get("parts") or ()
+        if (text := part_text(part))
+    ]
+    if texts:
+        return "\n".join(texts)
+    calls = [
+        {key: value for key, value in part.items() if key != "type"}
+        for message in messages
+        for part in message.get("parts") or ()
+        if part.get("type") == "tool_call"
+    ]
+    return dumps(calls) if calls else ""
+
+
+def final_answer(messages: list[Message]) -> str:
+    """The last assistant text of a whole conversation, else its last text at all."""
+    for message in reversed(messages):
+        if message.get("role") == "assistant" and any(map(part_text, message.get("parts") or ())):
+            return text_of_message(message)
+    return answered(messages[-1:]) or (text_of_message(messages[-1]) if messages else "")

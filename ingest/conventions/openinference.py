@@ -1,0 +1,158 @@
+"""OpenInference. Source: Arize-ai/openinference, spec/semantic_conventions.md.
+
+``llm.token_count.prompt`` includes cached tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingest.attributes import loads
+from ingest.conventions.convention import Attributes, Convention, Draft
+from ingest.conventions.indexed import unflatten
+from ingest.conventions.messages import messages_of
+
+KINDS = {
+    "llm": "llm",
+    "embedding": "embedding",
+    "chain": "chain",
+    "retriever": "retrieval",
+    "reranker": "reranker",
+    "tool": "tool",
+    "agent": "agent",
+    "guardrail": "guardrail",
+    "evaluator": "evaluator",
+    "prompt": "prompt",
+    "unknown": "other",
+}
+
+
+def content(attributes: Attributes, draft: Draft) -> None:
+    """The lists that OpenInference flattens into attribute names."""
+    for prefix, column in (
+        ("llm.input_messages.", "input_messages"),
+        ("llm.output_messages.", "output_messages"),
+    ):
+        found, names = unflatten(attributes, prefix)
+        if isinstance(found, list):
+            draft.set(column, [_message(item) for item in found], *names)
+    for prefix, column, role in (
+        ("llm.prompts.", "input_messages", "user"),
+        ("llm.choices.", "output_messages", "assistant"),
+    ):
+        found, names = unflatten(attributes, prefix)
+        if isinstance(found, list):
+            inner = [item.get("prompt") or item.get("completion") for item in found if item]
+            texts = [{"role": role, "content": i.get("text")} for i in inner if isinstance(i, dict)]
+            draft.set(column, texts, *names)
+    found, names = unflatten(attributes, "llm.tools.")
+    if isinstance(found, list):
+        tools = [item.get("tool") or {} for item in found if isinstance(item, dict)]
+        draft.set("tool_definitions", [t.get("json_schema") or t for t in tools], *names)
+    for prefix in ("retrieval.documents.", "reranker.output_documents."):
+        found, names = unflatten(attributes, prefix)
+        if isinstance(found, list):
+            # What a document's metadata says has no column: it stays in attributes.
+            stored = [name for name in names if name.endswith((".content", ".score"))]
+            draft.set("documents", found, *stored)
+    found, names = unflatten(attributes, "embedding.embeddings.")
+    if isinstance(found, list):
+        texts = [(item.get("embedding") or {}).get("text") for item in found if item]
+        draft.set("input", "\n".join(text for text in texts if isinstance(text, str)), *names)
+    metadata = attributes.get("metadata")
+    if isinstance(metadata, str):
+        metadata = loads(metadata)
+    if isinstance(metadata, dict):
+        for key in ("session_id", "thread_id", "conversation_id"):
+            draft.set("session_id", metadata.get(key))
+        draft.set("user_id", metadata.get("user_id"))
+
+
+def _message(item: Any) -> Any:
+    """``{"message": {…, "tool_calls": [{"tool_call": …}]}}`` in the shape OpenAI uses."""
+    inner = item.get("message") if isinstance(item, dict) else None
+    if not isinstance(inner, dict):
+        return {"role": "user", "content": item}
+    calls = [call.get("tool_call", call) for call in _dicts(inner.get("tool_calls"))]
+    contents = [_content(part) for part in _dicts(inner.get("contents"))]
+    made = {
+        "role": inner.get("role") or "assistant",
+        "content": inner.get("content") or contents or None,
+        "tool_calls": calls,
+        "tool_call_id": inner.get("tool_call_id"),
+        "name": inner.get("name"),
+    }
+    if inner.get("function_call_name"):
+        made["function_call"] = {
+            "name": inner["function_call_name"],
+            "arguments": inner.get("function_call_arguments_json"),
+        }
+    return messages_of([made])[0]
+
+
+def _content(part: dict[str, Any]) -> dict[str, Any]:
+    inner = part.get("message_content")
+    made = dict(inner) if isinstance(inner, dict) else {}
+    call = part.get("tool_call") or made.pop("tool_call", None)
+    return {**made, **call, "type": "tool_use"} if isinstance(call, dict) else made
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+CONVENTION = Convention(
+    name="openinference",
+    evidence=(
+        "openinference.span.kind",
+        "llm.input_messages.*",
+        "llm.output_messages.*",
+        "llm.model_name",
+        "llm.token_count.*",
+        "retrieval.documents.*",
+        "input.value",
+        "output.value",
+    ),
+    columns=(
+        ("tool.parameters", "tool_arguments"),
+        ("input.value", "input"),
+        ("output.value", "output"),
+        ("reranker.query", "input"),
+        ("embedding.text", "input"),
+        ("llm.provider", "provider"),
+        ("llm.system", "provider"),
+        ("llm.response.model_name", "model"),
+        ("llm.model_name", "model"),
+        ("llm.request.model_name", "model"),
+        ("embedding.model_name", "model"),
+        ("reranker.model_name", "model"),
+        ("llm.token_count.prompt", "input_tokens"),
+        ("llm.token_count.completion", "output_tokens"),
+        ("llm.token_count.prompt_details.cache_read", "cached_input_tokens"),
+        ("llm.token_count.prompt_details.cache_write", "cache_write_tokens"),
+        ("llm.token_count.completion_details.reasoning", "reasoning_tokens"),
+        ("llm.cost.total", "cost_usd"),
+        ("tool.name", "tool_name"),
+        ("agent.name", "agent_name"),
+        ("prompt.id", "prompt_name"),
+        ("llm.prompt_template.name", "prompt_name"),
+        ("llm.prompt_template.version", "prompt_version"),
+    ),
+    kinds={"openinference.span.kind": KINDS},
+    content=content,
+    understood=(
+        "llm.*",
+        "embedding.*",
+        "retrieval.*",
+        "reranker.*",
+        "tool.*",
+        "tool_call.*",
+        "input.*",
+        "output.*",
+        "metadata",
+        "graph.node.*",
+        "openinference.*",
+        "agent.*",
+        "prompt.*",
+    ),
+)

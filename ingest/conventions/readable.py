@@ -1,0 +1,138 @@
+"""Readable text from what frameworks record as input and output.
+
+Frameworks wrap the text a person would want to read: ``{"input": …}``, ``{"args": […],
+"kwargs": {…}}``, JSON in quotes. Only wrappers that say nothing themselves are taken off; anything
+else stays JSON.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ingest.attributes import dumps, loads, text_of
+
+#: A dict with only one of these keys (and nothing else that says anything) is a wrapper.
+_WRAPPERS = (
+    "input inputs output outputs text query question content result answer prompt completion"
+    " response value return final_output user_input request data message"
+).split()
+#: Keys that may stand beside the wrapped value and are empty or technical.
+_BESIDE = frozenset(
+    "tags metadata kwargs run_id run_type name type tool_call_id status artifact id"
+    " additional_kwargs response_metadata example".split()
+)
+
+
+def unwrapped(value: Any, depth: int = 0) -> Any:
+    """The value without wrappers; JSON text becomes data where it is a list or dict."""
+    if isinstance(value, str):
+        if value[:1] in ("{", "[", '"') and depth < 6:
+            parsed = loads(value)
+            if parsed is not None:
+                return unwrapped(parsed, depth + 1)
+        return value
+    if not isinstance(value, dict) or not value or depth > 6:
+        return value
+    if value.keys() <= {"args", "kwargs"}:
+        args, kwargs = value.get("args") or [], value.get("kwargs") or {}
+        if not args:
+            return unwrapped(kwargs, depth + 1)
+        if not kwargs and isinstance(args, list) and len(args) == 1:
+            return unwrapped(args[0], depth + 1)
+        return value
+    if value.get("type") == "constructor" and isinstance(value.get("kwargs"), dict):
+        return unwrapped(value["kwargs"], depth + 1)
+    for key in _WRAPPERS:
+        if key in value:
+            beside = value.keys() - {key}
+            if beside <= _BESIDE and (depth > 0 or not _says_something(value, beside)):
+                return unwrapped(value[key], depth + 1)
+            break
+    return value
+
+
+def _says_something(value: dict[str, Any], keys: set[str]) -> bool:
+    return any(value[key] and key in {"kwargs", "artifact"} for key in keys)
+
+
+def readable(value: Any) -> str:
+    """Text for a person: see unwrapped."""
+    return text_of(unwrapped(value))
+
+
+def arguments(value: Any) -> str:
+    """A tool's arguments as JSON text where they are data, else as they came."""
+    if isinstance(value, str):
+        if value[:1] == '"':
+            inner = loads(value)
+            return arguments(inner) if isinstance(inner, str) else value
+        if value[:2] in ("{'", "['") and len(value) < 65_536:
+            # LangChain hands str(dict) to its callbacks.
+            try:
+                return dumps(ast.literal_eval(value))
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                return value
+        if value[:1] != "{":
+            return value
+    inner = unwrapped(value)
+    if isinstance(inner, dict | list):
+        return value if isinstance(value, str) and loads(value) == inner else dumps(inner)
+    # One named argument looks like a wrapper: {"query": "…"} is the arguments, not a wrapper.
+    return text_of(value)
+
+
+def documents_of(value: Any) -> tuple[list[str], list[float]]:
+    """Texts and scores of retrieved documents; scores are NaN where one has none.
+
+    No scores at all: an empty list. Read: gen_ai.retrieval.documents, OpenInference, LangChain,
+    LlamaIndex, vector stores' ``matches``, plain texts.
+    """
+    value = unwrapped(value)
+    if isinstance(value, dict):
+        for key in ("documents", "docs", "matches", "results", "nodes", "hits", "context"):
+            if isinstance(value.get(key), list):
+                value = value[key]
+                break
+        else:
+            return [], []
+    if not isinstance(value, list):
+        return [], []
+    texts: list[str] = []
+    scores: list[float] = []
+    for item in value:
+        score = float("nan")
+        if isinstance(item, list) and len(item) == 2 and isinstance(item[1], int | float):
+            item, score = item  # similarity_search_with_score
+        if isinstance(item, dict):
+            inner = item.get("document")
+            if isinstance(inner, dict):
+                score = _score(item, score)
+                item = inner
+            if item.get("type") == "constructor" and isinstance(item.get("kwargs"), dict):
+                item = item["kwargs"]
+            score = _score(item, score)
+            texts.append(_document_text(item))
+        elif isinstance(item, str):
+            texts.append(item)
+        else:
+            return [], []
+        scores.append(score)
+    return texts, scores if any(score == score for score in scores) else []
+
+
+def _score(item: dict[str, Any], default: float) -> float:
+    for key in ("score", "relevance_score", "relevanceScore", "similarity", "document.score"):
+        score = item.get(key)
+        if isinstance(score, int | float) and not isinstance(score, bool):
+            return float(score)
+    return default
+
+
+def _document_text(item: dict[str, Any]) -> str:
+    for key in ("content", "page_content", "pageContent", "text", "document.content", "body"):
+        text = item.get(key)
+        if text:
+            return text if isinstance(text, str) else dumps(text)
+    node = item.get("node")
+    return _document_text(node) if isinstance(node, dict) else dumps(item)

@@ -1,0 +1,48 @@
+"""OpenLLMetry / Traceloop. Source: traceloop/openllmetry, opentelemetry-semantic-conventions-ai.
+
+Messages come as ``gen_ai.prompt.0.content`` (genai_legacy) or, newer, ``gen_ai.input.messages``.
+"""
+
+from __future__ import annotations
+
+from ingest.conventions.convention import Convention
+
+KINDS = {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"}
+
+CONVENTION = Convention(
+    name="traceloop",
+    evidence=("traceloop.*", "llm.request.type", "llm.usage.*", "llm.request.functions.*"),
+    columns=(
+        ("traceloop.entity.input", "input"),
+        ("traceloop.entity.output", "output"),
+        ("llm.vendor", "provider"),
+        ("llm.response.model", "model"),
+        ("llm.request.model", "model"),
+        ("llm.usage.prompt_tokens", "input_tokens"),
+        ("llm.usage.completion_tokens", "output_tokens"),
+        ("llm.usage.cache_read_input_tokens", "cached_input_tokens"),
+        ("llm.usage.reasoning_tokens", "reasoning_tokens"),
+        ("llm.usage.cost", "cost_usd"),
+        ("llm.prompts", "input_messages"),
+        ("llm.completions", "output_messages"),
+        ("traceloop.association.properties.session_id", "session_id"),
+        ("traceloop.association.properties.conversation_id", "session_id"),
+        ("traceloop.association.properties.thread_id", "session_id"),
+        ("traceloop.association.properties.chat_id", "session_id"),
+        ("traceloop.association.properties.user_id", "user_id"),
+        ("traceloop.prompt.key", "prompt_name"),
+        ("traceloop.prompt.version", "prompt_version"),
+        ("traceloop.prompt.managed", "prompt_name"),
+        ("llm.agent.name", "agent_name"),
+    ),
+    kinds={
+        "traceloop.span.kind": KINDS,
+        "llm.request.type": {
+            "chat": "llm",
+            "completion": "llm",
+            "embedding": "embedding",
+            "rerank": "reranker",
+        },
+    },
+    understood=("traceloop.*", "llm.*"),
+)

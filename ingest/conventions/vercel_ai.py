@@ -1,0 +1,91 @@
+"""Vercel AI SDK before version 7. Source: vercel/ai, docs "Telemetry", packages/otel (legacy).
+
+Version 7 with @ai-sdk/otel speaks OpenTelemetry GenAI. The outer span of a call (``ai.generateText``)
+is the agent's loop and carries the sum of its model calls (``….doGenerate``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingest.attributes import loads, text_of
+from ingest.conventions.convention import Attributes, Convention, Draft
+
+KINDS = {
+    "ai.generatetext": "agent",
+    "ai.streamtext": "agent",
+    "ai.generateobject": "agent",
+    "ai.streamobject": "agent",
+    "ai.generatetext.dogenerate": "llm",
+    "ai.streamtext.dostream": "llm",
+    "ai.generateobject.dogenerate": "llm",
+    "ai.streamobject.dostream": "llm",
+    "ai.embed": "chain",
+    "ai.embedmany": "chain",
+    "ai.embed.doembed": "embedding",
+    "ai.embedmany.doembed": "embedding",
+    "ai.rerank": "chain",
+    "ai.rerank.dorerank": "reranker",
+    "ai.toolcall": "tool",
+}
+
+
+def content(attributes: Attributes, draft: Draft) -> None:
+    """An answer is text, an object or tool calls, each an attribute of its own."""
+    for prefix in ("ai.response.", "ai.result."):
+        parts: list[dict[str, Any]] = []
+        names = []
+        for name, kind in (("reasoning", "reasoning"), ("text", "text"), ("object", "text")):
+            text = attributes.get(prefix + name)
+            if text:
+                parts.append({"type": kind, "content": text_of(text)})
+                names.append(prefix + name)
+        calls = attributes.get(prefix + "toolCalls")
+        for call in loads(calls) or [] if isinstance(calls, str) else calls or []:
+            if isinstance(call, dict):
+                parts.append({**call, "type": "tool-call"})
+                names.append(prefix + "toolCalls")
+        if parts:
+            draft.set("output_messages", [{"role": "assistant", "content": parts}], *names)
+    values = attributes.get("ai.values")
+    if isinstance(values, list):
+        texts = [loads(value) if isinstance(value, str) else value for value in values]
+        draft.set("input", "\n".join(map(text_of, texts)), "ai.values")
+
+
+CONVENTION = Convention(
+    name="vercel_ai",
+    evidence=("ai.operationId", "ai.prompt*", "ai.response.*", "ai.toolCall.*", "ai.model.*"),
+    columns=(
+        ("ai.prompt.messages", "input_messages"),
+        ("ai.prompt.tools", "tool_definitions"),
+        ("ai.prompt", "input"),
+        ("ai.value", "input"),
+        ("ai.toolCall.args", "tool_arguments"),
+        ("ai.toolCall.result", "tool_result"),
+        ("ai.toolCall.name", "tool_name"),
+        ("ai.model.provider", "provider"),
+        ("ai.response.model", "model"),
+        ("ai.model.id", "model"),
+        ("ai.usage.inputTokens", "input_tokens"),
+        ("ai.usage.promptTokens", "input_tokens"),
+        ("ai.usage.tokens", "input_tokens"),
+        ("ai.usage.outputTokens", "output_tokens"),
+        ("ai.usage.completionTokens", "output_tokens"),
+        ("ai.usage.cachedInputTokens", "cached_input_tokens"),
+        ("ai.usage.inputTokenDetails.cacheReadTokens", "cached_input_tokens"),
+        ("ai.usage.inputTokenDetails.cacheWriteTokens", "cache_write_tokens"),
+        ("ai.usage.reasoningTokens", "reasoning_tokens"),
+        ("ai.usage.outputTokenDetails.reasoningTokens", "reasoning_tokens"),
+        ("ai.telemetry.metadata.sessionId", "session_id"),
+        ("ai.telemetry.metadata.session_id", "session_id"),
+        ("ai.telemetry.metadata.userId", "user_id"),
+        ("ai.telemetry.metadata.user_id", "user_id"),
+        ("ai.telemetry.metadata.promptName", "prompt_name"),
+        ("ai.telemetry.metadata.promptVersion", "prompt_version"),
+        ("ai.telemetry.functionId", "agent_name"),
+    ),
+    kinds={"ai.operationId": KINDS},
+    content=content,
+    understood=("ai.*",),
+)

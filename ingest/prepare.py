@@ -1,0 +1,179 @@
+"""From a request body to rows ready for storage: what a worker process does.
+
+Everything that costs CPU per span happens here, so that it can run beside the service: decompress,
+decode, normalise, and write the rows as one block of ClickHouse's Native format.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver.insert import InsertContext
+from clickhouse_connect.driver.transform import NativeTransform
+
+from clickhouse import content, span
+from ingest.body import decompress
+from ingest.limits import ContentLimits
+from ingest.log_content import content_records
+from ingest.normalise import normalise
+from ingest.otlp import Encoding, Signal, decode_logs, decode_traces
+from ingest.refusal import Refusal, Refused
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True, frozen=True)
+class Rules:
+    """What preparing needs to know; sent along with every body.
+
+    ``types``: table to the ClickHouse types of the columns that ingest fills, in their order.
+    """
+
+    types: dict[str, tuple[str, ...]]
+    retention_days: int
+    max_decompressed_bytes: int
+    content: ContentLimits
+
+
+@dataclass(slots=True, frozen=True)
+class Body:
+    """A request as it came."""
+
+    signal: Signal
+    encoding: Encoding
+    content_encoding: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Rows of one request as a Native block, and what there is to say about them.
+
+    ``rejected``: reason to number. ``not_understood``: (scope, attribute) to number. ``seconds``:
+    stage to CPU seconds.
+    """
+
+    table: str
+    rows: int
+    block: bytes
+    rejected: dict[str, int] = field(default_factory=dict)
+    not_understood: dict[tuple[str, str], int] = field(default_factory=dict)
+    ignored: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prepare(body: Body, rules: Rules) -> Prepared | Refusal:
+    """Never raises for what a sender sent; the refusal is returned, to cross process borders."""
+    clock = _Stages()
+    try:
+        data = decompress(body.data, body.content_encoding, rules.max_decompressed_bytes)
+        if body.signal == "logs":
+            return _logs(data, body.encoding, rules, clock)
+        return _traces(data, body.encoding, rules, clock)
+    except Refused as refused:
+        return refused.refusal
+
+
+def native_block(
+    table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> bytes:
+    """One block in the Native format, without an INSERT statement in front.
+
+    Raises clickhouse-connect's DataError for a value that its column can't hold.
+    """
+    context = InsertContext(
+        table,
+        names,
+        [get_from_name(name) for name in types],
+        columns,
+        column_oriented=True,
+        compression=None,
+    )
+    failed: list[Exception] = []
+    data = b"".join(NativeTransform.build_insert(context, failed.append))
+    if failed:
+        raise failed[0]
+    # The library puts the statement in front of the first block.
+    head, _, block = data.partition(b"FORMAT Native\n")
+    return block if head.startswith(b"INSERT INTO") else data
+
+
+def _traces(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prepared:
+    request = clock.run("decode", lambda: decode_traces(data, encoding))
+    result = clock.run(
+        "normalise",
+        lambda: normalise(
+            request,
+            now=time.time_ns(),
+            retention_days=rules.retention_days,
+            limits=rules.content,
+        ),
+    )
+    table = "spans_raw"
+    block = b""
+    if result.spans:
+        block = clock.run(
+            "serialise",
+            lambda: native_block(
+                table, span.SPAN_COLUMNS, rules.types[table], span.columns_of(result.spans)
+            ),
+        )
+    return Prepared(
+        table,
+        len(result.spans),
+        block,
+        rejected=dict(result.rejected),
+        not_understood=dict(result.not_understood),
+        seconds=clock.seconds,
+    )
+
+
+def _logs(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prepared:
+    request = clock.run("decode", lambda: decode_logs(data, encoding))
+    batch = clock.run(
+        "normalise",
+        lambda: content_records(
+            request,
+            now=time.time_ns(),
+            retention_days=rules.retention_days,
+            limits=rules.content,
+        ),
+    )
+    table = "span_content"
+    block = b""
+    if batch.records:
+        block = clock.run(
+            "serialise",
+            lambda: native_block(
+                table,
+                content.CONTENT_COLUMNS,
+                rules.types[table],
+                content.columns_of(batch.records),
+            ),
+        )
+    return Prepared(
+        table,
+        len(batch.records),
+        block,
+        rejected=dict(batch.rejected),
+        ignored=batch.ignored,
+        seconds=clock.seconds,
+    )
+
+
+class _Stages:
+    """CPU seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self, stage: str, work: Callable[[], _T]) -> _T:
+        start = time.thread_time()
+        try:
+            return work()
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.thread_time() - start

@@ -1,0 +1,61 @@
+"""Settings of the ingest service."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from clickhouse.settings import ClickHouseSettings
+
+
+class IngestSettings(ClickHouseSettings):
+    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+
+    host: Annotated[str, Field(description="Address that services listen on.")] = "127.0.0.1"
+    otlp_http_port: Annotated[int, Field(ge=0, le=65535, description="OTLP/HTTP port.")] = 4318
+    otlp_grpc_port: Annotated[
+        int, Field(ge=0, le=65535, description="OTLP/gRPC port; 0 turns gRPC off.")
+    ] = 4317
+    ingest_token: Annotated[
+        SecretStr,
+        Field(description="Bearer token that senders must present; empty accepts everybody."),
+    ] = SecretStr("")
+    ingest_workers: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=64,
+            description="Processes that decode and normalise; 0 does it in the service's own.",
+        ),
+    ] = max(1, (os.cpu_count() or 2) // 2)
+    max_body_bytes: Annotated[
+        int, Field(ge=1024, description="Largest request body as sent, in bytes.")
+    ] = 64 << 20
+    max_decompressed_bytes: Annotated[
+        int, Field(ge=1024, description="Largest request body once decompressed, in bytes.")
+    ] = 256 << 20
+    max_attribute_bytes: Annotated[
+        int,
+        Field(ge=256, description="Longest attribute or text; the rest is cut off with a mark."),
+    ] = 256 << 10
+    insert_rows: Annotated[int, Field(ge=1, description="Rows that make an insert due.")] = 10_000
+    insert_bytes: Annotated[int, Field(ge=1024, description="Bytes that make an insert due.")] = (
+        16 << 20
+    )
+    insert_age_ms: Annotated[
+        int, Field(ge=1, le=60_000, description="Milliseconds after which an insert is due.")
+    ] = 100
+    insert_timeout_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="A request whose rows are not stored by then is answered 503; the sender "
+            "tries again.",
+        ),
+    ] = 9.0
+    max_pending_bytes: Annotated[
+        int,
+        Field(ge=1024, description="Bytes waiting to be stored, over which senders get 429."),
+    ] = 512 << 20

@@ -1,0 +1,96 @@
+"""The way to ClickHouse: migrate once, then insert blocks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from clickhouse_connect.driver.client import Client
+
+from clickhouse import content, span
+from clickhouse.connection import StorageUnavailableError, connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
+
+#: Table to the columns that ingest fills; the rest are verdicts and defaults.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "spans_raw": span.SPAN_COLUMNS,
+    "span_content": content.CONTENT_COLUMNS,
+}
+
+_INSERT_SETTINGS = {
+    # A batch of late spans may touch every day of the retention.
+    "max_partitions_per_insert_block": 0,
+    # The acknowledgement means stored: never queue it on the server.
+    "async_insert": 0,
+}
+
+
+class Storage:
+    """One client for each thread that inserts: a client serialises its calls."""
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._lock = threading.Lock()
+
+    def open(self) -> dict[str, tuple[str, ...]]:
+        """Bring the schema up to date. Returns, by table, the types of COLUMNS.
+
+        Raises StorageUnavailableError, MigrationError, or what the engine raises.
+        """
+        client = self._client()
+        migrate(client, self._settings)
+        types: dict[str, tuple[str, ...]] = {}
+        for table, names in COLUMNS.items():
+            rows = client.query(f"DESCRIBE TABLE {self._settings.database}.{table}").result_rows
+            known = {row[0]: row[1] for row in rows}
+            types[table] = tuple(known[name] for name in names)
+        return types
+
+    def insert(self, table: str, blocks: Sequence[bytes]) -> None:
+        """Store Native blocks in one INSERT; returns when ClickHouse has them."""
+        settings = dict(_INSERT_SETTINGS)
+        if self._settings.cluster:
+            settings["distributed_foreground_insert"] = 1
+        self._client().raw_insert(
+            f"{self._settings.database}.{table}",
+            list(COLUMNS[table]),
+            b"".join(blocks),
+            settings=settings,
+            fmt="Native",
+        )
+
+    def ping(self) -> None:
+        """Raises StorageUnavailableError, or what the engine raises, when it does not answer."""
+        self._client().query("SELECT 1")
+
+    def forget(self) -> None:
+        """Drop this thread's client after an error, so that the next call connects anew."""
+        client = getattr(self._local, "client", None)
+        if client is not None and not self._settings.embedded:
+            self._local.client = None
+            with self._lock:
+                self._clients.remove(client)
+            client.close()
+
+    def close(self) -> None:
+        """Close every client; no call may be in progress."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            options = {} if self._settings.embedded else {"send_receive_timeout": 30}
+            client = connect(self._settings.dsn, **options)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+
+__all__ = ["COLUMNS", "Storage", "StorageUnavailableError"]

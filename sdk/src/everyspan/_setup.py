@@ -1,0 +1,183 @@
+"""`everyspan.init()`: export, source lines and instrumentations in one call."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from opentelemetry import trace
+from opentelemetry._logs import get_logger_provider, set_logger_provider
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from everyspan import _content, _export, _git, _instrumentation, _source, _step
+from everyspan._export import CountingExporter, ExportCounts
+
+
+@dataclass(frozen=True)
+class _Setup:
+    provider: TracerProvider
+    logs: LoggerProvider
+    exporter: CountingExporter
+    pid: int
+
+
+_lock = threading.Lock()
+_setup: _Setup | None = None
+
+
+def init(
+    service: str | None = None,
+    endpoint: str | None = None,
+    *,
+    token: str | None = None,
+    environment: str | None = None,
+    version: str | None = None,
+    instrument: bool | Sequence[str] = True,
+    capture_content: bool = True,
+) -> None:
+    """Sends this process's traces to Everyspan, or to any OTLP/HTTP receiver.
+
+    service          service.name; left out: OTEL_SERVICE_NAME.
+    endpoint         base URL; left out: OTEL_EXPORTER_OTLP_ENDPOINT or http://127.0.0.1:4318.
+    token            bearer token; left out: EVERYSPAN_INGEST_TOKEN.
+    environment      deployment.environment.name.
+    version          service.version.
+    instrument       True: every GenAI instrumentation installed; or a list of names; or False.
+    capture_content  False: no prompts, answers, arguments or results leave the process.
+
+    A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
+    its resource. Raises RuntimeError where the provider set is of another make, ValueError for
+    an endpoint that is no URL. A second call warns and changes nothing.
+    """
+    global _setup
+    with _lock:
+        if _setup is not None:
+            warnings.warn(
+                "everyspan.init was called before in this process; this call changes nothing",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return
+        traces_url = _export.signal_endpoint(endpoint, "traces")
+        logs_url = _export.signal_endpoint(endpoint, "logs")
+        headers = _export.headers(token)
+
+        checkout = _find_checkout()
+        sources = _source.Sources(checkout.root if checkout is not None else Path.cwd())
+        git = _git.attributes(checkout)
+        resource = _resource(service, version, environment, git)
+
+        provider, reused = _tracer_provider(resource)
+        # A provider made elsewhere has its resource already: its spans carry ours themselves.
+        missing = {k: v for k, v in git.items() if k not in provider.resource.attributes}
+        provider.add_span_processor(_source.SourceProcessor(sources, missing if reused else None))
+        exporter = CountingExporter(endpoint=traces_url, headers=headers)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+
+        # Some instrumentations send prompts and answers as log records, not on the span.
+        logs = _logger_provider(resource)
+        logs.add_log_record_processor(
+            BatchLogRecordProcessor(OTLPLogExporter(endpoint=logs_url, headers=headers))
+        )
+
+        _content.capture.enabled = capture_content
+        _step.sources = sources
+        _setup = _Setup(provider, logs, exporter, os.getpid())
+        if reused:
+            atexit.register(flush)  # its owner may not flush at exit
+            if service and provider.resource.attributes.get("service.name") != service:
+                warnings.warn(
+                    f"everyspan.init: the TracerProvider set before names its service "
+                    f"{provider.resource.attributes.get('service.name')!r}, which stays; "
+                    f"call init first, or name the service there, to have {service!r}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+    _instrumentation.set_content_variables(capture_content)
+    _instrumentation.turn_on(instrument)
+
+
+def flush(timeout_seconds: float = 30.0) -> bool:
+    """Sends what is waiting; False when that did not finish in time, or init was not called."""
+    setup = _setup
+    if setup is None:
+        return False
+    milliseconds = int(timeout_seconds * 1000)
+    spans = setup.provider.force_flush(milliseconds)
+    logs = setup.logs.force_flush(milliseconds)
+    return spans and logs
+
+
+def shutdown() -> None:
+    """Sends what is waiting and ends export for good. Runs by itself when the process exits."""
+    setup = _setup
+    if setup is not None:
+        setup.provider.shutdown()
+        setup.logs.shutdown()
+
+
+def export_counts() -> ExportCounts:
+    """How many spans the server acknowledged and how many it did not, so far."""
+    if _setup is None:
+        return ExportCounts(sent=0, failed=0)
+    return ExportCounts(_setup.exporter.sent, _setup.exporter.failed)
+
+
+def _find_checkout() -> _git.Checkout | None:
+    """The checkout of the program that runs, else of the current folder."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if main and (checkout := _git.find(Path(main).resolve().parent)) is not None:
+        return checkout
+    return _git.find(Path.cwd())
+
+
+def _resource(
+    service: str | None, version: str | None, environment: str | None, git: dict[str, str]
+) -> Resource:
+    given: dict[str, str | None] = {
+        "service.name": service,
+        "service.version": version,
+        "deployment.environment.name": environment,
+    }
+    attributes = {name: value for name, value in given.items() if value}
+    # What was read from .git gives way to OTEL_RESOURCE_ATTRIBUTES, arguments do not.
+    from_environment = OTELResourceDetector().detect().attributes
+    attributes.update({k: v for k, v in git.items() if k not in from_environment})
+    return Resource.create(attributes)
+
+
+def _tracer_provider(resource: Resource) -> tuple[TracerProvider, bool]:
+    """`(provider, whether it was there before)`."""
+    present = trace.get_tracer_provider()
+    if isinstance(present, TracerProvider):
+        return present, True
+    if not isinstance(present, trace.ProxyTracerProvider):
+        raise RuntimeError(
+            f"everyspan.init: the TracerProvider set is a {type(present).__module__}."
+            f"{type(present).__qualname__}, to which no span processor can be added. Call "
+            "everyspan.init() before the code that sets it, or set an "
+            "opentelemetry.sdk.trace.TracerProvider there."
+        )
+    provider = TracerProvider(resource=resource)
+    trace.set_tracer_provider(provider)
+    return provider, False
+
+
+def _logger_provider(resource: Resource) -> LoggerProvider:
+    present = get_logger_provider()
+    if isinstance(present, LoggerProvider):
+        return present
+    provider = LoggerProvider(resource=resource)
+    set_logger_provider(provider)
+    return provider

@@ -1,0 +1,282 @@
+"""`@everyspan.step`: a plain function as a span, with its arguments and result."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import linecache
+import os
+import re
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import Span, Status, StatusCode
+
+from everyspan import _content, _drive, _source, _step_attributes
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Kind = Literal[
+    "tool",
+    "retrieval",
+    "llm",
+    "agent",
+    "chain",
+    "prompt",
+    "parser",
+    "guardrail",
+    "embedding",
+    "reranker",
+    "evaluator",
+]
+
+#: Set by init(): names files relative to the checkout.
+sources: _source.Sources | None = None
+
+_tracer = trace.get_tracer("everyspan")
+
+
+@overload
+def step(function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def step(
+    *, kind: Kind = "chain", name: str | None = None, capture: bool = True
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def step(
+    function: Any = None,
+    /,
+    *,
+    kind: Kind = "chain",
+    name: str | None = None,
+    capture: bool = True,
+) -> Any:
+    """Makes a function, coroutine, generator or method a step of the trace.
+
+    kind     what the step is; it chooses the attributes (sdk/README.md has the table).
+    name     of the tool, agent, retriever or step; left out: the function's own.
+    capture  False: arguments and result are not recorded.
+
+    Raises ValueError for an unknown kind and TypeError for what is no function. The step itself
+    never changes what the function returns or raises.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(
+            f"everyspan.step: kind={kind!r} is unknown; use one of {', '.join(get_args(Kind))}"
+        )
+
+    def decorate(target: Any) -> Any:
+        if isinstance(target, (staticmethod, classmethod)):
+            return type(target)(decorate(target.__func__))
+        if not callable(target) or inspect.isclass(target):
+            raise TypeError(
+                f"everyspan.step: {target!r} is no function; "
+                'write @everyspan.step(kind="tool") above a def'
+            )
+        return _wrap(target, _Step(target, kind, name, capture))
+
+    return decorate if function is None else decorate(function)
+
+
+class _Step:
+    """One decorated function: how its spans begin and end."""
+
+    def __init__(
+        self, function: Callable[..., Any], kind: Kind, name: str | None, capture: bool
+    ) -> None:
+        own = getattr(function, "__name__", type(function).__name__)
+        self.name = name or own
+        self._attributes = _step_attributes.BY_KIND[kind]
+        self._span_name = self._attributes.span_name(self.name)
+        self._static = self._attributes.static(self.name)
+        self._capture = capture
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(function)
+        except (TypeError, ValueError):
+            self._signature = None
+        self._place = _definition(function)
+        self._named_by: _source.Sources | None = None
+
+    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+        if self._place is not None and self._named_by is not sources and sources is not None:
+            path, line, qualified = self._place
+            self._static.update(
+                {
+                    _source.FILE: sources.name(path),
+                    _source.LINE: line,
+                    _source.FUNCTION: qualified,
+                }
+            )
+            self._named_by = sources
+        span = _tracer.start_span(self._span_name, attributes=self._static)
+        if self._records(span):
+            try:
+                arguments = self._arguments(args, kwargs)
+                span.set_attributes(self._attributes.input(arguments))
+            except Exception as error:
+                _source.logger.debug("everyspan: arguments not recorded: %r", error)
+        return span
+
+    def finish(self, span: Span, result: Any) -> None:
+        if self._records(span):
+            try:
+                span.set_attributes(self._attributes.output(result))
+            except Exception as error:
+                _source.logger.debug("everyspan: result not recorded: %r", error)
+        span.end()
+
+    def fail(self, span: Span, error: BaseException) -> None:
+        if span.is_recording():
+            try:
+                span.record_exception(error)
+                span.set_attribute("error.type", _type_name(error))
+                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+            except Exception:  # an exception whose str() raises
+                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        span.end()
+
+    def _records(self, span: Span) -> bool:
+        return self._capture and _content.capture.enabled and span.is_recording()
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, defaults included, without self and cls."""
+        if self._signature is not None:
+            try:
+                bound = self._signature.bind(*args, **kwargs)
+            except TypeError:
+                pass  # the call is wrong and is about to raise: show it as it was made
+            else:
+                bound.apply_defaults()
+                arguments: dict[str, Any] = {}
+                for index, (name, value) in enumerate(bound.arguments.items()):
+                    if index == 0 and name in ("self", "cls"):
+                        continue
+                    if self._signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                        arguments.update(value)
+                    else:
+                        arguments[name] = value
+                return arguments
+        return {**({"args": list(args)} if args else {}), **kwargs}
+
+
+def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
+    if inspect.isasyncgenfunction(function):
+
+        @wraps(function)
+        async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            span = this.start(args, kwargs)
+            items = _content.Items()
+            inside = trace.set_span_in_context(span)
+            driven = _drive.async_generator(function(*args, **kwargs), inside, items.add)
+            try:
+                sent: Any = None
+                while True:
+                    try:
+                        item = await driven.asend(sent)
+                    except StopAsyncIteration:
+                        break
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        await driven.aclose()
+                        raise
+                    except BaseException as thrown:
+                        sent = await driven.athrow(thrown)
+            except GeneratorExit:  # the consumer has had enough: no failure
+                this.finish(span, items.result())
+                raise
+            except BaseException as error:
+                this.fail(span, error)
+                raise
+            this.finish(span, items.result())
+
+        return async_generator
+
+    if inspect.isgeneratorfunction(function):
+
+        @wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            span = this.start(args, kwargs)
+            items = _content.Items()
+            inside = trace.set_span_in_context(span)
+            try:
+                result = yield from _drive.generator(function(*args, **kwargs), inside, items.add)
+            except GeneratorExit:
+                this.finish(span, items.result())
+                raise
+            except BaseException as error:
+                this.fail(span, error)
+                raise
+            this.finish(span, items.result())
+            return result
+
+        return generator
+
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            span = this.start(args, kwargs)
+            token = otel_context.attach(trace.set_span_in_context(span))
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                this.fail(span, error)
+                raise
+            finally:
+                otel_context.detach(token)
+            this.finish(span, result)
+            return result
+
+        return coroutine
+
+    @wraps(function)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        span = this.start(args, kwargs)
+        token = otel_context.attach(trace.set_span_in_context(span))
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            this.fail(span, error)
+            raise
+        finally:
+            otel_context.detach(token)
+        this.finish(span, result)
+        return result
+
+    return plain
+
+
+def _definition(function: Callable[..., Any]) -> tuple[str, int, str] | None:
+    """`(absolute file, line of def, qualified name)`."""
+    inner = inspect.unwrap(function)
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return None
+    filename, line = code.co_filename, code.co_firstlineno
+    # co_firstlineno is the first decorator's line.
+    header = re.compile(rf"\s*(?:async\s+)?def\s+{re.escape(code.co_name)}\b")
+    lines = linecache.getlines(filename, getattr(inner, "__globals__", None))
+    for number in range(line, min(line + 50, len(lines)) + 1):
+        if header.match(lines[number - 1]):
+            line = number
+            break
+    if not filename.startswith("<"):
+        filename = os.path.abspath(filename)
+    return filename, line, f"{inner.__module__}.{inner.__qualname__}"
+
+
+def _type_name(error: BaseException) -> str:
+    """As in exception.type: the qualified name, builtins without their module."""
+    if isinstance(error, asyncio.CancelledError):
+        return "asyncio.CancelledError"
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"

@@ -1,0 +1,23 @@
+"""One running stack for all the tests that only add traces of their own to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.everyspan_up import Up, running
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """``everyspan up`` on free ports, judging soon after the last span of a trace."""
+    with running(
+        tmp_path_factory.mktemp("up") / "data",
+        classify_trace_quiet_seconds="1",
+        classify_interval_seconds="0.2",
+        max_attribute_bytes="65536",
+        max_body_bytes=str(64 << 20),
+        max_decompressed_bytes=str(128 << 20),
+    ) as stack:
+        yield stack

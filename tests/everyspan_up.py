@@ -1,0 +1,177 @@
+"""``everyspan up`` as a process of its own, for tests that want the real thing on real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, lower-case headers and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Up:
+    """A running ``everyspan up`` and its ports by option name."""
+
+    data: Path
+    ports: dict[str, int]
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until spans can be stored."""
+        options = [f"--{name}-port={port}" for name, port in self.ports.items()]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "cli.main",
+                    "up",
+                    f"--data={self.data}",
+                    "--host=127.0.0.1",
+                    *options,
+                ],
+                cwd=ROOT,
+                env=environment | self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 60
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"everyspan up did not start:\n{self.log()}")
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        """What it wrote."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"everyspan up did not stop:\n{self.log()}") from None
+
+    def is_ready(self) -> bool:
+        """Whether /readyz says so."""
+        try:
+            return self.request("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        port: str = "otlp-http",
+        timeout: float = 60,
+    ) -> Answer:
+        """One HTTP request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[port], timeout=timeout)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            found = {k.lower(): v for k, v in answer.getheaders()}
+            return Answer(answer.status, found, answer.read())
+        finally:
+            connection.close()
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        content_type: str = "application/x-protobuf",
+        **headers: str,
+    ) -> Answer:
+        """POST to the OTLP port; header names with _ for -."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("POST", path, body, {"content-type": content_type, **named})
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of a SELECT through the ClickHouse HTTP port."""
+        path = "/?" + urlencode({"default_format": "JSONEachRow"})
+        answer = self.request("POST", path, sql.encode(), port="clickhouse")
+        assert answer.status == 200, answer.body.decode()
+        return [json.loads(line) for line in answer.body.decode().splitlines()]
+
+    def spans(self, trace_id: str, columns: str = "*") -> list[dict[str, Any]]:
+        """Rows of one trace by start time."""
+        return self.query(
+            f"SELECT {columns} FROM everyspan.spans WHERE trace_id = '{trace_id}'"
+            " ORDER BY start_time, span_id"
+        )
+
+    def judged(self, trace_ids: list[str], timeout: float = 60) -> None:
+        """Wait until every row of these traces has its verdicts."""
+        ids = ", ".join(f"'{i}'" for i in trace_ids)
+        deadline = time.monotonic() + timeout
+        while True:
+            rows = self.query(
+                "SELECT count() AS n, countIf(verdict_version = 0) AS pending FROM everyspan.spans"
+                f" WHERE trace_id IN ({ids})"
+            )[0]
+            if int(rows["n"]) and not int(rows["pending"]):
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not judged in {timeout} s: {rows}\n{self.log()}")
+            time.sleep(0.2)
+
+
+@contextmanager
+def running(data: Path, **environment: str) -> Iterator[Up]:
+    """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix."""
+    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
+    up = Up(data, free_ports(), settings)
+    up.start()
+    try:
+        yield up
+    finally:
+        if up.process is not None and up.process.poll() is None:
+            up.stop()
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for each of the services."""
+    sockets = [socket.socket() for _ in NAMES]
+    try:
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return dict(zip(NAMES, (s.getsockname()[1] for s in sockets), strict=True))
+    finally:
+        for sock in sockets:
+            sock.close()
