@@ -57,16 +57,21 @@ class ClassifyJob:
     def __init__(
         self,
         settings: ClassifySettings,
-        client: Client,
+        connect: Callable[[], Client],
         classifiers: Sequence[Classifier],
         telemetry: Telemetry | None = None,
     ) -> None:
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
-        self._client = client
-        self._schema = read_schema(client, settings.database, classifiers)
-        #: Number of the deployed classifier set.
-        self.version = deploy(client, settings.database, classifiers)
+        self._connect = connect
+        client = connect()
+        try:
+            self._schema = read_schema(client, settings.database, classifiers)
+            #: Number of the deployed classifier set.
+            self.version = deploy(client, settings.database, classifiers)
+        finally:
+            client.close()
+        self._client: Client | None = None
         self.telemetry.version.set(self.version)
         index, count = settings.shard
         self._finder = Finder(
@@ -74,7 +79,6 @@ class ClassifyJob:
             settings.classify_trace_quiet_seconds,
             settings.classify_trace_max_wait_seconds,
         )
-        self._rows = Rows(client, settings.database, self._schema, settings.classify_batch_bytes)
         self._sessions = any(c.unit == "session" for c in classifiers)
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
@@ -85,26 +89,47 @@ class ClassifyJob:
         self._strikes = 0
 
     def close(self) -> None:
-        """End the worker processes. The client stays open; it is the caller's."""
+        """End the worker processes and the connection."""
         self._pool.close()
+        self._disconnect()
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Judge all that is due. Returns rows written. ``stopping`` ends it after a batch.
 
-        Raises clickhouse-connect's errors when the storage fails; calling again goes on.
+        Raises clickhouse-connect's errors and StorageUnavailableError when the storage fails;
+        calling again connects anew and goes on.
         """
+        try:
+            if self._client is None:
+                self._client = self._connect()
+                settings = self._settings
+                self._rows = Rows(
+                    self._client, settings.database, self._schema, settings.classify_batch_bytes
+                )
+            return self._run(self._client, stopping)
+        except Exception:
+            # Embedded, a failed query can leave its output to the next one.
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         if time.monotonic() >= self._sweep_at:
-            self._days = self._finder.days(self._client)
+            self._days = self._finder.days(client)
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
         written = 0
         self._strikes = 0
-        done: set[str] = set()
+        done: set[DueTrace] = set()
         while not stopping():
-            due = self._finder.recent(self._client)
+            due = self._finder.recent(client)
             self._observe_lag(due)
             todo = self._not_yet(due, done)
             if not todo and self._days:
-                found = self._finder.day(self._client, self._days[0])
+                found = self._finder.day(client, self._days[0])
                 todo = self._not_yet(found, done)
                 if len(found) < MAX_TRACES or not todo:
                     self._days.pop(0)
@@ -112,17 +137,16 @@ class ClassifyJob:
                     continue
             if not todo:
                 break
-            done.update(trace.trace_id for trace in todo)
+            done.update(todo)
             written += self._process(batches(todo, self._settings.classify_batch_rows), stopping)
         return written
 
-    def _not_yet(self, due: Iterable[DueTrace], done: set[str]) -> list[DueTrace]:
+    def _not_yet(self, due: Iterable[DueTrace], done: set[DueTrace]) -> list[DueTrace]:
         now = time.monotonic()
         return [
             trace
             for trace in due
-            if trace.trace_id not in done
-            and self._put_off.get(trace.trace_id, (0.0, 0.0))[0] <= now
+            if trace not in done and self._put_off.get(trace.trace_id, (0.0, 0.0))[0] <= now
         ]
 
     def _observe_lag(self, due: Sequence[DueTrace]) -> None:
@@ -183,7 +207,8 @@ class ClassifyJob:
             return self._after_death(flight, error)
         except OperationalError:
             raise
-        except DatabaseError as error:
+        except Exception as error:
+            # Odd rows may not take the others with them, whatever is odd about them.
             if len(flight.batch.traces) == 1:
                 self._put_off_trace(flight.batch.traces[0], error)
                 return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from struct import Struct
@@ -24,9 +24,6 @@ from ingest.usage import settle
 
 logger = logging.getLogger(__name__)
 
-_DAY_NS = 86_400 * 10**9
-# ClickHouse takes rows of at most 100 partitions in one insert.
-_MAX_DAYS = 90
 _FLOAT32 = Struct("f")
 _span_values = attrgetter(*SPAN_COLUMNS)
 _CONTENT_FIELDS = tuple(f.name for f in fields(ContentRecord))
@@ -99,7 +96,8 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
             changed.append(i)
 
     for rows, blocks in ((changed, judged.changed), (pending, judged.pending)):
-        for chunk in _chunks(rows, spans, task.batch_rows):
+        for start in range(0, len(rows), task.batch_rows):
+            chunk = rows[start : start + task.batch_rows]
             new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
             blocks.append(write_columns(task.schema.spans, new))
             judged.rows += len(chunk)
@@ -229,7 +227,8 @@ def _ask(classifier: Classifier, subjects: list[Subject], errors: Counter[str]) 
         logger.exception("%s on span %s/%s", classifier.name, span.trace_id, span.span_id)
         errors[classifier.name] += 1
         reason = f"classifier error: {type(error).__name__}: {error}"
-        return [Verdict("not_applicable", evidence=reason[:500])]
+        reason = reason[:500].encode(errors="replace").decode()
+        return [Verdict("not_applicable", evidence=reason)]
 
 
 def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
@@ -238,6 +237,9 @@ def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
     for verdict in verdicts:
         if verdict.label not in LABELS:
             raise ValueError(f"'{verdict.label}' is no label; use one of {', '.join(LABELS)}")
+        # What can't be stored is an error of the classifier too, not of its row.
+        _FLOAT32.pack(verdict.score)
+        verdict.evidence.encode()
     return verdicts
 
 
@@ -256,22 +258,6 @@ def _span_differs(span: Span, columns: dict[str, Sequence[Any]], row: int) -> bo
             _span_values(span), (columns[c][row] for c in SPAN_COLUMNS), strict=True
         )
     )
-
-
-def _chunks(rows: list[int], spans: Sequence[Span], size: int) -> Iterator[list[int]]:
-    """By start time, each of one block's rows and days."""
-    rows.sort(key=lambda i: spans[i].start_time)
-    chunk: list[int] = []
-    days: set[int] = set()
-    for i in rows:
-        day = spans[i].start_time // _DAY_NS
-        if chunk and (len(chunk) >= size or (len(days) >= _MAX_DAYS and day not in days)):
-            yield chunk
-            chunk, days = [], set()
-        chunk.append(i)
-        days.add(day)
-    if chunk:
-        yield chunk
 
 
 def _columns_to_write(

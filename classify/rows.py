@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from classify.classifier import Classifier
 from classify.work import DAY_NS, DueTrace, between
@@ -16,7 +16,7 @@ SESSION_TRACES = 20
 SESSION_DAYS = 7
 
 _FINAL = "do_not_merge_across_partitions_select_final = 1"
-_TOO_LARGE = 396  # TOO_MANY_ROWS_OR_BYTES
+_PIECE = 4 << 20
 
 
 class SchemaError(Exception):
@@ -148,19 +148,23 @@ class Rows:
         )
 
     def _read(self, query: str, ids: Sequence[str], *, limited: bool) -> bytes:
-        limit = self._max_bytes if limited else 0
+        # Counted here and as a stream: embedded, a query that the engine itself ends half way leaves
+        # what it had put out in front of the next answer of the same connection.
+        data = bytearray()
         try:
-            data: bytes = self._client.raw_query(
-                f"{query} SETTINGS {_FINAL}, max_result_bytes = {limit},"
-                " result_overflow_mode = 'throw'",
-                parameters={"ids": list(ids)},
-                fmt="Native",
-            )
-            return data
-        except DatabaseError as error:
-            if error.code == _TOO_LARGE:
-                raise TooLargeError(str(error)) from error
+            with self._client.raw_stream(
+                f"{query} SETTINGS {_FINAL}", parameters={"ids": list(ids)}, fmt="Native"
+            ) as stream:
+                while piece := stream.read(_PIECE):
+                    data += piece
+                    if limited and len(data) > self._max_bytes:
+                        raise TooLargeError(f"{len(ids)} traces hold over {self._max_bytes} bytes")
+        except (ClickHouseError, TooLargeError):
             raise
+        except Exception as error:
+            # The HTTP library's own errors.
+            raise OperationalError(f"reading rows: {error}") from error
+        return bytes(data)
 
     def _load_sessions(self, loaded: Loaded, ids: Sequence[str], window: tuple[int, int]) -> None:
         """Earlier traces of the same session and service, fewer where they are very large."""

@@ -49,7 +49,6 @@ class ClassifyService:
         self._connect = connect
         self._classifiers = classifiers
         self._job: ClassifyJob | None = None
-        self._clients: list[Client] = []
         self._scheduler: BackgroundScheduler | None = None
         self._stopping = threading.Event()
         self._failure = "starting"
@@ -59,13 +58,7 @@ class ClassifyService:
     def start(self) -> None:
         """Begin to judge. Raises SchemaError, and clickhouse-connect's errors where the storage
         is not there; the database must have been migrated."""
-        client, watching = self._connect(), self._connect()
-        self._clients = [client, watching]
-        try:
-            job = ClassifyJob(self._settings, client, self._classifiers, self.telemetry)
-        except BaseException:
-            self._close_clients()
-            raise
+        job = ClassifyJob(self._settings, self._connect, self._classifiers, self.telemetry)
         self._job = job
         self._stopping.clear()
         self._failure = ""
@@ -79,7 +72,7 @@ class ClassifyService:
             seconds=self._settings.classify_interval_seconds,
             misfire_grace_time=None,
         )
-        scheduler.add_job(self._observe, "interval", args=[watching], seconds=_COVERAGE_SECONDS)
+        scheduler.add_job(self._observe, "interval", seconds=_COVERAGE_SECONDS)
         # A run that takes longer than the interval is no news.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler.start()
@@ -101,7 +94,6 @@ class ClassifyService:
         if self._job is not None:
             self._job.close()
             self._job = None
-        self._close_clients()
 
     @property
     def version(self) -> int:
@@ -112,11 +104,6 @@ class ClassifyService:
     def not_ready(self) -> str:
         """Why the service is not ready; '' when it is."""
         return self._failure
-
-    def _close_clients(self) -> None:
-        for client in self._clients:
-            client.close()
-        self._clients = []
 
     def _run(self, job: ClassifyJob) -> None:
         if self._stopping.is_set() or time.monotonic() < self._retry_at:
@@ -137,9 +124,10 @@ class ClassifyService:
             if not self._stopping.is_set():
                 self._failure = ""
 
-    def _observe(self, client: Client) -> None:
+    def _observe(self) -> None:
         try:
-            found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
+            with self._connect() as client:
+                found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
         except Exception:
             self.telemetry.errors.labels("storage").inc()
             logger.warning("coverage could not be read", exc_info=True)

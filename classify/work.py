@@ -8,7 +8,7 @@ has waited long enough.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
@@ -35,7 +35,7 @@ class DueTrace:
     first: int
     last: int
     rows: int
-    waiting_seconds: float
+    waiting_seconds: float = field(compare=False)
 
 
 @dataclass(slots=True, frozen=True)

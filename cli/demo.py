@@ -136,7 +136,7 @@ def _stack(directory: Path, progress: Progress) -> Iterator[_Stack]:
 
 
 def _send(stack: _Stack, progress: Progress) -> dict[str, Any]:
-    """Run the agent's traffic. Returns what ``demo.traffic --json`` prints last."""
+    """Run the agent's traffic. Returns what ``demo.traffic --json`` says of it at the end."""
     task = progress.add_task("Running the agent's conversations", total=None)
     with subprocess.Popen(
         [sys.executable, "-m", "demo.traffic", f"--endpoint={stack.otlp}", "--json"],
@@ -146,10 +146,11 @@ def _send(stack: _Stack, progress: Progress) -> dict[str, Any]:
         traffic: dict[str, Any] = {}
         for line in process.stdout or ():
             message = json.loads(line)
-            if "done" in message:
-                progress.update(task, completed=message["done"], total=message["total"])
+            if "progress" in message:
+                done, total = message["progress"]
+                progress.update(task, completed=done, total=total)
             else:
-                traffic = message
+                traffic = message["traffic"]
     if process.returncode or not traffic:
         _give_up(stack, "the demo agent failed; see above")
     return traffic

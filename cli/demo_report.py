@@ -37,7 +37,7 @@ def where_to_look(
     otlp: str, clickhouse: str, ports: dict[str, int], traffic: dict[str, Any]
 ) -> None:
     """Print addresses and commands to go on with."""
-    failing = next((t for t in traffic["traces"] if t["plants"]), traffic["traces"][0])
+    failing = next((turn for turn in traffic["turns"] if turn["plants"]), traffic["turns"][0])
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
     console.print("\n[bold]Where to look[/]")
     rows = [
@@ -109,13 +109,17 @@ def _planted(client: Client, traffic: dict[str, Any]) -> bool:
     for name in ("classifier", "planted", "found", "false alarms"):
         table.add_column(name, justify="left" if name == "classifier" else "right")
     for name in (c.name for c in BUILT_IN):
-        planted = {t["trace_id"] for t in traffic["traces"] if name in t["plants"]}
+        planted = {
+            turn["trace_id"]
+            for turn in traffic["turns"]
+            if any(plant["classifier"] == name for plant in turn["plants"])
+        }
         failing = {
             row[0]
             for row in client.query(
                 f"SELECT DISTINCT trace_id FROM everyspan.spans WHERE {name} = 'fail'"
                 " AND trace_id IN {ids:Array(String)}",
-                parameters={"ids": [t["trace_id"] for t in traffic["traces"]]},
+                parameters={"ids": [turn["trace_id"] for turn in traffic["turns"]]},
             ).result_rows
         }
         if not planted and not failing:

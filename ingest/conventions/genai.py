@@ -34,6 +34,15 @@ OPERATIONS = {
     "evaluate": "evaluator",
     "evaluation": "evaluator",
     "handoff": "other",
+    # Not of the convention; what instrumentations write there.
+    "llm": "llm",
+    "chat_model": "llm",
+    "retriever": "retrieval",
+    "reranker": "reranker",
+    "task": "chain",
+    "agent_step": "chain",
+    "parser": "parser",
+    "evaluator": "evaluator",
 }
 
 #: Also the attributes of the event gen_ai.client.inference.operation.details.
@@ -84,5 +93,9 @@ CONVENTION = Convention(
         "gen_ai.output.type",
         "gen_ai.data_source.id",
         "gen_ai.token.type",
+        "gen_ai.client.*",
+        "gen_ai.execute_tool.*",
+        "gen_ai.workflow.*",
+        "openai.*",
     ),
 )

@@ -17,8 +17,9 @@ def content(attributes: Attributes, draft: Draft) -> None:
         ("gen_ai.completion.", "output_messages"),
     ):
         found, names = unflatten(attributes, prefix)
-        messages = found if isinstance(found, list) else []
-        if messages:
+        if isinstance(found, list):
+            role = "user" if column == "input_messages" else "assistant"
+            messages = [{"role": role, **item} for item in found if isinstance(item, dict)]
             draft.set(column, messages, *names)
     found, names = unflatten(attributes, "llm.request.functions.")
     if isinstance(found, list):
@@ -68,5 +69,5 @@ CONVENTION = Convention(
         ("gen_ai.output", "output"),
     ),
     content=content,
-    understood=("gen_ai.cost.*", "gen_ai.event.*"),
+    understood=("gen_ai.cost.*", "gen_ai.event.*", "gen_ai.is_streaming"),
 )

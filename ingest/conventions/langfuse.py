@@ -40,6 +40,8 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if cached is None:
         cached = _data(usage.get("prompt_tokens_details")).get("cached_tokens")
     reasoning = _first(numbers, "output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
+    if reasoning is None:
+        reasoning = _data(usage.get("completion_tokens_details")).get("reasoning_tokens")
     if "prompt_tokens" in numbers:
         draft.set("input_tokens", numbers["prompt_tokens"])
         draft.set("output_tokens", numbers.get("completion_tokens"))

@@ -1,22 +1,71 @@
 """LiteLLM's proxy and SDK. Source: BerriAI/litellm, integrations/opentelemetry.
 
-It speaks OpenTelemetry GenAI; the span ``raw_gen_ai_request`` below a call repeats that call in the
-provider's own words (``llm.openai.messages``), which stay in ``attributes``.
+It speaks OpenTelemetry GenAI on a span of its own or, if there is one, on the caller's. The span
+``raw_gen_ai_request`` below repeats the call in the provider's own words (``llm.openai.messages``),
+as Python literals.
 """
 
 from __future__ import annotations
 
-from ingest.conventions.convention import Convention
+import re
+
+from ingest.conventions.convention import Attributes, Convention, Draft
+from ingest.conventions.messages import messages_of
+from ingest.conventions.readable import python_literal
+
+_RAW = re.compile(r"^llm\.[a-zA-Z_]+\.(messages|choices|tools|model)$")
+_COLUMNS = {
+    "messages": "input_messages",
+    "choices": "output_messages",
+    "tools": "tool_definitions",
+    "model": "model",
+}
+
+
+def content(attributes: Attributes, draft: Draft) -> None:
+    """Raw requests; answers that are tool calls, which ``gen_ai.output.messages`` leaves out."""
+    told = draft.get("output_messages")
+    if isinstance(told, str) and not any(m.get("parts") for m in messages_of(told)):
+        # gen_ai.completion.0.function_call has them (genai_legacy).
+        del draft.values["output_messages"]
+    for name, value in attributes.items():
+        raw = _RAW.match(name)
+        if raw is not None:
+            draft.set(_COLUMNS[raw[1]], python_literal(value), name)
+
 
 CONVENTION = Convention(
     name="litellm",
-    evidence=("litellm.*", "hidden_params", "metadata.user_api_key_hash", "gen_ai.cost.total_cost"),
+    evidence=(
+        "litellm.*",
+        "hidden_params",
+        "metadata.user_api_key_hash",
+        "gen_ai.cost.total_cost",
+        "llm.openai.*",
+        "llm.azure.*",
+        "llm.anthropic.*",
+        "llm.bedrock.*",
+        "llm.vertex_ai.*",
+        "llm.gemini.*",
+        "llm.None.*",
+    ),
     columns=(
         ("gen_ai.cost.total_cost", "cost_usd"),
-        ("litellm.call_type", "name_of_call"),
         ("metadata.user_api_key_end_user_id", "user_id"),
-        ("metadata.requester_metadata.session_id", "session_id"),
         ("llm.user", "user_id"),
     ),
-    understood=("litellm.*", "metadata.*", "hidden_params", "llm.is_streaming"),
+    kinds={"litellm.call_type": {"embedding": "embedding", "aembedding": "embedding"}},
+    content=content,
+    understood=(
+        "litellm.*",
+        "metadata.*",
+        "hidden_params",
+        "llm.openai.*",
+        "llm.azure.*",
+        "llm.anthropic.*",
+        "llm.bedrock.*",
+        "llm.vertex_ai.*",
+        "llm.gemini.*",
+        "llm.None.*",
+    ),
 )

@@ -30,18 +30,13 @@ KINDS = {
 
 
 def content(attributes: Attributes, draft: Draft) -> None:
-    """Usage, cost and tool names are inside JSON."""
+    """Usage and cost are inside JSON."""
     usage = _data(attributes.get("mlflow.chat.tokenUsage"))
     draft.set("input_tokens", usage.get("input_tokens"))
     draft.set("output_tokens", usage.get("output_tokens"))
     draft.set("cached_input_tokens", usage.get("cache_read_input_tokens"))
     draft.set("cache_write_tokens", usage.get("cache_creation_input_tokens"))
     draft.set("cost_usd", _data(attributes.get("mlflow.llm.cost")).get("total_cost"))
-    inputs = _data(attributes.get("mlflow.spanInputs"))
-    draft.set("tool_definitions", inputs.get("tools"))
-    model = inputs.get("model")
-    if isinstance(model, str):
-        draft.set("model", model)
     if str(attributes.get("mlflow.spanType")).strip('"').upper() == "TOOL":
         draft.set("tool_name", attributes.get("mlflow.spanFunctionName"))
 

@@ -23,6 +23,7 @@ KINDS = {
     "guardrail": "guardrail",
     "evaluator": "evaluator",
     "prompt": "prompt",
+    "parser": "parser",
     "unknown": "other",
 }
 
@@ -141,7 +142,17 @@ CONVENTION = Convention(
     kinds={"openinference.span.kind": KINDS},
     content=content,
     understood=(
-        "llm.*",
+        "llm.invocation_parameters",
+        "llm.token_count.*",
+        "llm.cost.*",
+        "llm.finish_reason",
+        "llm.function_call",
+        "llm.tools.*",
+        "llm.prompt_template.*",
+        "llm.prompts*",
+        "llm.choices*",
+        "llm.input_messages.*",
+        "llm.output_messages.*",
         "embedding.*",
         "retrieval.*",
         "reranker.*",

@@ -53,10 +53,8 @@ CONVENTION = Convention(
     evidence=(
         "pydantic_ai.*",
         "all_messages_events",
-        "final_result",
         "logfire.msg",
         "model_request_parameters",
-        "agent_name",
     ),
     columns=(
         ("final_result", "output"),
@@ -64,7 +62,13 @@ CONVENTION = Convention(
         ("tool_response", "tool_result"),
         ("agent_name", "agent_name"),
         ("model_name", "model"),
+        # Of the whole run: an agent's span carries the sum of its model calls.
+        ("gen_ai.aggregated_usage.input_tokens", "input_tokens"),
+        ("gen_ai.aggregated_usage.output_tokens", "output_tokens"),
+        ("gen_ai.aggregated_usage.cache_read.input_tokens", "cached_input_tokens"),
+        ("gen_ai.aggregated_usage.details.cache_read_tokens", "cached_input_tokens"),
+        ("gen_ai.aggregated_usage.details.reasoning_tokens", "reasoning_tokens"),
     ),
     content=content,
-    understood=("pydantic_ai.*", "logfire.*"),
+    understood=("pydantic_ai.*", "logfire.*", "gen_ai.aggregated_usage.*"),
 )

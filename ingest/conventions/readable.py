@@ -22,6 +22,8 @@ _BESIDE = frozenset(
     "tags metadata kwargs run_id run_type name type tool_call_id status artifact id"
     " additional_kwargs response_metadata example".split()
 )
+#: Keys of what a callback hands over around a tool's arguments.
+_ARGUMENT_WRAPPERS = frozenset({"inputs", "input", "input_str", "args", "kwargs"})
 
 
 def unwrapped(value: Any, depth: int = 0) -> Any:
@@ -67,19 +69,49 @@ def arguments(value: Any) -> str:
         if value[:1] == '"':
             inner = loads(value)
             return arguments(inner) if isinstance(inner, str) else value
-        if value[:2] in ("{'", "['") and len(value) < 65_536:
-            # LangChain hands str(dict) to its callbacks.
-            try:
-                return dumps(ast.literal_eval(value))
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
-                return value
+        data = python_literal(value)
+        if data is not value:
+            return dumps(data)
         if value[:1] != "{":
             return value
-    inner = unwrapped(value)
-    if isinstance(inner, dict | list):
-        return value if isinstance(value, str) and loads(value) == inner else dumps(inner)
-    # One named argument looks like a wrapper: {"query": "…"} is the arguments, not a wrapper.
+    parsed = loads(value) if isinstance(value, str) else value
+    if isinstance(parsed, dict):
+        # {"query": "…"} is arguments; only what names no argument is a wrapper.
+        for key in ("inputs", "input", "input_str", "kwargs", "args"):
+            inner = parsed.get(key)
+            if (
+                parsed.keys() <= _ARGUMENT_WRAPPERS | _BESIDE
+                and (isinstance(inner, dict) or (isinstance(inner, str) and inner[:1] == "{"))
+                and inner
+            ):
+                return arguments(inner)
     return text_of(value)
+
+
+def tool_result(value: Any) -> str:
+    """What a tool gave back: text as text, data as JSON text, without the message around it."""
+    parsed = loads(value) if isinstance(value, str) and value[:1] in ("{", "[", '"') else value
+    if isinstance(parsed, str):
+        return parsed
+    if isinstance(parsed, dict):
+        if parsed.get("type") == "constructor" and isinstance(parsed.get("kwargs"), dict):
+            parsed = parsed["kwargs"]
+        if "content" in parsed and (parsed.get("type") == "tool" or "tool_call_id" in parsed):
+            return tool_result(parsed["content"])
+        for key in ("output", "outputs"):
+            if key in parsed and parsed.keys() <= {key} | _BESIDE:
+                return tool_result(parsed[key])
+    return text_of(value)
+
+
+def python_literal(value: Any) -> Any:
+    """What ``str()`` of a Python dict or list said, as LangChain and LiteLLM send it; else value."""
+    if isinstance(value, str) and value[:2] in ("{'", "['", "[{") and len(value) < 65_536:
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return value
+    return value
 
 
 def documents_of(value: Any) -> tuple[list[str], list[float]]:

@@ -35,17 +35,19 @@ CONVENTIONS: tuple[Convention, ...] = (
     pydantic_ai.CONVENTION,
     google_adk.CONVENTION,
     genkit.CONVENTION,
+    litellm.CONVENTION,
     openinference.CONVENTION,
     traceloop.CONVENTION,
-    litellm.CONVENTION,
     genai.CONVENTION,
     genai_legacy.CONVENTION,
 )
 
-#: For every other column the standard speaks first, then the rest in the order above.
+#: For every other column what the application set itself (``session.id``) comes first, then the
+#: standard, then the rest in the order above.
 COLUMN_ORDER: tuple[Convention, ...] = (
+    shared.CONVENTION,
     genai.CONVENTION,
-    *(convention for convention in CONVENTIONS if convention is not genai.CONVENTION),
+    *(c for c in CONVENTIONS if c is not genai.CONVENTION and c is not shared.CONVENTION),
 )
 
 #: First segments of attribute names that are about agents: unknown ones are counted.
@@ -96,6 +98,7 @@ def _learn(name: str) -> Rules:
         not columns
         and not kinds
         and name.replace(":", ".").partition(".")[0] in _ABOUT_AGENTS
+        and ("." in name or ":" in name)
         and not any(_matches(c.understood, name) for c in CONVENTIONS)
         and not name.startswith(("gen_ai.prompt.", "gen_ai.completion."))
     )

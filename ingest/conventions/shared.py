@@ -18,6 +18,12 @@ def content(attributes: Attributes, draft: Draft) -> None:
             draft.values["code_function"] = f"{namespace}.{function}"
 
 
+#: What a resource alone says.
+RESOURCE_COLUMNS = (
+    ("service.name", "service_name"),
+    ("service.version", "service_version"),
+)
+
 CONVENTION = Convention(
     name="",
     evidence=("code.namespace",),
@@ -27,15 +33,10 @@ CONVENTION = Convention(
         ("enduser.id", "user_id"),
         ("enduser.pseudo.id", "user_id"),
         ("error.type", "error_type"),
-        ("service.name", "service_name"),
-        ("service.version", "service_version"),
         ("deployment.environment.name", "environment"),
         ("deployment.environment", "environment"),
         ("everyspan.experiment", "experiment"),
         ("everyspan.variant", "variant"),
-        ("everyspan.step.kind", "step_kind"),
-        ("everyspan.prompt.name", "prompt_name"),
-        ("everyspan.prompt.version", "prompt_version"),
         ("code.file.path", "code_file"),
         ("code.filepath", "code_file"),
         ("code.line.number", "code_line"),

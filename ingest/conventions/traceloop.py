@@ -15,6 +15,8 @@ CONVENTION = Convention(
     columns=(
         ("traceloop.entity.input", "input"),
         ("traceloop.entity.output", "output"),
+        ("gen_ai.task.input", "input"),
+        ("gen_ai.task.output", "output"),
         ("llm.vendor", "provider"),
         ("llm.response.model", "model"),
         ("llm.request.model", "model"),
@@ -44,5 +46,18 @@ CONVENTION = Convention(
             "rerank": "reranker",
         },
     },
-    understood=("traceloop.*", "llm.*"),
+    understood=(
+        "traceloop.*",
+        "llm.request.*",
+        "llm.response.*",
+        "llm.usage.*",
+        "llm.chat.*",
+        "llm.headers",
+        "llm.is_streaming",
+        "llm.user",
+        "llm.top_k",
+        "llm.frequency_penalty",
+        "llm.presence_penalty",
+        "gen_ai.task.*",
+    ),
 )

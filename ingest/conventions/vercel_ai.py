@@ -1,6 +1,6 @@
 """Vercel AI SDK before version 7. Source: vercel/ai, docs "Telemetry", packages/otel (legacy).
 
-Version 7 with @ai-sdk/otel speaks OpenTelemetry GenAI. The outer span of a call (``ai.generateText``)
+Version 7 with @ai-sdk/otel speaks OpenTelemetry GenAI and adds some ``ai.*``. The outer span of a call (``ai.generateText``)
 is the agent's loop and carries the sum of its model calls (``….doGenerate``).
 """
 
@@ -20,11 +20,11 @@ KINDS = {
     "ai.streamtext.dostream": "llm",
     "ai.generateobject.dogenerate": "llm",
     "ai.streamobject.dostream": "llm",
-    "ai.embed": "chain",
-    "ai.embedmany": "chain",
+    "ai.embed": "embedding",
+    "ai.embedmany": "embedding",
     "ai.embed.doembed": "embedding",
     "ai.embedmany.doembed": "embedding",
-    "ai.rerank": "chain",
+    "ai.rerank": "reranker",
     "ai.rerank.dorerank": "reranker",
     "ai.toolcall": "tool",
 }
@@ -55,7 +55,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
 
 CONVENTION = Convention(
     name="vercel_ai",
-    evidence=("ai.operationId", "ai.prompt*", "ai.response.*", "ai.toolCall.*", "ai.model.*"),
+    evidence=("ai.*",),
     columns=(
         ("ai.prompt.messages", "input_messages"),
         ("ai.prompt.tools", "tool_definitions"),
@@ -77,6 +77,8 @@ CONVENTION = Convention(
         ("ai.usage.inputTokenDetails.cacheWriteTokens", "cache_write_tokens"),
         ("ai.usage.reasoningTokens", "reasoning_tokens"),
         ("ai.usage.outputTokenDetails.reasoningTokens", "reasoning_tokens"),
+        ("ai.settings.context.sessionId", "session_id"),
+        ("ai.settings.context.userId", "user_id"),
         ("ai.telemetry.metadata.sessionId", "session_id"),
         ("ai.telemetry.metadata.session_id", "session_id"),
         ("ai.telemetry.metadata.userId", "user_id"),

@@ -68,7 +68,9 @@ class Store:
 
     def job(self, *classifiers: Classifier, **settings: Any) -> ClassifyJob:
         changed = self.settings.model_copy(update=settings)
-        return ClassifyJob(changed, self.client, classifiers or (Words(), Tree()))
+        return ClassifyJob(
+            changed, lambda: connect(self.settings.dsn), classifiers or (Words(), Tree())
+        )
 
     def judge(self, *classifiers: Classifier, **settings: Any) -> int:
         """One run of a job of its own."""

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -249,7 +248,4 @@ def test_coverage_counts_what_is_pending(db: Store) -> None:
     found = coverage(db.client, db.database)
     assert (found.rows, found.judged, found.pending) == (6, 3, 3)
     assert 0.05 <= found.oldest_pending_seconds < 30
-    assert coverage(db.client, db.database, days=2) .rows == 6
-
-
-    return tmp_path
+    assert coverage(db.client, db.database, days=2).rows == 6

@@ -15,10 +15,10 @@ from functools import cached_property, lru_cache
 _WORD = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n+")
 _TO_THE_MODEL = re.compile(
-    r"\b(?:you (?:are|re|must|should|will|can not|cannot|have to|may only)|your (?:task|role|job|goal"
-    r"|instructions?|purpose|persona)|never|always|do not|don t|must not|respond|reply|answer"
-    r"|assistant|chatbot|the user|users?|system prompt|instructions?|refuse|decline|reveal|disclose"
-    r"|pretend|du bist|antworte|niemals|vous êtes|réponds|ne jamais|eres|responde|nunca|você é)\b"
+    r"\b(?:you (?:are|re|must|should|will|can not|cannot|have to|may only)|your (?:task|role|job"
+    r"|goal|instructions?|purpose|persona)|never|always|do not|don t|must not|respond|reply|answer"
+    r"|assistant|chatbot|the user|users?|system prompt|instructions?|refuse|decline|reveal"
+    r"|disclose|pretend|du bist|antworte|niemals|vous êtes|réponds|ne jamais|eres|responde|nunca|você é)\b"
 )
 _CONFIDENTIAL = re.compile(
     r"\b(?:confidential|secret|internal only|(?:never|not|don t) (?:ever )?(?:reveal|share|disclose"
@@ -151,4 +151,3 @@ def words_of(text: str) -> list[str]:
 def prepared(text: str) -> Instructions:
     """Instructions repeat from span to span, so they are prepared once in a process."""
     return Instructions(text)
-

@@ -112,7 +112,7 @@ def placeholder() -> re.Pattern[str]:
 
 @cache
 def rules() -> tuple[SecretRule, ...]:
-    """The rules of secrets.yaml. Raises pydantic's ValidationError or re.error for a broken file."""
+    """The rules of secrets.yaml. Raises ValidationError or re.error if broken."""
     return tuple(
         SecretRule(
             id=rule.id,

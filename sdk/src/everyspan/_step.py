@@ -148,17 +148,20 @@ class _Step:
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, defaults included, without self and cls."""
         if self._signature is not None:
+            parameters = self._signature.parameters
+            bound_to_object = next(iter(parameters), "") in ("self", "cls")
             try:
                 bound = self._signature.bind(*args, **kwargs)
             except TypeError:
-                pass  # the call is wrong and is about to raise: show it as it was made
+                # The call is wrong and is about to raise: show it as it was made.
+                args = args[1:] if bound_to_object else args
             else:
                 bound.apply_defaults()
                 arguments: dict[str, Any] = {}
                 for index, (name, value) in enumerate(bound.arguments.items()):
-                    if index == 0 and name in ("self", "cls"):
+                    if index == 0 and bound_to_object:
                         continue
-                    if self._signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                    if parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                         arguments.update(value)
                     else:
                         arguments[name] = value

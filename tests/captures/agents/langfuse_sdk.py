@@ -1,4 +1,4 @@
-"""Agent traced with the Langfuse SDK: agent, retriever, tool, generations; sent to {LANGFUSE_BASE_URL}.
+"""Agent traced with the Langfuse SDK: agent, retriever, tool and generations.
 
 Usage: langfuse_sdk.py {tool_call|tool_error|openai_wrapper}
 The exporter posts to LANGFUSE_BASE_URL + /api/public/otel/v1/traces.

@@ -11,7 +11,11 @@ from typing import Any
 import agents
 from openai import AsyncOpenAI
 from opentelemetry import trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -43,6 +47,9 @@ def main(flavour: str, scenario: str) -> None:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    logs = LoggerProvider()
+    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(logs)
     instrument(flavour, provider)
     agents.set_default_openai_client(AsyncOpenAI(max_retries=0), use_for_tracing=False)
 
@@ -66,6 +73,7 @@ def main(flavour: str, scenario: str) -> None:
     except Exception as error:
         print(type(error).__name__, error)
     provider.shutdown()
+    logs.shutdown()
 
 
 if __name__ == "__main__":

@@ -119,9 +119,7 @@ def responses(client: OpenAI) -> None:
 
 def embeddings(client: OpenAI) -> None:
     """Embeds two texts in one call."""
-    client.embeddings.create(
-        model="text-embedding-3-small", input=list(telemetry.DOCUMENTS[:2])
-    )
+    client.embeddings.create(model="text-embedding-3-small", input=list(telemetry.DOCUMENTS[:2]))
 
 
 def error(client: OpenAI) -> None:

@@ -17,7 +17,6 @@ from pydantic_ai import Agent, InstrumentationSettings
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 
 
-
 def settings(options: dict[str, str]) -> InstrumentationSettings:
     """Instrumentation settings from the command line's options."""
     given: dict[str, Any] = {}

@@ -1,0 +1,311 @@
+"""From a draft to the columns of a row: what all conventions have in common.
+
+Kinds that nobody named are judged by what the span carries; content of any shape becomes messages,
+readable text, documents; names and numbers get one spelling. Returns which attributes live on in a
+column whole, so that content is stored once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+from clickhouse.span import Span
+from ingest.attributes import dumps, loads, text_of
+from ingest.conventions import messages as chat
+from ingest.conventions.convention import Attributes, Draft
+from ingest.conventions.providers import model_name, provider_name, provider_of_model
+from ingest.conventions.readable import arguments, documents_of, readable, tool_result
+from ingest.conventions.shorten import shorten_messages
+from ingest.conventions.tools import tool_definitions
+from ingest.limits import ContentLimits, cut
+from ingest.prices import cost_usd
+
+_UINT32 = 2**32 - 1
+#: Step kinds whose input and output are no conversation.
+_NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
+_TEXT_COLUMNS = (
+    "session_id user_id environment service_version status_message prompt_name prompt_version"
+    " experiment variant agent_name tool_name code_file code_function code_revision"
+    " code_repository error_type"
+).split()
+
+
+def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits) -> set[str]:
+    """Set the span's columns; the attributes whose whole text is in a content column."""
+    values = draft.values
+    stored = draft.consumed
+    for column in _TEXT_COLUMNS:
+        value = values.get(column)
+        if value is not None and value != "":
+            text = value if type(value) is str else text_of(value)
+            setattr(span, column, cut(text, limits.max_attribute_bytes))
+    line = values.get("code_line")
+    if line is not None:
+        span.code_line = count(line) or 0
+    kind = span.step_kind = _kind(draft)
+    _fill_model(span, draft)
+    limit = limits.max_attribute_bytes
+    if kind == "tool":
+        _fill_tool(span, draft, attributes, stored)
+    else:
+        if "documents" in values or kind in ("retrieval", "reranker"):
+            _fill_documents(span, draft, attributes, stored, limit)
+        _fill_chat(span, draft, attributes, stored, limit)
+    if kind == "tool":
+        name = span.tool_name.strip('"') or span.name.removeprefix("execute_tool ")
+        span.tool_name = name
+    value = values.get("tool_definitions")
+    if value:
+        definitions = tool_definitions(value)
+        if definitions:
+            _store(draft, "tool_definitions", stored)
+            span.tool_definitions = _fitting(definitions, limit)
+    span.input = cut(span.input, limit)
+    span.output = cut(span.output, limit)
+    span.system_instructions = cut(span.system_instructions, limit)
+    return stored
+
+
+def _kind(draft: Draft) -> str:
+    values = draft.values
+    kind = values.get("step_kind")
+    if kind:
+        return str(kind)
+    has = values.get
+    if has("documents"):
+        return "retrieval"
+    if has("tool_name") or has("tool_arguments") or has("tool_result"):
+        return "tool"
+    if has("agent_name"):
+        return "agent"
+    if has("model") or has("input_messages") or has("output_messages") or has("input_tokens"):
+        return "llm"
+    return "chain" if has("input") or has("output") else "other"
+
+
+def count(value: Any) -> int | None:
+    """A number of tokens as UInt32 holds it; None for what is none."""
+    if type(value) is not int:
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+        if not isinstance(value, int | float) or not isfinite(value):
+            return None
+        value = int(value)
+    return None if value < 0 else min(value, _UINT32)
+
+
+def _amount(value: Any) -> float | None:
+    """US dollars; None for what is no amount."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isfinite(value) and value >= 0 else None
+
+
+def _fill_model(span: Span, draft: Draft) -> None:
+    values = draft.values
+    raw = values.get("model")
+    model = raw.strip('"') if type(raw) is str else ""
+    if model:
+        span.model = model_name(model)
+    provider = values.get("provider")
+    if type(provider) is str and provider:
+        span.provider = provider_name(provider.strip('"'))
+    if not span.provider and model:
+        span.provider = provider_of_model(model)
+    get = values.get
+    span.input_tokens = count(get("input_tokens"))
+    span.output_tokens = count(get("output_tokens"))
+    span.cached_input_tokens = cached = count(get("cached_input_tokens"))
+    span.reasoning_tokens = count(get("reasoning_tokens"))
+    written = count(get("cache_write_tokens"))
+    # Anthropic's API counts cached tokens beside input_tokens, and some instrumentations pass that
+    # on. The convention includes them: more cached than read in all can only be the former.
+    if span.input_tokens is not None and (cached or 0) + (written or 0) > span.input_tokens:
+        span.input_tokens = min(span.input_tokens + (cached or 0) + (written or 0), _UINT32)
+    cost = get("cost_usd")
+    if cost is not None:
+        span.cost_usd = _amount(cost)
+    if span.cost_usd is None and span.step_kind in ("llm", "embedding", "reranker") and span.model:
+        span.cost_usd = cost_usd(
+            provider=span.provider,
+            model=model,
+            input_tokens=span.input_tokens,
+            output_tokens=span.output_tokens,
+            cached_input_tokens=span.cached_input_tokens,
+            cache_write_tokens=written,
+            at=datetime.fromtimestamp(span.start_time // 10**9, UTC),
+        )
+
+
+def _store(draft: Draft, column: str, stored: set[str]) -> None:
+    source = draft.sources.get(column)
+    if source is not None:
+        stored.add(source)
+
+
+def _store_text(
+    draft: Draft, column: str, text: str, attributes: Attributes, stored: set[str]
+) -> None:
+    """Note the source where the column has its whole text, quotes of JSON aside."""
+    source = draft.sources.get(column)
+    if source is None:
+        return
+    raw = attributes.get(source)
+    if raw == text or text_of(raw) == text:
+        stored.add(source)
+    elif isinstance(raw, str) and raw[:1] == '"' and loads(raw) == text:
+        stored.add(source)
+
+
+def _fill_tool(span: Span, draft: Draft, attributes: Attributes, stored: set[str]) -> None:
+    for target, columns, reading in (
+        ("input", ("tool_arguments", "input", "input_messages"), arguments),
+        ("output", ("tool_result", "output", "output_messages"), tool_result),
+    ):
+        for column in columns:
+            value = draft.values.get(column)
+            if value not in (None, ""):
+                text = reading(value)
+                setattr(span, target, text)
+                _store_text(draft, column, text, attributes, stored)
+                break
+
+
+def _fill_documents(
+    span: Span, draft: Draft, attributes: Attributes, stored: set[str], limit: int
+) -> None:
+    for column in ("documents", "output", "output_messages"):
+        value = draft.values.get(column)
+        if not value:
+            continue
+        texts, scores = documents_of(value)
+        if texts:
+            span.documents = [cut(text, limit) for text in texts]
+            span.document_scores = scores
+            # Ids and metadata have no column: an attribute with more than texts stays.
+            if column == "documents":
+                _store_documents(draft, value, stored)
+            else:
+                draft.values.pop(column)
+            return
+
+
+def _store_documents(draft: Draft, value: Any, stored: set[str]) -> None:
+    parsed = loads(value) if isinstance(value, str) else value
+    if isinstance(parsed, list) and all(
+        isinstance(item, str) or (isinstance(item, dict) and item.keys() <= {"content", "score"})
+        for item in parsed
+    ):
+        _store(draft, "documents", stored)
+
+
+def _fill_chat(
+    span: Span, draft: Draft, attributes: Attributes, stored: set[str], limit: int
+) -> None:
+    chatty = span.step_kind not in _NO_CHAT
+    asked, asked_json = _messages(draft, "input", "user", span.step_kind, stored)
+    told, told_json = _messages(draft, "output", "assistant", span.step_kind, stored)
+    if asked:
+        span.input = chat.asked(asked)
+        if chatty:
+            span.input_messages = _fitting_messages(asked, asked_json, limit)
+    if told:
+        whole = len(told) > 1 and span.step_kind != "llm"
+        span.output = chat.final_answer(told) if whole else chat.answered(told)
+        if chatty:
+            span.output_messages = _fitting_messages(told, told_json, limit)
+    # A stated input or output says it in the framework's own words (a chain's result).
+    for target, column in (("input", "input"), ("output", "output")):
+        if getattr(span, target):
+            continue
+        value = draft.values.get(column)
+        if value not in (None, ""):
+            text = readable(value)
+            setattr(span, target, text)
+            _store_text(draft, column, text, attributes, stored)
+    instructions = draft.values.get("system_instructions")
+    if instructions:
+        span.system_instructions = _instructions(instructions)
+        _store(draft, "system_instructions", stored)
+    elif asked:
+        span.system_instructions = chat.text_of_roles(asked, "system")
+
+
+def _instructions(value: Any) -> str:
+    """Text of system instructions: a list of parts, JSON of one, or plain text."""
+    parsed = loads(value) if isinstance(value, str) and value[:1] in ("[", "{") else value
+    if isinstance(parsed, dict | list):
+        found = chat.messages_of([{"role": "system", "content": parsed}])
+        return chat.text_of_roles(found, "system") or text_of(value)
+    return text_of(value)
+
+
+def _messages(
+    draft: Draft, side: str, role: str, kind: str, stored: set[str]
+) -> tuple[list[chat.Message], str]:
+    """Messages of one side and their JSON text, from whichever column has some."""
+    values = draft.values
+    for column in (side + "_messages", side):
+        value = values.get(column)
+        if value in (None, ""):
+            continue
+        if type(value) is str:
+            data = loads(value) if value[:1] in ("[", "{", '"') else None
+            if type(data) is list and chat.is_native(data):
+                _store(draft, column, stored)
+                return data, value
+        else:
+            data = value
+        found = chat.messages_of(data, role) if isinstance(data, list | dict) else []
+        if found:
+            if isinstance(data, dict):
+                _use_request(data, draft)
+            # Of an envelope with more than messages in it, the attribute keeps the rest.
+            if isinstance(data, list) or len(data) == 1:
+                _store(draft, column, stored)
+            return found, dumps(found)
+        if kind == "llm" and (isinstance(value, str) or column != side):
+            text = readable(value)
+            _store_text(draft, column, text, draft.values, stored)
+            if isinstance(data, str | None):
+                _store(draft, column, stored)
+            found = chat.from_text(text, role)
+            return found, dumps(found) if found else ""
+        if column != side and side not in values:
+            # Under a name for messages but none: a run's inputs, a tool's answer.
+            values[side] = value
+            if column in draft.sources:
+                draft.sources[side] = draft.sources[column]
+    return [], ""
+
+
+def _use_request(request: dict[str, Any], draft: Draft) -> None:
+    """A request to a provider's API says which tools and model, too."""
+    tools = request.get("tools")
+    if isinstance(tools, list):
+        draft.set("tool_definitions", tools)
+
+
+def _fitting_messages(found: list[chat.Message], text: str, limit: int) -> str:
+    if len(text) * 4 <= limit or len(text.encode("utf-8", "replace")) <= limit:
+        return text
+    return shorten_messages(found, limit)
+
+
+def _fitting(value: Any, limit: int) -> str:
+    text = dumps(value)
+    return text if len(text) * 4 <= limit else cut(text, limit)
+
+

@@ -1,0 +1,304 @@
+"""From OTLP spans of any convention to rows of ``spans``.
+
+What a span must have: ids of 16 and 8 bytes that are not zero, and a start time within the
+retention. Anything else that is odd is kept and marked in ``attributes`` (names below).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from clickhouse.span import Span
+from ingest.attributes import dumps, text_of, texts_of, value_of, values_of
+from ingest.conventions import hand_written, shared
+from ingest.conventions.columns import count, fill
+from ingest.conventions.convention import Draft
+from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
+from ingest.conventions.registry import applying, name_of, rules_of
+from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits, cut
+
+START_MISSING = "everyspan.start_time.missing"
+END_MISSING = "everyspan.end_time.missing"
+END_REVERSED = "everyspan.end_time.reversed"
+
+_DAY = 86_400 * 10**9
+_STATUS = {0: "unset", 1: "ok", 2: "error"}
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+#: Bit of the shared attributes, which are no convention of their own.
+_SHARED = 1
+_RESOURCE_COLUMNS = (*shared.RESOURCE_COLUMNS, *shared.CONVENTION.columns)
+
+
+@dataclass(slots=True)
+class Normalised:
+    """``rejected``: reason to number of spans, for partial_success. ``not_understood``: (scope,
+    attribute) to number, of attributes about agents that no convention here maps."""
+
+    spans: list[Span] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+    not_understood: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Origin:
+    """What all spans of a resource and scope share."""
+
+    attributes: dict[str, str]
+    columns: dict[str, Any]
+    scope_name: str = ""
+    scope_version: str = ""
+
+
+def normalise(
+    request: ExportTraceServiceRequest, *, now: int, retention_days: int, limits: ContentLimits
+) -> Normalised:
+    """Rows of a request. ``now``: nanoseconds since 1970. Never raises for what a span holds."""
+    result = Normalised()
+    window = _Window(now, retention_days)
+    for resource_spans in request.resource_spans:
+        origin = _origin(resource_spans.resource.attributes, limits)
+        for scope_spans in resource_spans.scope_spans:
+            origin.scope_name = cut(scope_spans.scope.name, limits.max_attribute_name_bytes)
+            origin.scope_version = cut(scope_spans.scope.version, limits.max_attribute_name_bytes)
+            for proto in scope_spans.spans:
+                reason = _refusal(proto) or window.refusal(proto)
+                if reason:
+                    result.rejected[reason] = result.rejected.get(reason, 0) + 1
+                else:
+                    span = _span(proto, origin, now, limits, result.not_understood)
+                    result.spans.append(span)
+    return result
+
+
+@dataclass(slots=True)
+class _Window:
+    """Start times that storage can keep: a row older than the retention vanishes at insert."""
+
+    now: int
+    retention_days: int
+
+    def refusal(self, proto: trace_pb2.Span) -> str:
+        start = proto.start_time_unix_nano or proto.end_time_unix_nano or self.now
+        if start > self.now + _DAY:
+            return (
+                "start_time_unix_nano is more than a day in the future: send nanoseconds since"
+                " 1970 in UTC and check the sender's clock"
+            )
+        if start < self.now - self.retention_days * _DAY:
+            return (
+                f"start_time_unix_nano is older than the retention of {self.retention_days} days:"
+                " send nanoseconds since 1970 in UTC, or raise the retention"
+            )
+        return ""
+
+
+def _refusal(proto: trace_pb2.Span) -> str:
+    trace_id, span_id = proto.trace_id, proto.span_id
+    if len(trace_id) != 16:
+        return f"trace_id must be 16 bytes, got {len(trace_id)}"
+    if len(span_id) != 8:
+        return f"span_id must be 8 bytes, got {len(span_id)}"
+    if trace_id == _NO_TRACE:
+        return "trace_id must not be all zero: it is what W3C Trace Context calls invalid"
+    if span_id == _NO_SPAN:
+        return "span_id must not be all zero: it is what W3C Trace Context calls invalid"
+    if len(proto.parent_span_id) not in (0, 8):
+        return (
+            f"parent_span_id must be 8 bytes, or empty for a root, got {len(proto.parent_span_id)}"
+        )
+    return ""
+
+
+def _origin(pairs: Iterable[KeyValue], limits: ContentLimits) -> _Origin:
+    raw = values_of(pairs)
+    columns: dict[str, Any] = {}
+    for attribute, column in _RESOURCE_COLUMNS:
+        value = raw.get(attribute)
+        if value not in (None, "") and column not in columns:
+            columns[column] = count(value) or 0 if column == "code_line" else text_of(value)
+    return _Origin(_kept(raw, set(), limits), columns)
+
+
+def _span(
+    proto: trace_pb2.Span,
+    origin: _Origin,
+    now: int,
+    limits: ContentLimits,
+    not_understood: Counter[tuple[str, str]],
+) -> Span:
+    draft = Draft()
+    values, ranks, sources = draft.values, draft.ranks, draft.sources
+    attributes: dict[str, Any] = {}
+    mask = 0
+    kind_rank = 99
+    for pair in proto.attributes:
+        key = pair.key
+        value = pair.value.string_value or value_of(pair.value)
+        attributes[key] = value
+        rules = rules_of(key)
+        mask |= rules.mask
+        if value is None or value == "":
+            continue
+        for column, rank in rules.columns:
+            if rank < ranks.get(column, 1_000_000):
+                ranks[column] = rank
+                values[column] = value
+                sources[column] = key
+        for rank, kinds in rules.kinds:
+            if rank < kind_rank:
+                kind = kinds.get(str(value).strip('"').lower())
+                if kind:
+                    kind_rank = rank
+                    values["step_kind"] = kind
+        if rules.unknown:
+            not_understood[origin.scope_name, _without_indices(key)] += 1
+    for convention in applying(mask):
+        if convention.content is not None:
+            convention.content(attributes, draft)
+
+    span = Span(proto.trace_id.hex(), proto.span_id.hex())
+    for column, value in origin.columns.items():
+        setattr(span, column, value)
+    if proto.parent_span_id and proto.parent_span_id != _NO_SPAN:
+        span.parent_span_id = proto.parent_span_id.hex()
+    span.name = cut(proto.name, limits.max_attribute_name_bytes)
+    span.status = _STATUS.get(proto.status.code, "unset")
+    span.scope_name, span.scope_version = origin.scope_name, origin.scope_version
+    span.resource_attributes = origin.attributes
+    marks = _set_times(span, proto, now)
+
+    events = _read_events(proto, draft, span) if proto.events else []
+    span.convention = name_of(mask)
+    if mask & ~_SHARED == 0:
+        if hand_written.apply(span.name, attributes, draft):
+            span.convention = hand_written.NAME
+        elif span.input_tokens is None and not values.get("input_messages"):
+            values.setdefault("step_kind", "other")
+    status = values.get("status")
+    if status == "error" and span.status == "unset":
+        span.status = "error"
+    message = proto.status.message
+    if message:
+        values["status_message"] = message
+
+    stored = fill(span, draft, attributes, limits)
+    span.attributes = _kept(attributes, stored, limits)
+    if marks:
+        span.attributes.update(marks)
+    if events:
+        span.events = _events_text(events, span, limits)
+    if proto.links:
+        span.links = _links_text(proto, span, limits)
+    return span
+
+
+def _without_indices(name: str) -> str:
+    """``llm.x.0.y`` → ``llm.x.N.y``: one name for a metric, however long the list."""
+    if not any(c.isdigit() for c in name):
+        return name
+    return ".".join("N" if step.isdigit() else step for step in name.split("."))
+
+
+def _set_times(span: Span, proto: trace_pb2.Span, now: int) -> dict[str, str]:
+    start, end = proto.start_time_unix_nano, proto.end_time_unix_nano
+    marks: dict[str, str] = {}
+    if not start:
+        start = end or now
+        marks[START_MISSING] = "true"
+    if not end:
+        marks[END_MISSING] = "true"
+    elif end < start:
+        marks[END_REVERSED] = "true"
+    else:
+        span.duration_ms = (end - start) / 1e6
+    span.start_time = start
+    return marks
+
+
+def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -> dict[str, str]:
+    """The attributes as text, within the limits; those in ``stored`` live on in a column."""
+    limit = limits.max_attribute_bytes
+    short = limit // 4
+    kept = {
+        key: text if len(text) <= short else cut(text, limit)
+        for key, value in attributes.items()
+        if key not in stored
+        for text in (value if type(value) is str else text_of(value),)
+    }
+    longest = limits.max_attribute_name_bytes
+    if any(len(key) * 4 > longest for key in kept):
+        kept = {cut(key, longest): text for key, text in kept.items()}
+    if len(kept) > limits.max_attributes:
+        over = len(kept) - limits.max_attributes
+        kept = dict(list(kept.items())[: limits.max_attributes])
+        kept[DROPPED_ATTRIBUTES] = str(over)
+    return kept
+
+
+def _read_events(proto: trace_pb2.Span, draft: Draft, span: Span) -> list[dict[str, Any]]:
+    """The events that stay events; messages and exceptions among them fill columns."""
+    kept = []
+    content = []
+    for event in proto.events:
+        attributes = values_of(event.attributes)
+        if event.name in CONTENT_EVENTS:
+            content.append((event.time_unix_nano, event.name, attributes))
+            continue
+        if event.name == "exception":
+            draft.set("error_type", attributes.get("exception.type"))
+            draft.set("status_message", attributes.get("exception.message"))
+        kept.append(
+            {"time": iso(event.time_unix_nano), "name": event.name, "attributes": attributes}
+        )
+    if content:
+        apply_events(content, draft)
+    return kept
+
+
+def iso(nanoseconds: int) -> str:
+    """``2026-01-31T12:00:00.123456789Z``; the number itself where there is no such date."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    except (OverflowError, ValueError, OSError):
+        return str(nanoseconds)
+
+
+def _events_text(events: list[dict[str, Any]], span: Span, limits: ContentLimits) -> str:
+    kept = []
+    size = 2
+    for event in events[: limits.max_events]:
+        event["attributes"] = {
+            key: cut(value, limits.max_attribute_bytes) if isinstance(value, str) else value
+            for key, value in event["attributes"].items()
+        }
+        text = dumps(event)
+        size += len(text) + 1
+        if size > limits.max_events_bytes:
+            break
+        kept.append(text)
+    if len(kept) < len(events):
+        span.attributes[DROPPED_EVENTS] = str(len(events) - len(kept))
+    return f"[{','.join(kept)}]"
+
+
+def _links_text(proto: trace_pb2.Span, span: Span, limits: ContentLimits) -> str:
+    links = [
+        {
+            "trace_id": link.trace_id.hex(),
+            "span_id": link.span_id.hex(),
+            "attributes": texts_of(link.attributes),
+        }
+        for link in list(proto.links)[: limits.max_links]
+    ]
+    if len(links) < len(proto.links):
+        span.attributes[DROPPED_LINKS] = str(len(proto.links) - len(links))
+    return cut(dumps(links), limits.max_events_bytes)

@@ -1,0 +1,99 @@
+"""What real libraries sent, byte for byte, becomes the rows that each capture's expectations state.
+
+``expected.json``: ``spans`` (matched by span_id; each field by equality, ``x_contains`` by
+substrings, ``documents`` by substring each) and ``total``, which counts each token of a trace once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clickhouse.span import Span
+from ingest.limits import ContentLimits
+from ingest.normalise import Normalised, normalise
+from ingest.otlp import Encoding, decode_traces
+
+PAYLOADS = Path(__file__).parents[1] / "captures" / "payloads"
+CAPTURES = sorted(path.parent for path in PAYLOADS.glob("*/*/capture.json"))
+EXPECTED = [path for path in CAPTURES if (path / "expected.json").exists()]
+
+
+def name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def normalised(capture: Path) -> list[Normalised]:
+    """Each traces request of a capture, as if it came when it was sent."""
+    results = []
+    for file in sorted(capture.glob("*_traces.*")):
+        body = file.read_bytes()
+        if file.suffix == ".gz":
+            body = gzip.decompress(body)
+        encoding: Encoding = "json" if ".json" in file.name else "protobuf"
+        request = decode_traces(body, encoding)
+        starts = [
+            span.start_time_unix_nano
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+        results.append(
+            normalise(request, now=max(starts), retention_days=30, limits=ContentLimits())
+        )
+    return results
+
+
+def rows_of(capture: Path) -> list[Span]:
+    return [span for result in normalised(capture) for span in result.spans]
+
+
+def differences(row: Span, expected: dict[str, Any]) -> list[str]:
+    found = []
+    for key, wanted in expected.items():
+        if key.endswith("_contains"):
+            column = key.removesuffix("_contains")
+            value = getattr(row, column)
+            parts = [wanted] if isinstance(wanted, str) else wanted
+            found += [f"{column}: no {part!r} in {value!r}" for part in parts if part not in value]
+        elif key == "documents":
+            if len(row.documents) != len(wanted):
+                found.append(f"documents: {row.documents!r}, expected {wanted!r}")
+            else:
+                pairs = zip(row.documents, wanted, strict=True)
+                found += [f"documents: no {w!r} in {d!r}" for d, w in pairs if w not in d]
+        else:
+            value = getattr(row, key)
+            if isinstance(wanted, float) and isinstance(value, float):
+                same = math.isclose(value, wanted, rel_tol=1e-6)
+            else:
+                same = value == wanted
+            if not same:
+                found.append(f"{key}: {value!r}, expected {wanted!r}")
+    return found
+
+
+@pytest.mark.parametrize("capture", EXPECTED, ids=name)
+def test_rows_are_as_expected(capture: Path) -> None:
+    expected = json.loads((capture / "expected.json").read_text())
+    rows = {row.span_id: row for row in rows_of(capture)}
+    found = []
+    for wanted in expected["spans"]:
+        row = rows.get(wanted["span_id"])
+        if row is None:
+            found.append(f"no row for span {wanted['span_id']} ({wanted['name']})")
+        else:
+            found += [f"{wanted['name']}: {text}" for text in differences(row, wanted)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=name)
+def test_nothing_is_rejected_and_every_attribute_about_agents_is_known(capture: Path) -> None:
+    for result in normalised(capture):
+        assert not result.rejected
+        assert not result.not_understood

@@ -1,0 +1,132 @@
+"""Which installed instrumentations are turned on: real distributions on a real sys.path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
+
+from everyspan import _instrumentation
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts an instrumentation with its entry point on the path; it notes that it was started."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def put(distribution: str, entry: str, requires: str = "", fails: str = "") -> None:
+        module = distribution.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(
+            "class Instrumentor:\n"
+            "    is_instrumented_by_opentelemetry = False\n"
+            "    def instrument(self, **options):\n"
+            f"        {fails or 'pass'}\n"
+            f"        import sys; sys.started.append({distribution!r})\n"
+            "class DependencyConflictError(Exception): pass\n",
+            encoding="utf-8",
+        )
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text(
+            f"[{_instrumentation.GROUP}]\n{entry} = {module}:Instrumentor\n", encoding="utf-8"
+        )
+        requirement = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{requirement}",
+            encoding="utf-8",
+        )
+
+    monkeypatch.setattr(sys, "started", [], raising=False)
+    return put
+
+
+def started() -> list[str]:
+    return sorted(sys.started)  # type: ignore[attr-defined]
+
+
+def test_genai_libraries_only_one_each(install: Install) -> None:
+    install("openinference-instrumentation-openai", "openai")
+    install("opentelemetry-instrumentation-openai-v2", "openai", "opentelemetry-util-genai>=1")
+    install(
+        "opentelemetry-instrumentation-openai", "openai", "opentelemetry-semantic-conventions-ai<1"
+    )
+    install("opentelemetry-instrumentation-requests", "requests")
+    install("opentelemetry-instrumentation-botocore", "botocore")
+    install("openinference-instrumentation-langchain", "langchain")
+    install(
+        "opentelemetry-instrumentation-langchain",
+        "langchain",
+        "opentelemetry-semantic-conventions-ai<1",
+    )
+    assert sorted(_instrumentation.turn_on(True)) == ["langchain", "openai"]
+    assert started() == [
+        "openinference-instrumentation-langchain",
+        "opentelemetry-instrumentation-openai-v2",
+    ]
+
+
+def test_different_spellings_are_one_library(install: Install) -> None:
+    install("openinference-instrumentation-google-genai", "google_genai")
+    install(
+        "opentelemetry-instrumentation-google-genai", "google-genai", "opentelemetry-util-genai"
+    )
+    install("openinference-instrumentation-vertexai", "vertexai")
+    install("opentelemetry-instrumentation-vertexai", "google_cloud_aiplatform")
+    assert sorted(_instrumentation.turn_on(True)) == ["google_genai", "vertexai"]
+    assert len(started()) == 2
+
+
+def test_a_broken_one_is_a_warning_and_the_next_is_tried(install: Install) -> None:
+    install(
+        "opentelemetry-instrumentation-openai-v2",
+        "openai",
+        "opentelemetry-util-genai",
+        fails="raise RuntimeError('boom')",
+    )
+    install("openinference-instrumentation-openai", "openai")
+    with pytest.warns(RuntimeWarning, match="openai-v2' does not work.*boom"):
+        assert _instrumentation.turn_on(True) == ["openai"]
+    assert started() == ["openinference-instrumentation-openai"]
+
+
+def test_one_whose_library_is_missing_is_left_off_quietly(
+    install: Install, recwarn: pytest.WarningsRecorder
+) -> None:
+    install(
+        "openinference-instrumentation-dspy",
+        "dspy",
+        fails="raise DependencyConflictError('dspy is not installed')",
+    )
+    assert _instrumentation.turn_on(True) == []
+    assert not recwarn.list
+
+
+def test_by_name(install: Install) -> None:
+    install("openinference-instrumentation-openai", "openai")
+    install("opentelemetry-instrumentation-requests", "requests")
+    install("openinference-instrumentation-groq", "groq")
+    with pytest.warns(RuntimeWarning, match="instrument='nothing'"):
+        on = _instrumentation.turn_on(["requests", "openai", "nothing"])
+    assert sorted(on) == ["openai", "requests"]
+    assert _instrumentation.turn_on(False) == []
+
+
+def test_content_variables() -> None:
+    environ: dict[str, str] = {"OTEL_SEMCONV_STABILITY_OPT_IN": "http"}
+    _instrumentation.set_content_variables(True, environ)
+    assert environ == {
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "http,gen_ai_latest_experimental",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
+    }
+    own = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "EVENT_ONLY"}
+    _instrumentation.set_content_variables(True, own)
+    assert own["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "EVENT_ONLY"
+    _instrumentation.set_content_variables(False, own)
+    assert own["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "NO_CONTENT"
+    assert own["OPENINFERENCE_HIDE_INPUTS"] == "true"
