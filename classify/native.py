@@ -41,7 +41,7 @@ def read_columns(data: bytes) -> dict[str, Sequence[Any]]:
     if not data:
         return {}
     context = QueryContext(query_formats={"DateTime64": "int"}, column_oriented=True)
-    source = ctypes.RespBuffCls(_Bytes(data))
+    source = ctypes.RespBuffCls(_Bytes(data))  # type: ignore[no-untyped-call]
     result = NativeTransform.parse_response(source, context)
     assert isinstance(result, QueryResult)
     columns = result.result_columns

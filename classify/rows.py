@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DatabaseError,
+    OperationalError,
+    StreamFailureError,
+)
 
 from classify.classifier import Classifier
 from classify.work import DAY_NS, DueTrace, between
@@ -148,8 +153,8 @@ class Rows:
         )
 
     def _read(self, query: str, ids: Sequence[str], *, limited: bool) -> bytes:
-        # Counted here and as a stream: embedded, a query that the engine itself ends half way leaves
-        # what it had put out in front of the next answer of the same connection.
+        # A stream, counted here: embedded, a plain query that the engine itself ends half way
+        # leaves what it had put out in front of the next answer of the same connection.
         data = bytearray()
         try:
             with self._client.raw_stream(
@@ -159,6 +164,9 @@ class Rows:
                     data += piece
                     if limited and len(data) > self._max_bytes:
                         raise TooLargeError(f"{len(ids)} traces hold over {self._max_bytes} bytes")
+        except StreamFailureError as error:
+            # The engine's own, such as its memory limit: fewer rows may do.
+            raise DatabaseError(str(error), code=error.code) from error
         except (ClickHouseError, TooLargeError):
             raise
         except Exception as error:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from cli.console import console, log_to_stderr, plain_errors, read_settings
 from cli.options import (
@@ -17,6 +26,10 @@ from cli.options import (
     RetentionDays,
 )
 from cli.serve import Site, serve
+
+log = logging.getLogger(__name__)
+
+_OPEN_SECONDS = 120
 
 
 def ingest(
@@ -80,7 +93,8 @@ def classify(
     from classify.service import ClassifyService, create_app
 
     from classify.settings import ClassifySettings
-    from clickhouse.connection import connect
+    from clickhouse.connection import StorageUnavailableError, connect
+    from clickhouse.migrate import migrate
 
     settings = read_settings(
         ClassifySettings,
@@ -90,6 +104,15 @@ def classify(
         clickhouse_dsn=clickhouse_dsn,
     )
     log_to_stderr()
+
+    # Beside a server that starts at the same time, it comes when it comes.
+    opening = Retrying(
+        retry=retry_if_exception_type(StorageUnavailableError),
+        wait=wait_fixed(2),
+        stop=stop_after_delay(_OPEN_SECONDS),
+        before_sleep=before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
 
     async def run() -> None:
         service = ClassifyService(settings, lambda: connect(settings.dsn))
@@ -108,6 +131,9 @@ def classify(
         )
 
     with plain_errors():
+        client = opening(connect, settings.dsn)
+        migrate(client, settings)
+        client.close()
         asyncio.run(run())
 
 

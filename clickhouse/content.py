@@ -35,4 +35,6 @@ _values = attrgetter(*CONTENT_COLUMNS)
 
 def columns_of(records: Sequence[ContentRecord]) -> list[Sequence[Any]]:
     """Column-oriented data in the order of CONTENT_COLUMNS, as clickhouse-connect inserts it."""
-    return list(zip(*map(_values, records), strict=True)) if records else [[] for _ in CONTENT_COLUMNS]
+    return (
+        list(zip(*map(_values, records), strict=True)) if records else [[] for _ in CONTENT_COLUMNS]
+    )

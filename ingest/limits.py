@@ -8,6 +8,7 @@ See https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 #: Attribute that says how many attributes of the span were left out.
 DROPPED_ATTRIBUTES = "everyspan.dropped_attributes"
@@ -15,6 +16,8 @@ DROPPED_ATTRIBUTES = "everyspan.dropped_attributes"
 DROPPED_EVENTS = "everyspan.dropped_events"
 #: Attribute that says how many links of the span were left out.
 DROPPED_LINKS = "everyspan.dropped_links"
+#: Attribute that says that content which came as log records was too much for the events column.
+DROPPED_CONTENT = "everyspan.dropped_content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,14 @@ def _is_marked(text: str, size: int, max_bytes: int) -> bool:
         return False
     start = text.rfind(_MARK_START)
     return start >= 0 and text[start + len(_MARK_START) : -len(_MARK_END)].isdigit()
+
+
+def cut_within(value: Any, max_bytes: int) -> Any:
+    """Plain data with each text in it cut; names of a dict stay as they are."""
+    if isinstance(value, str):
+        return cut(value, max_bytes)
+    if isinstance(value, dict):
+        return {name: cut_within(item, max_bytes) for name, item in value.items()}
+    if isinstance(value, list):
+        return [cut_within(item, max_bytes) for item in value]
+    return value

@@ -34,6 +34,8 @@ _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 #: Bit of the shared attributes, which are no convention of their own.
 _SHARED = 1
+#: A rank below that of every convention.
+_WEAK = 99
 _RESOURCE_COLUMNS = (*shared.RESOURCE_COLUMNS, *shared.CONVENTION.columns)
 
 
@@ -138,7 +140,7 @@ def _span(
     values, ranks, sources = draft.values, draft.ranks, draft.sources
     attributes: dict[str, Any] = {}
     mask = 0
-    kind_rank = 99
+    kind_rank = 2 * _WEAK
     for pair in proto.attributes:
         key = pair.key
         value = pair.value.string_value or value_of(pair.value)
@@ -153,9 +155,12 @@ def _span(
                 values[column] = value
                 sources[column] = key
         for rank, kinds in rules.kinds:
-            if rank < kind_rank:
-                kind = kinds.get(str(value).strip('"').lower())
-                if kind:
+            kind = kinds.get(str(value).strip('"').lower())
+            if kind:
+                # 'chain' says least: whatever another convention calls the step is better.
+                if kind == "chain":
+                    rank += _WEAK
+                if rank < kind_rank:
                     kind_rank = rank
                     values["step_kind"] = kind
         if rules.unknown:

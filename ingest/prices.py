@@ -38,8 +38,8 @@ _PROVIDER_IDS = {
 }
 #: They run a model themselves: what another provider charges for it says nothing.
 _SELF_HOSTED = frozenset(
-    "ollama vllm sglang lmstudio lm_studio llama_cpp llamacpp llamafile localai local huggingface_tgi"
-    " tgi triton sagemaker aws.sagemaker transformers".split()
+    "ollama vllm sglang lmstudio lm_studio llama_cpp llamacpp llamafile localai local"
+    " huggingface_tgi tgi triton sagemaker aws.sagemaker transformers".split()
 )
 #: Clients that everybody's gateways and models are reached with; a model that they don't sell
 #: is priced as its owner does.
@@ -217,9 +217,7 @@ def _sold_by(seller: Provider, names: Sequence[str]) -> ModelInfo | None:
             if found is not None:
                 return found
     # 'llama-3.3-70b-instruct' of 'meta-llama/llama-3.3-70b-instruct'.
-    ends = [
-        model for model in seller.models if "/" in model.id and _last(model.id) in names
-    ]
+    ends = [model for model in seller.models if "/" in model.id and _last(model.id) in names]
     return ends[0] if ends and _agree(ends) else None
 
 
@@ -272,7 +270,7 @@ def _found(model: ModelInfo | None) -> _Found | None:
 
 @cache
 def _providers() -> dict[str, Provider]:
-    """Provider id to provider. Imported here: the data is 1.6 MB of code, and only ingest needs it."""
+    """Provider id to provider. Imported here: 1.6 MB of code, which only a priced span needs."""
     from genai_prices.data_snapshot import get_snapshot
 
     return {provider.id: provider for provider in get_snapshot().providers}

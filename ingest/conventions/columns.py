@@ -62,6 +62,10 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         if definitions:
             _store(draft, "tool_definitions", stored)
             span.tool_definitions = _fitting(definitions, limit)
+    for column, text in (("input", span.input), ("output", span.output)):
+        source = draft.sources.get(column)
+        if source is not None and text and attributes.get(source) == text:
+            stored.add(source)
     span.input = cut(span.input, limit)
     span.output = cut(span.output, limit)
     span.system_instructions = cut(span.system_instructions, limit)
@@ -218,7 +222,10 @@ def _fill_chat(
     asked, asked_json = _messages(draft, "input", "user", span.step_kind, stored)
     told, told_json = _messages(draft, "output", "assistant", span.step_kind, stored)
     if asked:
-        span.input = chat.asked(asked)
+        if span.step_kind == "embedding":
+            span.input = chat.text_of_roles(asked, "user")
+        else:
+            span.input = chat.asked(asked)
         if chatty:
             span.input_messages = _fitting_messages(asked, asked_json, limit)
     if told:
@@ -269,6 +276,8 @@ def _messages(
         else:
             data = value
         found = chat.messages_of(data, role) if isinstance(data, list | dict) else []
+        if found and column != side and not any(m.get("parts") for m in found):
+            continue  # roles alone: the text is somewhere else
         if found:
             if isinstance(data, dict):
                 _use_request(data, draft)

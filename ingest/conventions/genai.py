@@ -41,6 +41,8 @@ OPERATIONS = {
     "reranker": "reranker",
     "task": "chain",
     "agent_step": "chain",
+    "execute_task": "chain",
+    "vector_db_retrieve": "retrieval",
     "parser": "parser",
     "evaluator": "evaluator",
 }

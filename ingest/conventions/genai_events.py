@@ -74,7 +74,9 @@ def _message(name: str, attributes: Attributes) -> list[Message]:
         if isinstance(parsed, list):
             inner = item["message"] = {"content": parsed}
     if isinstance(inner, dict):
-        item = {"finish_reason": item.get("finish_reason"), **inner}
+        # OpenLLMetry puts the calls beside the message.
+        beside = {key: item[key] for key in ("finish_reason", "tool_calls") if key in item}
+        item = {**beside, **inner}
     content = item.get("content")
     if isinstance(content, str) and content[:1] in ("[", "{"):
         parsed = loads(content)

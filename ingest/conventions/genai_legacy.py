@@ -6,6 +6,9 @@ instrumentations share although no release had them (``gen_ai.usage.cache_read_i
 
 from __future__ import annotations
 
+from typing import Any
+
+from ingest.attributes import loads
 from ingest.conventions.convention import Attributes, Convention, Draft
 from ingest.conventions.indexed import unflatten
 
@@ -19,7 +22,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
         found, names = unflatten(attributes, prefix)
         if isinstance(found, list):
             role = "user" if column == "input_messages" else "assistant"
-            messages = [{"role": role, **item} for item in found if isinstance(item, dict)]
+            messages = [_message(role, item) for item in found if isinstance(item, dict)]
             draft.set(column, messages, *names)
     found, names = unflatten(attributes, "llm.request.functions.")
     if isinstance(found, list):
@@ -28,6 +31,16 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if isinstance(details, dict):
         draft.set("cached_input_tokens", details.get("cache_read_tokens"))
         draft.set("reasoning_tokens", details.get("reasoning_tokens"))
+
+
+def _message(role: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Some write a text as JSON, quotes and all."""
+    content = item.get("content")
+    if isinstance(content, str) and content[:1] == '"' and content[-1:] == '"':
+        text = loads(content)
+        if isinstance(text, str):
+            item = {**item, "content": text}
+    return {"role": role, **item}
 
 
 CONVENTION = Convention(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingest.attributes import loads
 from ingest.conventions.convention import Attributes, Convention, Draft
+from ingest.conventions.readable import python_literal
 
 KINDS = {
     "llm": "llm",
@@ -46,7 +47,8 @@ def content(attributes: Attributes, draft: Draft) -> None:
 
 
 def _data(value: Any) -> dict[str, Any]:
-    value = loads(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        value = loads(value) or python_literal(value)
     return value if isinstance(value, dict) else {}
 
 

@@ -16,9 +16,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from ingest.attributes import dumps, loads, text_of
+from ingest.conventions.parts import (
+    ANSWER_PARTS,
+    CALL_PARTS,
+    FOREIGN_PARTS,
+    Part,
+    answer,
+    data_of,
+    part_of,
+    part_text,
+    parts_of,
+)
 
 Message = dict[str, Any]
-Part = dict[str, Any]
 
 ROLES = {
     "human": "user",
@@ -40,23 +50,6 @@ ROLES = {
     "gen_ai.choice": "assistant",
 }
 _KNOWN_ROLES = {"user", "assistant", "system", "tool", *ROLES}
-_TEXT_PARTS = {"text", "input_text", "output_text", "summary_text", "refusal", "text-delta"}
-_REASONING_PARTS = {"reasoning", "thinking", "redacted_thinking", "reasoning_text"}
-_CALL_PARTS = {"tool_call", "tool-call", "tool_use", "function_call", "toolcall", "server_tool_use"}
-_ANSWER_PARTS = {
-    "tool_call_response",
-    "tool-result",
-    "tool_result",
-    "function_call_output",
-    "tool-return",
-    "retry-prompt",
-}
-_FOREIGN_PARTS = (_TEXT_PARTS | _REASONING_PARTS | _CALL_PARTS | _ANSWER_PARTS) - {
-    "text",
-    "reasoning",
-    "tool_call",
-    "tool_call_response",
-}
 
 
 def is_native(value: Any) -> bool:
@@ -76,7 +69,7 @@ def is_native(value: Any) -> bool:
             if kind == "text" or kind == "reasoning":
                 if type(part.get("content")) is not str:
                     return False
-            elif type(kind) is not str or kind in _FOREIGN_PARTS or "function" in part:
+            elif type(kind) is not str or kind in FOREIGN_PARTS or "function" in part:
                 return False
     return True
 
@@ -150,14 +143,14 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
         if name in ROLES or "content" in kwargs:
             return [_message_from({**kwargs, "role": ROLES.get(name) or kwargs.get("type")}, role)]
         return _from_dict(kwargs, role, depth + 1) if depth < 6 else []
-    if isinstance(item.get("data"), dict) and kind in ROLES:
+    if isinstance(item.get("data"), dict) and kind in _KNOWN_ROLES:
         return [_message_from({**item["data"], "role": kind}, role)]
-    if kind in _CALL_PARTS and ("call_id" in item or "name" in item):
-        return [{"role": "assistant", "parts": [_part(item)]}]
-    if kind in _ANSWER_PARTS:
-        return [{"role": "tool", "parts": [_part(item)]}]
+    if kind in CALL_PARTS and ("call_id" in item or "name" in item):
+        return [{"role": "assistant", "parts": [part_of(item)]}]
+    if kind in ANSWER_PARTS:
+        return [{"role": "tool", "parts": [part_of(item)]}]
     if kind == "reasoning" and "summary" in item:
-        return [{"role": "assistant", "parts": _parts(item.get("summary") or [], "reasoning")}]
+        return [{"role": "assistant", "parts": parts_of(item.get("summary") or [], "reasoning")}]
     if isinstance(item.get("parts"), list) and item.get("kind") in {"request", "response"}:
         return _from_pydantic(item)
     named = item.get("role") or item.get("event.name") or (kind if kind in ROLES else None)
@@ -186,6 +179,12 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
         return found
     if isinstance(output, dict) and isinstance(output.get("message"), dict):  # Bedrock Converse
         return _from_dict(output["message"], "assistant", depth + 1)
+    for key in ("inputs", "outputs", "update", "output", "input"):
+        inner = item.get(key)
+        if isinstance(inner, dict):
+            found = _from_dict(inner, role, depth + 1) if depth < 6 else []
+            if found:
+                return found
     inner = item.get("input")
     if isinstance(inner, list) and ("model" in item or "instructions" in item):
         return _with_system(item, _from_list(inner, role, depth + 1))
@@ -204,9 +203,9 @@ def _from_pydantic(item: dict[str, Any]) -> list[Message]:
     """Pydantic AI's own ModelRequest and ModelResponse: each part says what it is."""
     roles = {"system-prompt": "system", "user-prompt": "user", "tool-return": "tool"}
     if item["kind"] == "response":
-        return [{"role": "assistant", "parts": [_part(p) for p in item["parts"] if p]}]
+        return [{"role": "assistant", "parts": [part_of(p) for p in item["parts"] if p]}]
     return [
-        {"role": roles.get(part.get("part_kind"), "user"), "parts": [_part(part)]}
+        {"role": roles.get(part.get("part_kind"), "user"), "parts": [part_of(part)]}
         for part in item["parts"]
         if isinstance(part, dict)
     ]
@@ -226,12 +225,12 @@ def _message_from(item: dict[str, Any], default: str) -> Message:
             break
     call_id = item.get("tool_call_id") or (item.get("id") if role == "tool" else None)
     if role == "tool" and not _has_answer(content):
-        response = _plain(content)
+        response = answer(content)
         part = {"type": "tool_call_response", "id": call_id, "response": response}
         if item.get("name"):
             part["name"] = item["name"]
         return {"role": "tool", "parts": [part]}
-    parts = _parts(content)
+    parts = parts_of(content)
     have = {part.get("id") for part in parts if part["type"] == "tool_call"}
     for call in _calls(item):
         if call["id"] is None or call["id"] not in have:
@@ -250,138 +249,27 @@ def _calls(item: dict[str, Any]) -> list[Part]:
         calls = extra.get("tool_calls")
     if isinstance(calls, str):
         calls = loads(calls)
-    found = [_part({**call, "type": "tool_call"}) for call in calls or [] if isinstance(call, dict)]
+    found = [part_of({**call, "type": "tool_call"}) for call in calls or [] if isinstance(call, dict)]
     single = item.get("function_call")
     if isinstance(single, dict) and single.get("name"):
-        found.append(_part({**single, "type": "tool_call"}))
+        found.append(part_of({**single, "type": "tool_call"}))
     return found
 
 
 def _message(role: Any, content: Any) -> Message:
     name = str(role).lower()
-    return {"role": ROLES.get(name, name), "parts": _parts(content)}
+    return {"role": ROLES.get(name, name), "parts": parts_of(content)}
 
 
 def _has_answer(content: Any) -> bool:
     return isinstance(content, list) and any(
         isinstance(part, dict)
         and (
-            part.get("type") in _ANSWER_PARTS
+            part.get("type") in ANSWER_PARTS
             or part.keys() & {"function_response", "functionResponse", "toolResult"}
         )
         for part in content
     )
-
-
-def _plain(content: Any) -> Any:
-    """A tool's answer: text parts joined, JSON kept as JSON."""
-    if isinstance(content, list):
-        texts = [part_text(_part(part)) for part in content if isinstance(part, dict | str)]
-        if texts and all(texts):
-            return "\n".join(texts)
-    return content
-
-
-def _parts(content: Any, kind: str = "text") -> list[Part]:
-    if content is None or content == "":
-        return []
-    if isinstance(content, str):
-        # Several instrumentations send a list of content parts as JSON text.
-        if content[:2] in ("[{", "[ ") and content[-1:] == "]":
-            parsed = loads(content)
-            if isinstance(parsed, list) and all(_looks_like_part(item) for item in parsed):
-                return [_part(item) for item in parsed]
-        return [{"type": kind, "content": content}]
-    if isinstance(content, dict):
-        return [_part(content)]
-    if isinstance(content, list):
-        return [
-            {"type": kind, "content": item} if isinstance(item, str) else _part(item, kind)
-            for item in content
-            if item not in (None, "")
-        ]
-    return [{"type": kind, "content": text_of(content)}]
-
-
-def _looks_like_part(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("type"), str)
-
-
-def _first(item: dict[str, Any], *keys: str) -> Any:
-    for key in keys:
-        value = item.get(key)
-        if value is not None:
-            return value
-    return None
-
-
-def _arguments(value: Any) -> Any:
-    """Arguments as JSON data where the text is JSON, so that nobody has to parse them twice."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        parsed = loads(value)
-        return value if parsed is None else parsed
-    return value
-
-
-def _part(item: Any, default: str = "text") -> Part:
-    """One content part."""
-    if not isinstance(item, dict):
-        return {"type": default, "content": text_of(item)}
-    kind = item.get("type") or item.get("part_kind") or item.get("block_type") or ""
-    if kind in _CALL_PARTS:
-        inner = item.get("function") if isinstance(item.get("function"), dict) else item
-        return {
-            "type": "tool_call",
-            "id": _first(item, "id", "call_id", "toolCallId", "tool_call_id"),
-            "name": _first(inner, "name", "toolName", "tool_name") or "",
-            "arguments": _arguments(_first(inner, "arguments", "input", "args", "parameters")),
-        }
-    if kind in _ANSWER_PARTS:
-        response = _first(item, "response", "output", "result", "content")
-        if isinstance(response, dict) and response.keys() == {"type", "value"}:  # Vercel AI SDK
-            response = response["value"]
-        part = {
-            "type": "tool_call_response",
-            "id": _first(item, "id", "call_id", "tool_use_id", "toolCallId", "tool_call_id"),
-            "response": _plain(response),
-        }
-        name = _first(item, "name", "toolName", "tool_name")
-        return {**part, "name": name} if name else part
-    if kind in _TEXT_PARTS or kind in {"user-prompt", "system-prompt"}:
-        text = _first(item, "content", "text", "refusal")
-        return {"type": "text", "content": text if isinstance(text, str) else text_of(_plain(text))}
-    if kind in _REASONING_PARTS:
-        text = _first(item, "content", "thinking", "text", "reasoning", "data", "summary")
-        return {"type": "reasoning", "content": text_of(text)}
-    if not kind or kind == "part":
-        return _untyped(item, default)
-    return item
-
-
-def _untyped(item: dict[str, Any], default: str) -> Part:
-    """Gemini and Bedrock name the kind of a part by its only key."""
-    if isinstance(item.get("text"), str):
-        return {"type": "reasoning" if item.get("thought") else default, "content": item["text"]}
-    for key in ("function_call", "functionCall", "toolUse"):
-        call = item.get(key)
-        if isinstance(call, dict):
-            return _part(
-                {**call, "type": "tool_call", "id": _first(call, "id", "toolUseId")}, default
-            )
-    for key in ("function_response", "functionResponse", "toolResult"):
-        answer = item.get(key)
-        if isinstance(answer, dict):
-            call_id = _first(answer, "id", "toolUseId")
-            return _part({**answer, "type": "tool_result", "id": call_id}, default)
-    if isinstance(item.get("content"), str):
-        return {"type": default, "content": item["content"]}
-    return {"type": default, "content": dumps(item)}
-
-
-def part_text(part: Part) -> str:
-    """Readable text of a part, '' for calls, reasoning, images and the like."""
-    content = part.get("content")
-    return content if part.get("type") == "text" and isinstance(content, str) else ""
 
 
 def text_of_message(message: Message) -> str:
@@ -426,7 +314,7 @@ def answered(messages: list[Message]) -> str:
     if texts:
         return "\n".join(texts)
     calls = [
-        {key: value for key, value in part.items() if key != "type"}
+        {key: data_of(value) for key, value in part.items() if key != "type"}
         for message in messages
         for part in message.get("parts") or ()
         if part.get("type") == "tool_call"

@@ -60,10 +60,21 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if isinstance(found, list):
         texts = [(item.get("embedding") or {}).get("text") for item in found if item]
         draft.set("input", "\n".join(text for text in texts if isinstance(text, str)), *names)
+    # The specification means a tool's schema by it, some instrumentations the arguments.
+    parameters = attributes.get("tool.parameters")
+    if "input.value" not in attributes and '"properties"' not in str(parameters):
+        draft.set("tool_arguments", parameters, "tool.parameters")
+    if draft.get("model") is None:
+        parameters = attributes.get("llm.invocation_parameters")
+        parameters = loads(parameters) if isinstance(parameters, str) else parameters
+        if isinstance(parameters, dict):
+            draft.set("model", parameters.get("model"))
     metadata = attributes.get("metadata")
     if isinstance(metadata, str):
         metadata = loads(metadata)
     if isinstance(metadata, dict):
+        if str(attributes.get("openinference.span.kind")).upper() == "AGENT":
+            draft.set("agent_name", metadata.get("lc_agent_name"))
         for key in ("session_id", "thread_id", "conversation_id"):
             draft.set("session_id", metadata.get(key))
         draft.set("user_id", metadata.get("user_id"))
@@ -115,7 +126,6 @@ CONVENTION = Convention(
         "output.value",
     ),
     columns=(
-        ("tool.parameters", "tool_arguments"),
         ("input.value", "input"),
         ("output.value", "output"),
         ("reranker.query", "input"),

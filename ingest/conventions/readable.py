@@ -96,6 +96,8 @@ def tool_result(value: Any) -> str:
     if isinstance(parsed, dict):
         if parsed.get("type") == "constructor" and isinstance(parsed.get("kwargs"), dict):
             parsed = parsed["kwargs"]
+        if parsed.get("type") == "tool" and isinstance(parsed.get("data"), dict):
+            parsed = parsed["data"]
         if "content" in parsed and (parsed.get("type") == "tool" or "tool_call_id" in parsed):
             return tool_result(parsed["content"])
         for key in ("output", "outputs"):

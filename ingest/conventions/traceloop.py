@@ -5,9 +5,24 @@ Messages come as ``gen_ai.prompt.0.content`` (genai_legacy) or, newer, ``gen_ai.
 
 from __future__ import annotations
 
-from ingest.conventions.convention import Convention
+from ingest.attributes import loads
+from ingest.conventions.convention import Attributes, Convention, Draft
 
+#: 'workflow' and 'task' give way to what gen_ai.operation.name says (normalise).
 KINDS = {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"}
+
+def content(attributes: Attributes, draft: Draft) -> None:
+    """Names of tools and agents, and LangChain's metadata inside the recorded input."""
+    kind = attributes.get("traceloop.span.kind")
+    if kind in ("tool", "agent"):
+        draft.set(f"{kind}_name", attributes.get("traceloop.entity.name"))
+    recorded = attributes.get("traceloop.entity.input")
+    if draft.get("session_id") is None and isinstance(recorded, str) and "thread_id" in recorded:
+        data = loads(recorded)
+        metadata = data.get("metadata") if isinstance(data, dict) else None
+        if isinstance(metadata, dict):
+            draft.set("session_id", metadata.get("thread_id"))
+
 
 CONVENTION = Convention(
     name="traceloop",
@@ -46,6 +61,7 @@ CONVENTION = Convention(
             "rerank": "reranker",
         },
     },
+    content=content,
     understood=(
         "traceloop.*",
         "llm.request.*",

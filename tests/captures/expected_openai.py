@@ -53,6 +53,12 @@ V2_SILENT: Listed = [
 
 # Zero cached tokens are left out of the attributes; a missing one need not come out as 0.
 GENAI_LOOP = loop(CHAT, REASONED_1, {**CACHED_2, **REASONED_2}, {**SYSTEM_FIELDS, **TOOLS, **UNSET})
+GENAI_SILENT: Listed = [
+    ("handle question", {**OTHER, **UNSET}),
+    (CHAT, {**MODEL, **SPENT_1, **REASONED_1, **UNSET, "input": "", "output": ""}),
+    ("lookup", {**OTHER, **UNSET}),
+    (CHAT, {**MODEL, **SPENT_2, **CACHED_2, **REASONED_2, **UNSET, "input": "", "output": ""}),
+]
 OI_FIRST, OI_SECOND = {**CACHED_1, **REASONED_1}, {**CACHED_2, **REASONED_2}
 OI_LOOP = loop("ChatCompletion", OI_FIRST, OI_SECOND, {**SYSTEM_FIELDS, **TOOLS, **OK})
 OI_LOOP = [(n, {**f, **UNSET} if f["step_kind"] == "other" else f) for n, f in OI_LOOP]
@@ -88,6 +94,7 @@ SCENARIOS: dict[tuple[str, str], Listed] = {
     (V2, "stream_span"): streams(CHAT, {}, {}, UNSET),
     (V2, "error"): [("chat gpt-missing", {**MISSING, "error_type": "NotFoundError"})],
     (V2, "embeddings"): [("embeddings text-embedding-3-small", {**EMBEDS_TWO, **UNSET})],
+    (GENAI, "tool_call_no_content"): GENAI_SILENT,
     (GENAI, "tool_call_span"): GENAI_LOOP,
     (GENAI, "tool_call_event"): GENAI_LOOP,
     (GENAI, "tool_call_json"): GENAI_LOOP,

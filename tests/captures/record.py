@@ -90,6 +90,7 @@ RECORDINGS = [
     official("tool_call_json", "tool_call", "log records", **{CAPTURE: "true"}, **JSON),
     official("error", "error", "log records", **{CAPTURE: "true"}),
     official("embeddings", "embeddings", "none"),
+    genai("tool_call_no_content", "tool_call", "none"),
     genai("tool_call_span", "tool_call", "SPAN_ONLY", **{CAPTURE: "span_only"}),
     genai("tool_call_event", "tool_call", "EVENT_ONLY", **{CAPTURE: "event_only"}),
     genai("responses_both", "responses", "SPAN_AND_EVENT", **{CAPTURE: "span_and_event"}, **GZIP),

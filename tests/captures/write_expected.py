@@ -60,7 +60,7 @@ def expected_document(listed: Listed, spans: list[Fields]) -> Fields:
         if row.get("session_id") == CONVERSATION:
             row["session_id"] = span["conversation"]
         spent = fields.get("spent", fields)
-        call = fields.get("call", span["span_id"])
+        call = str(fields.get("call", span["span_id"]))
         if call not in twins:
             for kind in total:
                 total[kind] += spent.get(kind) or 0

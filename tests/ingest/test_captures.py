@@ -1,7 +1,7 @@
 """What real libraries sent, byte for byte, becomes the rows that each capture's expectations state.
 
 ``expected.json``: ``spans`` (matched by span_id; each field by equality, ``x_contains`` by
-substrings, ``documents`` by substring each) and ``total``, which counts each token of a trace once.
+substrings, ``x_json`` as JSON, ``documents`` by substring each) and ``total``, which counts each token of a trace once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from clickhouse.content import ContentRecord
 from clickhouse.span import Span
+from ingest.late_content import merge
 from ingest.limits import ContentLimits
+from ingest.log_content import content_records
 from ingest.normalise import Normalised, normalise
-from ingest.otlp import Encoding, decode_traces
+from ingest.otlp import Encoding, decode_logs, decode_traces
 
 PAYLOADS = Path(__file__).parents[1] / "captures" / "payloads"
 CAPTURES = sorted(path.parent for path in PAYLOADS.glob("*/*/capture.json"))
@@ -28,15 +31,18 @@ def name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
+def body_of(file: Path) -> tuple[bytes, Encoding]:
+    body = file.read_bytes()
+    if file.suffix == ".gz":
+        body = gzip.decompress(body)
+    return body, "json" if ".json" in file.name else "protobuf"
+
+
 def normalised(capture: Path) -> list[Normalised]:
     """Each traces request of a capture, as if it came when it was sent."""
     results = []
     for file in sorted(capture.glob("*_traces.*")):
-        body = file.read_bytes()
-        if file.suffix == ".gz":
-            body = gzip.decompress(body)
-        encoding: Encoding = "json" if ".json" in file.name else "protobuf"
-        request = decode_traces(body, encoding)
+        request = decode_traces(*body_of(file))
         starts = [
             span.start_time_unix_nano
             for resource in request.resource_spans
@@ -49,8 +55,26 @@ def normalised(capture: Path) -> list[Normalised]:
     return results
 
 
+def content_of(capture: Path) -> list[ContentRecord]:
+    """What the capture's log requests say about spans."""
+    records = []
+    for file in sorted(capture.glob("*_logs.*")):
+        request = decode_logs(*body_of(file))
+        times = [
+            record.time_unix_nano or record.observed_time_unix_nano
+            for resource in request.resource_logs
+            for scope in resource.scope_logs
+            for record in scope.log_records
+        ]
+        batch = content_records(request, now=max(times), retention_days=30, limits=ContentLimits())
+        assert not batch.rejected
+        records += batch.records
+    return records
+
+
 def rows_of(capture: Path) -> list[Span]:
-    return [span for result in normalised(capture) for span in result.spans]
+    records = content_of(capture)
+    return [merge(span, records) for result in normalised(capture) for span in result.spans]
 
 
 def differences(row: Span, expected: dict[str, Any]) -> list[str]:
@@ -61,6 +85,15 @@ def differences(row: Span, expected: dict[str, Any]) -> list[str]:
             value = getattr(row, column)
             parts = [wanted] if isinstance(wanted, str) else wanted
             found += [f"{column}: no {part!r} in {value!r}" for part in parts if part not in value]
+        elif key.endswith("_json"):
+            column = key.removesuffix("_json")
+            value = getattr(row, column)
+            try:
+                same = json.loads(value) == wanted
+            except ValueError:
+                same = False
+            if not same:
+                found.append(f"{column}: {value!r}, expected the JSON of {wanted!r}")
         elif key == "documents":
             if len(row.documents) != len(wanted):
                 found.append(f"documents: {row.documents!r}, expected {wanted!r}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 
 @dataclass
@@ -56,7 +56,6 @@ def _value(value: AnyValue) -> Any:
 
 
 def _mapping(pairs: Any) -> dict[str, Any]:
-    pair: KeyValue
     return {pair.key: _value(pair.value) for pair in pairs}
 
 

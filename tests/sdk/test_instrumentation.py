@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def put(distribution: str, entry: str, requires: str = "", fails: str = "") -> None:
         module = distribution.replace("-", "_")
+        monkeypatch.delitem(sys.modules, module, raising=False)
         (tmp_path / f"{module}.py").write_text(
             "class Instrumentor:\n"
             "    is_instrumented_by_opentelemetry = False\n"
@@ -42,6 +44,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             encoding="utf-8",
         )
 
+    def installed_here(group: str) -> list[EntryPoint]:
+        """Not what this machine happens to have installed besides."""
+        found = distributions(path=[str(tmp_path)])
+        return [entry for one in found for entry in one.entry_points if entry.group == group]
+
+    monkeypatch.setattr(_instrumentation, "entry_points", installed_here)
     monkeypatch.setattr(sys, "started", [], raising=False)
     return put
 
@@ -101,7 +109,13 @@ def test_one_whose_library_is_missing_is_left_off_quietly(
     install(
         "openinference-instrumentation-dspy",
         "dspy",
-        fails="raise DependencyConflictError('dspy is not installed')",
+        fails="raise DependencyConflictError('dspy is too old')",
+    )
+    install(
+        "openinference-instrumentation-crewai",
+        "crewai",
+        "no-such-library>=1; extra == 'instruments'",
+        fails="raise ModuleNotFoundError('no_such_library')",
     )
     assert _instrumentation.turn_on(True) == []
     assert not recwarn.list

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from classify import messages
-from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, Unit
+from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
 from classify.classifiers.data_leakage.contacts import find_emails, find_phones
 from classify.classifiers.data_leakage.finding import Finding, mask, mask_email
 from classify.classifiers.data_leakage.given import Given, instructions_of
@@ -38,6 +38,7 @@ class DataLeakage:
     )
     version = 1
     unit: Unit = "span"
+    layer: Layer = "safety"
     step_kinds = frozenset(("llm", "tool", "agent", "chain"))
     needs: tuple[str, ...] = ("input", "output", "output_messages")
     threshold = 0.5

@@ -18,7 +18,8 @@ _TO_THE_MODEL = re.compile(
     r"\b(?:you (?:are|re|must|should|will|can not|cannot|have to|may only)|your (?:task|role|job"
     r"|goal|instructions?|purpose|persona)|never|always|do not|don t|must not|respond|reply|answer"
     r"|assistant|chatbot|the user|users?|system prompt|instructions?|refuse|decline|reveal"
-    r"|disclose|pretend|du bist|antworte|niemals|vous êtes|réponds|ne jamais|eres|responde|nunca|você é)\b"
+    r"|disclose|pretend|du bist|antworte|niemals|vous êtes|réponds"
+    r"|ne jamais|eres|responde|nunca|você é)\b"
 )
 _CONFIDENTIAL = re.compile(
     r"\b(?:confidential|secret|internal only|(?:never|not|don t) (?:ever )?(?:reveal|share|disclose"

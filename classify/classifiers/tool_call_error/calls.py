@@ -51,7 +51,8 @@ class TraceCalls:
         found: dict[str, list[Asked]] = {}
         for span in self._trace.spans:
             # Cheap, and true of every shape of call.
-            if span.step_kind == "llm" and '"tool' in span.output_messages:
+            said = span.output_messages if span.step_kind == "llm" else ""
+            if '"tool' in said or '"function_call"' in said:
                 found[span.span_id] = asked_by(span)
         return found
 

@@ -85,7 +85,7 @@ def _counted(keyword: str, check: Callable[..., Any]) -> Callable[..., Iterator[
     return run
 
 
-_Bounded = extend(
+_Bounded = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
         keyword: _counted(keyword, check)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from classify import messages
-from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, Unit
+from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
 from classify.classifiers.tool_call_error import arguments
 from classify.classifiers.tool_call_error.calls import (
     Asked,
@@ -38,6 +38,7 @@ class ToolCallError:
     description = "A tool call failed, or could not work with the name or arguments it was given."
     version = 1
     unit: Unit = "span"
+    layer: Layer = "quality"
     step_kinds = frozenset(("tool", "llm"))
     needs: tuple[str, ...] = ()
     threshold = 0.5

@@ -105,21 +105,22 @@ class context:  # noqa: N801 - used like a function
 
             @wraps(function)
             async def async_generator(*args: Any, **kwargs: Any) -> Any:
-                driven = _drive.async_generator(function(*args, **kwargs), self._entered())
-                sent: Any = None
+                inner = _drive.AsyncInside(function(*args, **kwargs), self._entered())
+                resume = inner.asend(None)
                 while True:
                     try:
-                        item = await driven.asend(sent)
+                        item = await resume
                     except StopAsyncIteration:
                         return
                     try:
                         sent = yield item
                     except GeneratorExit:
-                        await driven.aclose()
+                        await inner.aclose()
                         raise
                     except BaseException as thrown:
-                        item = await driven.athrow(thrown)
-                        sent = yield item
+                        resume = inner.athrow(thrown)
+                    else:
+                        resume = inner.asend(sent)
 
             return cast("F", async_generator)
 

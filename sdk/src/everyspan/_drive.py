@@ -6,7 +6,7 @@ itself before a `yield` is current again after it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -54,42 +54,30 @@ def _thrower(inner: Generator[Any, Any, Any], error: BaseException) -> Callable[
     return lambda: inner.throw(error)
 
 
-async def async_generator(
-    inner: AsyncGenerator[Any, Any],
-    inside: Context,
-    on_item: Callable[[Any], None] | None = None,
-) -> AsyncGenerator[Any, Any]:
-    """The same for an async generator."""
-    resume: Callable[[], Any] = inner.__anext__
-    while True:
-        token = otel_context.attach(inside)
+class AsyncInside:
+    """An async generator whose every step runs inside the context.
+
+    A wrapper has to be an async generator function itself, to be seen as one, and `yield from`
+    does not exist there: so this is what its loop calls.
+    """
+
+    def __init__(self, inner: AsyncGenerator[Any, Any], inside: Context) -> None:
+        self._inner = inner
+        self._inside = inside
+
+    async def asend(self, value: Any) -> Any:
+        return await self._run(self._inner.asend(value))
+
+    async def athrow(self, error: BaseException) -> Any:
+        return await self._run(self._inner.athrow(error))
+
+    async def aclose(self) -> None:
+        await self._run(self._inner.aclose())
+
+    async def _run(self, step: Awaitable[Any]) -> Any:
+        token = otel_context.attach(self._inside)
         try:
-            item = await resume()
-        except StopAsyncIteration:
-            return
+            return await step
         finally:
-            inside = otel_context.get_current()
+            self._inside = otel_context.get_current()
             otel_context.detach(token)
-        if on_item is not None:
-            on_item(item)
-        try:
-            sent = yield item
-        except GeneratorExit:
-            token = otel_context.attach(inside)
-            try:
-                await inner.aclose()
-            finally:
-                otel_context.detach(token)
-            raise
-        except BaseException as thrown:
-            resume = _async_thrower(inner, thrown)
-        else:
-            resume = _async_sender(inner, sent)
-
-
-def _async_sender(inner: AsyncGenerator[Any, Any], value: Any) -> Callable[[], Any]:
-    return lambda: inner.asend(value)
-
-
-def _async_thrower(inner: AsyncGenerator[Any, Any], error: BaseException) -> Callable[[], Any]:
-    return lambda: inner.athrow(error)

@@ -11,7 +11,13 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, MutableMapping, Sequence
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    entry_points,
+    version,
+)
 
 logger = logging.getLogger("everyspan")
 
@@ -132,10 +138,7 @@ def family(entry: EntryPoint) -> str:
     name = _normal(distribution.name) if distribution is not None else ""
     if name.startswith("openinference"):
         return "openinference"
-    requires = {
-        _normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
-        for requirement in (distribution.requires or [] if distribution is not None else [])
-    }
+    requires = {_required(requirement) for requirement in _requires(entry)}
     if "opentelemetry_semantic_conventions_ai" in requires:
         return "traceloop"
     if "opentelemetry_util_genai" in requires or name.endswith("_v2"):
@@ -167,8 +170,31 @@ def _normal(name: str) -> str:
     return re.sub(r"[-.\s]+", "_", name.strip().lower())
 
 
+def _requires(entry: EntryPoint) -> list[str]:
+    return (entry.dist.requires or []) if entry.dist is not None else []
+
+
+def _required(requirement: str) -> str:
+    return _normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+
+
+def _library_is_missing(entry: EntryPoint) -> bool:
+    """Whether what the extra `instruments` (or `instruments-any`) names is not installed."""
+    named = [_required(r) for r in _requires(entry) if re.search(r"extra\s*==\s*.instruments", r)]
+    for name in named:
+        try:
+            version(name)
+        except PackageNotFoundError:
+            continue
+        return False
+    return bool(named)
+
+
 def _start(entry: EntryPoint) -> bool:
     """True when the library is instrumented now."""
+    if _library_is_missing(entry):
+        logger.debug("everyspan: %s left off: its library is not installed", entry.name)
+        return False
     try:
         instrumentor = entry.load()()
         if getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
@@ -176,7 +202,7 @@ def _start(entry: EntryPoint) -> bool:
         instrumentor.instrument(raise_exception_on_conflict=True)
     except Exception as error:
         if type(error).__name__ == "DependencyConflictError":
-            # The library is not installed, or in a version this one does not know.
+            # The library is there in a version that this one does not know.
             logger.debug("everyspan: %s left off: %s", entry.name, error)
             return False
         distribution = entry.dist.name if entry.dist is not None else entry.value

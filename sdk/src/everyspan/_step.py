@@ -177,21 +177,24 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
             span = this.start(args, kwargs)
             items = _content.Items()
             inside = trace.set_span_in_context(span)
-            driven = _drive.async_generator(function(*args, **kwargs), inside, items.add)
+            inner = _drive.AsyncInside(function(*args, **kwargs), inside)
+            resume = inner.asend(None)
             try:
-                sent: Any = None
                 while True:
                     try:
-                        item = await driven.asend(sent)
+                        item = await resume
                     except StopAsyncIteration:
                         break
+                    items.add(item)
                     try:
                         sent = yield item
                     except GeneratorExit:
-                        await driven.aclose()
+                        await inner.aclose()
                         raise
                     except BaseException as thrown:
-                        sent = await driven.athrow(thrown)
+                        resume = inner.athrow(thrown)
+                    else:
+                        resume = inner.asend(sent)
             except GeneratorExit:  # the consumer has had enough: no failure
                 this.finish(span, items.result())
                 raise

@@ -1,0 +1,200 @@
+"""The command line against a running stack and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.everyspan_up import ROOT, Up, free_ports, running
+from tests.ingest.otlp_payloads import request, span, trace_id
+
+
+def everyspan(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT,
+        env={**clean, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def trace(up: Up) -> str:
+    """A judged trace: an agent, a failing tool below it, and an orphan."""
+    trace = trace_id()
+    root = span(trace, name="answer", attributes={"gen_ai.operation.name": "invoke_agent"})
+    tool = span(
+        trace,
+        name="get_order",
+        parent_span_id=root.span_id,
+        attributes={
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "get_order",
+            "gen_ai.tool.call.result": '{"error": "order [not] found"}',
+            "code.file.path": "agent.py",
+            "code.line.number": 112,
+        },
+    )
+    orphan = span(trace, name="late", parent_span_id=b"neverish")
+    up.post("/v1/traces", request(root, tool, orphan).SerializeToString())
+    up.judged([trace.hex()])
+    return trace.hex()
+
+
+def port(up: Up) -> str:
+    return f"--clickhouse-port={up.ports['clickhouse']}"
+
+
+def test_trace_shows_the_tree_and_what_failed(up: Up, trace: str) -> None:
+    done = everyspan("trace", trace[:12], port(up))
+    assert done.returncode == 0, done.stderr
+    assert f"trace {trace}" in done.stdout
+    lines = done.stdout.splitlines()
+    tool = next(i for i, line in enumerate(lines) if "get_order" in line)
+    assert "agent.py:112" in lines[tool]
+    assert "tool_call_error" in lines[tool + 1]
+    assert "order [not] found" in lines[tool + 1]
+    assert any("late" in line for line in lines)
+    agent = next(line for line in lines if "answer" in line)
+    assert lines[tool].index("get_order") > agent.index("answer")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "word"), [("xyz", 2, "hex digits"), ("0000000000", 1, "no trace")]
+)
+def test_trace_errors(up: Up, wanted: str, status: int, word: str) -> None:
+    done = everyspan("trace", wanted, port(up))
+    assert done.returncode == status
+    assert word in done.stderr
+
+
+def test_sql(up: Up, trace: str) -> None:
+    query = (
+        f"SELECT name, tool_call_error FROM everyspan.spans WHERE trace_id = '{trace}'"
+        " ORDER BY name"
+    )
+    done = everyspan("sql", query, port(up))
+    assert done.stdout.splitlines()[0] == "name\ttool_call_error"
+    assert "get_order\tfail" in done.stdout.splitlines()
+    done = everyspan("sql", query, "--format=JSONEachRow", port(up))
+    assert {"name": "get_order", "tool_call_error": "fail"} in map(
+        json.loads, done.stdout.splitlines()
+    )
+    done = everyspan("sql", "SELECT nothing", port(up))
+    assert done.returncode == 1
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status(up: Up, trace: str) -> None:
+    done = everyspan("status", "--json", port(up))
+    facts = json.loads(done.stdout)
+    assert facts["rows"] >= 3
+    assert facts["classifier_set"] >= 1
+    assert facts["migration"].startswith("0")
+    assert "coverage" in everyspan("status", EVERYSPAN_CLICKHOUSE_PORT=port(up)[18:]).stdout
+
+
+def test_readers_open_a_directory_that_nobody_serves(tmp_path: Path) -> None:
+    with running(tmp_path / "data", ingest_workers="0", classify_workers="0") as up:
+        up.post("/v1/traces", request(span(trace_id())).SerializeToString())
+        free = free_ports()["clickhouse"]
+        taken = everyspan("status", f"--data={up.data}", f"--clickhouse-port={free}")
+        assert taken.returncode == 1
+        assert "another process" in taken.stderr
+        assert up.stop() == 0
+    done = everyspan("status", "--json", f"--data={tmp_path / 'data'}", f"--clickhouse-port={free}")
+    assert json.loads(done.stdout)["rows"] == 1
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    free = free_ports()["clickhouse"]
+    done = everyspan("status", f"--data={tmp_path / 'none'}", f"--clickhouse-port={free}")
+    assert done.returncode == 1
+    assert "everyspan up" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_migrate_twice(tmp_path: Path) -> None:
+    first = everyspan("migrate", f"--data={tmp_path}")
+    assert first.returncode == 0, first.stderr
+    assert "applied 0001_spans" in first.stdout
+    assert "applied" not in everyspan("migrate", f"--data={tmp_path}").stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "word"),
+    [
+        ({"EVERYSPAN_RETENTION_DAYS": "0"}, "EVERYSPAN_RETENTION_DAYS"),
+        ({"EVERYSPAN_DATABASE": "a b"}, "EVERYSPAN_DATABASE"),
+        ({"EVERYSPAN_CLICKHOUSE_HOST": "0.0.0.0"}, "EVERYSPAN_CLICKHOUSE_PASSWORD"),
+        ({"EVERYSPAN_CLASSIFY_SHARD": "2/2"}, "EVERYSPAN_CLASSIFY_SHARD"),
+        ({"EVERYSPAN_CLICKHOUSE_DSN": "mysql://x"}, "EVERYSPAN_CLICKHOUSE_DSN"),
+    ],
+)
+def test_wrong_settings_name_the_variable(
+    tmp_path: Path, environment: dict[str, str], word: str
+) -> None:
+    options = [f"--{name}-port={port}" for name, port in free_ports().items()]
+    done = everyspan("up", f"--data={tmp_path}", *options, **environment)
+    assert done.returncode in (1, 2)
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_named(up: Up, tmp_path: Path) -> None:
+    ports = free_ports() | {"otlp-http": up.ports["otlp-http"]}
+    options = [f"--{name}-port={port}" for name, port in ports.items()]
+    done = everyspan("up", f"--data={tmp_path}", *options)
+    assert done.returncode == 1
+    assert "EVERYSPAN_OTLP_HTTP_PORT" in done.stderr
+    ports = free_ports() | {"otlp-grpc": up.ports["otlp-grpc"]}
+    options = [f"--{name}-port={port}" for name, port in ports.items()]
+    done = everyspan("up", f"--data={tmp_path}", *options)
+    assert done.returncode == 1
+    assert "EVERYSPAN_OTLP_GRPC_PORT" in done.stderr
+
+
+def test_help_names_every_command_and_its_variables() -> None:
+    listing = everyspan("--help").stdout
+    commands = ("up", "ingest", "classify", "alerting", "migrate", "sql", "trace", "status", "demo")
+    for command in commands:
+        assert command in listing
+        assert "EVERYSPAN_" in everyspan(command, "--help").stdout
+    assert everyspan("--version").stdout.startswith("everyspan 0.")
+
+
+def test_single_services_run_and_stop(tmp_path: Path) -> None:
+    free = free_ports()
+    for command, option in (
+        ("classify", f"--classify-port={free['alerting']}"),
+        ("alerting", f"--alerting-port={free['alerting']}"),
+    ):
+        up = Up(tmp_path / command, {"otlp-http": free["alerting"]})
+        up.data.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", command, f"--data={up.data}", option],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            for _ in range(600):
+                if up.is_ready():
+                    break
+                assert process.poll() is None
+                time.sleep(0.05)
+            assert up.request("GET", "/metrics").status == 200
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
