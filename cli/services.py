@@ -91,7 +91,6 @@ def classify(
 ) -> None:
     """Judge every row that has no verdicts yet, and go on doing so."""
     from classify.service import ClassifyService, create_app
-
     from classify.settings import ClassifySettings
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate

@@ -61,6 +61,7 @@ def started() -> list[str]:
 def test_genai_libraries_only_one_each(install: Install) -> None:
     install("openinference-instrumentation-openai", "openai")
     install("opentelemetry-instrumentation-openai-v2", "openai", "opentelemetry-util-genai>=1")
+    install("opentelemetry-instrumentation-genai-openai", "openai", "opentelemetry-util-genai<2")
     install(
         "opentelemetry-instrumentation-openai", "openai", "opentelemetry-semantic-conventions-ai<1"
     )
@@ -75,7 +76,7 @@ def test_genai_libraries_only_one_each(install: Install) -> None:
     assert sorted(_instrumentation.turn_on(True)) == ["langchain", "openai"]
     assert started() == [
         "openinference-instrumentation-langchain",
-        "opentelemetry-instrumentation-openai-v2",
+        "opentelemetry-instrumentation-genai-openai",
     ]
 
 

@@ -18,7 +18,7 @@ from tests.sdk.receiver import receiving
 
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
 pytest.importorskip("openai", reason="openai is not installed")
-pytest.importorskip("opentelemetry.instrumentation.openai_v2", reason="no instrumentation")
+pytest.importorskip("opentelemetry.instrumentation.genai.openai", reason="no instrumentation")
 
 README = Path(__file__).parents[2] / "sdk" / "README.md"
 

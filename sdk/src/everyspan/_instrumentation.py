@@ -27,13 +27,13 @@ GROUP = "opentelemetry_instrumentor"
 LIBRARIES: dict[str, frozenset[str]] = {
     library: frozenset({library, *also})
     for library, also in {
-        "openai": ("openai_v2", "genai_openai"),
-        "openai_agents": ("openai_agents_v2", "genai_openai_agents", "agents"),
-        "anthropic": ("genai_anthropic",),
-        "claude_agent_sdk": ("genai_claude_agent_sdk",),
-        "google_genai": ("genai_google_genai", "google_generativeai"),
+        "openai": ("openai_v2",),
+        "openai_agents": ("openai_agents_v2",),
+        "anthropic": (),
+        "claude_agent_sdk": (),
+        "google_genai": ("google_generativeai",),
         "google_adk": (),
-        "vertexai": ("google_cloud_aiplatform", "genai_vertexai"),
+        "vertexai": ("google_cloud_aiplatform",),
         "bedrock": (),
         "sagemaker": (),
         "cohere": (),
@@ -49,7 +49,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
         "transformers": (),
         "litellm": (),
         "portkey": (),
-        "langchain": ("genai_langchain",),
+        "langchain": (),
         "langgraph": (),
         "llama_index": ("llamaindex",),
         "haystack": (),
@@ -67,6 +67,9 @@ LIBRARIES: dict[str, frozenset[str]] = {
         "promptflow": (),
         "pipecat": (),
         "agentspec": (),
+        "agentscope": (),
+        "qwen_agent": (),
+        "qwenpaw": (),
         "mcp": (),
     }.items()
 }
@@ -115,7 +118,7 @@ def turn_on(wanted: bool | Sequence[str]) -> list[str]:
     installed = list(entry_points(group=GROUP))
     on: list[str] = []
     for library, candidates in _by_library(installed, wanted).items():
-        for candidate in sorted(candidates, key=lambda e: PREFERENCE.index(family(e))):
+        for candidate in sorted(candidates, key=_rank):
             if _start(candidate):
                 on.append(library)
                 break
@@ -130,6 +133,12 @@ def turn_on(wanted: bool | Sequence[str]) -> list[str]:
                     stacklevel=4,
                 )
     return on
+
+
+def _rank(entry: EntryPoint) -> tuple[int, bool]:
+    """Among official ones, opentelemetry-instrumentation-genai-* has replaced *-v2."""
+    name = entry.dist.name if entry.dist is not None else ""
+    return PREFERENCE.index(family(entry)), name.endswith("v2")
 
 
 def family(entry: EntryPoint) -> str:
