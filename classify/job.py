@@ -102,10 +102,7 @@ class ClassifyJob:
         try:
             if self._client is None:
                 self._client = self._connect()
-                settings = self._settings
-                self._rows = Rows(
-                    self._client, settings.database, self._schema, settings.classify_batch_bytes
-                )
+                self._rows = Rows(self._client, self._settings, self._schema)
             return self._run(self._client, stopping)
         except Exception:
             # Embedded, a failed query can leave its output to the next one.

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import (
 )
 
 from classify.classifier import Classifier
+from classify.settings import ClassifySettings
 from classify.work import DAY_NS, DueTrace, between
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
@@ -91,11 +92,14 @@ def read_schema(client: Client, database: str, classifiers: Sequence[Classifier]
 class Rows:
     """Reads and writes for one worker. Not for several threads."""
 
-    def __init__(self, client: Client, database: str, schema: Schema, max_bytes: int) -> None:
+    def __init__(self, client: Client, settings: ClassifySettings, schema: Schema) -> None:
         self._client = client
-        self._database = database
+        self._database = settings.database
         self._schema = schema
-        self._max_bytes = max_bytes
+        self._max_bytes = settings.classify_batch_bytes
+        # Through a Distributed table an insert must have arrived when it is acknowledged: the
+        # order of inserts is what a stop in between relies on.
+        self._insert = {"distributed_foreground_insert": 1} if settings.cluster else {}
 
     def load(self, batch: Batch, *, sessions: bool) -> Loaded:
         """Raises TooLargeError, and clickhouse-connect's errors."""
@@ -133,14 +137,15 @@ class Rows:
 
     def write_spans(self, block: bytes) -> None:
         """Insert rows of spans_raw, all columns."""
-        self._client.raw_insert(
-            f"{self._database}.spans_raw", list(self._schema.spans), block, fmt="Native"
-        )
+        self._write("spans_raw", list(self._schema.spans), block)
 
     def write_content(self, block: bytes) -> None:
         """Insert rows of span_content, all columns."""
+        self._write("span_content", list(self._schema.content), block)
+
+    def _write(self, table: str, columns: list[str], block: bytes) -> None:
         self._client.raw_insert(
-            f"{self._database}.span_content", list(self._schema.content), block, fmt="Native"
+            f"{self._database}.{table}", columns, block, settings=self._insert, fmt="Native"
         )
 
     def _spans(self, ids: Sequence[str], window: tuple[int, int], *, limited: bool = True) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 
 _MAX_CELL = 200
+_HAS_FORMAT = re.compile(r"\bFORMAT\s+\w+\s*;?\s*$", re.IGNORECASE)
 
 
 def sql(
@@ -33,7 +35,8 @@ def sql(
     """Run SQL and print the result."""
     with plain_errors():
         client, _ = open_reader(data, clickhouse_dsn, clickhouse_port)
-        if format_ is None and sys.stdout.isatty():
+        in_query = _HAS_FORMAT.search(query) is not None
+        if format_ is None and not in_query and sys.stdout.isatty():
             result = client.query(query)
             table = Table(*result.column_names, header_style="bold")
             for row in result.result_rows:
@@ -41,7 +44,7 @@ def sql(
             console.print(table)
             console.print(f"[dim]{len(result.result_rows)} rows[/]")
             return
-        raw = client.raw_query(query, fmt=format_ or "TSVWithNames")
+        raw = client.raw_query(query, fmt=format_ or (None if in_query else "TSVWithNames"))
         sys.stdout.buffer.write(raw)
         sys.stdout.flush()
 

@@ -18,6 +18,8 @@ _STOP = frozenset(
     "say says tell that the this to was what when where which with would you your".split()
 )
 _K1, _B = 1.5, 0.75
+#: Below it a page shares a common word with the query and no more.
+MIN_SCORE = 3.0
 
 
 def _words(text: str) -> list[str]:
@@ -37,7 +39,7 @@ class HelpPages:
 
     @everyspan.step(kind="retrieval", name="help_pages")
     def search(self, query: str, top_k: int = 3) -> list[dict[str, object]]:
-        """The `top_k` best pages as `{id, title, content, score}`, best first."""
+        """The `top_k` best pages of at least MIN_SCORE: `{id, title, content, score}`."""
         words = _words(query)
         scored = sorted(
             ((self._score(words, index), index) for index in range(len(self._documents))),
@@ -51,6 +53,7 @@ class HelpPages:
                 "score": round(score, 4),
             }
             for score, index in scored[:top_k]
+            if score >= MIN_SCORE
         ]
 
     def _score(self, words: list[str], index: int) -> float:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import content, span
-from clickhouse.connection import StorageUnavailableError, connect
+from clickhouse.connection import connect
+from clickhouse.content import CONTENT_COLUMNS
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
+from clickhouse.span import SPAN_COLUMNS
 
 #: Table to the columns that ingest fills; the rest are verdicts and defaults.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "spans_raw": span.SPAN_COLUMNS,
-    "span_content": content.CONTENT_COLUMNS,
+    "spans_raw": SPAN_COLUMNS,
+    "span_content": CONTENT_COLUMNS,
 }
 
 _INSERT_SETTINGS = {
@@ -92,5 +93,3 @@ class Storage:
                 self._clients.append(client)
         return client
 
-
-__all__ = ["COLUMNS", "Storage", "StorageUnavailableError"]

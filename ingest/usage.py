@@ -186,10 +186,11 @@ class _Groups:
     def join(self, a: int, b: int) -> None:
         a, b = sorted((self.top(a), self.top(b)))
         if a != b:
-            joined = self.members(a) + self.members(b)
+            fewer, more = sorted((self.members(a), self.members(b)), key=len)
+            more += fewer
             self._up[b] = a
             self._members.pop(b, None)
-            self._members[a] = joined
+            self._members[a] = more
 
     def of_several(self) -> Iterator[list[int]]:
         return (sorted(members) for _, members in sorted(self._members.items()))
@@ -218,7 +219,7 @@ def _join_by_shape(tree: _Tree, groups: _Groups) -> None:
     """Children of one parent with the same numbers, the time of one within the other's, by
     different instrumentations. Calls that run side by side look alike: each is joined with one
     span of another instrumentation at most, the closest in time."""
-    alike: dict[tuple[str, str, Any, Any], list[int]] = {}
+    alike: dict[tuple[Any, ...], list[int]] = {}
     for node, span in enumerate(tree.spans):
         if tree.masks[node] & 3:
             key = (span.parent_span_id, span.step_kind, *tree.usage[node][:2])
@@ -227,12 +228,11 @@ def _join_by_shape(tree: _Tree, groups: _Groups) -> None:
         if len({tree.spans[node].scope_name for node in nodes}) < 2:
             continue
         for _, outer, inner in sorted(_nested_in_time(tree, nodes)):
-            scopes = [
-                tree.spans[node].scope_name
-                for group in (outer, inner)
-                for node in groups.members(group)
-            ]
-            if groups.top(outer) != groups.top(inner) and len(set(scopes)) == len(scopes):
+            one, other = (
+                {tree.spans[node].scope_name for node in groups.members(member)}
+                for member in (outer, inner)
+            )
+            if one.isdisjoint(other):
                 groups.join(outer, inner)
 
 
@@ -274,11 +274,14 @@ def _settle_group(tree: _Tree, group: list[int], dropped: list[int]) -> None:
 
 
 def _reported_below(tree: _Tree, group: list[int]) -> int:
-    """Numbers that spans outside the group report again, below any of the group."""
+    """Numbers that spans outside the group report again, below any of the group.
+
+    A span with another of the group below it is left out: it may be the sum of that one and more.
+    """
     kind = tree.spans[group[0]].step_kind
     found = 0
     seen = set(group)
-    queue = list(group)
+    queue = _without_ancestors(tree, group)
     for node in queue:
         for child in tree.children[node]:
             if child in seen:
@@ -290,6 +293,17 @@ def _reported_below(tree: _Tree, group: list[int]) -> int:
             if kind not in _CALLS or below == kind or below in _BETWEEN:
                 queue.append(child)
     return found
+
+
+def _without_ancestors(tree: _Tree, group: list[int]) -> list[int]:
+    """Those of the group that have no other of the group below them."""
+    above: set[int] = set()
+    for member in group:
+        node = tree.parents[member]
+        while node >= 0 and node not in above:
+            above.add(node)
+            node = tree.parents[node]
+    return [node for node in group if node not in above]
 
 
 def _content(span: Span) -> int:

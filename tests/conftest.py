@@ -16,6 +16,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         tmp_path_factory.mktemp("up") / "data",
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.2",
+        # Captured payloads keep the day they were recorded on.
+        retention_days="3650",
         max_attribute_bytes="65536",
         max_body_bytes=str(64 << 20),
         max_decompressed_bytes=str(128 << 20),

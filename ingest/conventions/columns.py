@@ -17,7 +17,7 @@ from ingest.conventions import messages as chat
 from ingest.conventions.convention import Attributes, Draft
 from ingest.conventions.providers import model_name, provider_name, provider_of_model
 from ingest.conventions.readable import arguments, documents_of, readable, tool_result
-from ingest.conventions.shorten import shorten_messages
+from ingest.conventions.shorten import fitting, messages_cut
 from ingest.conventions.tools import tool_definitions
 from ingest.limits import ContentLimits, cut
 from ingest.prices import cost_usd
@@ -35,7 +35,7 @@ _TEXT_COLUMNS = (
 def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits) -> set[str]:
     """Set the span's columns; the attributes whose whole text is in a content column."""
     values = draft.values
-    stored = draft.consumed
+    stored: set[str] = set()
     for column in _TEXT_COLUMNS:
         value = values.get(column)
         if value is not None and value != "":
@@ -61,7 +61,7 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         definitions = tool_definitions(value)
         if definitions:
             _store(draft, "tool_definitions", stored)
-            span.tool_definitions = _fitting(definitions, limit)
+            span.tool_definitions = fitting(definitions, dumps(definitions), limit)
     for column, text in (("input", span.input), ("output", span.output)):
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:
@@ -154,22 +154,24 @@ def _fill_model(span: Span, draft: Draft) -> None:
 
 
 def _store(draft: Draft, column: str, stored: set[str]) -> None:
+    """The column holds all that the attributes said which filled it."""
     source = draft.sources.get(column)
     if source is not None:
         stored.add(source)
+    stored.update(draft.made_of.get(column, ()))
 
 
 def _store_text(
     draft: Draft, column: str, text: str, attributes: Attributes, stored: set[str]
 ) -> None:
     """Note the source where the column has its whole text, quotes of JSON aside."""
+    stored.update(draft.made_of.get(column, ()))
     source = draft.sources.get(column)
     if source is None:
         return
     raw = attributes.get(source)
-    if raw == text or text_of(raw) == text:
-        stored.add(source)
-    elif isinstance(raw, str) and raw[:1] == '"' and loads(raw) == text:
+    quoted = isinstance(raw, str) and raw[:1] == '"' and loads(raw) == text
+    if quoted or text_of(raw) == text:
         stored.add(source)
 
 
@@ -227,12 +229,12 @@ def _fill_chat(
         else:
             span.input = chat.asked(asked)
         if chatty:
-            span.input_messages = _fitting_messages(asked, asked_json, limit)
+            span.input_messages = fitting(asked, asked_json, limit, messages_cut)
     if told:
         whole = len(told) > 1 and span.step_kind != "llm"
         span.output = chat.final_answer(told) if whole else chat.answered(told)
         if chatty:
-            span.output_messages = _fitting_messages(told, told_json, limit)
+            span.output_messages = fitting(told, told_json, limit, messages_cut)
     # A stated input or output says it in the framework's own words (a chain's result).
     for target, column in (("input", "input"), ("output", "output")):
         if getattr(span, target):
@@ -271,7 +273,8 @@ def _messages(
         if type(value) is str:
             data = loads(value) if value[:1] in ("[", "{", '"') else None
             if type(data) is list and chat.is_native(data):
-                _store(draft, column, stored)
+                if kind not in _NO_CHAT:
+                    _store(draft, column, stored)
                 return data, value
         else:
             data = value
@@ -282,7 +285,8 @@ def _messages(
             if isinstance(data, dict):
                 _use_request(data, draft)
             # Of an envelope with more than messages in it, the attribute keeps the rest.
-            if isinstance(data, list) or len(data) == 1:
+            whole = not isinstance(data, dict) or len(data) == 1
+            if whole and (kind not in _NO_CHAT or kind == "embedding"):
                 _store(draft, column, stored)
             return found, dumps(found)
         if kind == "llm" and (isinstance(value, str) or column != side):
@@ -305,16 +309,3 @@ def _use_request(request: dict[str, Any], draft: Draft) -> None:
     tools = request.get("tools")
     if isinstance(tools, list):
         draft.set("tool_definitions", tools)
-
-
-def _fitting_messages(found: list[chat.Message], text: str, limit: int) -> str:
-    if len(text) * 4 <= limit or len(text.encode("utf-8", "replace")) <= limit:
-        return text
-    return shorten_messages(found, limit)
-
-
-def _fitting(value: Any, limit: int) -> str:
-    text = dumps(value)
-    return text if len(text) * 4 <= limit else cut(text, limit)
-
-

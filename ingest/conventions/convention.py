@@ -28,25 +28,28 @@ class Draft:
     (input and output of a tool step, whatever else is set).
     """
 
-    __slots__ = ("consumed", "kind_rank", "ranks", "sources", "values")
+    __slots__ = ("made_of", "ranks", "sources", "values")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.ranks: dict[str, int] = {}
+        #: Column to the attribute it came from, where a table says so.
         self.sources: dict[str, str] = {}
-        self.consumed: set[str] = set()
+        #: Column to the attributes whose content it holds, where a function put it together.
+        self.made_of: dict[str, tuple[str, ...]] = {}
 
     def get(self, column: str) -> Any:
         """The value so far, None for none."""
         return self.values.get(column)
 
     def set(self, column: str, value: Any, *sources: str) -> bool:
-        """Fill a column that is empty yet. ``sources``: the attributes whose text it holds."""
+        """Fill a column that is empty yet. ``sources``: the attributes that it was made of."""
         if self.values.get(column) not in (None, "") or value in (None, "", []):
             return False
         self.values[column] = value
         self.sources.pop(column, None)
-        self.consumed.update(sources)
+        if sources:
+            self.made_of[column] = sources
         return True
 
 

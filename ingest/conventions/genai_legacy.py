@@ -45,7 +45,12 @@ def _message(role: str, item: dict[str, Any]) -> dict[str, Any]:
 
 CONVENTION = Convention(
     name="opentelemetry",
-    evidence=("gen_ai.system", "gen_ai.prompt*", "gen_ai.completion*", "gen_ai.usage.prompt_tokens"),
+    evidence=(
+        "gen_ai.system",
+        "gen_ai.prompt*",
+        "gen_ai.completion*",
+        "gen_ai.usage.prompt_tokens",
+    ),
     columns=(
         ("gen_ai.system", "provider"),
         ("gen_ai.prompt", "input_messages"),

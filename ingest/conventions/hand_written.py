@@ -8,8 +8,9 @@ left alone.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from ingest.conventions.convention import CONTENT, Attributes, Draft
+from ingest.conventions.convention import Attributes, Draft
 
 NAME = "hand_written"
 
@@ -75,7 +76,8 @@ ENDINGS = (
 )
 
 #: Spans with one of these belong to an instrumentation that isn't about agents.
-_ELSEWHERE = re.compile(r"^(?:http|url|db|rpc|messaging|net|faas|aws|graphql|dns|server|client)\.")
+_OTHER_WORK = re.compile(r"^(?:http|url|db|rpc|messaging|net|faas|aws|graphql|dns|server|client)\.")
+_ELSEWHERE = -2
 
 #: Words in a span's name or in an attribute that says its kind.
 _KINDS = (
@@ -104,19 +106,34 @@ _KIND_ATTRIBUTES = ("step.kind", "step_kind", "span.kind", "span_type", "span.ty
 
 def apply(name: str, attributes: Attributes, draft: Draft) -> bool:
     """Fill the draft; whether the span looks like a step of an agent at all."""
-    if any(map(_ELSEWHERE.match, attributes)):
-        return False
+    places = []
+    for attribute in attributes:
+        place = _place(attribute)
+        if place == _ELSEWHERE:
+            return False
+        if place >= 0:
+            places.append((place, attribute))
     found = False
-    for ending, column in ENDINGS:
-        for attribute, value in attributes.items():
-            if attribute == ending or attribute.endswith("." + ending):
-                stored = (attribute,) if column in CONTENT else ()
-                found = draft.set(column, value, *stored) or found
+    for place, attribute in sorted(places):
+        if draft.set(ENDINGS[place][1], attributes[attribute]):
+            draft.sources[ENDINGS[place][1]] = attribute
+            found = True
     if not found:
         return False
     if draft.get("step_kind") is None:
         draft.set("step_kind", _kind(name.lower(), attributes, draft))
     return True
+
+
+@lru_cache(maxsize=20_000)
+def _place(attribute: str) -> int:
+    """The attribute's row in ENDINGS, -1 for none, _ELSEWHERE for other work."""
+    if _OTHER_WORK.match(attribute):
+        return _ELSEWHERE
+    for place, (ending, _) in enumerate(ENDINGS):
+        if attribute == ending or attribute.endswith("." + ending):
+            return place
+    return -1
 
 
 def _kind(name: str, attributes: Attributes, draft: Draft) -> str:

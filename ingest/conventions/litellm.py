@@ -8,17 +8,19 @@ as Python literals.
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from ingest.conventions.convention import Attributes, Convention, Draft
+from ingest.conventions.convention import CONTENT, Attributes, Convention, Draft
 from ingest.conventions.messages import messages_of
 from ingest.conventions.readable import python_literal
 
-_RAW = re.compile(r"^llm\.[a-zA-Z_]+\.(messages|choices|tools|model)$")
+_RAW = re.compile(r"^llm\.[a-zA-Z_]+\.(messages|choices|tools|model|user|usage)$")
 _COLUMNS = {
     "messages": "input_messages",
     "choices": "output_messages",
     "tools": "tool_definitions",
     "model": "model",
+    "user": "user_id",
 }
 
 
@@ -30,8 +32,35 @@ def content(attributes: Attributes, draft: Draft) -> None:
         del draft.values["output_messages"]
     for name, value in attributes.items():
         raw = _RAW.match(name)
-        if raw is not None:
-            draft.set(_COLUMNS[raw[1]], python_literal(value), name)
+        if raw is None:
+            continue
+        data = python_literal(value)
+        if raw[1] == "usage":
+            _set_usage(data, draft)
+        else:
+            column = _COLUMNS[raw[1]]
+            draft.set(column, data, *([name] if column in CONTENT else []))
+
+
+def _set_usage(usage: Any, draft: Draft) -> None:
+    """A call on the caller's span overwrites the one before: the raw requests have them all."""
+    if not isinstance(usage, dict):
+        return
+    for column, key, details in (
+        ("input_tokens", "prompt_tokens", None),
+        ("input_tokens", "input_tokens", None),
+        ("output_tokens", "completion_tokens", None),
+        ("output_tokens", "output_tokens", None),
+        ("cached_input_tokens", "cached_tokens", "prompt_tokens_details"),
+        ("cached_input_tokens", "cached_tokens", "input_tokens_details"),
+        ("cached_input_tokens", "cache_read_input_tokens", None),
+        ("cache_write_tokens", "cache_creation_input_tokens", None),
+        ("reasoning_tokens", "reasoning_tokens", "completion_tokens_details"),
+        ("reasoning_tokens", "reasoning_tokens", "output_tokens_details"),
+    ):
+        place = usage.get(details) if details else usage
+        if isinstance(place, dict):
+            draft.set(column, place.get(key))
 
 
 CONVENTION = Convention(

@@ -26,6 +26,7 @@ from ingest.conventions.parts import (
     part_of,
     part_text,
     parts_of,
+    text_in,
 )
 
 Message = dict[str, Any]
@@ -135,7 +136,7 @@ _ENVELOPES = (
 
 
 def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
-    kind = item.get("type")
+    kind = text_in(item, "type")
     if kind == "constructor" and isinstance(item.get("kwargs"), dict):
         kwargs = item["kwargs"]
         path = item.get("id")
@@ -151,11 +152,11 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
         return [{"role": "tool", "parts": [part_of(item)]}]
     if kind == "reasoning" and "summary" in item:
         return [{"role": "assistant", "parts": parts_of(item.get("summary") or [], "reasoning")}]
-    if isinstance(item.get("parts"), list) and item.get("kind") in {"request", "response"}:
+    if isinstance(item.get("parts"), list) and item.get("kind") in ("request", "response"):
         return _from_pydantic(item)
-    named = item.get("role") or item.get("event.name") or (kind if kind in ROLES else None)
+    named = text_in(item, "role", "event.name") or (kind if kind in ROLES else "")
     if named == "gen_ai.choice" and isinstance(item.get("message"), dict | str):
-        named = None
+        named = ""
     if named and any(key in item for key in _CONTENT_KEYS):
         return [_message_from(item, role)]
     for key, given in _ENVELOPES:
@@ -175,8 +176,7 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
         return [_message(role, item["text"])]
     output = item.get("output")
     if isinstance(output, list) and ("object" in item or "usage" in item):
-        found = _from_list(output, "assistant", depth + 1)
-        return found
+        return _from_list(output, "assistant", depth + 1)
     if isinstance(output, dict) and isinstance(output.get("message"), dict):  # Bedrock Converse
         return _from_dict(output["message"], "assistant", depth + 1)
     for key in ("inputs", "outputs", "update", "output", "input"):
@@ -205,7 +205,7 @@ def _from_pydantic(item: dict[str, Any]) -> list[Message]:
     if item["kind"] == "response":
         return [{"role": "assistant", "parts": [part_of(p) for p in item["parts"] if p]}]
     return [
-        {"role": roles.get(part.get("part_kind"), "user"), "parts": [part_of(part)]}
+        {"role": roles.get(str(part.get("part_kind")), "user"), "parts": [part_of(part)]}
         for part in item["parts"]
         if isinstance(part, dict)
     ]
@@ -216,7 +216,7 @@ _CONTENT_KEYS = ("content", "parts", "tool_calls", "blocks", "contents", "toolCa
 
 def _message_from(item: dict[str, Any], default: str) -> Message:
     """A message from a dict that has a role and at least one of _CONTENT_KEYS."""
-    named = str(item.get("role") or item.get("event.name") or item.get("type") or default).lower()
+    named = (text_in(item, "role", "event.name", "type") or default).lower()
     role = ROLES.get(named, named)
     content: Any = None
     for key in ("parts", "content", "contents", "blocks", "text"):
@@ -231,7 +231,7 @@ def _message_from(item: dict[str, Any], default: str) -> Message:
             part["name"] = item["name"]
         return {"role": "tool", "parts": [part]}
     parts = parts_of(content)
-    have = {part.get("id") for part in parts if part["type"] == "tool_call"}
+    have = [part.get("id") for part in parts if part["type"] == "tool_call"]
     for call in _calls(item):
         if call["id"] is None or call["id"] not in have:
             parts.append(call)
@@ -249,7 +249,8 @@ def _calls(item: dict[str, Any]) -> list[Part]:
         calls = extra.get("tool_calls")
     if isinstance(calls, str):
         calls = loads(calls)
-    found = [part_of({**call, "type": "tool_call"}) for call in calls or [] if isinstance(call, dict)]
+    calls = calls if isinstance(calls, list) else []
+    found = [part_of({**call, "type": "tool_call"}) for call in calls if isinstance(call, dict)]
     single = item.get("function_call")
     if isinstance(single, dict) and single.get("name"):
         found.append(part_of({**single, "type": "tool_call"}))

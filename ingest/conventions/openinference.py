@@ -10,7 +10,6 @@ from typing import Any
 from ingest.attributes import loads
 from ingest.conventions.convention import Attributes, Convention, Draft
 from ingest.conventions.indexed import unflatten
-from ingest.conventions.messages import messages_of
 
 KINDS = {
     "llm": "llm",
@@ -43,12 +42,12 @@ def content(attributes: Attributes, draft: Draft) -> None:
     ):
         found, names = unflatten(attributes, prefix)
         if isinstance(found, list):
-            inner = [item.get("prompt") or item.get("completion") for item in found if item]
-            texts = [{"role": role, "content": i.get("text")} for i in inner if isinstance(i, dict)]
-            draft.set(column, texts, *names)
+            inner = [item.get("prompt") or item.get("completion") for item in _dicts(found)]
+            said = [{"role": role, "content": i.get("text")} for i in _dicts(inner)]
+            draft.set(column, said, *names)
     found, names = unflatten(attributes, "llm.tools.")
     if isinstance(found, list):
-        tools = [item.get("tool") or {} for item in found if isinstance(item, dict)]
+        tools = _dicts([item.get("tool") for item in _dicts(found)])
         draft.set("tool_definitions", [t.get("json_schema") or t for t in tools], *names)
     for prefix in ("retrieval.documents.", "reranker.output_documents."):
         found, names = unflatten(attributes, prefix)
@@ -58,8 +57,9 @@ def content(attributes: Attributes, draft: Draft) -> None:
             draft.set("documents", found, *stored)
     found, names = unflatten(attributes, "embedding.embeddings.")
     if isinstance(found, list):
-        texts = [(item.get("embedding") or {}).get("text") for item in found if item]
-        draft.set("input", "\n".join(text for text in texts if isinstance(text, str)), *names)
+        embedded = _dicts([item.get("embedding") for item in _dicts(found)])
+        texts = [text for item in embedded if isinstance(text := item.get("text"), str)]
+        draft.set("input", "\n".join(texts), *names)
     # The specification means a tool's schema by it, some instrumentations the arguments.
     parameters = attributes.get("tool.parameters")
     if "input.value" not in attributes and '"properties"' not in str(parameters):
@@ -99,7 +99,7 @@ def _message(item: Any) -> Any:
             "name": inner["function_call_name"],
             "arguments": inner.get("function_call_arguments_json"),
         }
-    return messages_of([made])[0]
+    return made
 
 
 def _content(part: dict[str, Any]) -> dict[str, Any]:

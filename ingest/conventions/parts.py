@@ -57,6 +57,11 @@ def parts_of(content: Any, kind: str = "text") -> list[Part]:
     return [{"type": kind, "content": text_of(content)}]
 
 
+def text_in(item: dict[str, Any], *keys: str) -> str:
+    """The first of the values that is a text, '' for none."""
+    return next((value for key in keys if isinstance(value := item.get(key), str) and value), "")
+
+
 def _looks_like_part(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("type"), str)
 
@@ -81,9 +86,10 @@ def part_of(item: Any, default: str = "text") -> Part:
     """One content part."""
     if not isinstance(item, dict):
         return {"type": default, "content": text_of(item)}
-    kind = item.get("type") or item.get("part_kind") or item.get("block_type") or ""
+    kind = text_in(item, "type", "part_kind", "block_type")
     if kind in CALL_PARTS:
-        inner = item.get("function") if isinstance(item.get("function"), dict) else item
+        function = item.get("function")
+        inner = function if isinstance(function, dict) else item
         return {
             "type": "tool_call",
             "id": _first(item, "id", "call_id", "toolCallId", "tool_call_id"),
@@ -109,7 +115,7 @@ def part_of(item: Any, default: str = "text") -> Part:
         return {"type": "reasoning", "content": text_of(text)}
     if not kind or kind == "part":
         return _untyped(item, default)
-    return item
+    return item if "type" in item else {"type": kind, **item}
 
 
 def _untyped(item: dict[str, Any], default: str) -> Part:

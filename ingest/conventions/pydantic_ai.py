@@ -26,7 +26,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
         if has_answer:
             stored = draft.set("output_messages", conversation[-1:]) and stored
         if stored:
-            draft.consumed.add(name)
+            draft.made_of["output_messages"] = (name,)
     request = _data(attributes.get("request_data"))
     draft.set("input_messages", messages_of(request))
     draft.set("tool_definitions", request.get("tools"))

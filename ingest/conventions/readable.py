@@ -92,12 +92,12 @@ def tool_result(value: Any) -> str:
     """What a tool gave back: text as text, data as JSON text, without the message around it."""
     parsed = loads(value) if isinstance(value, str) and value[:1] in ("{", "[", '"') else value
     if isinstance(parsed, str):
-        return parsed
+        return str(parsed)
     if isinstance(parsed, dict):
-        if parsed.get("type") == "constructor" and isinstance(parsed.get("kwargs"), dict):
-            parsed = parsed["kwargs"]
-        if parsed.get("type") == "tool" and isinstance(parsed.get("data"), dict):
-            parsed = parsed["data"]
+        for kind, key in (("constructor", "kwargs"), ("tool", "data")):
+            inner = parsed.get(key)
+            if parsed.get("type") == kind and isinstance(inner, dict):
+                parsed = inner
         if "content" in parsed and (parsed.get("type") == "tool" or "tool_call_id" in parsed):
             return tool_result(parsed["content"])
         for key in ("output", "outputs"):
@@ -107,7 +107,7 @@ def tool_result(value: Any) -> str:
 
 
 def python_literal(value: Any) -> Any:
-    """What ``str()`` of a Python dict or list said, as LangChain and LiteLLM send it; else value."""
+    """What ``str()`` of a dict or list said, as LangChain and LiteLLM send it; else the value."""
     if isinstance(value, str) and value[:2] in ("{'", "['", "[{") and len(value) < 65_536:
         try:
             return ast.literal_eval(value)

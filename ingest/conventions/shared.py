@@ -13,9 +13,8 @@ def content(attributes: Attributes, draft: Draft) -> None:
     """``code.namespace`` before v1.30 is the part of the function's name before the last dot."""
     namespace = attributes.get("code.namespace")
     function = attributes.get("code.function")
-    if isinstance(namespace, str) and namespace and isinstance(function, str):
-        if draft.values.get("code_function") == function:
-            draft.values["code_function"] = f"{namespace}.{function}"
+    if namespace and function and draft.values.get("code_function") == function:
+        draft.values["code_function"] = f"{namespace}.{function}"
 
 
 #: What a resource alone says.

@@ -1,43 +1,51 @@
-"""Messages that are over the limit, cut so that they stay JSON.
+"""JSON lists that are over the limit, cut so that they stay JSON.
 
-Long texts inside are cut, longest first in effect, each with a mark of how much is missing; if
-there are simply too many messages, those in the middle go and one message says how many.
+Long texts inside are cut, each with a mark of how much is missing; if there are simply too many
+items, those in the middle go, and where there is a place for it a note says how many.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ingest.attributes import dumps
-from ingest.conventions.messages import Message
 from ingest.limits import cut
 
 _SMALLEST = 256
 
 
-def shorten_messages(messages: list[Message], limit: int) -> str:
-    """JSON text of at most about ``limit`` bytes."""
+def messages_cut(left_out: int) -> dict[str, Any]:
+    """A message in place of messages."""
+    text = f"[everyspan: {left_out} messages cut]"
+    return {"role": "system", "parts": [{"type": "text", "content": text}]}
+
+
+def fitting(
+    items: list[Any], text: str, limit: int, note: Callable[[int], Any] | None = None
+) -> str:
+    """``text``, which is the JSON of ``items``, or a shorter JSON list within ``limit`` bytes."""
+    if len(text) * 4 <= limit or _size(text) <= limit:
+        return text
     size = limit // 2
     while size >= _SMALLEST:
-        text = dumps(_shortened(messages, size))
-        if len(text.encode("utf-8", "replace")) <= limit:
-            return text
+        shorter = dumps(_shortened(items, size))
+        if _size(shorter) <= limit:
+            return shorter
         size //= 2
-    kept = _shortened(messages, _SMALLEST)
+    kept = _shortened(items, _SMALLEST)
     while len(kept) > 2:
         half = max(1, len(kept) // 4)
         kept = kept[:half] + kept[len(kept) - half :]
-        left_out = len(messages) - len(kept)
-        note = f"[everyspan: {left_out} messages cut]"
-        marked = [*kept[:half], _note(note), *kept[half:]]
-        text = dumps(marked)
-        if len(text.encode("utf-8", "replace")) <= limit:
-            return text
-    return dumps([_note(f"[everyspan: {len(messages)} messages cut]")])
+        between = [note(len(items) - len(kept))] if note else []
+        shorter = dumps([*kept[:half], *between, *kept[half:]])
+        if _size(shorter) <= limit:
+            return shorter
+    return dumps([note(len(items))] if note else [])
 
 
-def _note(text: str) -> Message:
-    return {"role": "system", "parts": [{"type": "text", "content": text}]}
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _shortened(value: Any, size: int) -> Any:

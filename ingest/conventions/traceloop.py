@@ -11,6 +11,7 @@ from ingest.conventions.convention import Attributes, Convention, Draft
 #: 'workflow' and 'task' give way to what gen_ai.operation.name says (normalise).
 KINDS = {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"}
 
+
 def content(attributes: Attributes, draft: Draft) -> None:
     """Names of tools and agents, and LangChain's metadata inside the recorded input."""
     kind = attributes.get("traceloop.span.kind")

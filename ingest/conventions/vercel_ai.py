@@ -1,7 +1,8 @@
 """Vercel AI SDK before version 7. Source: vercel/ai, docs "Telemetry", packages/otel (legacy).
 
-Version 7 with @ai-sdk/otel speaks OpenTelemetry GenAI and adds some ``ai.*``. The outer span of a call (``ai.generateText``)
-is the agent's loop and carries the sum of its model calls (``….doGenerate``).
+Version 7 with @ai-sdk/otel speaks OpenTelemetry GenAI and adds some ``ai.*``. The outer span of a
+call (``ai.generateText``) is the agent's loop and carries the sum of its model calls
+(``….doGenerate``).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def content(attributes: Attributes, draft: Draft) -> None:
                 parts.append({"type": kind, "content": text_of(text)})
                 names.append(prefix + name)
         calls = attributes.get(prefix + "toolCalls")
-        for call in loads(calls) or [] if isinstance(calls, str) else calls or []:
+        calls = loads(calls) if isinstance(calls, str) else calls
+        for call in calls if isinstance(calls, list) else []:
             if isinstance(call, dict):
                 parts.append({**call, "type": "tool-call"})
                 names.append(prefix + "toolCalls")

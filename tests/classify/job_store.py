@@ -13,7 +13,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from classify.classifier import Classifier, Subject, Unit
+from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.job import ClassifyJob
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
@@ -131,6 +131,7 @@ class Words:
     description: str = "The output says bad."
     version: int = 1
     unit: Unit = "span"
+    layer: Layer = "execution"
     step_kinds: frozenset[str] = frozenset({"llm", "tool"})
     needs: tuple[str, ...] = ()
     threshold: float = 0.5
@@ -158,6 +159,7 @@ class Tree:
     description: str = "A step failed."
     version: int = 1
     unit: Unit = "trace"
+    layer: Layer = "execution"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     threshold: float = 0.5
@@ -179,6 +181,7 @@ class Recall:
     description: str = "The session so far."
     version: int = 1
     unit: Unit = "session"
+    layer: Layer = "execution"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     threshold: float = 0.5

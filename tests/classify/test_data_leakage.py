@@ -191,6 +191,7 @@ HARMLESS = [
     "000-12-3456 and 666-12-3456 and 987-65-4321 are never issued",
     "Part 123-45-678 fits",
     "2026-01-31 to 2026-02-28",
+    "Meeting ID: 415-867-2345",
     "CPF 111.111.111-11",
     "Call our hotline +49 30 1234567 at any time",
     "Dial 1-800-356-9377",
@@ -221,7 +222,12 @@ def test_address_given_by_the_user() -> None:
     address, number = "ana.ruiz@" + "gmail.com", "+34 612 345 978"
     answer = f"I sent it to {address} and called {number}."
     asks = json.dumps(
-        [{"role": "user", "parts": [{"type": "text", "content": f"{address.title()}, +34612345978"}]}]
+        [
+            {
+                "role": "user",
+                "parts": [{"type": "text", "content": f"{address.title()}, +34612345978"}],
+            }
+        ]
     )
     assert said(answer, input_messages=asks).label == "pass"
     assert said(answer, input=f"I am {address}, {number}").label == "pass"
@@ -264,7 +270,9 @@ def test_arguments_of_tools() -> None:
 
 
 def test_result_of_a_tool_has_not_leaked_yet() -> None:
-    made = Span("a" * 32, "2" * 16, step_kind="tool", input="{}", output="sk_" + "live_" + token(24))
+    made = Span(
+        "a" * 32, "2" * 16, step_kind="tool", input="{}", output="sk_" + "live_" + token(24)
+    )
     assert judge(made)[0].label == "pass"
 
 
@@ -309,7 +317,7 @@ def test_system_instructions_repeated() -> None:
     verdict = said(f"Of course! My instructions: {PROMPT}", system_instructions=PROMPT)
     assert verdict.label == "fail"
     assert verdict.score > 0.9
-    assert 'system-instructions' in verdict.evidence
+    assert "system-instructions" in verdict.evidence
     assert '"you are max the assistant' in verdict.evidence
     part = (
         "I may NEVER tell a customer which limit applies to transfers, before the account has "
@@ -384,15 +392,15 @@ def test_rules_are_many_and_their_ids_words() -> None:
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.id)
 def test_rule_is_linear(rule: Any) -> None:
-    """1 MB of what starts a match and never ends one."""
+    """100 KB of what starts a match and never ends one."""
     for keyword in rule.keywords[:2]:
         for filler in ("", "a", " ", "=", "a1-", ".", " : ", "key "):
             unit = keyword + filler
-            text = unit * (250_000 // len(unit))
-            for variant in (text, text.upper(), text[:60] + "a1B" * 80_000):
+            text = unit * (100_000 // len(unit))
+            for variant in (text, text.upper(), text[:60] + "a1B" * 30_000):
                 started = time.perf_counter()
                 list(rule.find(variant))
-                assert time.perf_counter() - started < 2, (unit, rule.id)
+                assert time.perf_counter() - started < 1, (unit, rule.id)
 
 
 @pytest.mark.parametrize(

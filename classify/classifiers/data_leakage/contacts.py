@@ -54,6 +54,10 @@ _PHONE_WORDS = re.compile(
     r"(?i)(?:phone|tel|mobile|cell|call(?:ed|ing)?|whatsapp|sms|text|handy|telefon|nummer"
     r"|t[ée]l[ée]phone|portable|m[óo]vil|celular|contact|reach)\W.{0,24}$"
 )
+_OTHER_NUMBER = re.compile(
+    r"(?i)\b(?:meeting|order|ticket|case|invoice|tracking|reference|account|part|serial|session"
+    r"|confirmation|booking|event|product|model|id|ref|sku|isbn)\W.{0,16}$"
+)
 _PUBLIC_LINE = re.compile(
     r"(?i)(?:hot ?line|help ?line|customer (?:service|support|care)|support|toll[- ]?free|office"
     r"|switchboard|front desk|reception|headquarters|emergency|sales|24/7|our (?:team|number)"
@@ -114,6 +118,8 @@ def find_phones(text: str) -> Iterator[Finding]:
         if american and not _is_nanp(digits):
             continue
         bare = written.isdigit() or "." in written or written.startswith("0")
+        if _OTHER_NUMBER.search(before) and not _PHONE_WORDS.search(before):
+            continue
         if (bare and not _PHONE_WORDS.search(before)) or _PUBLIC_LINE.search(before):
             continue
         found.add(digits)

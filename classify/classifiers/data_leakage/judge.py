@@ -10,7 +10,7 @@ from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trac
 from classify.classifiers.data_leakage.contacts import find_emails, find_phones
 from classify.classifiers.data_leakage.finding import Finding, mask, mask_email
 from classify.classifiers.data_leakage.given import Given, instructions_of
-from classify.classifiers.data_leakage.identifiers import find_identifiers
+from classify.classifiers.data_leakage.identifiers import find_identifiers, has_long_number
 from classify.classifiers.data_leakage.outgoing import Outgoing, outgoing
 from classify.classifiers.data_leakage.prompt_echo import Echo, prepared, words_of
 from classify.classifiers.data_leakage.secrets import find_secrets
@@ -81,7 +81,9 @@ def _given(known: dict[int, Given], trace: Trace) -> Given:
 
 
 def _leaks(out: Outgoing, given: Given) -> Iterator[Finding]:
-    for finding in (*find_secrets(out.text), *find_identifiers(out.text)):
+    numbers = has_long_number(out.text)
+    identifiers = find_identifiers(out.text) if numbers else []
+    for finding in (*find_secrets(out.text), *identifiers):
         if given.is_users_own(finding.value):
             own = OWN_REPEATED if out.audience == "user" else OWN_USED
             yield replace(finding, score=min(finding.score, own))
@@ -94,7 +96,7 @@ def _leaks(out: Outgoing, given: Given) -> Iterator[Finding]:
     for finding in find_emails(out.text):
         if not (given.is_users_own(finding.value) or given.in_instructions(finding.value)):
             yield _less_in_code(finding, out.text, given)
-    for finding in find_phones(out.text):
+    for finding in find_phones(out.text) if numbers else ():
         if not given.is_given_number(finding.value):
             yield _less_in_code(finding, out.text, given)
 

@@ -22,8 +22,9 @@ _TO_THE_MODEL = re.compile(
     r"|ne jamais|eres|responde|nunca|você é)\b"
 )
 _CONFIDENTIAL = re.compile(
-    r"\b(?:confidential|secret|internal only|(?:never|not|don t) (?:ever )?(?:reveal|share|disclose"
-    r"|repeat|mention|tell|show|discuss|output|print)|vertraulich|geheim|confidentiel\w*"
+    r"\b(?:confidential|internal (?:only|use)|(?:never|not|don t) (?:ever )?(?:reveal|share"
+    r"|disclose|repeat|show|discuss|output|print) (?:it|this|these|your|system|(?:any of )?the"
+    r" (?:above|prompt|instructions?|system))|vertraulich|geheim|confidentiel\w*"
     r"|confidencial\w*)\b"
 )
 _QUOTED = re.compile(r"\"[^\"\n]{20,600}\"|“[^”\n]{20,600}”|«[^»\n]{20,600}»|```[^`]{0,4000}```")

@@ -20,7 +20,9 @@ _EDGE = 400
 _MAX_DEPTH = 4
 _MAX_ITEMS = 8
 #: Longer results are read as text, not parsed: failures are short.
-_MAX_JSON = 200_000
+_MAX_JSON = 2_000_000
+#: Quotes, brackets, Markdown and signs before the first word.
+_BEFORE_WORDS = "\"'`[(*#>-!⚠❗✗✘️ \t\n"
 _EMPTY_DETAIL = frozenset(("", "none", "null"))
 
 
@@ -47,6 +49,7 @@ class FailureRules(BaseModel):
 
     flags: dict[str, float]
     success_flags: dict[str, float]
+    code_field: re.Pattern[str]
     errors: dict[str, float]
     status_fields: frozenset[str]
     status_words: dict[str, float]
@@ -126,11 +129,18 @@ def _in_object(value: dict[Any, Any], foreign: bool, depth: int) -> Failure | No
         score = known.errors.get(plain)
         if score is not None and _is_error(plain, item, fields):
             partial = any(p in fields and fields[p][1] for p in ("data", "results", "items"))
-            found.append(Failure(0.6 if partial else score, _quoted(name, item)))
+            score = 0.6 if partial else score
+            # A flag or a code alone says little.
+            bare = isinstance(item, (bool, int, float))
+            quoted = Failure(score, _quoted(name, item))
+            found.append(_told(score, name, item, fields) if bare else quoted)
         if plain in known.status_fields or plain in known.http_status_fields:
             failure = _in_status(plain, name, item, fields)
             if failure is not None:
                 found.append(failure)
+        coded = plain in ("code", "errorcode") and isinstance(item, str) and "message" in fields
+        if coded and known.code_field.search(item):
+            found.append(_told(0.75, name, item, fields))
     exit_failure = _in_exit_code(fields)
     if exit_failure is not None:
         found.append(exit_failure)
@@ -222,7 +232,7 @@ def _in_exit_code(fields: dict[str, tuple[str, Any]]) -> Failure | None:
 
 def _in_text(text: str, foreign: bool) -> Failure | None:
     known = rules()
-    head = text[:_EDGE].lstrip("\"'`[(<*# \t\n") if text[:1] in "\"'`[(*# \t\n" else text[:_EDGE]
+    head = text[:_EDGE].lstrip(_BEFORE_WORDS)
     for rule in known.start:
         if len(text) <= rule.max_length and rule.pattern.match(head):
             # Prose that starts with the word is an article; a failure is short.

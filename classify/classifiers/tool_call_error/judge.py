@@ -28,7 +28,6 @@ NOT_JSON = 0.9
 #: For each time the same call failed before in the trace.
 _EACH_REPEAT = 0.03
 _MAX_EVIDENCE = 300
-_MAX_SPAN_RESULT = 2_000_000
 
 
 class ToolCallError:
@@ -133,10 +132,9 @@ class _TraceFailures:
         if error is not None:
             yield error
         name = tool_name(span)
-        if len(span.output) <= _MAX_SPAN_RESULT:
-            failure = failure_in(span.output, name)
-            if failure is not None and not (error and failure.reason in error.reason):
-                yield failure
+        failure = failure_in(span.output, name)
+        if failure is not None and not (error and failure.reason in error.reason):
+            yield failure
         request = self._calls.request_for(span)
         if request is not None and _is_unknown(request):
             yield _unknown(request)

@@ -1,0 +1,128 @@
+"""The classify service: its schedule, its HTTP pages, storage that goes away, a clean stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
+
+from classify.coverage import coverage
+from classify.rows import SchemaError
+from classify.service import ClassifyService, create_app
+from classify.settings import ClassifySettings
+from clickhouse.connection import connect
+from tests.classify.job_store import Store, Tree, Words, engine, store, trace
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("service")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def db(dsn: str) -> Iterator[Store]:
+    with store(dsn) as opened:
+        yield opened
+
+
+def service(db: Store, connecting: Callable[[], Client] | None = None) -> ClassifyService:
+    settings = db.settings.model_copy(update={"classify_interval_seconds": 0.1})
+    return ClassifyService(
+        settings, connecting or (lambda: connect(db.settings.dsn)), (Words(), Tree())
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "too long"
+        time.sleep(0.05)
+
+
+def judged(db: Store) -> int:
+    return coverage(db.client, db.database).judged
+
+
+def test_judges_while_spans_come_in_and_says_so(db: Store) -> None:
+    running = service(db)
+    with TestClient(create_app(running)) as http:
+        assert http.get("/healthz").status_code == 200
+        assert (http.get("/readyz").status_code, http.get("/readyz").text) == (503, "starting\n")
+        running.start()
+        assert http.get("/readyz").status_code == 200
+        for number in range(5):
+            db.insert(trace(number))
+            time.sleep(0.1)
+        wait_until(lambda: judged(db) == 15)
+        running._observe()
+        text = http.get("/metrics").text
+        assert "everyspan_classify_rows_total 15.0" in text
+        assert 'everyspan_classify_verdicts_total{classifier="words",label="pass"} 10.0' in text
+        assert "everyspan_classify_coverage_ratio 1.0" in text
+        assert "everyspan_classify_pending_rows 0.0" in text
+        assert "everyspan_classify_verdict_version 1.0" in text
+        assert running.version == 1
+        running.stop()
+        running.stop()
+        assert http.get("/readyz").text == "stopped\n"
+
+
+def test_storage_that_goes_away_and_comes_back(db: Store) -> None:
+    away = threading.Event()
+
+    def connecting() -> Client:
+        if away.is_set():
+            raise OperationalError("connection refused")
+        return connect(db.settings.dsn)
+
+    running = service(db, connecting)
+    running.start()
+    away.set()
+    running._job._disconnect()  # type: ignore[union-attr]
+    wait_until(lambda: "connection refused" in running.not_ready)
+    db.insert(trace(1))
+    away.clear()
+    wait_until(lambda: judged(db) == 3)
+    wait_until(lambda: running.not_ready == "")
+    running.stop()
+
+
+def test_a_schema_without_the_columns_stops_the_start(db: Store) -> None:
+    lacking = ClassifyService(
+        db.settings, lambda: connect(db.settings.dsn), (Words(name="absent"),)
+    )
+    with pytest.raises(SchemaError, match="absent"):
+        lacking.start()
+    lacking.stop()
+
+
+def test_built_in_classifiers_have_their_columns(db: Store) -> None:
+    running = ClassifyService(db.settings, lambda: connect(db.settings.dsn))
+    db.insert(trace(1))
+    running.start()
+    wait_until(lambda: judged(db) == 3)
+    running.stop()
+    rows = db.query("SELECT countIf(tool_call_error = ''), countIf(data_leakage = '') FROM spans")
+    assert rows == [(0, 0)]
+
+
+@pytest.mark.parametrize("share", ["", "2/2", "1", "a/b", "-1/2", "1/2/3"])
+def test_a_share_that_is_none_is_refused(share: str) -> None:
+    with pytest.raises(ValidationError, match="write index/count"):
+        ClassifySettings(classify_shard=share)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERYSPAN_CLASSIFY_SHARD", "1/4")
+    monkeypatch.setenv("EVERYSPAN_CLASSIFY_WORKERS", "3")
+    settings = ClassifySettings()
+    assert settings.shard == (1, 4)
+    assert settings.classify_workers == 3
+    assert all(field.description for field in ClassifySettings.model_fields.values())
