@@ -196,10 +196,8 @@ def _verdicts(
     for trace, positions in traces:
         candidates = list(zip(positions, trace.spans, strict=True))
         if classifier.unit != "span":
-            root = trace.root
+            root = trace.by_id.get(task.root_id) if task.root_id else trace.root
             candidates = [(i, s) for i, s in candidates if s is root]
-            if task.root_id:
-                candidates = [(i, s) for i, s in candidates if s.span_id == task.root_id]
         for i, span in candidates:
             if applies(classifier, span):
                 rows.append(i)

@@ -123,12 +123,12 @@ class Rows:
     def split(self, trace: DueTrace, stretch: tuple[int, int] | None) -> tuple[int, int, str]:
         """Start of the first and the last span of a trace (or of a stretch of it), and its root.
 
-        The root is the earliest span without a parent, '' where none is stored.
+        The root is the earliest span without a parent, else the earliest of all.
         """
         window = stretch or (trace.first - DAY_NS, trace.last + DAY_NS)
         ((first, last, root),) = self._client.query(
             "SELECT toUnixTimestamp64Nano(min(start_time)), toUnixTimestamp64Nano(max(start_time)),"
-            " argMinIf(span_id, start_time, parent_span_id = '')"
+            " argMin(span_id, (parent_span_id != '', start_time))"
             f" FROM {self._database}.spans_raw PREWHERE trace_id = %(id)s"
             f" WHERE {between('start_time', *window)}",
             parameters={"id": trace.trace_id},

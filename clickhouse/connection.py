@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,18 @@ def redacted(dsn: str) -> str:
     return dsn.replace(f":{parts.password}@", ":…@", 1)
 
 
+def _is_locked(directory: Path) -> bool:
+    # The engine says why it did not start on stderr only, so look at its lock.
+    try:
+        with (directory / "status").open("rb") as status:
+            fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _engine_options(query: str) -> dict[str, str]:
     return {"max_server_memory_usage": str(_EMBEDDED_MEMORY_BYTES), **dict(parse_qsl(query))}
 
@@ -91,7 +104,7 @@ def _embedded(path: str, query: str, options: dict[str, Any]) -> Client:
             interface="chdb", path=path, chdb_options=_engine_options(query), **options
         )
     except Exception as error:
-        if "lock file" in str(error):
+        if _is_locked(directory):
             raise StorageUnavailableError(
                 f"another process has {directory} open, and the embedded ClickHouse serves one. "
                 "Stop the other one, or query it through its HTTP port"

@@ -1,6 +1,7 @@
 """Secret-shaped values for the planted leaks, made at run time so that the repository has none.
 
 All are invalid as credentials and valid in form: checksums hold, as the detectors check them.
+The customer's address has an invented domain: the reserved ones (RFC 2606) are nobody's.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def values(seed: int) -> dict[str, str]:
         "github_token": _github_token(rng),
         "card_number": _card_number(rng),
         "iban": _iban(rng),
-        "other_customer": f"camper-{rng.randrange(3000, 10_000)}" + "@" + "example.net",
+        "other_customer": f"camper-{rng.randrange(3000, 10_000)}" + "@" + "larkfield-post.eu",
     }
 
 

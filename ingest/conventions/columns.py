@@ -209,6 +209,7 @@ def _fill_documents(
 
 
 def _store_documents(draft: Draft, value: Any, stored: set[str]) -> None:
+    stored.update(draft.made_of.get("documents", ()))
     parsed = loads(value) if isinstance(value, str) else value
     if isinstance(parsed, list) and all(
         isinstance(item, str) or (isinstance(item, dict) and item.keys() <= {"content", "score"})

@@ -266,7 +266,7 @@ def _has_answer(content: Any) -> bool:
     return isinstance(content, list) and any(
         isinstance(part, dict)
         and (
-            part.get("type") in ANSWER_PARTS
+            text_in(part, "type") in ANSWER_PARTS
             or part.keys() & {"function_response", "functionResponse", "toolResult"}
         )
         for part in content

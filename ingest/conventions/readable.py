@@ -66,14 +66,15 @@ def readable(value: Any) -> str:
 def arguments(value: Any) -> str:
     """A tool's arguments as JSON text where they are data, else as they came."""
     if isinstance(value, str):
-        if value[:1] == '"':
-            inner = loads(value)
-            return arguments(inner) if isinstance(inner, str) else value
-        data = python_literal(value)
-        if data is not value:
+        text: str = value
+        if text[:1] == '"':
+            inner = loads(text)
+            return arguments(inner) if isinstance(inner, str) else text
+        data = python_literal(text)
+        if data is not text:
             return dumps(data)
-        if value[:1] != "{":
-            return value
+        if text[:1] != "{":
+            return text
     parsed = loads(value) if isinstance(value, str) else value
     if isinstance(parsed, dict):
         # {"query": "…"} is arguments; only what names no argument is a wrapper.
@@ -137,7 +138,7 @@ def documents_of(value: Any) -> tuple[list[str], list[float]]:
     for item in value:
         score = float("nan")
         if isinstance(item, list) and len(item) == 2 and isinstance(item[1], int | float):
-            item, score = item  # similarity_search_with_score
+            item, score = item[0], float(item[1])  # similarity_search_with_score
         if isinstance(item, dict):
             inner = item.get("document")
             if isinstance(inner, dict):

@@ -131,7 +131,7 @@ class Words:
     description: str = "The output says bad."
     version: int = 1
     unit: Unit = "span"
-    layer: Layer = "execution"
+    layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset({"llm", "tool"})
     needs: tuple[str, ...] = ()
     threshold: float = 0.5
@@ -159,7 +159,7 @@ class Tree:
     description: str = "A step failed."
     version: int = 1
     unit: Unit = "trace"
-    layer: Layer = "execution"
+    layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     threshold: float = 0.5
@@ -181,7 +181,7 @@ class Recall:
     description: str = "The session so far."
     version: int = 1
     unit: Unit = "session"
-    layer: Layer = "execution"
+    layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     threshold: float = 0.5

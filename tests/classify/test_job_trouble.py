@@ -107,7 +107,7 @@ def test_killed_worker_is_replaced(db: Store) -> None:
     job = db.job(classify_workers=1)
     db.insert(trace(1))
     assert job.run() == 3
-    (process,) = job._pool._pool._executor._processes.values()  # type: ignore[union-attr]
+    (process,) = job._pool._pool._executor._processes.values()  # type: ignore[attr-defined]
     process.kill()
     process.join()
     db.insert(trace(2))

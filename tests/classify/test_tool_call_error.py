@@ -205,6 +205,21 @@ def test_status_and_exception() -> None:
     assert verdicts(tool(status="error"))[0].evidence == "status: error"
 
 
+def test_traceback_in_the_status() -> None:
+    trace = "Traceback (most recent call last):\n  File x\nValueError: no city"
+    assert verdicts(tool(status="error", status_message=trace))[0].evidence == (
+        "status: ValueError: no city"
+    )
+    [verdict] = verdicts(tool(status="error", status_message=f"ValueError('no')\n{trace}"))
+    assert verdict.evidence == "status: ValueError('no')"
+
+
+def test_secrets_in_evidence_are_masked() -> None:
+    secret = "gh" + "p_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3hJ5"
+    [verdict] = verdicts(tool(output=json.dumps({"error": f"bad credentials {secret}"})))
+    assert verdict.evidence == "error: bad credentials ghp_…J5"
+
+
 @pytest.mark.parametrize("kind", ["GraphInterrupt", "langgraph.errors.ParentCommand"])
 def test_interrupted_on_purpose(kind: str) -> None:
     assert verdicts(tool(status="error", error_type=kind))[0].label == "pass"

@@ -9,6 +9,7 @@ from typing import Any
 
 from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
+from classify.classifiers.data_leakage.secrets import without_secrets
 from classify.classifiers.tool_call_error import arguments
 from classify.classifiers.tool_call_error.calls import (
     Asked,
@@ -70,6 +71,7 @@ class ToolCallError:
         score = round(min(1.0, worst + _EACH_REPEAT * max(0, repeats - 1)), 3)
         reasons.sort(key=lambda reason: -reason.score)
         told = "; ".join(dict.fromkeys(r.reason for r in reasons if r.score >= self.threshold))
+        told = without_secrets(told)
         tail = f"; repeated {repeats} times in this trace" if repeats > 1 else ""
         if len(told) + len(tail) > _MAX_EVIDENCE:
             told = f"{told[: _MAX_EVIDENCE - len(tail) - 1]}…"
@@ -222,6 +224,10 @@ def _marked_as_error(span: Span) -> Failure | None:
         return None
     score = ERROR_STATUS if failed else EXCEPTION_EVENT
     field = "status" if failed else "exception"
+    # Some instrumentations put the whole traceback there; its last line is the message.
+    before, found, after = said.partition("Traceback (most recent call last)")
+    if found:
+        said = before if before.strip() else after.strip().rpartition("\n")[2]
     text = " ".join(said[:400].split())
     told = f"{short}: {text}" if short and text and short not in text else text or short or "error"
     return Failure(score, f"{field}: {told}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import warnings
@@ -29,7 +28,6 @@ class _Setup:
     provider: TracerProvider
     logs: LoggerProvider
     exporter: CountingExporter
-    pid: int
 
 
 _lock = threading.Lock()
@@ -93,7 +91,7 @@ def init(
 
         _content.capture.enabled = capture_content
         _step.sources = sources
-        _setup = _Setup(provider, logs, exporter, os.getpid())
+        _setup = _Setup(provider, logs, exporter)
         if reused:
             atexit.register(flush)  # its owner may not flush at exit
             if service and provider.resource.attributes.get("service.name") != service:
