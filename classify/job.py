@@ -149,7 +149,9 @@ class ClassifyJob:
     def _observe_lag(self, due: Sequence[DueTrace]) -> None:
         waiting = max((trace.waiting_seconds for trace in due), default=0.0)
         quiet = self._settings.classify_trace_quiet_seconds
-        self.telemetry.lag_seconds.set(max(0.0, waiting - quiet))
+        self.telemetry.lag_seconds.labels(self._settings.classify_shard).set(
+            max(0.0, waiting - quiet)
+        )
 
     def _process(self, found: Iterable[list[DueTrace]], stopping: Callable[[], bool]) -> int:
         """Load the next batch and write the last one while workers judge."""

@@ -15,9 +15,9 @@ from struct import Struct
 from typing import Any
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, applies
-from classify.native import read_columns, write_columns
 from classify.rows import Loaded, Schema
 from clickhouse.content import ContentRecord
+from clickhouse.native import read_columns, write_columns
 from clickhouse.span import LABELS, SPAN_COLUMNS, Span, Verdict
 from ingest.late_content import merge
 from ingest.usage import settle

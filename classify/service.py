@@ -32,19 +32,20 @@ _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 class ClassifyService:
     """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
-    built-in ones unless given."""
+    built-in ones unless given. ``telemetry``: shared by the shares of one process."""
 
     def __init__(
         self,
         settings: ClassifySettings,
         connect: Callable[[], Client],
         classifiers: Sequence[Classifier] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         if classifiers is None:
             from classify.registry import BUILT_IN
 
             classifiers = BUILT_IN
-        self.telemetry = Telemetry()
+        self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
         self._classifiers = classifiers

@@ -43,6 +43,7 @@ class Telemetry:
         self.lag_seconds = Gauge(
             "everyspan_classify_lag_seconds",
             "How long the oldest trace that is due has been due; 0 where none is.",
+            ["share"],
             registry=self.registry,
         )
         self.coverage = Gauge(

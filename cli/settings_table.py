@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import typer
-from alerting.settings import AlertingSettings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.core import TyperGroup, TyperOption
 
+from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
 from cli.main import app
 from cli.up_settings import UpSettings

@@ -6,11 +6,12 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
+
 from alerting.app import create_app as create_alerting
 from alerting.settings import AlertingSettings
 from classify.service import ClassifyService
-
 from classify.settings import ClassifySettings
+from classify.telemetry import Telemetry
 from cli.console import console, log_to_stderr, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
@@ -25,6 +26,7 @@ from cli.options import (
 from cli.serve import Site, serve
 from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
+from clickhouse.migrate import migrate
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
 from ingest.receiver import Receiver
@@ -87,11 +89,20 @@ class _House:
         self._ingest = ingest
         self._receiver = Receiver(ingest)
         self._grpc = GrpcServer(self._receiver, ingest.host, ingest.otlp_grpc_port)
-        self._classify = ClassifyService(classify, lambda: connect(settings.dsn))
+        telemetry = Telemetry()
+        count = settings.classify_shards
+        self._classify = [
+            ClassifyService(
+                classify.model_copy(update={"classify_shard": f"{index}/{count}"}),
+                lambda: connect(settings.dsn),
+                telemetry=telemetry,
+            )
+            for index in range(count)
+        ]
         self._sites = [
             Site(
                 "OTLP/HTTP",
-                create_ingest(self._receiver, [self._classify.telemetry.registry]),
+                create_ingest(self._receiver, [telemetry.registry]),
                 ingest.host,
                 ingest.otlp_http_port,
                 "EVERYSPAN_OTLP_HTTP_PORT",
@@ -115,17 +126,17 @@ class _House:
         if self._settings.embedded:
             # A directory that another process holds will not come free by waiting.
             client = await asyncio.to_thread(connect, self._settings.dsn)
-            await self._receiver.start()
+            await asyncio.to_thread(migrate, client, self._settings)
             client.close()
-        else:
-            await self._receiver.start()
+        await self._receiver.start()
         if self._ingest.otlp_grpc_port:
             await self._grpc.start()
-        await asyncio.to_thread(self._classify.start)
+        for service in self._classify:
+            await asyncio.to_thread(service.start)
 
     async def _stop(self) -> None:
         await self._grpc.stop()
-        await asyncio.to_thread(self._classify.stop)
+        await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
         await self._receiver.stop()
 
     def _clickhouse(self) -> Site:

@@ -28,6 +28,11 @@ class UpSettings(ClickHouseSettings):
         SecretStr, Field(description="Password that readers of that port give; empty for none.")
     ] = SecretStr("")
 
+    classify_shards: Annotated[
+        int,
+        Field(ge=1, le=64, description="Classify workers in `everyspan up`, each with its share."),
+    ] = 1
+
     @model_validator(mode="after")
     def _open_ports_have_passwords(self) -> UpSettings:
         try:

@@ -58,7 +58,8 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
     database, on_cluster = settings.database, _on_cluster(settings)
     embedded = " ENGINE = Atomic" if settings.embedded else ""
     client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster}{embedded}")
-    engine = f"{_variables(settings)['replicated']}ReplacingMergeTree"
+    variables = _variables(settings)
+    engine = f"{variables['replicated']}ReplacingMergeTree{variables['everywhere']}"
     client.command(
         f"CREATE TABLE IF NOT EXISTS {database}.migrations {on_cluster} (name String,"
         f" checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))"
@@ -96,7 +97,7 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
 def applied(client: Client, database: str) -> dict[str, str]:
     """Name to checksum of what the database has."""
     rows = client.query(f"SELECT name, checksum FROM {database}.migrations FINAL").result_rows
-    return {name: checksum for name, checksum in rows}
+    return {str(name): str(checksum) for name, checksum in rows}
 
 
 def render(migration: Migration, settings: ClickHouseSettings) -> list[str]:
@@ -115,6 +116,10 @@ def _variables(settings: ClickHouseSettings) -> dict[str, str]:
         "cluster": settings.cluster,
         "on_cluster": _on_cluster(settings),
         "replicated": "Replicated" if settings.cluster else "",
+        # One path for all shards: each replica of each shard has every row.
+        "everywhere": "('/clickhouse/tables/{uuid}', '{shard}-{replica}')"
+        if settings.cluster
+        else "",
         "local": "_local" if settings.cluster else "",
         "retention_days": str(settings.retention_days),
     }

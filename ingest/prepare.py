@@ -11,11 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from clickhouse_connect.datatypes.registry import get_from_name
-from clickhouse_connect.driver.insert import InsertContext
-from clickhouse_connect.driver.transform import NativeTransform
-
 from clickhouse import content, span
+from clickhouse.native import write_columns
 from ingest.body import decompress
 from ingest.limits import ContentLimits
 from ingest.log_content import content_records
@@ -78,30 +75,6 @@ def prepare(body: Body, rules: Rules) -> Prepared | Refusal:
         return refused.refusal
 
 
-def native_block(
-    table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]
-) -> bytes:
-    """One block in the Native format, without an INSERT statement in front.
-
-    Raises clickhouse-connect's DataError for a value that its column can't hold.
-    """
-    context = InsertContext(
-        table,
-        names,
-        [get_from_name(name) for name in types],
-        columns,
-        column_oriented=True,
-        compression=None,
-    )
-    failed: list[Exception] = []
-    data = b"".join(NativeTransform.build_insert(context, failed.append))
-    if failed:
-        raise failed[0]
-    # The library puts the statement in front of the first block.
-    head, _, block = data.partition(b"FORMAT Native\n")
-    return block if head.startswith(b"INSERT INTO") else data
-
-
 def _traces(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prepared:
     request = clock.run("decode", lambda: decode_traces(data, encoding))
     result = clock.run(
@@ -118,9 +91,7 @@ def _traces(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Pr
     if result.spans:
         block = clock.run(
             "serialise",
-            lambda: native_block(
-                table, span.SPAN_COLUMNS, rules.types[table], span.columns_of(result.spans)
-            ),
+            lambda: _block(rules, table, span.SPAN_COLUMNS, span.columns_of(result.spans)),
         )
     return Prepared(
         table,
@@ -148,11 +119,8 @@ def _logs(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prep
     if batch.records:
         block = clock.run(
             "serialise",
-            lambda: native_block(
-                table,
-                content.CONTENT_COLUMNS,
-                rules.types[table],
-                content.columns_of(batch.records),
+            lambda: _block(
+                rules, table, content.CONTENT_COLUMNS, content.columns_of(batch.records)
             ),
         )
     return Prepared(
@@ -163,6 +131,13 @@ def _logs(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prep
         ignored=batch.ignored,
         seconds=clock.seconds,
     )
+
+
+def _block(
+    rules: Rules, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> bytes:
+    types = dict(zip(names, rules.types[table], strict=True))
+    return write_columns(types, dict(zip(names, columns, strict=True)))
 
 
 class _Stages:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from http import HTTPStatus
 
@@ -34,6 +35,8 @@ class Receiver:
         self.settings = settings
         self.telemetry = Telemetry()
         self._storage = Storage(settings)
+        # Clients belong to threads: health checks have one of their own.
+        self._watching = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self._writer = Writer(
             self._storage,
             self.telemetry,
@@ -66,6 +69,7 @@ class Receiver:
         await self._writer.close()
         if self._pool is not None:
             await asyncio.to_thread(self._pool.close)
+        self._watching.shutdown()
         self._storage.close()
 
     async def ready(self) -> str:
@@ -74,8 +78,9 @@ class Receiver:
             return "the service is stopping"
         if self._rules is None:
             return self._not_ready
+        ping = asyncio.get_running_loop().run_in_executor(self._watching, self._storage.ping)
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._storage.ping), 5)
+            await asyncio.wait_for(ping, 5)
         except Exception as error:
             return f"ClickHouse does not answer: {error}"
         return ""
@@ -169,7 +174,8 @@ class Receiver:
     async def _open(self) -> None:
         while True:
             try:
-                types = await asyncio.to_thread(self._storage.open)
+                loop = asyncio.get_running_loop()
+                types = await loop.run_in_executor(self._watching, self._storage.open)
             except (StorageUnavailableError, ClickHouseError, OSError) as error:
                 self._not_ready = str(error)
                 log.warning("not ready: %s", error)

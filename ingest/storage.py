@@ -68,9 +68,12 @@ class Storage:
         self._client().query("SELECT 1")
 
     def forget(self) -> None:
-        """Drop this thread's client after an error, so that the next call connects anew."""
+        """Drop this thread's client after an error, so that the next call connects anew.
+
+        Embedded too: chDB puts what a failed query left in front of the next answer.
+        """
         client = getattr(self._local, "client", None)
-        if client is not None and not self._settings.embedded:
+        if client is not None:
             self._local.client = None
             with self._lock:
                 self._clients.remove(client)
@@ -92,4 +95,3 @@ class Storage:
             with self._lock:
                 self._clients.append(client)
         return client
-

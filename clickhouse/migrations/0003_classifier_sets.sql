@@ -1,4 +1,4 @@
--- Which classifiers stand behind a verdict_version. The version only grows.
+-- Which classifiers stand behind a verdict_version. The version only grows, on all shards alike.
 CREATE TABLE IF NOT EXISTS $database.classifier_sets $on_cluster
 (
     version      UInt64,
@@ -6,5 +6,5 @@ CREATE TABLE IF NOT EXISTS $database.classifier_sets $on_cluster
     classifiers  String,
     deployed_at  DateTime64(3, 'UTC') DEFAULT now64(3)
 )
-ENGINE = ${replicated}ReplacingMergeTree
+ENGINE = ${replicated}ReplacingMergeTree$everywhere
 ORDER BY (version, fingerprint);

@@ -23,6 +23,8 @@ from ingest.limits import ContentLimits, cut
 from ingest.prices import cost_usd
 
 _UINT32 = 2**32 - 1
+#: Characters of a model's or provider's name; they are remembered.
+_LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
 _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
 _TEXT_COLUMNS = (
@@ -120,12 +122,12 @@ def _amount(value: Any) -> float | None:
 def _fill_model(span: Span, draft: Draft) -> None:
     values = draft.values
     raw = values.get("model")
-    model = raw.strip('"') if type(raw) is str else ""
+    model = raw.strip('"')[:_LONGEST_NAME] if type(raw) is str else ""
     if model:
         span.model = model_name(model)
     provider = values.get("provider")
     if type(provider) is str and provider:
-        span.provider = provider_name(provider.strip('"'))
+        span.provider = provider_name(provider.strip('"')[:_LONGEST_NAME])
     if not span.provider and model:
         span.provider = provider_of_model(model)
     get = values.get

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ingest.conventions.convention import Convention
+from ingest.conventions import openai_agents
+from ingest.conventions.convention import Attributes, Convention, Draft
 
 OPERATIONS = {
     "chat": "llm",
@@ -55,6 +56,15 @@ CONTENT_COLUMNS = (
     ("gen_ai.tool.definitions", "tool_definitions"),
 )
 
+
+def content(_attributes: Attributes, draft: Draft) -> None:
+    """Calls that came as text."""
+    for column in ("input_messages", "output_messages"):
+        messages = draft.values.get(column)
+        if type(messages) is str and openai_agents.MARK in messages:
+            draft.values[column] = openai_agents.with_calls(messages)
+
+
 CONVENTION = Convention(
     name="opentelemetry",
     evidence=("gen_ai.*",),
@@ -82,6 +92,7 @@ CONVENTION = Convention(
         ("gen_ai.prompt.version", "prompt_version"),
     ),
     kinds={"gen_ai.operation.name": OPERATIONS},
+    content=content,
     understood=(
         "gen_ai.request.*",
         "gen_ai.response.*",

@@ -78,6 +78,8 @@ ENDINGS = (
 #: Spans with one of these belong to an instrumentation that isn't about agents.
 _OTHER_WORK = re.compile(r"^(?:http|url|db|rpc|messaging|net|faas|aws|graphql|dns|server|client)\.")
 _ELSEWHERE = -2
+#: Characters of a name that are looked at (and remembered); the end tells.
+_LONGEST_NAME = 256
 
 #: Words in a span's name or in an attribute that says its kind.
 _KINDS = (
@@ -108,7 +110,7 @@ def apply(name: str, attributes: Attributes, draft: Draft) -> bool:
     """Fill the draft; whether the span looks like a step of an agent at all."""
     places = []
     for attribute in attributes:
-        place = _place(attribute)
+        place = _place(attribute[-_LONGEST_NAME:])
         if place == _ELSEWHERE:
             return False
         if place >= 0:

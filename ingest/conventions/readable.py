@@ -73,7 +73,7 @@ def arguments(value: Any) -> str:
         data = python_literal(text)
         if data is not text:
             return dumps(data)
-        if text[:1] != "{":
+        if not text.startswith("{"):
             return text
     parsed = loads(value) if isinstance(value, str) else value
     if isinstance(parsed, dict):

@@ -108,6 +108,7 @@ def _learn(name: str) -> Rules:
 _KNOWN: dict[str, Rules] = {}
 #: Senders may invent names without end (an id in a name); the memory for them has one.
 _MAX_KNOWN = 20_000
+_LONGEST_KNOWN = 256
 
 
 def rules_of(name: str) -> Rules:
@@ -115,6 +116,8 @@ def rules_of(name: str) -> Rules:
     found = _KNOWN.get(name)
     if found is None:
         found = _learn(name)
+        if len(name) > _LONGEST_KNOWN:
+            return found
         if len(_KNOWN) >= _MAX_KNOWN:
             _KNOWN.clear()
         _KNOWN[name] = found

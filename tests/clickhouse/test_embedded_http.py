@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import clickhouse_connect
 import lz4.frame

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.everyspan_up import running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
-SENDERS = 4
+SENDERS = 16
 KILLS = 5
 SPANS_A_TRACE = 12
 

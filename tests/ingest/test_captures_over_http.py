@@ -1,4 +1,4 @@
-"""Every captured payload, posted as it was sent, ends as the judged rows that are expected of it."""
+"""Every captured payload, posted as it was sent, ends as the judged rows expected of it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def read_columns(data: bytes) -> dict[str, Sequence[Any]]:
 
 
 def write_columns(types: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """One Native block. ``types``: name to ClickHouse type, for each of ``columns``.
+    """Rows as Native blocks. ``types``: name to ClickHouse type, for each of ``columns``.
 
     Raises clickhouse-connect's DataError for a value that its column can't hold.
     """
