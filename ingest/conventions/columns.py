@@ -62,8 +62,11 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     if value:
         definitions = tool_definitions(value)
         if definitions:
-            _store(draft, "tool_definitions", stored)
-            span.tool_definitions = fitting(definitions, dumps(definitions), limit)
+            text = dumps(definitions)
+            span.tool_definitions = fitting(definitions, text, limit)
+            # Some may be left out without a note: the attribute, cut with a mark, says so.
+            if span.tool_definitions == text:
+                _store(draft, "tool_definitions", stored)
     for column, text in (("input", span.input), ("output", span.output)):
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:

@@ -87,5 +87,11 @@ CONVENTION = Convention(
         ("gen_ai.output", "output"),
     ),
     content=content,
-    understood=("gen_ai.cost.*", "gen_ai.event.*", "gen_ai.is_streaming"),
+    understood=(
+        "gen_ai.prompt.*",
+        "gen_ai.completion.*",
+        "gen_ai.cost.*",
+        "gen_ai.event.*",
+        "gen_ai.is_streaming",
+    ),
 )

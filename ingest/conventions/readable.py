@@ -71,7 +71,7 @@ def arguments(value: Any) -> str:
             inner = loads(text)
             return arguments(inner) if isinstance(inner, str) else text
         data = python_literal(text)
-        if data is not text:
+        if not isinstance(data, str):
             return dumps(data)
         if not text.startswith("{"):
             return text

@@ -74,35 +74,39 @@ class Rules:
     unknown: bool
 
 
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    return any(
-        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
-        for pattern in patterns
-    )
+class _Patterns:
+    """Names, those with a trailing ``*`` for a prefix."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self.names = frozenset(p for p in patterns if not p.endswith("*"))
+        self.prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
+
+    def match(self, name: str) -> bool:
+        return name in self.names or name.startswith(self.prefixes)
+
+
+_EVIDENCE = tuple(_Patterns(convention.evidence) for convention in CONVENTIONS)
+_UNDERSTOOD = _Patterns(
+    tuple(pattern for convention in CONVENTIONS for pattern in convention.understood)
+)
+_COLUMNS: dict[str, list[tuple[str, int]]] = {}
+for _place, _convention in enumerate(COLUMN_ORDER):
+    for _row, (_attribute, _column) in enumerate(_convention.columns):
+        _COLUMNS.setdefault(_attribute, []).append((_column, _place * 1000 + _row))
 
 
 def _learn(name: str) -> Rules:
-    mask = 0
-    kinds = []
-    for bit, convention in enumerate(CONVENTIONS):
-        if _matches(convention.evidence, name):
-            mask |= 1 << bit
-        if name in convention.kinds:
-            kinds.append((bit, dict(convention.kinds[name])))
-    columns = []
-    for place, convention in enumerate(COLUMN_ORDER):
-        for row, (attribute, column) in enumerate(convention.columns):
-            if attribute == name:
-                columns.append((column, place * 1000 + row))
-    unknown = (
-        not columns
-        and not kinds
-        and name.replace(":", ".").partition(".")[0] in _ABOUT_AGENTS
-        and ("." in name or ":" in name)
-        and not any(_matches(c.understood, name) for c in CONVENTIONS)
-        and not name.startswith(("gen_ai.prompt.", "gen_ai.completion."))
+    mask = sum(1 << bit for bit, evidence in enumerate(_EVIDENCE) if evidence.match(name))
+    kinds = tuple(
+        (bit, dict(convention.kinds[name]))
+        for bit, convention in enumerate(CONVENTIONS)
+        if name in convention.kinds
     )
-    return Rules(mask, tuple(columns), tuple(kinds), unknown)
+    columns = tuple(_COLUMNS.get(name, ()))
+    head, dot, _ = name.replace(":", ".").partition(".")
+    about_agents = bool(dot) and head in _ABOUT_AGENTS
+    unknown = about_agents and not columns and not kinds and not _UNDERSTOOD.match(name)
+    return Rules(mask, columns, kinds, unknown)
 
 
 _KNOWN: dict[str, Rules] = {}

@@ -6,13 +6,15 @@ items, those in the middle go, and where there is a place for it a note says how
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingest.attributes import dumps
 from ingest.limits import cut
 
 _SMALLEST = 256
+#: Bytes of the smallest item: with more items than fit at that size, cutting texts cannot help.
+_FEWEST = 64
 
 
 def messages_cut(left_out: int) -> dict[str, Any]:
@@ -27,21 +29,30 @@ def fitting(
     """``text``, which is the JSON of ``items``, or a shorter JSON list within ``limit`` bytes."""
     if len(text) * 4 <= limit or _size(text) <= limit:
         return text
-    size = limit // 2
-    while size >= _SMALLEST:
-        shorter = dumps(_shortened(items, size))
-        if _size(shorter) <= limit:
-            return shorter
-        size //= 2
-    kept = _shortened(items, _SMALLEST)
-    while len(kept) > 2:
-        half = max(1, len(kept) // 4)
-        kept = kept[:half] + kept[len(kept) - half :]
-        between = [note(len(items) - len(kept))] if note else []
-        shorter = dumps([*kept[:half], *between, *kept[half:]])
-        if _size(shorter) <= limit:
-            return shorter
-    return dumps([note(len(items))] if note else [])
+    if len(items) * _FEWEST <= limit:
+        size = limit // 2
+        while size >= _SMALLEST:
+            shorter = dumps(_shortened(items, size))
+            if _size(shorter) <= limit:
+                return shorter
+            size //= 2
+    tail = _within(reversed(items), limit * 5 // 8)
+    head = _within(iter(items[: len(items) - len(tail)]), limit // 4)
+    left_out = len(items) - len(head) - len(tail)
+    between = [note(left_out)] if note and left_out else []
+    return dumps([*head, *between, *reversed(tail)])
+
+
+def _within(items: Iterator[Any], limit: int) -> list[Any]:
+    """The first items that fit, their texts cut to the smallest; looks at no more of them."""
+    kept: list[Any] = []
+    for item in items:
+        short = _shortened(item, _SMALLEST)
+        limit -= _size(dumps(short)) + 1
+        if limit < 0:
+            break
+        kept.append(short)
+    return kept
 
 
 def _size(text: str) -> int:

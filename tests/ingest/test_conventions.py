@@ -370,7 +370,7 @@ def test_the_tables_name_columns_and_kinds_that_exist() -> None:
     assert {column for _, column in hand_written.ENDINGS} <= columns
 
 
-@pytest.mark.parametrize("arguments", ["'{\"city\":\"Paris\"}'", r"'\x'"])
+@pytest.mark.parametrize("arguments", ['\'{"city":"Paris"}\'', r"'\x'"])
 def test_calls_that_openai_agents_writes_as_a_repr(arguments: str) -> None:
     text = f"ResponseFunctionToolCall(arguments={arguments}, call_id='c1', name='weather')"
     messages = [{"role": "assistant", "parts": [{"type": "text", "content": text}]}]

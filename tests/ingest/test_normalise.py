@@ -367,3 +367,16 @@ def test_rows_have_the_types_of_the_columns() -> None:
     span = row({"gen_ai.operation.name": "chat", "code.line.number": "x", "user.id": 7})
     assert isinstance(span, Span)
     assert (span.code_line, span.user_id) == (0, "7")
+
+
+def test_many_short_messages_and_a_long_one_are_not_doubled() -> None:
+    short = [{"role": "user", "parts": [{"type": "text", "content": f"{n}"}]} for n in range(30)]
+    long = {"role": "user", "parts": [{"type": "text", "content": "z" * 9_000}]}
+    span = row(
+        {"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps([*short, long])},
+        limits=ContentLimits(max_attribute_bytes=3_000),
+    )
+    kept = [message["parts"][0]["content"] for message in json.loads(span.input_messages)]
+    assert len(span.input_messages) <= 3_000
+    assert len(kept) == len(set(kept))
+    assert kept[-1].startswith("zzz")

@@ -20,7 +20,7 @@ pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -
 pytest.importorskip("openai", reason="openai is not installed")
 pytest.importorskip("opentelemetry.instrumentation.genai.openai", reason="no instrumentation")
 
-README = Path(__file__).parents[2] / "sdk" / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 class Completion(BaseHTTPRequestHandler):
@@ -47,8 +47,10 @@ class Completion(BaseHTTPRequestHandler):
         pass
 
 
-def test_five_lines(tmp_path: Path) -> None:
-    block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "sdk/README.md"])
+def test_five_lines(page: str, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert block is not None
     assert len(block[1].splitlines()) == 5
     (tmp_path / "agent.py").write_text(block[1], encoding="utf-8")
