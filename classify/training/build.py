@@ -167,7 +167,9 @@ def build(
     for entry in recipe.sources:
         if only and not only & {*entry.tasks} and CARRIERS not in entry.tasks:
             continue
-        opened = mirror.open_snapshot(entry.repository, entry.commit, data / ".sources", mirrored)
+        opened = mirror.open_snapshot(
+            entry.repository, entry.commit, data / ".sources", mirrored, tuple(entry.paths)
+        )
         reader = importlib.import_module(f"classify.training.readers.{entry.reader}")
         add(reader.read(opened), entry, entry.repository)
     for family in recipe.generators:

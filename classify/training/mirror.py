@@ -27,6 +27,8 @@ class Snapshot:
     repository: str
     commit: str
     git_dir: Path
+    paths: tuple[str, ...] = ()
+    """What the recipe reads of it: paths or globs."""
 
     def _git(self, *words: str) -> bytes:
         done = subprocess.run(
@@ -48,6 +50,11 @@ class Snapshot:
         return [
             path for path in self.files if any(fnmatch.fnmatchcase(path, p) for p in patterns)
         ]
+
+    @property
+    def chosen(self) -> list[str]:
+        """The paths that the recipe names."""
+        return self.glob(*self.paths)
 
     def bytes(self, path: str) -> bytes:
         """A file's content. Raises NotInSnapshot."""
@@ -72,7 +79,13 @@ class Snapshot:
         yield from csv.DictReader(io.StringIO(self.text(path), newline=""), delimiter=delimiter)
 
 
-def open_snapshot(repository: str, commit: str, cache: Path, mirror: Path | None = None) -> Snapshot:
+def open_snapshot(
+    repository: str,
+    commit: str,
+    cache: Path,
+    mirror: Path | None = None,
+    paths: tuple[str, ...] = (),
+) -> Snapshot:
     """The snapshot from MIRROR/owner+name/repo, or fetched from GitHub into CACHE.
 
     Raises NotInSnapshot when the mirror lacks the repository or the commit.
@@ -86,7 +99,7 @@ def open_snapshot(repository: str, commit: str, cache: Path, mirror: Path | None
         git_dir = cache / f"{name}.git"
         if not (git_dir / "FETCH_HEAD").exists():
             _fetch(repository, commit, git_dir)
-    snapshot = Snapshot(repository, commit, git_dir)
+    snapshot = Snapshot(repository, commit, git_dir, paths)
     snapshot._git("cat-file", "-e", f"{commit}^{{commit}}")
     return snapshot
 
