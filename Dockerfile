@@ -1,9 +1,7 @@
-# One image for ingest, classify, alerting and migrate: `docker build -t everyspan .`
+# One image for migrate, ingest, classify and alerting: the command says which one.
 
-FROM python:3.12.12-slim-trixie AS build
+FROM python:3.12.13-slim-trixie AS build
 WORKDIR /src
-RUN python -m venv /opt/everyspan
-ENV PATH=/opt/everyspan/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY pyproject.toml README.md LICENSE ./
 COPY ingest ingest
 COPY clickhouse clickhouse
@@ -11,22 +9,25 @@ COPY classify classify
 COPY alerting alerting
 COPY cli cli
 COPY demo demo
-RUN pip install . && python -m compileall -q /opt/everyspan/lib
+# Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.
+RUN python -m venv --without-pip /opt/everyspan \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
+    && pip --python /opt/everyspan/bin/python install --no-cache-dir /wheel/*.whl
 
-FROM python:3.12.12-slim-trixie
+FROM python:3.12.13-slim-trixie
 LABEL org.opencontainers.image.title="everyspan" \
       org.opencontainers.image.description="LLM monitoring that judges every span" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin everyspan
+RUN pip uninstall --yes --root-user-action=ignore pip \
+    && groupadd --gid 10001 everyspan \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp \
+        --shell /usr/sbin/nologin everyspan
 COPY --from=build /opt/everyspan /opt/everyspan
 ENV PATH=/opt/everyspan/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1 \
-    EVERYSPAN_HOST=0.0.0.0 \
-    EVERYSPAN_DATA=/data
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /tmp
 USER 10001:10001
-WORKDIR /data
-VOLUME /data
 EXPOSE 4317 4318 8085 8086
 ENTRYPOINT ["everyspan"]
 CMD ["--help"]

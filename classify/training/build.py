@@ -42,6 +42,8 @@ class Source(BaseModel):
     tasks: list[str]
     reader: str
     cap: int = 3000
+    evaluation_only: bool = False
+    """Its licence (or a decision) bars training: goes to DIR/evaluation/<task>, never to a split."""
     note: str = ""
 
 
@@ -116,8 +118,11 @@ def capped(found: Iterable[Record], cap: int) -> list[Record]:
     return [r for held in sides.values() for r in sorted(held, key=lambda r: r.id)[:cap]]
 
 
-def without_repeats(built: Built) -> int:
-    """Drop, a task at a time, texts that come twice, and both where their labels disagree."""
+def without_repeats(built: Built, kept_first: set[str]) -> int:
+    """Drop, a task at a time, texts that come twice, and both where their labels disagree.
+
+    Of a text in two sources, one of `kept_first` keeps it.
+    """
     dropped = 0
     tasks = sorted({task for task, _ in built.of})
     for task in tasks:
@@ -128,7 +133,8 @@ def without_repeats(built: Built) -> int:
             said[one.id] = hashlib.blake2b(mark.encode(errors="replace")).hexdigest()
             labels[said[one.id]].add(one.label >= 0.5)
         seen: set[str] = set()
-        for key in sorted(key for key in built.of if key[0] == task):
+        keys = [key for key in built.of if key[0] == task]
+        for key in sorted(keys, key=lambda key: (key[1] not in kept_first, key)):
             kept = []
             for one in built.of[key]:
                 mark = said[one.id]
@@ -145,13 +151,13 @@ def build(
     mirrored: Path | None,
     seed: int,
     only: set[str],
-    folder: Path = HERE,
+    recipes_in: Path = HERE,
 ) -> dict[str, Any]:
     """Build everything, or just the tasks of `only`, under `data`; returns the summary.
 
     Raises mirror.NotInSnapshot for a source that cannot be had.
     """
-    recipe = recipes(folder)
+    recipe = recipes(recipes_in)
     built = Built()
     licences: dict[str, str] = {}
 
@@ -179,20 +185,23 @@ def build(
         made = maker.generate(Random(f"{seed}:{family.name}"), built)
         add(made, family, f"everyspan/{family.name}")
 
-    dropped = without_repeats(built)
+    barred = {entry.repository for entry in recipe.sources if entry.evaluation_only}
+    dropped = without_repeats(built, barred)
     rows = []
     for task in sorted({task for task, _ in built.of}):
         split.group(built.records(task))
         for (named, source), held in sorted(built.of.items()):
             if named != task or not held:
                 continue
-            record.write(data / task / f"{source.replace('/', '+')}.jsonl", held)
+            folder = data / "evaluation" / task if source in barred else data / task
+            record.write(folder / f"{source.replace('/', '+')}.jsonl", held)
             sides = Counter("healthy" if r.label < 0.5 else "fails" for r in held)
             sides["undecided"] = sum(r.label == record.UNDECIDED for r in held)
             sides["fails"] -= sides["undecided"]
             kinds = dict(Counter(r.kind for r in held).most_common())
             rows.append(
-                {"task": task, "source": source, "licence": licences[source], **sides}
+                {"task": task, "source": source, "licence": licences[source]}
+                | {"evaluation_only": source in barred, **sides}
                 | {"groups": len({r.group for r in held}), "kinds": kinds}
             )
     summary = {"seed": seed, "repeats_dropped": dropped, "files": rows}
@@ -210,7 +219,8 @@ def main(words: list[str] | None = None) -> None:
     summary = build(given.data, given.mirror, given.seed, set(given.task))
     for row in summary["files"]:
         counts = "  ".join(f"{row.get(n, 0):6d}" for n in ("healthy", "fails", "undecided"))
-        print(f"{row['task']:18} {counts}  {row['source']}  ({row['licence']})")
+        barred = "  evaluation only" if row["evaluation_only"] else ""
+        print(f"{row['task']:18} {counts}  {row['source']}  ({row['licence']}){barred}")
 
 
 if __name__ == "__main__":

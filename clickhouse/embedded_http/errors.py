@@ -42,7 +42,7 @@ _STATUS_BY_CODE = {code: status for status, codes in _STATUS.items() for code in
 
 _PREFIX = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
 _VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)\.?")
-_NAME = re.compile(r"\s*\(([A-Z0-9_]+)\)\.?\s*$")
+_NAME = re.compile(r"\s*\(([A-Z][A-Z0-9_]+)\)\.?\s*$")
 # The statement is first parsed as an argument of formatQuerySingleLine; that call is not the
 # user's and does not belong into the message.
 _OWN_SCOPE = re.compile(r":? In scope SELECT formatQuerySingleLine\(.*", re.S)

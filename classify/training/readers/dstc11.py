@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from classify.training.mirror import Snapshot
-from classify.training.readers.negatives import Index
+from classify.training.readers.negatives import Index, words
 from classify.training.readers.pairs import folded, retrieved
 from classify.training.record import Record
 
@@ -35,11 +35,15 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
         held = texts(place)
         right = {(k["doc_type"], k["doc_id"]) for k in label["knowledge"]}
         query = f"{place['name'].title()}: {asked}"
-        for key in sorted(right)[:1]:
-            if key in held:
-                yield retrieved(query, held[key], 0.0, f"booking/{key[0]}")
-        # Reviews that were not marked may still touch the question: only FAQ serve as negatives.
-        others = [key for key in sorted(held) if key not in right and key[0] == "faq"]
+        key = min(right)
+        if key not in held:
+            continue
+        yield retrieved(query, held[key], 0.0, f"booking/{key[0]}")
+        others = [other for other in sorted(held) if other not in right and other[0] == key[0]]
+        if key[0] == "review":
+            # An unmarked review may still touch the question: only those sharing no word with it.
+            said = set(words(asked))
+            others = [other for other in others if not said & set(words(held[other]))]
         if others:
-            near = Index([held[key] for key in others]).near(asked, set()) or 0
-            yield retrieved(query, held[others[near]], 1.0, "booking/same_place")
+            near = Index([held[other] for other in others]).near(asked, set()) or 0
+            yield retrieved(query, held[others[near]], 1.0, f"booking/other_{key[0]}")

@@ -1,0 +1,66 @@
+"""The server's configuration: settings that exist, and a reader that can't write."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.compose.compose_file import ROOT, services
+from tests.everyspan_up import Up
+
+CONFIG = ROOT / "clickhouse" / "config"
+USERS = ElementTree.parse(CONFIG / "users.d" / "everyspan.xml").getroot()
+SERVER = ElementTree.parse(CONFIG / "config.d" / "everyspan.xml").getroot()
+
+
+def test_settings_of_the_profiles_exist(up: Up) -> None:
+    names = {row["name"] for row in up.query("SELECT name FROM system.settings")}
+    for profile in USERS.find("profiles") or ():
+        for setting in profile:
+            if setting.tag == "constraints":
+                assert {constraint.tag for constraint in setting} <= names
+            else:
+                assert setting.tag in names
+
+
+def test_grants_are_ones_that_the_parser_takes(up: Up) -> None:
+    for query in USERS.iter("query"):
+        assert query.text
+        sql = f"{query.text} TO someone".replace("'", "''")
+        formatted = up.query(f"SELECT formatQuerySingleLine('{sql}') AS q")[0]["q"]
+        assert formatted.startswith("GRANT")
+
+
+def test_the_reader_only_reads() -> None:
+    grafana = USERS.find("users/grafana")
+    assert grafana is not None
+    grants = [query.text or "" for query in grafana.iter("query")]
+    assert all(re.fullmatch(r"GRANT SELECT ON (everyspan\.\*|system\.\w+)", g) for g in grants)
+    assert USERS.findtext("profiles/grafana/readonly") == "2"
+    source = (ROOT / "grafana/provisioning/datasources/everyspan.yaml").read_text()
+    assert "username: grafana" in source
+
+
+def test_passwords_come_from_the_environment() -> None:
+    given = services()["clickhouse"]["environment"]
+    for password in USERS.iter("password"):
+        assert not password.text
+        assert password.get("from_env") in given
+    default = USERS.find("users/default")
+    assert default is not None
+    assert default.get("remove")
+
+
+def test_logs_about_itself_are_removed_or_short() -> None:
+    logs = [element for element in SERVER if element.tag.endswith("_log")]
+    assert len(logs) > 15
+    for log in logs:
+        if not log.get("remove"):
+            assert "TTL event_date + INTERVAL 3 DAY" in (log.findtext("engine") or ""), log.tag
+
+
+@pytest.mark.parametrize("name", ["max_server_memory_usage_to_ram_ratio", "mark_cache_size"])
+def test_memory_is_capped(name: str) -> None:
+    assert SERVER.findtext(name)

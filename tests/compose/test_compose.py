@@ -1,0 +1,140 @@
+"""docker-compose.yml is valid, pinned, closed by default, and agrees with the rest."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import compose_spec
+import pytest
+import yaml
+
+from alerting.settings import AlertingSettings
+from classify.settings import ClassifySettings
+from ingest.settings import IngestSettings
+from tests.compose.compose_file import (
+    EXAMPLE,
+    ROOT,
+    TEXT,
+    example,
+    filled,
+    optional,
+    required,
+    services,
+)
+
+SERVICES = services()
+OURS = ("migrate", "ingest", "classify", "alerting")
+
+
+def test_it_follows_the_compose_specification() -> None:
+    compose = compose_spec.PyCompose.from_yaml(filled())
+    assert set(compose.service_names()) == {"clickhouse", "grafana", *OURS}
+
+
+def test_the_check_above_finds_mistakes() -> None:
+    with pytest.raises(Exception, match="helthcheck"):
+        compose_spec.PyCompose.from_yaml(filled().replace("    healthcheck:", "    helthcheck:", 1))
+
+
+def test_variables_and_their_example_agree() -> None:
+    assert required() | set(optional()) == set(example())
+    assert not required() & set(optional())
+    for name, value in example().items():
+        assert value == optional().get(name, ""), name
+    for name in required():
+        # Compose prints what follows the question mark.
+        assert re.search(rf"\$\{{{name}:\?[^}}]*{name}[^}}]*\.env", TEXT), name
+    assert "openssl rand" in EXAMPLE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned(name: str) -> None:
+    image, _, tag = SERVICES[name]["image"].rpartition(":")
+    assert image
+    assert re.fullmatch(r"\d+(\.\d+){2,3}", tag)
+    if name in OURS:
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        assert tag == version
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_containers_are_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["user"].split(":")[0] not in ("0", "root", "")
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["mem_limit"]
+    assert service["logging"]["options"]["max-size"]
+    for port in service.get("ports", []):
+        assert port.startswith("127.0.0.1:"), "published on loopback unless EVERYSPAN_BIND says so"
+    if name in OURS:
+        assert service["read_only"] is True
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
+def test_services_have_health_checks(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+def test_they_wait_for_what_they_need() -> None:
+    assert SERVICES["migrate"]["depends_on"] == {"clickhouse": {"condition": "service_healthy"}}
+    for name in ("ingest", "classify", "alerting", "grafana"):
+        condition = SERVICES[name]["depends_on"]["migrate"]["condition"]
+        assert condition == "service_completed_successfully"
+
+
+def test_volumes_are_named_and_files_exist() -> None:
+    declared = set(yaml.safe_load(filled())["volumes"])
+    used = set()
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                assert volume.endswith(":ro")
+            else:
+                used.add(source)
+    assert used == declared
+
+
+def test_environment_names_settings_that_exist() -> None:
+    kinds: dict[str, Any] = {
+        "ingest": IngestSettings,
+        "classify": ClassifySettings,
+        "alerting": AlertingSettings,
+    }
+    for name, kind in kinds.items():
+        given = SERVICES[name]["environment"]
+        fields = {f"EVERYSPAN_{field.upper()}" for field in kind.model_fields}
+        assert set(given) <= fields, name
+        defaults = {field: info.default for field, info in kind.model_fields.items()}
+        inside = {port.split(":")[-1] for port in SERVICES[name].get("ports", [])}
+        assert inside <= {str(v) for k, v in defaults.items() if k.endswith("_port")}
+
+
+def test_no_secret_is_written_down() -> None:
+    for name, service in SERVICES.items():
+        for key, value in service.get("environment", {}).items():
+            if "PASSWORD" in key or "SECRET" in key or "TOKEN" in key:
+                assert str(value).startswith("value-of-"), (name, key)
+
+
+def test_the_data_source_fits() -> None:
+    path = ROOT / "grafana" / "provisioning" / "datasources" / "everyspan.yaml"
+    text = path.read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    assert document["apiVersion"] == 1
+    (source,) = document["datasources"]
+    assert source["type"] == "grafana-clickhouse-datasource"
+    assert source["uid"] == "everyspan-clickhouse"
+    data = source["jsonData"]
+    assert data["host"] in SERVICES
+    assert (data["protocol"], data["port"], data["defaultDatabase"]) == ("http", 8123, "everyspan")
+    variables = set(re.findall(r"\$(\w+)", text))
+    assert variables <= set(SERVICES["grafana"]["environment"])
+    plugins = SERVICES["grafana"]["environment"]["GF_PLUGINS_PREINSTALL_SYNC"]
+    assert re.fullmatch(rf"{source['type']}@\d+\.\d+\.\d+", plugins)

@@ -1,0 +1,61 @@
+"""The image: two stages, pinned, no root, everything that the services need in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.compose.compose_file import ROOT
+
+LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+PACKAGES = ("ingest", "clickhouse", "classify", "alerting", "cli", "demo")
+
+
+def test_stages_are_pinned_and_the_last_is_lean() -> None:
+    stages = [line for line in LINES if line.startswith("FROM ")]
+    assert len(stages) == 2
+    for stage in stages:
+        assert re.match(r"FROM python:3\.\d+\.\d+-slim-\w+", stage)
+    last = LINES[LINES.index(stages[1]) :]
+    assert any(line.startswith("USER 10001") for line in last)
+    assert not any(re.search(r"\b(pip|apt-get|curl|gcc)\b", line) for line in last)
+    assert not any(re.search(r"(PASSWORD|TOKEN|SECRET)", line) for line in LINES)
+
+
+def test_every_package_is_copied_and_let_through() -> None:
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignore[0] == "*"
+    for line in LINES:
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert f"!{source}" in ignore, source
+                assert (ROOT / source).exists()
+    assert {f"COPY {name} {name}" for name in PACKAGES} <= set(LINES)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the image installs."""
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), str(ROOT)],
+        check=True,
+        timeout=300,
+    )
+    (found,) = out.glob("everyspan_server-*.whl")
+    return found
+
+
+def test_the_wheel_carries_what_is_read_at_run_time(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = subprocess.run(
+        ["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert tracked
+    assert {name for name in tracked if not name.endswith(".md")} <= names
+    assert not any(name.startswith(("tests/", "sdk/", "everyspan/")) for name in names)
