@@ -18,15 +18,19 @@ FROM python:3.12.13-slim-trixie
 LABEL org.opencontainers.image.title="everyspan" \
       org.opencontainers.image.description="LLM monitoring that judges every span" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN pip uninstall --yes --root-user-action=ignore pip \
+# The base image's own package manager has nothing to do here.
+RUN rm -rf /usr/local/lib/python3.12/site-packages/pip* \
+        /usr/local/lib/python3.12/ensurepip /usr/local/bin/pip* \
     && groupadd --gid 10001 everyspan \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp \
-        --shell /usr/sbin/nologin everyspan
+    && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home \
+        --shell /usr/sbin/nologin everyspan \
+    && install --directory --owner 10001 --group 10001 --mode 0750 /data
 COPY --from=build /opt/everyspan /opt/everyspan
 ENV PATH=/opt/everyspan/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
-WORKDIR /tmp
+    PYTHONDONTWRITEBYTECODE=1 \
+    EVERYSPAN_DATA=/data
+WORKDIR /data
 USER 10001:10001
 EXPOSE 4317 4318 8085 8086
 ENTRYPOINT ["everyspan"]
