@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -39,10 +42,11 @@ def where_to_look(
     """Print addresses and commands to go on with."""
     failing = next((turn for turn in traffic["turns"] if turn["plants"]), traffic["turns"][0])
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
+    command = "everyspan" if shutil.which("everyspan") else os.path.relpath(sys.argv[0])
     console.print("\n[bold]Where to look[/]")
     rows = [
-        ("a trace", f"everyspan trace {failing['trace_id']}{port}"),
-        ("SQL", f'everyspan sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),
+        ("a trace", f"{command} trace {failing['trace_id']}{port}"),
+        ("SQL", f'{command} sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),
         ("curl", f"curl '{clickhouse}/?query=SELECT+count()+FROM+everyspan.spans'"),
         (
             "browser",
