@@ -29,6 +29,7 @@ COPY --from=build /opt/everyspan /opt/everyspan
 ENV PATH=/opt/everyspan/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    EVERYSPAN_HOST=0.0.0.0 \
     EVERYSPAN_DATA=/data
 WORKDIR /data
 USER 10001:10001

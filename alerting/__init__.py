@@ -1,0 +1,1 @@
+"""Grafana's alert notifications: verify → store → (enrich → route → render → deliver)."""

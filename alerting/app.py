@@ -1,24 +1,196 @@
-"""The alerting service."""
+"""The alerting service: Grafana's webhook in, every notification on disk before it is answered."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TypeVar
 
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect
+
+from alerting.notification import BodyError, Notification, read_notification
 from alerting.settings import AlertingSettings
+from alerting.signature import SignatureError, check_body, check_headers
+from alerting.spool import Spool, SpoolError
+from alerting.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+_DAY_MS = 86_400_000
+_RETRY_SECONDS = 5
+_T = TypeVar("_T")
+
+
+class _Refused(Exception):
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Service:
+    """The stages of a notification: read, verify, understand, store."""
+
+    def __init__(self, settings: AlertingSettings) -> None:
+        self.telemetry = Telemetry()
+        self._settings = settings
+        self._spool: Spool | None = None
+        self._forgotten_at = 0
+        # SQLite's one connection, off the event loop.
+        self._disk = ThreadPoolExecutor(1, "alerting-spool")
+
+    async def start(self) -> None:
+        """Raises SpoolError."""
+        self._spool = await self._on_disk(lambda: Spool(self._settings.spool))
+        self.telemetry.spooled.set(await self._on_disk(self._spool.count))
+
+    async def stop(self) -> None:
+        if self._spool is not None:
+            await self._on_disk(self._spool.close)
+        self._disk.shutdown()
+
+    async def ready(self) -> str:
+        """Why nothing can be recorded now; '' where it can."""
+        assert self._spool is not None
+        try:
+            await self._on_disk(self._spool.check)
+        except SpoolError as error:
+            return str(error)
+        return ""
+
+    async def receive(self, request: Request) -> bool:
+        """Verify and record; whether it was new. Raises _Refused."""
+        settings, headers = self._settings, request.headers
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        # A web page can't send this one across origins unasked, so none can forge an alert.
+        if content_type != "application/json" or headers.get("content-encoding"):
+            raise _Refused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "send Content-Type application/json, not compressed",
+            )
+        try:
+            check_headers(headers, settings, time.time())
+            body = await _read(request, settings.alerting_max_body_bytes)
+            check_body(headers, body, settings)
+            notification = read_notification(body)
+            new = await self._on_disk(lambda: self._store(notification, body))
+        except SignatureError as error:
+            raise _Refused(HTTPStatus.UNAUTHORIZED, str(error)) from error
+        except BodyError as error:
+            raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except SpoolError as error:
+            log.error("a notification was refused: %s", error)
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        self.telemetry.notifications.labels(notification.status, str(new).lower()).inc()
+        if new:
+            log.info(
+                "%s: %d alerts, %s",
+                notification.status,
+                len(notification.alerts) + notification.truncated_alerts,
+                notification.title or notification.group_key,
+            )
+        return new
+
+    def _store(self, notification: Notification, body: bytes) -> bool:
+        assert self._spool is not None
+        now = time.time_ns() // 1_000_000
+        new = self._spool.add(notification.content_key, body, now)
+        if now - self._forgotten_at > _DAY_MS:
+            self._spool.forget(now - self._settings.retention_days * _DAY_MS)
+            self._forgotten_at = now
+        self.telemetry.spooled.set(self._spool.count())
+        return new
+
+    async def _on_disk(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
 
 def create_app(settings: AlertingSettings) -> FastAPI:
-    """Health only for the moment."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    """The service as an ASGI application; its lifespan opens and closes the spool."""
+    service = _Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(
+        title="Everyspan alerting",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+
+    @app.post("/v1/grafana")
+    async def grafana(request: Request) -> Response:
+        """Grafana's webhook contact point. 202 once the notification is on disk."""
+        response: Response
+        try:
+            new = await service.receive(request)
+            response = JSONResponse({"recorded": True, "new": new}, HTTPStatus.ACCEPTED)
+        except _Refused as refused:
+            response = _refuse(refused)
+        except ClientDisconnect:
+            response = Response(status_code=499)
+        service.telemetry.requests.labels(response.status_code).inc()
+        return response
 
     @app.get("/healthz")
-    @app.get("/readyz")
-    async def health() -> PlainTextResponse:
+    async def healthz() -> PlainTextResponse:
+        """The process is alive."""
         return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    async def readyz() -> PlainTextResponse:
+        """Notifications can be recorded now."""
+        reason = await service.ready()
+        return PlainTextResponse(
+            f"not ready: {reason}\n" if reason else "ok\n",
+            HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK,
+        )
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response("")
+        """Prometheus text format."""
+        return Response(generate_latest(service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() else 0
+    parts: list[bytes] = []
+    if size <= limit:
+        size = 0
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                break
+    if size > limit:
+        raise _Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the body is over {limit} bytes; set the contact point's maximum of alerts, or raise "
+            "EVERYSPAN_ALERTING_MAX_BODY_BYTES",
+        )
+    return b"".join(parts)
+
+
+def _refuse(refused: _Refused) -> Response:
+    headers = {}
+    if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["retry-after"] = str(_RETRY_SECONDS)
+    if refused.status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNAUTHORIZED):
+        # The rest of the body is not read.
+        headers["connection"] = "close"
+    return JSONResponse({"error": str(refused)}, refused.status, headers)

@@ -51,7 +51,8 @@ def read_columns(data: bytes) -> dict[str, Sequence[Any]]:
 def write_columns(types: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> bytes:
     """Rows as Native blocks. ``types``: name to ClickHouse type, for each of ``columns``.
 
-    Raises clickhouse-connect's DataError for a value that its column can't hold.
+    Raises ValueError, TypeError, OverflowError, struct.error or clickhouse-connect's DataError for
+    a value that its column can't hold.
     """
     context = InsertContext(
         "block",

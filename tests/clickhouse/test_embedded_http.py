@@ -403,9 +403,7 @@ def test_limits_on_request_and_result(guarded: Server) -> None:
         "SELECT number FROM numbers(10000000) SETTINGS max_result_bytes = 0", headers=AUTH
     )
     assert raised.code == 396
-    memory = guarded.ask(
-        "SELECT length(groupArray(number)) FROM numbers(1000000000)", headers=AUTH
-    )
+    memory = guarded.ask("SELECT length(groupArray(number)) FROM numbers(1000000000)", headers=AUTH)
     assert memory.code == 241
 
 

@@ -31,13 +31,14 @@ def example() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def filled() -> str:
-    """The text with a value for every variable."""
-    return _VARIABLE.sub(lambda m: m[3] if m[2] == "-" else f"value-of-{m[1]}", TEXT)
+def document() -> dict[str, Any]:
+    """The file with a value for every variable, anchors and merges resolved."""
+    filled = _VARIABLE.sub(lambda m: m[3] if m[2] == "-" else f"value-of-{m[1]}", TEXT)
+    found: dict[str, Any] = yaml.safe_load(filled)
+    return found
 
 
 def services() -> dict[str, dict[str, Any]]:
-    """Service name to its settings, anchors and merges resolved."""
-    document = yaml.safe_load(filled())
-    found: dict[str, dict[str, Any]] = document["services"]
+    """Service name to its settings."""
+    found: dict[str, dict[str, Any]] = document()["services"]
     return found

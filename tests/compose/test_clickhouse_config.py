@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -58,7 +60,46 @@ def test_logs_about_itself_are_removed_or_short() -> None:
     assert len(logs) > 15
     for log in logs:
         if not log.get("remove"):
-            assert "TTL event_date + INTERVAL 3 DAY" in (log.findtext("engine") or ""), log.tag
+            assert log.findtext("ttl") == "event_date + INTERVAL 3 DAY DELETE", log.tag
+            assert log.findtext("partition_by") == "event_date", log.tag
+            # The image's file has a partition_by, beside which the server refuses an engine.
+            assert log.find("engine") is None, log.tag
+
+
+def test_server_settings_exist() -> None:
+    # In a process of its own: a process has one engine.
+    answer = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import chdb; print(chdb.query('SELECT name FROM system.server_settings', 'TSV'))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    names = set(answer.stdout.split())
+    assert len(names) > 100
+    sections = {"logger", "mysql_port", "postgresql_port", "interserver_http_port"}
+    for element in SERVER:
+        if not element.tag.endswith("_log"):
+            assert element.tag in names | sections, element.tag
+
+
+def test_the_reader_can_not_lift_its_limits() -> None:
+    profile = USERS.find("profiles/grafana")
+    assert profile is not None
+    for name in ("max_execution_time", "max_memory_usage", "max_result_rows"):
+        assert int(profile.findtext(name) or 0) > 0
+        constraint = profile.find(f"constraints/{name}")
+        assert constraint is not None
+        # 0 is no limit, so a highest value needs a lowest one.
+        assert constraint.find("readonly") is not None or (
+            int(constraint.findtext("min") or 0) > 0 and constraint.findtext("max")
+        ), name
+    # What the plugin asks for its queryTimeout of 60 s.
+    assert int(profile.findtext("constraints/max_execution_time/max") or 0) >= 65
 
 
 @pytest.mark.parametrize("name", ["max_server_memory_usage_to_ram_ratio", "mark_cache_size"])

@@ -17,8 +17,8 @@ from tests.compose.compose_file import (
     EXAMPLE,
     ROOT,
     TEXT,
+    document,
     example,
-    filled,
     optional,
     required,
     services,
@@ -29,13 +29,19 @@ OURS = ("migrate", "ingest", "classify", "alerting")
 
 
 def test_it_follows_the_compose_specification() -> None:
-    compose = compose_spec.PyCompose.from_yaml(filled())
+    compose = compose_spec.PyCompose.from_yaml(yaml.safe_dump(document()))
     assert set(compose.service_names()) == {"clickhouse", "grafana", *OURS}
 
 
-def test_the_check_above_finds_mistakes() -> None:
-    with pytest.raises(Exception, match="helthcheck"):
-        compose_spec.PyCompose.from_yaml(filled().replace("    healthcheck:", "    helthcheck:", 1))
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("helthcheck", {}), ("mem_limit", "much"), ("depends_on", {"migrate": {"condition": "done"}})],
+)
+def test_the_check_above_finds_mistakes(key: str, value: object) -> None:
+    wrong = document()
+    wrong["services"]["ingest"][key] = value
+    with pytest.raises(Exception, match=key):
+        compose_spec.PyCompose.from_yaml(yaml.safe_dump(wrong))
 
 
 def test_variables_and_their_example_agree() -> None:
@@ -69,8 +75,8 @@ def test_containers_are_confined(name: str) -> None:
     assert service["logging"]["options"]["max-size"]
     for port in service.get("ports", []):
         assert port.startswith("127.0.0.1:"), "published on loopback unless EVERYSPAN_BIND says so"
-    if name in OURS:
-        assert service["read_only"] is True
+    assert service["read_only"] is True
+    assert any(mount.startswith("/tmp:") for mount in service["tmpfs"])
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
@@ -78,6 +84,27 @@ def test_services_have_health_checks(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] == "CMD"
     assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+def test_no_variable_is_left_over() -> None:
+    # `$` on its own would be a variable that this file's tests do not see.
+    assert not re.search(r"\$(?!\{\w+:[-?])", TEXT)
+
+
+def test_grafana_is_closed_and_silent() -> None:
+    given = SERVICES["grafana"]["environment"]
+    assert given["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert given["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert given["GF_SECURITY_ADMIN_PASSWORD"] == "value-of-GRAFANA_ADMIN_PASSWORD"
+    for name in (
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "GF_NEWS_NEWS_FEED_ENABLED",
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED",
+        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE",
+    ):
+        assert given[name] == "false", name
 
 
 def test_they_wait_for_what_they_need() -> None:
@@ -88,7 +115,7 @@ def test_they_wait_for_what_they_need() -> None:
 
 
 def test_volumes_are_named_and_files_exist() -> None:
-    declared = set(yaml.safe_load(filled())["volumes"])
+    declared = set(document()["volumes"])
     used = set()
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
@@ -126,9 +153,9 @@ def test_no_secret_is_written_down() -> None:
 def test_the_data_source_fits() -> None:
     path = ROOT / "grafana" / "provisioning" / "datasources" / "everyspan.yaml"
     text = path.read_text(encoding="utf-8")
-    document = yaml.safe_load(text)
-    assert document["apiVersion"] == 1
-    (source,) = document["datasources"]
+    provisioned = yaml.safe_load(text)
+    assert provisioned["apiVersion"] == 1
+    (source,) = provisioned["datasources"]
     assert source["type"] == "grafana-clickhouse-datasource"
     assert source["uid"] == "everyspan-clickhouse"
     data = source["jsonData"]

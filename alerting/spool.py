@@ -1,0 +1,142 @@
+"""Notifications as received, on disk before Grafana gets its answer.
+
+SQLite and not ClickHouse: an alert must not be lost because the database that it may be about is
+away. A commit is on the disk (WAL, synchronous = FULL) when ``add`` returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerting.notification import Notification, read_notification
+
+# Each makes the schema of the next PRAGMA user_version out of the one before.
+_STEPS = (
+    """
+    CREATE TABLE notifications
+    (
+        id               INTEGER PRIMARY KEY,
+        content_key      BLOB NOT NULL UNIQUE,
+        received_at      INTEGER NOT NULL,
+        last_received_at INTEGER NOT NULL,
+        times_received   INTEGER NOT NULL DEFAULT 1,
+        body             BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX ix_last_received ON notifications (last_received_at);
+    """,
+)
+_BUSY_SECONDS = 5.0
+
+
+class SpoolError(Exception):
+    """The file can't be opened or written. The text names it and a remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A row: times in milliseconds since 1970, the first body, how often it came."""
+
+    id: int
+    received_at: int
+    last_received_at: int
+    times_received: int
+    body: bytes
+
+    @property
+    def notification(self) -> Notification:
+        """The body, read."""
+        return read_notification(self.body)
+
+
+class Spool:
+    """One connection; use it from one thread at a time. Several processes may share the file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises SpoolError."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Alerts quote what users and models wrote: nobody else on the machine reads them.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._upgrade()
+        except (OSError, sqlite3.Error) as error:
+            raise SpoolError(
+                f"{path} can't be opened ({error}); make its directory writable, or choose another "
+                "with EVERYSPAN_DATA"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def add(self, content_key: bytes, body: bytes, now: int) -> bool:
+        """Record it durably. ``now``: ms since 1970. False where it was known: then it is counted.
+
+        Raises SpoolError.
+        """
+        try:
+            row = self._connection.execute(
+                "INSERT INTO notifications (content_key, received_at, last_received_at, body)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT (content_key) DO UPDATE"
+                " SET last_received_at = excluded.last_received_at,"
+                " times_received = times_received + 1 RETURNING times_received",
+                (content_key, now, now, body),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
+        return bool(row[0][0] == 1)
+
+    def forget(self, before: int) -> int:
+        """Delete what came last before ``before`` (ms since 1970); how many. Raises SpoolError."""
+        try:
+            return self._connection.execute(
+                "DELETE FROM notifications WHERE last_received_at < ?", (before,)
+            ).rowcount
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
+
+    def check(self) -> None:
+        """Raises SpoolError where nothing could be recorded now."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
+
+    def count(self) -> int:
+        """Notifications kept."""
+        return int(self._connection.execute("SELECT count(*) FROM notifications").fetchone()[0])
+
+    def read(self, after: int = 0) -> Iterator[Received]:
+        """In the order of arrival, from the first whose id is over ``after``."""
+        for row in self._connection.execute(
+            "SELECT id, received_at, last_received_at, times_received, body FROM notifications"
+            " WHERE id > ? ORDER BY id",
+            (after,),
+        ):
+            yield Received(*row)
+
+    def _upgrade(self) -> None:
+        # Under a write lock: another process may be doing the same.
+        self._connection.execute("BEGIN IMMEDIATE")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > len(_STEPS):
+            self._connection.execute("ROLLBACK")
+            raise SpoolError(
+                f"{self._path} was written by a newer version (schema {version}); install that one "
+                "again"
+            )
+        for step in _STEPS[version:]:
+            for statement in filter(str.strip, step.split(";")):
+                self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+        self._connection.execute("COMMIT")

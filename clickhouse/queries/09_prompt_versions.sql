@@ -1,0 +1,14 @@
+-- Did a prompt version or a variant make things better or worse?
+SELECT
+    prompt_name,
+    prompt_version,
+    variant,
+    uniqExact(trace_id) AS traces,
+    round(avg(duration_ms), 1) AS mean_ms,
+    round(sum(cost_usd) / traces, 6) AS cost_per_trace,
+    uniqExactIf(trace_id, data_leakage = 'fail' OR tool_call_error = 'fail') AS failing_traces,
+    round(failing_traces / traces, 4) AS fail_rate
+FROM everyspan.spans
+WHERE start_time >= now() - INTERVAL 7 DAY AND prompt_name != ''
+GROUP BY prompt_name, prompt_version, variant
+ORDER BY prompt_name, prompt_version, variant

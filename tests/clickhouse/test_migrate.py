@@ -1,0 +1,169 @@
+"""Migrations: once, twice, at once, half way, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from clickhouse import migrate as migrations
+from clickhouse.connection import connect
+from clickhouse.content import CONTENT_COLUMNS
+from clickhouse.migrate import MigrationError, migrate, read_migrations, render
+from clickhouse.settings import ClickHouseSettings
+from clickhouse.span import SPAN_COLUMNS, Span, columns_of
+from tests.clickhouse.databases import database, engine
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("migrate") / "clickhouse") as found:
+        yield found
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations, where a test may change them."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrations.MIGRATIONS, folder)
+    monkeypatch.setattr(migrations, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrations.read_migrations, "__defaults__", (folder,))
+    return folder
+
+
+def test_numbers_are_unique_and_in_order() -> None:
+    names = [migration.name for migration in read_migrations()]
+    assert [name[:4] for name in names] == [f"{i:04}" for i in range(1, len(names) + 1)]
+
+
+def test_twice_is_as_once(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        assert migrate(client, settings) == [m.name for m in read_migrations()]
+        assert migrate(client, settings) == []
+
+
+def test_columns_are_those_that_are_inserted(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+
+        def columns(table: str) -> list[str]:
+            rows = client.query(f"DESCRIBE TABLE {settings.database}.{table}").result_rows
+            return [str(row[0]) for row in rows]
+
+        assert columns("spans_raw")[: len(SPAN_COLUMNS)] == list(SPAN_COLUMNS)
+        assert columns("span_content")[: len(CONTENT_COLUMNS)] == list(CONTENT_COLUMNS)
+        assert columns("spans") == columns("spans_raw")
+
+
+def test_two_at_once(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        clients = [connect(dsn) for _ in range(2)]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda c: migrate(c, settings), clients))
+        for other in clients:
+            other.close()
+        assert len(migrations.applied(client, settings.database)) == len(read_migrations())
+        assert migrate(client, settings) == []
+
+
+def test_half_way_is_finished(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        # As if the process had died after the statements of the last file, before the record.
+        last = read_migrations()[-1].name
+        client.command(
+            f"ALTER TABLE {settings.database}.migrations DELETE WHERE name = '{last}'"
+            " SETTINGS mutations_sync = 1"
+        )
+        assert migrate(client, settings) == [last]
+
+
+def test_a_changed_file_is_refused(dsn: str, copied: Path) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        first = sorted(copied.glob("*.sql"))[0]
+        first.write_text(first.read_text() + "-- changed\n")
+        with pytest.raises(MigrationError, match=rf"{first.stem} changed .* add a new file"):
+            migrate(client, settings)
+
+
+def test_a_newer_schema_is_refused(dsn: str, copied: Path) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        last = sorted(copied.glob("*.sql"))[-1]
+        last.unlink()
+        with pytest.raises(MigrationError, match=f"{last.stem}.* newer version"):
+            migrate(client, settings)
+
+
+def test_a_statement_that_can_not_run_twice_is_refused(copied: Path) -> None:
+    (copied / "9999_bad.sql").write_text("ALTER TABLE $database.spans_raw ADD COLUMN x String;\n")
+    with pytest.raises(MigrationError, match="IF NOT EXISTS"):
+        read_migrations(copied)
+
+
+def test_retention_follows_the_setting(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        migrate(client, settings.model_copy(update={"retention_days": 7}))
+        for table in ("spans_raw", "span_content"):
+            ddl = client.command(f"SHOW CREATE TABLE {settings.database}.{table}")
+            assert "toIntervalDay(7)" in str(ddl)
+        migrate(client, settings)
+        ddl = client.command(f"SHOW CREATE TABLE {settings.database}.spans_raw")
+        assert "toIntervalDay(30)" in str(ddl)
+
+
+def test_the_cluster_variant_is_sql_too(dsn: str) -> None:
+    settings = ClickHouseSettings(clickhouse_dsn="http://x", cluster="prod")
+    with database(dsn) as (client, _):
+        text = []
+        for migration in read_migrations():
+            for statement in render(migration, settings):
+                formatted = client.query(
+                    "SELECT formatQuery({sql:String})", parameters={"sql": statement}
+                ).result_rows[0][0]
+                assert "ON CLUSTER prod" in formatted.replace("`", "").replace("'", "")
+                text.append(formatted)
+    everything = "\n".join(text)
+    assert "ReplicatedReplacingMergeTree(verdict_version)" in everything
+    assert "Distributed('prod', 'everyspan', 'spans_raw_local', cityHash64(trace_id))" in everything
+    single = ClickHouseSettings(clickhouse_dsn="http://x")
+    plain = "".join(s for m in read_migrations() for s in render(m, single))
+    assert "Replicated" not in plain
+    assert "_local" not in plain
+    assert "CLUSTER" not in plain
+
+
+def test_which_version_of_a_row_wins(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        span = Span("1" * 32, "2" * 16, start_time=time.time_ns())
+
+        def insert(name: str, version: int) -> None:
+            span.name = name
+            columns = [*columns_of([span]), [version]]
+            names = [*SPAN_COLUMNS, "verdict_version"]
+            client.insert(
+                "spans_raw", columns, names, database=settings.database, column_oriented=True
+            )
+
+        def seen() -> list[str]:
+            rows = client.query(f"SELECT name FROM {settings.database}.spans").result_rows
+            return [str(row[0]) for row in rows]
+
+        insert("ingested", 0)
+        insert("judged", 3)
+        insert("sent again", 0)
+        assert seen() == ["judged"]
+        insert("judged again", 3)
+        assert seen() == ["judged again"]
+        client.command(f"OPTIMIZE TABLE {settings.database}.spans_raw FINAL")
+        assert seen() == ["judged again"]
+        insert("sent once more", 0)
+        client.command(f"OPTIMIZE TABLE {settings.database}.spans_raw FINAL")
+        assert seen() == ["judged again"]
