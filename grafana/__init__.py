@@ -1,1 +1,0 @@
-"""Dashboards, alert rules, and the program that evaluates the rules where no Grafana runs."""
