@@ -15,12 +15,14 @@ from classify.registry import BUILT_IN
 from cli.console import console
 
 _WORST = 5
+#: What these look for is plain to see: all of it must be found.
+_CERTAIN = ("tool_call_error", "data_leakage")
 _MAX_EVIDENCE = 90
 
 
 def show(client: Client, traffic: dict[str, Any]) -> bool:
-    """Print the report. True when every row is judged and every planted failure was found that a
-    deployed classifier looks for."""
+    """Print the report. True when every row is judged and every planted failure of the rule
+    classifiers was found."""
     console.rule("[bold]What Everyspan found")
     _operational(client)
     _verdicts(client)
@@ -129,7 +131,7 @@ def _planted(client: Client, traffic: dict[str, Any]) -> bool:
         if not planted and not failing:
             continue
         found, wrong = len(planted & failing), len(failing - planted)
-        complete &= found == len(planted)
+        complete &= found == len(planted) or name not in _CERTAIN
         color = "green" if found == len(planted) else "red"
         table.add_row(name, str(len(planted)), f"[{color}]{found}[/]", str(wrong))
     console.print(table)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, migrate, services, sql, status, trace, up
+from cli import demo, migrate, score, services, sql, status, trace, up
 from cli.console import console
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app.command()(migrate.migrate)
 app.command()(sql.sql)
 app.command()(trace.trace)
 app.command()(status.status)
+app.command()(score.score)
+app.command()(score.evaluate)
 app.command()(demo.demo)
 
 

@@ -1,0 +1,5 @@
+"""instruction_following: the output breaks an explicit, checkable instruction."""
+
+from classify.classifiers.instruction_following.judge import classifier
+
+__all__ = ["classifier"]

@@ -1,0 +1,67 @@
+"""The verdict: checkable instructions by rule, the rest by the model's head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from classify import messages
+from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.classifiers.instruction_following.rules import broken
+from classify.models import form
+from classify.models.pieces import Piece, quoted, threshold_of, verdicts, version_of
+from classify.models.rows import is_answer, speaks
+from clickhouse.span import Verdict
+
+#: A rule that is broken is broken; what it asks for may still have been meant loosely.
+_BY_RULE = 0.999999
+
+
+class InstructionFollowing:
+    """System instructions and the user's last message against the answer."""
+
+    name = head = "instruction_following"
+    description = "The output breaks an explicit instruction on format, length or wording."
+    version = version_of(1)
+    unit: Unit = "span"
+    layer: Layer = "quality"
+    step_kinds = frozenset(("llm", "agent", "chain"))
+    needs: tuple[str, ...] = ("output",)
+    threshold = threshold_of(head)
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        told = [_instructions(subject) for subject in subjects]
+        rows = [
+            [
+                Piece(
+                    form.instruction_following(text, subject.span.output), text, subject.span.output
+                )
+            ]
+            if text
+            else []
+            for text, subject in zip(told, subjects, strict=True)
+        ]
+        found = verdicts(self.head, self.threshold, rows)
+        for i, (text, subject) in enumerate(zip(told, subjects, strict=True)):
+            if text and (wrong := broken(text, subject.span.output)):
+                evidence = quoted(f"“{wrong[0].instruction[:160]}”", wrong[0].how)
+                found[i] = Verdict("fail", _BY_RULE, evidence)
+        return found
+
+
+def _instructions(subject: Subject) -> str:
+    """'' where there is nothing to follow or no answer in text."""
+    span = subject.span
+    if not speaks(subject) or not is_answer(span):
+        return ""
+    system = span.system_instructions
+    if not system:
+        system = "\n".join(
+            text
+            for message in messages.messages(span.input_messages)
+            if messages.role(message) == "system"
+            for text in messages.texts(message)
+        )
+    return "\n".join(part for part in (system, span.input) if part)
+
+
+classifier: Classifier = InstructionFollowing()

@@ -1,0 +1,42 @@
+"""jailbreak: the user tries to talk the model out of its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.models import form
+from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.rows import speaks
+from classify.models.windows import windows
+from clickhouse.span import Verdict
+
+_MAX_CHARACTERS = 40_000
+
+
+class Jailbreak:
+    """Looks at the user's last message of each model step, in windows."""
+
+    name = head = "jailbreak"
+    description = "The user tries to make the model drop its rules."
+    version = version_of(1)
+    unit: Unit = "span"
+    layer: Layer = "safety"
+    step_kinds = frozenset(("llm", "agent", "chain"))
+    needs: tuple[str, ...] = ("input",)
+    threshold = threshold_of(head)
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        rows = [
+            [
+                Piece(form.jailbreak(window.text), "input", window.text)
+                for window in windows(subject.span.input[:_MAX_CHARACTERS])
+            ]
+            if speaks(subject)
+            else []
+            for subject in subjects
+        ]
+        return verdicts(self.head, self.threshold, rows)
+
+
+classifier: Classifier = Jailbreak()

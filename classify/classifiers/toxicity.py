@@ -1,0 +1,48 @@
+"""toxicity: insults, threats or hate, by the user or by the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.models import form
+from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.rows import is_answer, speaks
+from classify.models.windows import windows
+from clickhouse.span import Verdict
+
+_MAX_CHARACTERS = 40_000
+
+
+class Toxicity:
+    """Looks at the user's last message and the answer of each model step, in windows."""
+
+    name = head = "toxicity"
+    description = "The user or the model insults, threatens or hates."
+    version = version_of(1)
+    unit: Unit = "span"
+    layer: Layer = "safety"
+    step_kinds = frozenset(("llm", "agent", "chain"))
+    needs: tuple[str, ...] = ("input", "output")
+    threshold = threshold_of(head)
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        return verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+
+
+def _pieces(subject: Subject) -> list[Piece]:
+    if not speaks(subject):
+        return []
+    span = subject.span
+    texts = [("input", span.input)]
+    if is_answer(span):
+        texts.append(("output", span.output))
+    return [
+        Piece(form.toxicity(window.text), where, window.text)
+        for where, text in texts
+        if text
+        for window in windows(text[:_MAX_CHARACTERS])
+    ]
+
+
+classifier: Classifier = Toxicity()

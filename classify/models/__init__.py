@@ -1,0 +1,1 @@
+"""The encoder that the model-based classifiers share: its input form, its run time, its files."""

@@ -1,0 +1,224 @@
+"""Runs the encoder: texts in, one probability for each head out.
+
+Loaded at first use, once per process: importing this module loads neither the run time nor the
+model. Inputs are judged once: repeats within a call and across calls (the last REMEMBERED) are
+looked up. All heads come out of one pass, so that a text that three classifiers look at costs one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classify.models import files
+from classify.models.form import Pair
+
+#: Inputs whose answer is kept, about 150 bytes each.
+REMEMBERED = 1 << 17
+#: Tokens of one run of the encoder, padding included: what fits the cache of a core.
+BATCH_TOKENS = 2048
+#: Lengths are rounded up to this, so that few shapes are run.
+_BUCKET = 16
+#: Tokens that two pieces of a text that is too long have in common.
+_STRIDE = 32
+
+Input = str | Pair
+#: Which text of a pair is cut in pieces where both are too long together, and whether the worst or
+#: the best piece counts.
+Cut = Literal["worst", "best"]
+Logits = NDArray[np.float32]
+
+
+class Encoder:
+    """``folder``: of the model's files, '' for Everyspan's. ``threads``: of one run; more than 1
+    only where one process has the machine to itself.
+
+    Raises ModelError where a file is missing or is none of ours.
+    """
+
+    def __init__(self, folder: str = "", threads: int = 1) -> None:
+        self.heads = files.heads(folder)
+        self._session = _session(str(files.path_of(folder, files.ENCODER)), threads)
+        self._tokenizer = _tokenizer(str(files.path_of(folder, files.TOKENIZER)))
+        self._names = {each.name for each in self._session.get_inputs()}
+        width = self._session.get_outputs()[0].shape[1]
+        if any(head.index >= int(width) for head in self.heads.heads.values()):
+            raise files.ModelError(
+                f"{files.HEADS} names an output that {files.ENCODER} lacks (it has {width});"
+                " the two are of different trainings: install both again"
+            )
+        self._known: OrderedDict[bytes, Logits] = OrderedDict()
+        self._lock = threading.Lock()
+        #: Inputs asked for, and sequences and tokens (with padding) that were run.
+        self.asked = self.ran = self.tokens = 0
+
+    def scores(self, head: str, inputs: Sequence[Input], cut: Cut = "worst") -> NDArray[np.float64]:
+        """The head's probability for each input, in their order; shape (len(inputs),).
+
+        An input of more than the model's tokens is run in overlapping pieces (of a pair the longer
+        text is cut); ``cut`` says whether the highest or the lowest of their scores counts.
+        """
+        form = self.heads.head(head)
+        logits = self.logits(inputs, cut)[:, form.index].astype(np.float64)
+        return sigmoid((logits - form.bias) / form.temperature)
+
+    def logits(self, inputs: Sequence[Input], cut: Cut = "worst") -> Logits:
+        """Shape (len(inputs), heads)."""
+        with self._lock:
+            keys = [_key(each, cut) for each in inputs]
+            self.asked += len(inputs)
+            new: dict[bytes, Input] = {}
+            for key, each in zip(keys, inputs, strict=True):
+                if key in self._known:
+                    self._known.move_to_end(key)
+                elif key not in new:
+                    new[key] = each
+            # Those that were known might be forgotten while the new ones come in.
+            found = {key: self._known[key] for key in keys if key not in new}
+            if new:
+                rows = self._run(list(new.values()), cut)
+                fresh = dict(zip(new, rows, strict=True))
+                found |= fresh
+                self._known |= fresh
+                while len(self._known) > REMEMBERED:
+                    self._known.popitem(last=False)
+        width = int(self._session.get_outputs()[0].shape[1])
+        if not keys:
+            return np.zeros((0, width), np.float32)
+        return np.stack([found[key] for key in keys])
+
+    def _run(self, inputs: list[Input], cut: Cut) -> list[Logits]:
+        pieces: list[Any] = []
+        owners: list[int] = []
+        for i, encoding in enumerate(self._encode(inputs)):
+            for piece in (encoding, *encoding.overflowing):
+                pieces.append(piece)
+                owners.append(i)
+        lengths = [len(piece.ids) for piece in pieces]
+        order = sorted(range(len(pieces)), key=lengths.__getitem__)
+        rows: list[Logits | None] = [None] * len(inputs)
+        worse = np.maximum if cut == "worst" else np.minimum
+        start = 0
+        while start < len(order):
+            end, length = _bucket_end(order, lengths, start)
+            chunk = order[start:end]
+            for position, row in zip(chunk, self._forward(pieces, chunk, length), strict=True):
+                owner = owners[position]
+                before = rows[owner]
+                rows[owner] = row if before is None else worse(before, row)
+            start = end
+        return [row for row in rows if row is not None]
+
+    def _encode(self, inputs: list[Input]) -> list[Any]:
+        limit = self.heads.max_tokens
+        self._tokenizer.enable_truncation(limit, stride=_STRIDE, strategy="longest_first")
+        found: list[Any] = self._tokenizer.encode_batch(inputs)
+        for i, encoding in enumerate(found):
+            pair = inputs[i]
+            if encoding.overflowing and not isinstance(pair, str):
+                # The pieces of the longer text, each with the whole of the shorter one.
+                shorter, longer = sorted(
+                    (len(self._tokenizer.encode(text).ids), k) for k, text in enumerate(pair)
+                )
+                if shorter[0] < limit - 2 * _STRIDE:
+                    side = "only_first" if longer[1] == 0 else "only_second"
+                    self._tokenizer.enable_truncation(limit, stride=_STRIDE, strategy=side)
+                    found[i] = self._tokenizer.encode(*pair)
+                    self._tokenizer.enable_truncation(
+                        limit, stride=_STRIDE, strategy="longest_first"
+                    )
+        return found
+
+    def _forward(self, pieces: list[Any], chunk: list[int], length: int) -> Logits:
+        shape = (len(chunk), length)
+        ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
+        for row, position in enumerate(chunk):
+            piece = pieces[position]
+            size = len(piece.ids)
+            ids[row, :size] = piece.ids
+            mask[row, :size] = 1
+            types[row, :size] = piece.type_ids
+        self.ran += len(chunk)
+        self.tokens += ids.size
+        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        feeds = {name: value for name, value in feeds.items() if name in self._names}
+        found: Logits = self._session.run(["logits"], feeds)[0]
+        return found
+
+
+@lru_cache(maxsize=4)
+def encoder(folder: str = "", threads: int = 1) -> Encoder:
+    """This process's encoder, loaded when first asked for. Raises ModelError."""
+    return Encoder(folder, threads)
+
+
+def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)) without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * values))
+
+
+def _bucket_end(order: list[int], lengths: list[int], start: int) -> tuple[int, int]:
+    """Where the batch that begins at ``start`` ends, and its padded length in tokens. ``order`` is
+    by length."""
+    end, padded = start, 0
+    while end < len(order):
+        length = -(-lengths[order[end]] // _BUCKET) * _BUCKET
+        if end > start and (
+            length > 1.25 * padded + _BUCKET or length * (end + 1 - start) > BATCH_TOKENS
+        ):
+            break
+        padded = padded if end > start and length <= padded else length
+        end += 1
+    return end, padded
+
+
+def _key(text: Input, cut: Cut) -> bytes:
+    digest = blake2b(digest_size=16, key=cut.encode())
+    if isinstance(text, str):
+        digest.update(text.encode(errors="replace"))
+    else:
+        digest.update(b"\0pair\0")
+        for part in text:
+            data = part.encode(errors="replace")
+            digest.update(len(data).to_bytes(8, "little"))
+            digest.update(data)
+    return digest.digest()
+
+
+def _session(path: str, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle threads that spin would take the core from ingest.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise files.ModelError(f"{path}: {error}; install the model's files again") from error
+
+
+def _tokenizer(path: str) -> Any:
+    # One process is one core: the others judge for themselves.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # It says at import that there is no torch, which is as it should be.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        fast: Any = PreTrainedTokenizerFast
+        found = fast(tokenizer_file=path).backend_tokenizer
+    except Exception as error:
+        raise files.ModelError(f"{path}: {error}; install the model's files again") from error
+    found.no_padding()
+    return found

@@ -1,0 +1,83 @@
+"""One call of the encoder for all the pieces of many rows, and their verdicts out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from classify.classifier import NOT_APPLICABLE
+from classify.models.encoder import Input, encoder
+from classify.models.files import heads
+from classify.models.windows import sentences
+from clickhouse.span import Verdict
+
+MAX_EVIDENCE = 300
+#: Training gives this threshold to a head that is no use.
+ABSTAINS = 0.999999
+
+
+@dataclass(slots=True, frozen=True)
+class Piece:
+    """Something to ask the encoder. ``where`` and ``text`` are quoted when it fails. Pieces of one
+    ``choice`` are alternatives: the best of them counts."""
+
+    input: Input
+    where: str
+    text: str
+    choice: int = -1
+
+
+def threshold_of(head: str) -> float:
+    """The head's calibrated threshold. Raises ModelError where the model is missing."""
+    return heads().head(head).threshold
+
+
+def version_of(own: int) -> int:
+    """A classifier's version: its code's and the model's together."""
+    return own * 1000 + heads().version
+
+
+def verdicts(head: str, threshold: float, rows: Sequence[Sequence[Piece]]) -> list[Verdict]:
+    """One verdict a row: the worst of its pieces, after the best of each choice.
+
+    A row without pieces is not applicable. Nor is any where the model's head does not tell failing
+    from healthy texts of sources that it has not seen: it abstains, at no cost.
+    """
+    flat = [piece for row in rows for piece in row]
+    if not flat or threshold >= ABSTAINS:
+        return [NOT_APPLICABLE for _ in rows]
+    scores = encoder().scores(head, [piece.input for piece in flat])
+    found, at = [], 0
+    for row in rows:
+        mine = [(float(scores[at + i]), piece) for i, piece in enumerate(row)]
+        at += len(row)
+        found.append(_verdict(mine, threshold) if mine else NOT_APPLICABLE)
+    return found
+
+
+def narrowed(head: str, text: str, form: object) -> str:
+    """The sentence of ``text`` that looks worst, for evidence; the whole where it is one."""
+    parts = [part.text for part in sentences(text) if len(part.text) > 3][:24]
+    if len(parts) < 2:
+        return text
+    assert callable(form)
+    scores = encoder().scores(head, [form(part) for part in parts])
+    return parts[int(scores.argmax())]
+
+
+def quoted(where: str, text: str) -> str:
+    """'where: text', cut to MAX_EVIDENCE characters."""
+    told = f"{where}: {' '.join(text.split())}" if where else " ".join(text.split())
+    return told if len(told) <= MAX_EVIDENCE else told[: MAX_EVIDENCE - 1] + "…"
+
+
+def _verdict(pieces: Sequence[tuple[float, Piece]], threshold: float) -> Verdict:
+    choices: dict[int, tuple[float, Piece]] = {}
+    for number, (score, piece) in enumerate(pieces):
+        key = piece.choice if piece.choice >= 0 else -1 - number
+        if key not in choices or score < choices[key][0]:
+            choices[key] = (score, piece)
+    score, piece = max(choices.values(), key=lambda each: each[0])
+    if score < threshold:
+        return Verdict("pass", score)
+    return Verdict("fail", score, quoted(piece.where, piece.text))

@@ -1,0 +1,112 @@
+"""Reads files of a public repository at a pinned commit, out of a git directory."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+csv.field_size_limit(1 << 27)
+
+
+class NotInSnapshot(LookupError):
+    """The commit or the file is not in the git directory."""
+
+
+@dataclass
+class Snapshot:
+    """One commit of one repository."""
+
+    repository: str
+    commit: str
+    git_dir: Path
+    paths: tuple[str, ...] = ()
+    """What the recipe reads of it: paths or globs."""
+
+    def _git(self, *words: str) -> bytes:
+        done = subprocess.run(
+            ["git", "--git-dir", str(self.git_dir), *words], capture_output=True, check=False
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise NotInSnapshot(f"{self.repository}@{self.commit[:12]}: {said}")
+        return done.stdout
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every path of the commit, sorted."""
+        listed = self._git("ls-tree", "-r", "-z", "--name-only", self.commit)
+        return sorted(listed.decode("utf-8", errors="replace").rstrip("\0").split("\0"))
+
+    def glob(self, *patterns: str) -> list[str]:
+        """Paths that match any pattern; `*` also crosses folders."""
+        return [path for path in self.files if any(fnmatch.fnmatchcase(path, p) for p in patterns)]
+
+    @property
+    def chosen(self) -> list[str]:
+        """The paths that the recipe names."""
+        return self.glob(*self.paths)
+
+    def bytes(self, path: str) -> bytes:
+        """A file's content. Raises NotInSnapshot."""
+        return self._git("cat-file", "blob", f"{self.commit}:{path}")
+
+    def text(self, path: str) -> str:
+        """A file's text; undecodable bytes become U+FFFD."""
+        return self.bytes(path).decode("utf-8-sig", errors="replace")
+
+    def json(self, path: str) -> Any:
+        """A JSON file's value."""
+        return json.loads(self.text(path))
+
+    def jsonl(self, path: str) -> Iterator[Any]:
+        """The values of a JSON-lines file."""
+        for line in self.text(path).split("\n"):
+            if line.strip():
+                yield json.loads(line)
+
+    def csv(self, path: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
+        """The rows of a delimited file with a heading."""
+        yield from csv.DictReader(io.StringIO(self.text(path), newline=""), delimiter=delimiter)
+
+
+def open_snapshot(
+    repository: str,
+    commit: str,
+    cache: Path,
+    mirror: Path | None = None,
+    paths: tuple[str, ...] = (),
+) -> Snapshot:
+    """The snapshot from MIRROR/owner+name/repo, or fetched from GitHub into CACHE.
+
+    Raises NotInSnapshot when the mirror lacks the repository or the commit.
+    """
+    name = repository.replace("/", "+")
+    if mirror is not None:
+        git_dir = mirror / name / "repo"
+        if not git_dir.is_dir():
+            raise NotInSnapshot(f"{repository}: no {git_dir}; fetch it or leave out --mirror")
+    else:
+        git_dir = cache / f"{name}.git"
+        if not (git_dir / "FETCH_HEAD").exists():
+            _fetch(repository, commit, git_dir)
+    snapshot = Snapshot(repository, commit, git_dir, paths)
+    snapshot._git("cat-file", "-e", f"{commit}^{{commit}}")
+    return snapshot
+
+
+def _fetch(repository: str, commit: str, git_dir: Path) -> None:
+    git_dir.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", "init", "--quiet", "--bare", str(git_dir)], check=True)
+    url = f"https://github.com/{repository}"
+    subprocess.run(
+        ["git", "--git-dir", str(git_dir), "fetch", "--quiet", "--depth", "1", url, commit],
+        check=True,
+    )

@@ -1,0 +1,90 @@
+"""``everyspan score`` and ``everyspan evaluate``: one classifier on records of your own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.table import Table
+
+from cli.console import console, errors
+
+Name = Annotated[str, typer.Argument(help="A classifier, for example prompt_injection.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        envvar="EVERYSPAN_SCORE_THRESHOLD",
+        min=0,
+        max=1,
+        help="Scores from here up fail; the classifier's own by default.",
+    ),
+]
+
+
+def score(classifier: Name, threshold: Threshold = None) -> None:
+    """Judge JSONL records from stdin: {id, input, output, context, steps}, any may be missing."""
+    from classify.scoring.score import UnknownClassifierError, classifier_named, scored
+
+    try:
+        found = classifier_named(classifier)
+    except UnknownClassifierError as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        raise typer.Exit(2) from error
+    wrong = 0
+    for answer in scored(found, sys.stdin.buffer, threshold):
+        if "error" in answer:
+            wrong += 1
+            errors.print(f"line {answer['line']}: {answer['error']}", markup=False, highlight=False)
+        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    sys.stdout.flush()
+    if wrong:
+        raise typer.Exit(1)
+
+
+def evaluate(
+    classifier: Name,
+    data: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Records with label.")],
+    threshold: Threshold = None,
+) -> None:
+    """Measure a classifier on labelled JSONL records (label 1 fails, 0 is healthy)."""
+    import numpy as np
+
+    from classify.scoring.figures import figures
+    from classify.scoring.record import Record, RecordError, read_record
+    from classify.scoring.score import UnknownClassifierError, classifier_named, verdicts
+
+    try:
+        found = classifier_named(classifier)
+    except UnknownClassifierError as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        raise typer.Exit(2) from error
+    records: list[Record] = []
+    for number, line in enumerate(data.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            record = read_record(line)
+        except RecordError as error:
+            errors.print(f"{data}:{number}: {error}", markup=False, highlight=False)
+            raise typer.Exit(1) from error
+        if record.label not in (0.0, 1.0):
+            continue
+        records.append(record)
+    if not records:
+        errors.print(f"[bold red]error:[/] {data} has no record with label 0 or 1")
+        raise typer.Exit(1)
+    judged = verdicts(found, records)
+    scores = np.array([0.0 if v.score != v.score else v.score for v in judged])
+    labels = np.array([float(r.label or 0) for r in records])
+    table = Table(title=f"{classifier} on {data.name}", title_justify="left", show_header=False)
+    for name, value in figures(
+        scores, labels, found.threshold if threshold is None else threshold
+    ).items():
+        text = f"{value:.0f}" if name.endswith("tives") or name == "records" else f"{value:.4f}"
+        table.add_row(name.replace("_", " "), text)
+    skipped = sum(v.label == "not_applicable" for v in judged)
+    table.add_row("not applicable (counted as score 0)", str(skipped))
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Dashboards, alert rules, and the program that evaluates the rules where no Grafana runs."""

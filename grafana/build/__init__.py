@@ -1,0 +1,1 @@
+"""Writes dashboards/*.json and provisioning/alerting/rules.yaml: ``python -m grafana.build``."""

@@ -1,0 +1,246 @@
+"""Monitor: the stack watching itself."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import dashboard, filters
+from grafana.build.panels import GREEN, RED, YELLOW, Json, row, stat, table, timeseries
+from grafana.build.sql import where
+
+# A row's end, when it was stored and when it was judged tell all the lags.
+_END = "toUnixTimestamp64Milli(toDateTime64(start_time, 3)) + duration_ms"
+_STORED_AFTER = f"(toUnixTimestamp64Milli(ingested_at) - ({_END})) / 1000"
+_JUDGED_AFTER = "(toUnixTimestamp64Milli(verdict_at) - toUnixTimestamp64Milli(ingested_at)) / 1000"
+
+
+def build() -> Json:
+    return dashboard(
+        "everyspan-monitor",
+        "Everyspan / Monitor",
+        "Does Everyspan itself work? Ingest, judging, coverage and alert deliveries.",
+        [
+            *_numbers(),
+            row("Ingest"),
+            *_ingest(),
+            row("Judging"),
+            *_judging(),
+            row("Alerts and errors"),
+            *_services(),
+        ],
+        filters("service", "environment"),
+        time_from="now-6h",
+    )
+
+
+def _numbers() -> list[Json]:
+    def lag(expression: str) -> str:
+        return f"SELECT quantile(0.95)({expression}) AS p95 FROM spans\n{_where()}"
+
+    return [
+        stat(
+            "Is every span judged?",
+            "Spans with verdicts / spans; those that came less than two minutes ago count as "
+            "judged. Must read 100 %.",
+            "SELECT countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE)"
+            f" / nullIf(count(), 0) AS coverage FROM spans\n{_where()}",
+            unit="percentunit",
+            steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
+            size=(6, 4),
+            decimals=2,
+        ),
+        stat(
+            "How many spans wait for a verdict?",
+            "Spans of the time range without verdicts.",
+            f"SELECT countIf(verdict_version = 0) AS pending FROM spans\n{_where()}",
+            unit="short",
+            steps=[(None, GREEN), (10_000, YELLOW), (100_000, RED)],
+            size=(6, 4),
+        ),
+        stat(
+            "How soon is a span stored?",
+            "95th percentile from the end of a span to its insert: the sender's batching, the "
+            "network and ingest.",
+            lag(_STORED_AFTER),
+            unit="s",
+            steps=[(None, GREEN), (30, YELLOW), (120, RED)],
+            size=(6, 4),
+        ),
+        stat(
+            "How soon is a span judged?",
+            "95th percentile from insert to verdict. Waiting for the rest of the trace is a part "
+            "of it (EVERYSPAN_CLASSIFY_TRACE_QUIET_SECONDS).",
+            f"SELECT quantileIf(0.95)({_JUDGED_AFTER}, verdict_version > 0) AS p95 FROM spans\n"
+            f"{_where()}",
+            unit="s",
+            steps=[(None, GREEN), (60, YELLOW), (300, RED)],
+            size=(6, 4),
+        ),
+    ]
+
+
+def _where(*more: str) -> str:
+    return where(*more, scope="step", without=("model", "prompt_version", "user"))
+
+
+def _ingest() -> list[Json]:
+    rate = f"""SELECT $__timeInterval(ingested_at) AS time, service_name AS service,
+  count() / $__interval_s AS spans_per_second
+FROM spans
+{_where()}
+GROUP BY time, service
+ORDER BY time, service"""
+    lag = f"""SELECT $__timeInterval(ingested_at) AS time, quantile(0.5)({_STORED_AFTER}) AS p50,
+  quantile(0.95)({_STORED_AFTER}) AS p95, max({_STORED_AFTER}) AS max
+FROM spans
+{_where()}
+GROUP BY time
+ORDER BY time"""
+    return [
+        timeseries(
+            "How many spans come in?",
+            "Spans per second by the time they were stored, per service.",
+            rate,
+            unit="cps",
+            label="service",
+            stacked=True,
+            size=(8, 8),
+        ),
+        timeseries(
+            "How late are spans stored?",
+            "From the end of a span to its insert.",
+            lag,
+            unit="s",
+            size=(8, 8),
+        ),
+        timeseries(
+            "What was refused?",
+            "Spans and log records that ingest refused, inserts that failed, attributes that no "
+            "convention maps: increase of the services' own counters per interval.",
+            _increase(
+                "metric IN ('everyspan_ingest_rejected_total',"
+                " 'everyspan_ingest_insert_errors_total', 'everyspan_ingest_not_understood_total')"
+            ),
+            unit="short",
+            label="series",
+            style="bars",
+            size=(8, 8),
+        ),
+    ]
+
+
+def _judging() -> list[Json]:
+    coverage = f"""SELECT $__timeInterval(start_time) AS time,
+  countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE) / count() AS coverage
+FROM spans
+{_where()}
+GROUP BY time
+ORDER BY time"""
+    lag = f"""SELECT $__timeInterval(ingested_at) AS time, quantile(0.5)({_JUDGED_AFTER}) AS p50,
+  quantile(0.95)({_JUDGED_AFTER}) AS p95, max({_JUDGED_AFTER}) AS max
+FROM spans
+{_where("verdict_version > 0")}
+GROUP BY time
+ORDER BY time"""
+    versions = """SELECT version, min(deployed_at) AS deployed,
+  arrayStringConcat(arraySort(arrayMap(c -> concat(JSONExtractString(c, 'name'), ' ',
+    toString(JSONExtractUInt(c, 'version'))), JSONExtractArrayRaw(any(classifiers)))), ', ')
+    AS classifiers
+FROM classifier_sets
+GROUP BY version
+ORDER BY version DESC
+LIMIT 20"""
+    rows_by_version = f"""SELECT $__timeInterval(start_time) AS time,
+  if(verdict_version = 0, 'not judged', concat('set ', toString(verdict_version))) AS version,
+  count() AS spans
+FROM spans
+{_where()}
+GROUP BY time, version
+ORDER BY time, version"""
+    return [
+        timeseries(
+            "When was not everything judged?",
+            "Coverage per interval of the span's start.",
+            coverage,
+            unit="percentunit",
+            maximum=1,
+            size=(8, 8),
+        ),
+        timeseries(
+            "How late are spans judged?",
+            "From insert to verdict. A new classifier set judges older rows again, which shows as "
+            "long times.",
+            lag,
+            unit="s",
+            size=(8, 8),
+        ),
+        timeseries(
+            "Which classifier set judged what?",
+            "Spans by the number of the classifier set that judged them last.",
+            rows_by_version,
+            unit="short",
+            label="version",
+            style="bars",
+            stacked=True,
+            size=(8, 8),
+        ),
+        table(
+            "Which classifiers and models are deployed?",
+            "Every set that was ever deployed, newest first: classifier and version.",
+            versions,
+            size=(24, 6),
+            widths={"version": 80, "deployed": 180},
+        ),
+    ]
+
+
+def _services() -> list[Json]:
+    newest = """SELECT service, instance, metric, argMax(value, time) AS value, max(time) AS last_seen,
+  arrayStringConcat(arrayMap((k, v) -> concat(k, '=', v), mapKeys(labels), mapValues(labels)), ' ')
+    AS labels
+FROM stack_metrics
+WHERE $__timeFilter(time)
+GROUP BY service, instance, metric, labels
+ORDER BY service, metric, labels
+LIMIT 1000"""
+    return [
+        timeseries(
+            "Do alerts reach people?",
+            "What the alerting service counts: webhook requests, deliveries by destination and "
+            "outcome. Increase per interval.",
+            _increase("metric LIKE 'everyspan_alerting_%' AND NOT endsWith(metric, '_sum')"),
+            unit="short",
+            label="series",
+            style="bars",
+        ),
+        timeseries(
+            "Do the classifiers work?",
+            "Errors by where they came from. Increase per interval.",
+            _increase("metric = 'everyspan_classify_errors_total'"),
+            unit="short",
+            label="series",
+            style="bars",
+        ),
+        table(
+            "What do the services say of themselves?",
+            "The newest value of each of the services' metrics, as kept in stack_metrics.",
+            newest,
+            size=(24, 10),
+        ),
+    ]
+
+
+def _increase(condition: str) -> str:
+    """Increase of counters per interval and series; a restart counts from 0 again."""
+    return f"""SELECT $__timeInterval(time) AS time, series, sum(increase) AS increase
+FROM (
+  SELECT time, arrayStringConcat(arrayConcat([replaceRegexpOne(toString(metric),
+      '^everyspan_(.*?)(_total)?$', '\\\\1')], mapValues(labels)), ' ') AS series,
+    if(row_number() OVER w = 1, 0, if(value >= lagInFrame(value) OVER w,
+      value - lagInFrame(value) OVER w, value)) AS increase
+  FROM stack_metrics
+  WHERE $__timeFilter(time) AND {condition}
+  WINDOW w AS (PARTITION BY metric, instance, toString(labels) ORDER BY time
+    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+)
+GROUP BY time, series
+HAVING increase > 0
+ORDER BY time, series"""

@@ -1,0 +1,181 @@
+"""Overview: one screen for a stand-up."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.panels import (
+    BLUE,
+    FAIL_RATE_STEPS,
+    GREEN,
+    RED,
+    YELLOW,
+    Json,
+    stat,
+    table,
+    timeseries,
+)
+from grafana.build.sql import (
+    ROOT,
+    any_failed,
+    classifiers,
+    fail_rate_over_time,
+    failed,
+    where,
+)
+
+
+def build() -> Json:
+    return dashboard(
+        "everyspan-overview",
+        "Everyspan / Overview",
+        "Is anything wrong today? Traffic, errors, latency, cost, verdicts and coverage.",
+        [
+            *_numbers(),
+            _traffic(),
+            timeseries(
+                "How often does each classifier fail?",
+                "Failed verdicts / judged spans, per classifier and interval. Spans to which a "
+                "classifier does not apply are not counted.",
+                fail_rate_over_time(classifiers()),
+                unit="percentunit",
+                label="classifier",
+                size=(12, 9),
+            ),
+            _week(),
+            _worst(),
+        ],
+        filters(*STANDARD, "classifier"),
+    )
+
+
+def _numbers() -> list[Json]:
+    return [
+        stat(
+            "How many traces?",
+            "Root spans (no parent) that started in the time range.",
+            f"SELECT count() AS traces FROM spans\n{where(ROOT)}",
+            unit="short",
+        ),
+        stat(
+            "How many traces ended in an error?",
+            "Root spans with status error / root spans.",
+            f"SELECT countIf(status = 'error') / nullIf(count(), 0) AS error_rate FROM spans\n"
+            f"{where(ROOT)}",
+            unit="percentunit",
+            steps=[(None, GREEN), (0.02, YELLOW), (0.05, RED)],
+            decimals=2,
+        ),
+        stat(
+            "How long does a slow trace take?",
+            "95th percentile of the duration of root spans.",
+            f"SELECT quantile(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
+            unit="ms",
+            steps=[(None, BLUE), (10_000, YELLOW), (30_000, RED)],
+        ),
+        stat(
+            "What did it cost?",
+            "Sum of the cost of all model calls, in US dollars. Calls of unknown price count 0.",
+            f"SELECT sum(cost_usd) AS cost FROM spans\n{where(scope='step')}",
+            unit="currencyUSD",
+            decimals=2,
+        ),
+        stat(
+            "How many traces have a failed verdict?",
+            "Traces in which at least one classifier failed a step / traces.",
+            f"SELECT uniqIf(trace_id, {any_failed(classifiers())}) / nullIf(uniq(trace_id), 0)"
+            f" AS fail_rate\nFROM spans\n{where()}",
+            unit="percentunit",
+            steps=FAIL_RATE_STEPS,
+            decimals=1,
+        ),
+        stat(
+            "Is every span judged?",
+            "Spans with verdicts / spans. Spans that came less than two minutes ago count as "
+            "judged: their trace may still be running. Must read 100 %.",
+            "SELECT countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE)"
+            f" / nullIf(count(), 0) AS coverage\nFROM spans\n{where(scope='step')}",
+            unit="percentunit",
+            steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
+            decimals=2,
+        ),
+    ]
+
+
+def _traffic() -> Json:
+    sql = f"""SELECT $__timeInterval(start_time) AS time, service_name AS service, count() AS traces
+FROM spans
+{where(ROOT)}
+GROUP BY time, service
+ORDER BY time, service"""
+    return timeseries(
+        "How much traffic does each service get?",
+        "Traces that started, per interval and service.",
+        sql,
+        unit="short",
+        label="service",
+        style="bars",
+        stacked=True,
+        size=(12, 9),
+    )
+
+
+def _week() -> Json:
+    week = "INTERVAL 7 DAY"
+    both = (
+        "($__timeFilter(start_time) OR (start_time >= $__fromTime - INTERVAL 7 DAY"
+        " AND start_time <= $__toTime - INTERVAL 7 DAY))"
+    )
+    tuples = ",\n    ".join(
+        f"('{n}', countIf({n} = 'fail' AND start_time >= $__fromTime),"
+        f" countIf({n} IN ('pass', 'fail') AND start_time >= $__fromTime),"
+        f" countIf({n} = 'fail' AND start_time <= $__toTime - {week}),"
+        f" countIf({n} IN ('pass', 'fail') AND start_time <= $__toTime - {week}))"
+        for n in classifiers()
+    )
+    sql = f"""SELECT v.1 AS classifier, v.3 AS judged, v.2 AS failed, v.2 / nullIf(v.3, 0) AS fail_rate,
+  v.4 / nullIf(v.5, 0) AS week_before, fail_rate - week_before AS change
+FROM (
+  SELECT [{tuples}] AS counts
+  FROM spans
+  {where(time=both)}
+)
+ARRAY JOIN counts AS v
+WHERE v.3 + v.5 > 0 AND $__conditionalAll(v.1 IN (${{classifier:singlequote}}), $classifier)
+ORDER BY fail_rate DESC"""
+    return table(
+        "Is any classifier worse than last week?",
+        "Fail rate in the time range, in the same range seven days before, and the difference.",
+        sql,
+        units={
+            "fail_rate": "percentunit",
+            "week_before": "percentunit",
+            "change": "percentunit",
+        },
+        colored={
+            "fail_rate": FAIL_RATE_STEPS,
+            "change": [(None, GREEN), (0.02, YELLOW), (0.05, RED)],
+        },
+        size=(10, 10),
+    )
+
+
+def _worst() -> Json:
+    names = classifiers()
+    sql = f"""SELECT trace_id, max(start_time) AS time, any(service_name) AS service,
+  sum(length(failed)) AS failures, arrayStringConcat(groupUniqArrayArray(failed), ', ') AS classifiers,
+  argMax(arrayStringConcat(mapValues(evidence), '; '), length(failed)) AS evidence
+FROM (
+  SELECT trace_id, start_time, service_name, evidence, {failed(names)} AS failed
+  FROM spans
+  {where(any_failed(names, selected=True))}
+)
+GROUP BY trace_id
+ORDER BY failures DESC, time DESC
+LIMIT 10"""
+    return table(
+        "Which are the ten worst traces?",
+        "Traces with the most failed verdicts, newest first among equals.",
+        sql,
+        size=(14, 10),
+        widths={"trace_id": 120, "failures": 70},
+    )

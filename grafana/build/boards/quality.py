@@ -1,0 +1,165 @@
+"""Quality: verdicts of the quality layer."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.panels import FAIL_RATE_STEPS, Json, barchart, row, table, timeseries
+from grafana.build.seasonal import drift_table, token_drift_table
+from grafana.build.sql import (
+    any_failed,
+    chosen,
+    classifiers,
+    fail_rate_by,
+    fail_rate_over_time,
+    newest_failures,
+    verdicts,
+    where,
+)
+
+_NAMES = classifiers("quality")
+
+
+def build() -> Json:
+    return dashboard(
+        "everyspan-quality",
+        "Everyspan / Quality",
+        "Which answers are bad, since when, and what they have in common.",
+        [
+            timeseries(
+                "How often does each classifier fail?",
+                "Failed / judged, per classifier and interval.",
+                fail_rate_over_time(_NAMES),
+                unit="percentunit",
+                label="classifier",
+            ),
+            timeseries(
+                "How many spans were judged?",
+                "Spans with a pass or fail verdict, per classifier and interval: what the rates "
+                "to the left stand on.",
+                fail_rate_over_time(_NAMES, "v.3 AS judged"),
+                unit="short",
+                label="classifier",
+            ),
+            row("What do failures have in common?"),
+            *(_by(*one) for one in _DIMENSIONS),
+            _inputs(),
+            _scores(),
+            row("Is it drifting?"),
+            drift_table(_NAMES),
+            token_drift_table(),
+            row("The newest failures"),
+            _newest(),
+        ],
+        [*filters(*STANDARD), *filters("quality")],
+    )
+
+
+_DIMENSIONS = (
+    ("prompt_version", "prompt version", "concat(prompt_name, ' ', prompt_version)", "prompt"),
+    ("model", "model", "model", "model"),
+    ("name", "step", "name", "step"),
+)
+
+
+def _by(column: str, label: str, expression: str, alias: str) -> Json:
+    return table(
+        f"Which {label} fails?",
+        f"Failed / judged per {label} and classifier, worst first by at_least: the lower end of "
+        "the 95 % interval of the fail rate, so that few spans do not come out on top.",
+        fail_rate_by(_NAMES, expression, alias, f"{column} != ''"),
+        units={"fail_rate": "percentunit", "at_least": "percentunit"},
+        colored={"fail_rate": FAIL_RATE_STEPS},
+        size=(8, 9),
+    )
+
+
+def _inputs() -> Json:
+    # Digits, ids and quoted values aside, so that the same question about two orders is one group.
+    sql = f"""SELECT classifier, substring(pattern, 1, 160) AS input_like, count() AS failures,
+  uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen,
+  argMax(trace_id, start_time) AS newest_trace
+FROM (
+  SELECT trace_id, user_id, start_time, v.1 AS classifier, replaceRegexpAll(
+      lower(substring(if(input != '', input, input_messages), 1, 400)),
+      '[0-9a-f]{{8,}}|[0-9]+|\\\\s+', ' ') AS pattern
+  FROM (
+    SELECT trace_id, user_id, start_time, input, input_messages, {verdicts(_NAMES)} AS verdicts
+    FROM spans
+    {where(any_failed(_NAMES, selected=True))}
+    ORDER BY start_time DESC
+    LIMIT 5000
+  )
+  ARRAY JOIN verdicts AS v
+  WHERE v.2 = 'fail' AND {chosen("v.1")}
+)
+GROUP BY classifier, input_like
+ORDER BY failures DESC
+LIMIT 30"""
+    return table(
+        "Which inputs fail most?",
+        "Inputs of failed spans, alike but for numbers and ids; of the newest 5,000 failures. "
+        "The link goes to the newest trace.",
+        sql,
+        size=(14, 10),
+        widths={"newest_trace": 120, "failures": 70, "traces": 70, "users": 70},
+    )
+
+
+def _scores() -> Json:
+    # Each score becomes its tenth once; not judged (NaN) becomes 255. Counting seventy columns in
+    # one pass is faster than one row per span and classifier.
+    tenths = ",\n      ".join(
+        f"if(isNaN({n}_score), 255, least(9, toUInt8({n}_score * 10))) AS tenth_{n}" for n in _NAMES
+    )
+    series = ",\n    ".join(
+        f"[{', '.join(f'countIf(tenth_{n} = {i})' for i in range(10))}] AS counts_{n}"
+        for n in _NAMES
+    )
+    columns = ", ".join(f"if({chosen(repr(n))}, count_{n}, 0) AS {n}" for n in _NAMES)
+    joined = ", ".join(f"counts_{n} AS count_{n}" for n in _NAMES)
+    sql = f"""SELECT concat('0.', toString(tenth)) AS score, {columns}
+FROM (
+  SELECT {series}
+  FROM (
+    SELECT {tenths}
+    FROM spans
+    {where()}
+  )
+)
+ARRAY JOIN range(10) AS tenth, {joined}
+ORDER BY tenth"""
+    return barchart(
+        "How sure are the verdicts?",
+        "Judged spans by score, in tenths from 0 (certainly fine) to 1 (certainly bad). Many "
+        "scores in the middle mean that the classifier's threshold is worth a look.",
+        sql,
+        x="score",
+        unit="short",
+        size=(10, 10),
+        stacked=True,
+    )
+
+
+def _newest() -> Json:
+    return table(
+        "What failed most recently?",
+        "Failed verdicts with their evidence, newest first. Open the trace to see the step in it.",
+        newest_failures(
+            _NAMES,
+            [
+                "name AS step",
+                "model",
+                "prompt_version",
+                "service_name AS service",
+                "trace_id",
+                "session_id",
+                "user_id AS user",
+                "concat(code_file, ':', toString(code_line)) AS code",
+            ],
+            "name, model, prompt_version, service_name, trace_id, session_id, user_id, code_file,"
+            " code_line",
+        ),
+        units={"score": "percentunit"},
+        size=(24, 12),
+        widths={"trace_id": 120, "session_id": 120, "time": 170},
+    )

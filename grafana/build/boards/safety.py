@@ -1,0 +1,182 @@
+"""Safety: attacks and leaks."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.panels import ORANGE, RED, Json, stat, table, timeseries
+from grafana.build.sql import (
+    any_failed,
+    chosen,
+    classifiers,
+    counts,
+    fail_rate_over_time,
+    newest_failures,
+    verdicts,
+    where,
+)
+
+_NAMES = classifiers("safety")
+
+# Evidence of data_leakage reads "output: github-token ghp_…Q2 (from result of lookup)".
+_KIND = "extract(evidence_text, '^[^:]*: ([a-z0-9-]+)')"
+_SOURCE = "extract(evidence_text, '\\\\(from ([^)]*)\\\\)')"
+# Classifiers mask what they quote; a second look for what has slipped through: long runs of
+# letters and digits mixed keep their first four characters.
+_MASKED = (
+    "replaceRegexpAll(evidence, "
+    "'\\\\b([A-Za-z0-9_+/-]{4})(?:[A-Za-z_+/-]*[0-9]){4}[A-Za-z0-9_+/=-]{8,}', '\\\\1…')"
+)
+
+
+def build() -> Json:
+    return dashboard(
+        "everyspan-safety",
+        "Everyspan / Safety",
+        "Attacks on the agent and leaks out of it.",
+        [
+            *(_number(name) for name in _NAMES),
+            timeseries(
+                "When were there attacks and leaks?",
+                "Spans that a safety classifier failed, per classifier and interval.",
+                _over_time(),
+                unit="short",
+                label="classifier",
+                style="bars",
+                stacked=True,
+            ),
+            timeseries(
+                "What share of the judged spans fails?",
+                "Failed / judged, per classifier and interval.",
+                fail_rate_over_time(_NAMES),
+                unit="percentunit",
+                label="classifier",
+            ),
+            _kinds(),
+            _users(),
+            _sources(),
+            _newest(),
+        ],
+        [*filters(*STANDARD), *filters("safety")],
+    )
+
+
+def _number(name: str) -> Json:
+    return stat(
+        f"How many {name.replace('_', ' ')} failures?",
+        f"Spans that {name} failed in the time range.",
+        f"SELECT countIf({name} = 'fail') AS failed FROM spans\n{where()}",
+        unit="short",
+        steps=[(None, "green"), (1, ORANGE), (10, RED)],
+        size=(6, 4),
+    )
+
+
+def _over_time() -> str:
+    return f"""SELECT time, v.1 AS classifier, v.2 AS failed
+FROM (
+  SELECT $__timeInterval(start_time) AS time, {counts(_NAMES)} AS counts
+  FROM spans
+  {where()}
+  GROUP BY time
+)
+ARRAY JOIN counts AS v
+WHERE v.3 > 0 AND {chosen("v.1")}
+ORDER BY time, classifier"""
+
+
+def _failures(columns: str) -> str:
+    return f"""SELECT {columns}, v.1 AS classifier, evidence[v.1] AS evidence_text
+  FROM (
+    SELECT {columns}, evidence, {verdicts(_NAMES)} AS verdicts
+    FROM spans
+    {where(any_failed(_NAMES, selected=True))}
+    ORDER BY start_time DESC
+    LIMIT 20000
+  )
+  ARRAY JOIN verdicts AS v
+  WHERE v.2 = 'fail' AND {chosen("v.1")}"""
+
+
+def _kinds() -> Json:
+    sql = f"""SELECT classifier, if({_KIND} = '', 'other', {_KIND}) AS kind, count() AS failures,
+  uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen
+FROM (
+  {_failures("trace_id, user_id, start_time")}
+)
+GROUP BY classifier, kind
+ORDER BY failures DESC
+LIMIT 50"""
+    return table(
+        "Which kinds are there?",
+        "Failures by what was found, such as the kind of secret; the newest 20,000.",
+        sql,
+        size=(8, 9),
+    )
+
+
+def _users() -> Json:
+    sql = f"""SELECT user_id AS user, classifier, count() AS failures, uniq(trace_id) AS traces,
+  max(start_time) AS last_seen, argMax(trace_id, start_time) AS newest_trace
+FROM (
+  {_failures("trace_id, user_id, start_time")}
+)
+WHERE user_id != ''
+GROUP BY user, classifier
+ORDER BY failures DESC
+LIMIT 50"""
+    return table(
+        "Who is involved?",
+        "Failures per user: who attacks, or whose data leaks. The link goes to the newest trace.",
+        sql,
+        size=(8, 9),
+        widths={"newest_trace": 120},
+    )
+
+
+def _sources() -> Json:
+    # A leak names its source; an injection sits in the step that brought it in: the tool, or the
+    # first document of a retrieval.
+    source = f"""multiIf({_SOURCE} != '', {_SOURCE},
+    tool_name != '', concat('tool ', tool_name),
+    notEmpty(documents), concat('document ', if(JSONExtractString(documents[1], 'id') != '',
+      JSONExtractString(documents[1], 'id'), substring(documents[1], 1, 60))),
+    concat('step ', name))"""
+    sql = f"""SELECT {source} AS source, classifier, count() AS failures, uniq(trace_id) AS traces,
+  max(start_time) AS last_seen
+FROM (
+  {_failures("trace_id, start_time, tool_name, documents, name")}
+)
+GROUP BY source, classifier
+ORDER BY failures DESC
+LIMIT 50"""
+    return table(
+        "Where does it come from?",
+        "Failures by source: what the evidence names, else the tool, else the first document of "
+        "the retrieval, else the step.",
+        sql,
+        size=(8, 9),
+    )
+
+
+def _newest() -> Json:
+    columns = ["name AS step", "service_name AS service", "trace_id", "session_id"]
+    sql = newest_failures(
+        _NAMES,
+        [*columns, "user_id AS user", "tool_name AS tool"],
+        "name, service_name, trace_id, session_id, user_id, tool_name",
+        evidence="found",
+    )
+    sql = f"""SELECT time, classifier, score, {_MASKED.replace("evidence", "found", 1)} AS evidence,
+  step, tool, service, trace_id, session_id, user
+FROM (
+{sql}
+)
+ORDER BY time DESC"""
+    return table(
+        "What happened most recently?",
+        "Failed safety verdicts with their evidence, newest first; secrets are masked.",
+        sql,
+        units={"score": "percentunit"},
+        size=(24, 12),
+        widths={"trace_id": 120, "session_id": 120, "time": 170},
+    )

@@ -1,0 +1,126 @@
+"""Session: the turns of a conversation."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import dashboard, textbox
+from grafana.build.panels import FAIL_RATE_STEPS, RED, Json, stat, table, timeseries
+from grafana.build.sql import ROOT, classifiers, failed, verdicts
+
+# A conversation may be older than the time range; it is shown whole.
+_WHERE = "WHERE session_id = ${session_id:singlequote} AND session_id != ''"
+
+
+def build() -> Json:
+    names = classifiers()
+    return dashboard(
+        "everyspan-session",
+        "Everyspan / Session",
+        "A conversation turn by turn, with verdicts.",
+        [*_numbers(names), _turns(names), _failures(names), _duration()],
+        [textbox("session_id", "Session id")],
+        refresh="",
+    )
+
+
+def _numbers(names: list[str]) -> list[Json]:
+    return [
+        stat(
+            "How many turns?",
+            "Traces of the session.",
+            f"SELECT uniqExact(trace_id) AS turns FROM spans\n{_WHERE}",
+            unit="short",
+            size=(6, 4),
+        ),
+        stat(
+            "How many turns have a failed verdict?",
+            "Traces in which a classifier failed a step / traces.",
+            f"SELECT uniqExactIf(trace_id, notEmpty({failed(names)}))"
+            f" / nullIf(uniqExact(trace_id), 0) AS fail_rate FROM spans\n{_WHERE}",
+            unit="percentunit",
+            steps=FAIL_RATE_STEPS,
+            size=(6, 4),
+        ),
+        stat(
+            "What did it cost?",
+            "Cost of the model calls of the session, in US dollars.",
+            f"SELECT sum(cost_usd) AS cost FROM spans\n{_WHERE}",
+            unit="currencyUSD",
+            size=(6, 4),
+        ),
+        stat(
+            "How long did it last?",
+            "From the first turn's start to the last one's.",
+            "SELECT dateDiff('second', min(start_time), max(start_time)) AS duration"
+            f" FROM spans\n{_WHERE}",
+            unit="s",
+            size=(6, 4),
+        ),
+    ]
+
+
+def _turns(names: list[str]) -> Json:
+    sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, time, question, answer, failures,
+  duration, cost, tokens, user, trace_id
+FROM (
+  SELECT trace_id, min(start_time) AS time,
+    substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
+      1, 1000) AS question,
+    substring(argMin(if(output != '', output, output_messages), (parent_span_id != '', start_time)),
+      1, 1000) AS answer,
+    arrayStringConcat(groupUniqArrayArray({failed(names)}), ', ') AS failures,
+    max(duration_ms) AS duration, sum(cost_usd) AS cost,
+    ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0) AS tokens,
+    anyIf(user_id, user_id != '') AS user
+  FROM spans
+  {_WHERE}
+  GROUP BY trace_id
+)
+ORDER BY time
+LIMIT 500"""
+    return table(
+        "How did the conversation go?",
+        "Its turns in order: what was asked and answered at the root of each trace, and which "
+        "classifiers failed a step.",
+        sql,
+        units={"duration": "ms", "cost": "currencyUSD"},
+        colored={"failures": [(None, RED)]},
+        size=(24, 12),
+        widths={"turn": 60, "trace_id": 120, "time": 170},
+    )
+
+
+def _failures(names: list[str]) -> Json:
+    sql = f"""SELECT start_time AS time, name AS step, v.1 AS classifier, v.3 AS score,
+  evidence[v.1] AS evidence, trace_id
+FROM (
+  SELECT start_time, name, trace_id, evidence, {verdicts(names)} AS verdicts
+  FROM spans
+  {_WHERE}
+)
+ARRAY JOIN verdicts AS v
+WHERE v.2 = 'fail'
+ORDER BY time
+LIMIT 500"""
+    return table(
+        "What did the classifiers find?",
+        "Failed verdicts in the order of the conversation.",
+        sql,
+        units={"score": "percentunit"},
+        size=(14, 9),
+        widths={"trace_id": 120, "time": 170},
+    )
+
+
+def _duration() -> Json:
+    sql = f"""SELECT start_time AS time, duration_ms AS duration
+FROM spans
+{_WHERE} AND {ROOT}
+ORDER BY time"""
+    return timeseries(
+        "How long did each turn take?",
+        "Duration of the root span of each turn.",
+        sql,
+        unit="ms",
+        style="points",
+        size=(10, 9),
+    )

@@ -1,0 +1,160 @@
+"""Trace: one trace, whole, whatever the time range."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import dashboard, textbox
+from grafana.build.panels import RED, Json, stat, table, traces
+from grafana.build.sql import classifiers, failed, verdicts
+
+# Ids are hex digits: anything else finds nothing. The bloom filter on trace_id makes this quick
+# without a time range.
+_WHERE = "WHERE trace_id = lower(trim(${trace_id:singlequote}))"
+
+
+def build() -> Json:
+    names = classifiers()
+    return dashboard(
+        "everyspan-trace",
+        "Everyspan / Trace",
+        "One trace: its steps, what they cost, what was said, and what the classifiers found.",
+        [*_numbers(names), _waterfall(names), _steps(names), _verdicts(names), _contents()],
+        [textbox("trace_id", "Trace id")],
+        refresh="",
+    )
+
+
+def _numbers(names: list[str]) -> list[Json]:
+    def one(title: str, description: str, expression: str, unit: str) -> Json:
+        sql = f"SELECT {expression} FROM spans\n{_WHERE}"
+        return stat(title, description, sql, unit=unit)
+
+    return [
+        one("How many steps?", "Spans of the trace.", "count() AS steps", "short"),
+        one(
+            "How long did it take?",
+            "From the first start to the last end.",
+            "if(count() = 0, NULL, (max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
+            " - min(toUnixTimestamp64Nano(start_time) / 1e6))) AS duration",
+            "ms",
+        ),
+        one(
+            "What did it cost?",
+            "Sum of the cost of its model calls, in US dollars.",
+            "sum(cost_usd) AS cost",
+            "currencyUSD",
+        ),
+        one(
+            "How many tokens?",
+            "Input and output tokens of its model calls.",
+            "ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0) AS tokens",
+            "short",
+        ),
+        stat(
+            "How many verdicts failed?",
+            "Failed verdicts of all its steps.",
+            f"SELECT sum(length({failed(names)})) AS failures FROM spans\n{_WHERE}",
+            unit="short",
+            steps=[(None, "green"), (1, RED)],
+        ),
+        stat(
+            "How many steps failed?",
+            "Steps with status error.",
+            f"SELECT countIf(status = 'error') AS errors FROM spans\n{_WHERE}",
+            unit="short",
+            steps=[(None, "green"), (1, RED)],
+        ),
+    ]
+
+
+def _waterfall(names: list[str]) -> Json:
+    # A parent that never came would hide its children.
+    sql = f"""SELECT trace_id AS traceID, span_id AS spanID,
+  if(parent_span_id IN (SELECT span_id FROM spans {_WHERE}), parent_span_id, '') AS parentSpanID,
+  service_name AS serviceName, concat(name, if(failures = '', '', concat('  ✗ ', failures)))
+    AS operationName,
+  toUnixTimestamp64Nano(start_time) * 1e-6 AS startTime, duration_ms AS duration,
+  if(status = 'error', 2, 0) AS statusCode, status_message AS statusMessage, step_kind AS kind,
+  arrayMap(key -> map('key', key, 'value', attributes[key]), mapKeys(attributes)) AS tags,
+  arrayMap(key -> map('key', key, 'value', resource_attributes[key]),
+    mapKeys(resource_attributes)) AS serviceTags
+FROM (
+  SELECT *, arrayStringConcat({failed(names)}, ', ') AS failures
+  FROM spans
+  {_WHERE}
+)
+ORDER BY startTime
+LIMIT 5000"""
+    return traces(
+        "What happened, step by step?",
+        "The waterfall of the trace; ✗ and a classifier's name mark a failed verdict. At most "
+        "5,000 steps.",
+        sql,
+    )
+
+
+def _steps(names: list[str]) -> Json:
+    sql = f"""SELECT concat(toString(row_number() OVER o), ' of ', toString(count() OVER ())) AS step,
+  name, step_kind AS kind,
+  dateDiff('millisecond', min(start_time) OVER (), start_time) AS starts_after,
+  duration_ms AS duration, status,
+  if(verdict_version = 0, 'not judged yet', arrayStringConcat({failed(names)}, ', ')) AS failures,
+  arrayStringConcat(mapValues(evidence), '; ') AS evidence,
+  model, prompt_version, input_tokens, output_tokens, cost_usd AS cost,
+  if(code_file = '', '', concat(code_file, ':', toString(code_line))) AS code,
+  code_revision AS revision, concat('everyspan replay ', trace_id, ' --from-step ',
+    toString(row_number() OVER o)) AS replay, span_id
+FROM spans
+{_WHERE}
+WINDOW o AS (ORDER BY start_time, span_id)
+ORDER BY start_time, span_id
+LIMIT 5000"""
+    return table(
+        "Which step went wrong?",
+        "Steps in order of their start, with verdicts, tokens, cost, the line of code that opened "
+        "the step, and the command that replays the trace from there.",
+        sql,
+        units={"starts_after": "ms", "duration": "ms", "cost": "currencyUSD"},
+        colored={"failures": [(None, RED)]},
+        size=(24, 12),
+    )
+
+
+def _verdicts(names: list[str]) -> Json:
+    sql = f"""SELECT concat(toString(step), ' of ', toString(steps)) AS step, name,
+  v.1 AS classifier, v.2 AS verdict, v.3 AS score, evidence[v.1] AS evidence, judged
+FROM (
+  SELECT row_number() OVER (ORDER BY start_time, span_id) AS step, count() OVER () AS steps, name,
+    evidence, verdict_at AS judged, {verdicts(names)} AS verdicts
+  FROM spans
+  {_WHERE}
+)
+ARRAY JOIN verdicts AS v
+WHERE v.2 IN ('pass', 'fail')
+ORDER BY v.2, v.3 DESC
+LIMIT 1000"""
+    return table(
+        "What did the classifiers say?",
+        "All verdicts of the trace, failures first.",
+        sql,
+        units={"score": "percentunit"},
+        size=(24, 9),
+    )
+
+
+def _contents() -> Json:
+    sql = f"""SELECT concat(toString(row_number() OVER o), ' of ', toString(count() OVER ())) AS step,
+  name, substring(if(input != '', input, input_messages), 1, 4000) AS input,
+  substring(if(output != '', output, output_messages), 1, 4000) AS output,
+  arrayStringConcat(arrayMap(d -> substring(d, 1, 400), arraySlice(documents, 1, 10)), '\\n') AS documents,
+  substring(system_instructions, 1, 2000) AS instructions, status_message AS message
+FROM spans
+{_WHERE}
+WINDOW o AS (ORDER BY start_time, span_id)
+ORDER BY start_time, span_id
+LIMIT 1000"""
+    return table(
+        "What went in and out?",
+        "Inputs, outputs, documents and instructions of the steps, the first 4,000 characters.",
+        sql,
+        size=(24, 12),
+    )

@@ -1,0 +1,201 @@
+"""A dashboard around its panels: variables, links, the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana.build import sql
+from grafana.build.panels import DATASOURCE, Json
+
+_GRID = 24
+
+
+def dashboard(
+    uid: str,
+    title: str,
+    description: str,
+    panels: Sequence[Json],
+    variables: Sequence[Json],
+    *,
+    time_from: str = "now-24h",
+    refresh: str = "1m",
+) -> Json:
+    """Panels flow left to right; a new line begins where the next one would not fit."""
+    return {
+        "annotations": {"list": [deployments()] if any_service(variables) else []},
+        "description": description,
+        "editable": False,
+        "fiscalYearStartMonth": 0,
+        "graphTooltip": 1,
+        "links": [
+            {
+                "asDropdown": False,
+                "icon": "external link",
+                "includeVars": True,
+                "keepTime": True,
+                "tags": ["everyspan"],
+                "targetBlank": False,
+                "title": "Everyspan",
+                "tooltip": "",
+                "type": "dashboards",
+                "url": "",
+            }
+        ],
+        "panels": flow(panels),
+        "refresh": refresh,
+        "schemaVersion": 39,
+        "tags": ["everyspan"],
+        "templating": {"list": [datasource(), *variables]},
+        "time": {"from": time_from, "to": "now"},
+        "timepicker": {},
+        "timezone": "",
+        "title": title,
+        "uid": uid,
+        "version": 1,
+    }
+
+
+def flow(panels: Sequence[Json]) -> list[Json]:
+    """Panels with ids from 1 and places on the grid."""
+    x = y = height = 0
+    placed = []
+    for number, panel in enumerate(panels, 1):
+        size = panel["gridPos"]
+        if x + size["w"] > _GRID:
+            x, y, height = 0, y + height, 0
+        height = max(height, size["h"])
+        placed.append(panel | {"id": number, "gridPos": size | {"x": x, "y": y}})
+        x += size["w"]
+    return placed
+
+
+def any_service(variables: Sequence[Json]) -> bool:
+    """Whether the dashboard filters by service."""
+    return any(variable["name"] == "service" for variable in variables)
+
+
+def deployments() -> Json:
+    """Marks where a service version or prompt version is seen for the first time in the range."""
+    query = """SELECT min(start_time) AS time, service_name AS tags, 'First seen in this range' AS title,
+  concat(service_name, ' ', kind, ' ', version) AS text
+FROM (
+  SELECT start_time, service_name, v.1 AS kind, v.2 AS version
+  FROM spans
+  ARRAY JOIN [('version', toString(service_version)), ('prompt', toString(prompt_version))] AS v
+  WHERE $__timeFilter(start_time) AND v.2 != ''
+)
+GROUP BY service_name, kind, version
+HAVING time > $__fromTime + toIntervalSecond(dateDiff('second', $__fromTime, $__toTime) / 50)
+ORDER BY time
+LIMIT 100"""
+    return {
+        "datasource": DATASOURCE,
+        "enable": False,
+        "hide": False,
+        "iconColor": "rgba(115, 191, 105, 1)",
+        "name": "New versions",
+        "target": {
+            "editorType": "sql",
+            "format": 1,
+            "pluginVersion": "4.20.0",
+            "queryType": "table",
+            "rawSql": query,
+            "refId": "Anno",
+        },
+    }
+
+
+def datasource() -> Json:
+    """Which ClickHouse: the provisioned one, or another of the same type."""
+    return {
+        "current": {"selected": True, "text": "Everyspan", "value": "everyspan-clickhouse"},
+        "hide": 0,
+        "includeAll": False,
+        "label": "Data source",
+        "multi": False,
+        "name": "datasource",
+        "options": [],
+        "query": "grafana-clickhouse-datasource",
+        "refresh": 1,
+        "regex": "",
+        "skipUrlSync": False,
+        "type": "datasource",
+    }
+
+
+def filters(*names: str) -> list[Json]:
+    """Variables by name: service, environment, model, prompt_version, classifier, user."""
+    return [_VARIABLES[name] for name in names]
+
+
+def query_variable(name: str, label: str, column: str) -> Json:
+    """All values of a column in the time range."""
+    query = (
+        f"SELECT DISTINCT {column} FROM spans WHERE $__timeFilter(start_time) AND {column} != ''"
+        f" ORDER BY {column} LIMIT 500"
+    )
+    return {
+        "allValue": None,
+        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        "datasource": DATASOURCE,
+        "definition": query,
+        "hide": 0,
+        "includeAll": True,
+        "label": label,
+        "multi": True,
+        "name": name,
+        "options": [],
+        "query": {"editorType": "sql", "rawSql": query},
+        "refresh": 2,
+        "regex": "",
+        "skipUrlSync": False,
+        "sort": 0,
+        "type": "query",
+    }
+
+
+def textbox(name: str, label: str) -> Json:
+    """Free text; empty for no filter."""
+    return {
+        "current": {"selected": False, "text": "", "value": ""},
+        "hide": 0,
+        "label": label,
+        "name": name,
+        "options": [{"selected": True, "text": "", "value": ""}],
+        "query": "",
+        "skipUrlSync": False,
+        "type": "textbox",
+    }
+
+
+def classifier_variable(names: Sequence[str]) -> Json:
+    """The classifiers of a layer."""
+    every = {"selected": True, "text": "All", "value": "$__all"}
+    options = [{"selected": False, "text": name, "value": name} for name in names]
+    return {
+        "allValue": None,
+        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        "hide": 0,
+        "includeAll": True,
+        "label": "Classifier",
+        "multi": True,
+        "name": "classifier",
+        "options": [every, *options],
+        "query": ",".join(names),
+        "skipUrlSync": False,
+        "type": "custom",
+    }
+
+
+_VARIABLES: dict[str, Json] = {
+    "service": query_variable("service", "Service", "service_name"),
+    "environment": query_variable("environment", "Environment", "environment"),
+    "model": query_variable("model", "Model", "model"),
+    "prompt_version": query_variable("prompt_version", "Prompt version", "prompt_version"),
+    "user": textbox("user", "User"),
+    "classifier": classifier_variable(sql.classifiers()),
+    "quality": classifier_variable(sql.classifiers("quality")),
+    "safety": classifier_variable(sql.classifiers("safety")),
+}
+
+STANDARD = ("service", "environment", "model", "prompt_version", "user")

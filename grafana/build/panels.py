@@ -1,0 +1,247 @@
+"""Panels as Grafana's classic JSON (schema version 39), from a title, a definition and SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+DATASOURCE: Json = {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
+PLUGIN_VERSION = "4.20.0"
+
+TIME_SERIES, TABLE, LOGS, TRACE = 0, 1, 2, 3
+
+GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
+
+FAIL_RATE_STEPS = [(None, GREEN), (0.05, YELLOW), (0.15, RED)]
+
+TRACE_LINK = (
+    "/d/everyspan-trace?var-trace_id=${__value.raw}&${__url_time_range}&${datasource:queryparam}"
+)
+SESSION_LINK = (
+    "/d/everyspan-session?var-session_id=${__value.raw:percentencode}"
+    "&${__url_time_range}&${datasource:queryparam}"
+)
+
+
+def target(sql: str, format_: int = TABLE, ref_id: str = "A") -> Json:
+    """A query in the plugin's SQL editor."""
+    return {
+        "datasource": DATASOURCE,
+        "editorType": "sql",
+        "format": format_,
+        "pluginVersion": PLUGIN_VERSION,
+        "queryType": {TIME_SERIES: "timeseries", TRACE: "traces"}.get(format_, "table"),
+        "rawSql": sql,
+        "refId": ref_id,
+    }
+
+
+def thresholds(steps: Sequence[tuple[float | None, str]]) -> Json:
+    """From (value, colour); the first value is None: everything below the second."""
+    return {
+        "mode": "absolute",
+        "steps": [{"color": color, "value": value} for value, color in steps],
+    }
+
+
+def _panel(
+    kind: str,
+    title: str,
+    description: str,
+    targets: list[Json],
+    defaults: Json,
+    options: Json,
+    size: tuple[int, int],
+    overrides: Sequence[Json] = (),
+) -> Json:
+    return {
+        "datasource": DATASOURCE,
+        "description": description,
+        "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
+        "gridPos": {"h": size[1], "w": size[0], "x": 0, "y": 0},
+        "id": 0,
+        "options": options,
+        "targets": targets,
+        "title": title,
+        "type": kind,
+    }
+
+
+def timeseries(
+    title: str,
+    description: str,
+    sql: str | Sequence[str],
+    *,
+    unit: str,
+    label: str = "",
+    size: tuple[int, int] = (12, 8),
+    steps: Sequence[tuple[float | None, str]] | None = None,
+    maximum: float | None = None,
+    style: str = "line",
+    stacked: bool = False,
+    interval: str = "1m",
+) -> Json:
+    """``label``: the string column that names a series. ``interval``: the shortest bucket."""
+    custom: Json = {
+        "drawStyle": style,
+        "fillOpacity": 80 if style == "bars" else 8,
+        "lineInterpolation": "linear",
+        "lineWidth": 1 if style == "bars" else 2,
+        "showPoints": "auto",
+        "spanNulls": 3_600_000,
+        "stacking": {"group": "A", "mode": "normal" if stacked else "none"},
+        "thresholdsStyle": {"mode": "dashed" if steps else "off"},
+    }
+    defaults: Json = {
+        "color": {"mode": "palette-classic"},
+        "custom": custom,
+        "min": 0,
+        "thresholds": thresholds(steps or [(None, GREEN)]),
+        "unit": unit,
+    }
+    if maximum is not None:
+        defaults["max"] = maximum
+    if label:
+        defaults["displayName"] = "${__field.labels." + label + "}"
+    queries = [sql] if isinstance(sql, str) else list(sql)
+    targets = [target(q, TIME_SERIES, chr(ord("A") + i)) for i, q in enumerate(queries)]
+    options = {
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    panel = _panel("timeseries", title, description, targets, defaults, options, size)
+    return panel | {"interval": interval}
+
+
+def stat(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    unit: str,
+    steps: Sequence[tuple[float | None, str]] = ((None, BLUE),),
+    size: tuple[int, int] = (4, 4),
+    decimals: int | None = None,
+) -> Json:
+    """One number."""
+    defaults: Json = {
+        "color": {"mode": "thresholds"},
+        "noValue": "no data",
+        "thresholds": thresholds(steps),
+        "unit": unit,
+    }
+    if decimals is not None:
+        defaults["decimals"] = decimals
+    options = {
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "textMode": "auto",
+    }
+    return _panel("stat", title, description, [target(sql)], defaults, options, size)
+
+
+def table(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    units: Mapping[str, str] | None = None,
+    colored: Mapping[str, Sequence[tuple[float | None, str]]] | None = None,
+    widths: Mapping[str, int] | None = None,
+    unit: str = "short",
+    size: tuple[int, int] = (24, 9),
+) -> Json:
+    """Columns trace_id, newest_trace and session_id link to their dashboards."""
+    properties: dict[str, list[Json]] = {}
+    for name, one in (units or {}).items():
+        properties.setdefault(name, []).append({"id": "unit", "value": one})
+    for name, steps in (colored or {}).items():
+        properties.setdefault(name, []).extend(
+            [
+                {"id": "thresholds", "value": thresholds(steps)},
+                {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+            ]
+        )
+    for name, width in (widths or {}).items():
+        properties.setdefault(name, []).append({"id": "custom.width", "value": width})
+    links = {
+        "trace_id": ("Open the trace", TRACE_LINK),
+        "newest_trace": ("Open the trace", TRACE_LINK),
+        "session_id": ("Open the session", SESSION_LINK),
+    }
+    for name, (text, url) in links.items():
+        properties.setdefault(name, []).append(
+            {"id": "links", "value": [{"targetBlank": False, "title": text, "url": url}]}
+        )
+    overrides = [
+        {"matcher": {"id": "byName", "options": name}, "properties": found}
+        for name, found in properties.items()
+    ]
+    defaults = {
+        "color": {"mode": "thresholds"},
+        "custom": {
+            "align": "auto",
+            "cellOptions": {"type": "auto"},
+            "filterable": True,
+            "inspect": True,
+        },
+        "thresholds": thresholds([(None, "text")]),
+        "unit": unit,
+    }
+    options = {"cellHeight": "sm", "showHeader": True}
+    return _panel("table", title, description, [target(sql)], defaults, options, size, overrides)
+
+
+def barchart(
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    x: str,
+    unit: str,
+    size: tuple[int, int] = (12, 8),
+    stacked: bool = False,
+    horizontal: bool = False,
+) -> Json:
+    """``x``: the string column; every numeric column is a series."""
+    defaults: Json = {
+        "color": {"mode": "palette-classic"},
+        "custom": {"fillOpacity": 80, "lineWidth": 1},
+        "min": 0,
+        "thresholds": thresholds([(None, GREEN)]),
+        "unit": unit,
+    }
+    options = {
+        "barWidth": 0.9,
+        "groupWidth": 0.8,
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
+        "orientation": "horizontal" if horizontal else "vertical",
+        "showValue": "never",
+        "stacking": "normal" if stacked else "none",
+        "tooltip": {"mode": "multi", "sort": "desc"},
+        "xField": x,
+        "xTickLabelMaxLength": 30,
+    }
+    return _panel("barchart", title, description, [target(sql)], defaults, options, size)
+
+
+def traces(title: str, description: str, sql: str, *, size: tuple[int, int] = (24, 14)) -> Json:
+    """The waterfall."""
+    return _panel("traces", title, description, [target(sql, TRACE)], {"unit": "ms"}, {}, size)
+
+
+def row(title: str) -> Json:
+    """A heading across the dashboard."""
+    return {
+        "collapsed": False,
+        "gridPos": {"h": 1, "w": 24, "x": 0, "y": 0},
+        "id": 0,
+        "panels": [],
+        "title": title,
+        "type": "row",
+    }

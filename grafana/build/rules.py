@@ -1,0 +1,428 @@
+"""Alert rules from thresholds.toml, as Grafana's alerting provisioning file.
+
+Each rule is SQL with one numeric column and string columns (A), its last value (B), and a threshold
+(C). The string columns and the rule's labels are all that an alert says of its cause; the webhook
+finds the traces by them and the window in the annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grafana.build.panels import PLUGIN_VERSION, Json
+from grafana.build.seasonal import drift, token_drift, week_number, windows
+from grafana.build.sql import ROOT, wilson_low
+from grafana.thresholds import ClassifierThresholds, Thresholds
+
+DATASOURCE_UID = "everyspan-clickhouse"
+FOLDER = "Everyspan"
+_EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
+
+# A verdict may come this long after its span began: long traces, a classifier that caught up. Only
+# bounds what is read; the windows are those of the verdicts.
+_SPAN_BEFORE_VERDICT = 6 * 3600
+# Spans that came less than this before are not expected to have a verdict yet.
+COVERAGE_LAG = 300
+_COVERAGE_WINDOW = 3600
+
+
+def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
+    """``boards``: dashboards by uid, for the panels that rules link to."""
+    panels = {
+        (uid, panel["title"]): panel["id"]
+        for uid, board in boards.items()
+        for panel in board["panels"]
+    }
+    classifiers = [
+        _critical(name, one, thresholds) if one.critical else _fail_rate(name, one, thresholds)
+        for name, one in thresholds.classifier.items()
+    ]
+    groups = [
+        _group("Classifiers", "20s", classifiers, panels),
+        _group("Operational", "1m", _operational(thresholds), panels),
+        _group("Drift", "10m", _drift(thresholds), panels),
+    ]
+    return {"apiVersion": 1, "groups": groups}
+
+
+def _group(name: str, interval: str, rules: list[Json], panels: Mapping[Any, int]) -> Json:
+    for rule in rules:
+        # KeyError here: a panel was renamed.
+        rule["panelId"] = panels[(rule["dashboardUid"], rule.pop("panel"))]
+    return {"orgId": 1, "name": name, "folder": FOLDER, "interval": interval, "rules": rules}
+
+
+def _rule(
+    uid: str,
+    title: str,
+    sql: str,
+    *,
+    seconds: int,
+    above: float | None = None,
+    below: float | None = None,
+    severity: str,
+    team: str,
+    labels: Mapping[str, str],
+    summary: str,
+    description: str,
+    board: str,
+    panel: str,
+    shift: int = 0,
+    hold: str = "0s",
+    annotations: Mapping[str, str] | None = None,
+) -> Json:
+    """``seconds``: the query's window, ending ``shift`` seconds ago. ``hold``: pending for."""
+    limit = above if above is not None else below
+    return {
+        "uid": uid,
+        "title": title,
+        "condition": "C",
+        "data": [
+            {
+                "refId": "A",
+                "datasourceUid": DATASOURCE_UID,
+                "relativeTimeRange": {"from": seconds + shift, "to": shift},
+                "model": {
+                    "refId": "A",
+                    "editorType": "sql",
+                    "format": 1,
+                    "pluginVersion": PLUGIN_VERSION,
+                    "queryType": "table",
+                    "rawSql": sql,
+                    "intervalMs": 1000,
+                    "maxDataPoints": 43200,
+                },
+            },
+            {
+                "refId": "B",
+                "datasourceUid": "__expr__",
+                "model": {
+                    "refId": "B",
+                    "datasource": _EXPRESSION,
+                    "type": "reduce",
+                    "expression": "A",
+                    "reducer": "last",
+                },
+            },
+            {
+                "refId": "C",
+                "datasourceUid": "__expr__",
+                "model": {
+                    "refId": "C",
+                    "datasource": _EXPRESSION,
+                    "type": "threshold",
+                    "expression": "B",
+                    "conditions": [
+                        {"evaluator": {"type": "gt" if below is None else "lt", "params": [limit]}}
+                    ],
+                },
+            },
+        ],
+        "dashboardUid": board,
+        "panel": panel,
+        # No rows: nothing was judged, or not enough; silence has a rule of its own.
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "for": hold,
+        "annotations": {
+            "summary": summary,
+            "description": description,
+            "window_seconds": str(seconds + shift),
+            "threshold": f"{limit:g}",
+            **(annotations or {}),
+        },
+        "labels": {"severity": severity, "team": team, **labels},
+        "isPaused": False,
+    }
+
+
+_BY_SERVICE = "{{ $labels.service }} ({{ $labels.environment }})"
+
+
+def _fail_rate(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
+    rate = thresholds.fail_rate
+    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    sql = f"""SELECT service_name AS service, environment,
+  if(failed >= {rate.min_failed} AND judged_recently > 0,
+    least({wilson_low("failed", "judged")}, failed_recently / judged_recently), 0) AS fail_rate
+FROM (
+  SELECT service_name, environment,
+    countIf({name} = 'fail') AS failed, countIf({name} IN ('pass', 'fail')) AS judged,
+    countIf({name} = 'fail' AND {recent}) AS failed_recently,
+    countIf({name} IN ('pass', 'fail') AND {recent}) AS judged_recently
+  FROM spans
+  WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
+    AND start_time <= $__toTime AND $__timeFilter(verdict_at)
+  GROUP BY service_name, environment
+)
+WHERE judged >= {rate.min_judged}"""
+    words = name.replace("_", " ")
+    return _rule(
+        f"everyspan-{name.replace('_', '-')}",
+        f"{name} fails too often",
+        sql,
+        seconds=rate.long_window_seconds,
+        above=one.max_fail_rate,
+        severity=one.severity,
+        team=one.team,
+        labels={"classifier": name, "layer": one.layer, "kind": "fail_rate"},
+        summary=f"{words}: at least {{{{ humanizePercentage $values.B.Value }}}} of the judged "
+        f"spans of {_BY_SERVICE} fail",
+        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {_duration(rate.short_window_seconds)} lie above "
+        f"{one.max_fail_rate:.0%}.",
+        board=f"everyspan-{one.layer}",
+        panel=_CLASSIFIER_PANEL[one.layer],
+    )
+
+
+_CLASSIFIER_PANEL = {
+    "quality": "How often does each classifier fail?",
+    "safety": "What share of the judged spans fails?",
+}
+
+
+def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
+    seconds = thresholds.fail_rate.critical_window_seconds
+    sql = f"""SELECT service_name AS service, environment,
+  uniqExactIf(trace_id, {name} = 'fail') AS failed_traces
+FROM spans
+WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
+  AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {name} IN ('pass', 'fail')
+GROUP BY service_name, environment"""
+    words = name.replace("_", " ")
+    return _rule(
+        f"everyspan-{name.replace('_', '-')}",
+        f"{name} found",
+        sql,
+        seconds=seconds,
+        above=0,
+        severity=one.severity,
+        team=one.team,
+        labels={"classifier": name, "layer": one.layer, "kind": "critical"},
+        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {_BY_SERVICE}",
+        description=f"Critical: one failed span is enough. Judged in the last {_duration(seconds)}.",
+        board=f"everyspan-{one.layer}",
+        panel=_CLASSIFIER_PANEL[one.layer],
+    )
+
+
+def _operational(thresholds: Thresholds) -> list[Json]:
+    limits = thresholds.operational
+    window = limits.window_seconds
+    common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
+    # The end of the time range; verdict lag does not matter here.
+    this_window = "$__timeFilter(start_time)"
+    past = windows("$__fromTime", "$__toTime")
+    week = week_number("$__toTime")
+    silent_from = f"$__toTime - INTERVAL {limits.silent_seconds} SECOND"
+
+    def labels(kind: str) -> dict[str, str]:
+        return {"layer": "operational", "kind": kind}
+
+    return [
+        _rule(
+            "everyspan-latency",
+            "Traces are slow",
+            f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
+FROM spans
+WHERE {this_window} AND {ROOT}
+GROUP BY service_name, environment
+HAVING count() >= {limits.min_traces}""",
+            seconds=window,
+            above=limits.p95_seconds,
+            labels=labels("latency"),
+            summary=f"p95 of {_BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
+            description="95th percentile of the duration of root spans.",
+            board="everyspan-operational",
+            panel="How long do traces take?",
+            hold="2m",
+            **common,
+        ),
+        _rule(
+            "everyspan-latency-growth",
+            "Traces are slower than usual",
+            f"""SELECT service_name AS service, environment,
+  quantileIf(0.95)(duration_ms, week = 0) / quantileIf(0.95)(duration_ms, week > 0) AS growth
+FROM (
+  SELECT service_name, environment, duration_ms, {week} AS week
+  FROM spans
+  WHERE {past} AND {ROOT}
+)
+GROUP BY service_name, environment
+HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits.min_traces}
+  AND growth < inf""",
+            seconds=window,
+            above=limits.latency_growth,
+            labels=labels("latency_growth"),
+            summary=f"p95 of {_BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
+            "hours of past weeks",
+            description="95th percentile of the duration of root spans, now and then.",
+            board="everyspan-operational",
+            panel="How long do traces take?",
+            hold="5m",
+            **common,
+        ),
+        _rule(
+            "everyspan-error-rate",
+            "Traces end in errors",
+            f"""SELECT service_name AS service, environment,
+  {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
+FROM spans
+WHERE {this_window} AND {ROOT}
+GROUP BY service_name, environment
+HAVING count() >= {limits.min_traces}""",
+            seconds=window,
+            above=limits.error_rate,
+            labels=labels("error_rate"),
+            summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the traces of "
+            f"{_BY_SERVICE} end in an error",
+            description="Root spans with status error; the lower end of the 95 % interval.",
+            board="everyspan-operational",
+            panel="How many traces end in an error?",
+            hold="1m",
+            **common,
+        ),
+        _rule(
+            "everyspan-tool-failure",
+            "A tool fails",
+            f"""SELECT service_name AS service, environment, tool_name AS tool,
+  {wilson_low("countIf(status = 'error' OR tool_call_error = 'fail')", "count()")} AS failure_rate
+FROM spans
+WHERE {this_window} AND step_kind = 'tool' AND tool_name != ''
+GROUP BY service_name, environment, tool_name
+HAVING count() >= {limits.min_tool_calls}""",
+            seconds=window,
+            above=limits.tool_failure_rate,
+            labels=labels("tool_failure"),
+            summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the calls of tool "
+            f"{{{{ $labels.tool }}}} of {_BY_SERVICE} fail",
+            description="Tool steps with an error status or a failed tool_call_error verdict; the "
+            "lower end of the 95 % interval.",
+            board="everyspan-operational",
+            panel="Do the tools work?",
+            hold="1m",
+            **common,
+        ),
+        _rule(
+            "everyspan-cost",
+            "Cost has jumped",
+            f"""SELECT service_name AS service, environment,
+  sumIf(cost_usd, week = 0) / (sumIf(cost_usd, week > 0) / uniqExactIf(week, week > 0)) AS growth
+FROM (
+  SELECT service_name, environment, cost_usd, {week} AS week
+  FROM spans
+  WHERE {past} AND cost_usd > 0
+)
+GROUP BY service_name, environment
+HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0) > 0""",
+            seconds=3600,
+            above=limits.cost_growth,
+            labels=labels("cost"),
+            summary=f"{_BY_SERVICE} costs {{{{ $values.B.Value }}}} times what the same hour of "
+            "past weeks did",
+            description="Cost of the model calls of the last hour against the mean of the same "
+            f"hour of the past four weeks; from ${limits.min_cost_usd:g} an hour.",
+            board="everyspan-operational",
+            panel="What does each model cost?",
+            hold="5m",
+            **common,
+        ),
+        _rule(
+            "everyspan-coverage",
+            "Not every span is judged",
+            """SELECT service_name AS service, environment,
+  countIf(verdict_version > 0) / count() AS coverage
+FROM spans
+WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+GROUP BY service_name, environment""",
+            seconds=_COVERAGE_WINDOW,
+            shift=COVERAGE_LAG,
+            below=limits.coverage,
+            labels=labels("coverage"),
+            summary=f"only {{{{ humanizePercentage $values.B.Value }}}} of the spans of "
+            f"{_BY_SERVICE} are judged",
+            description="Spans stored in the hour before the last five minutes: is classify "
+            "running, does it keep up?",
+            board="everyspan-monitor",
+            panel="When was not everything judged?",
+            hold="2m",
+            **common,
+        ),
+        _rule(
+            "everyspan-silence",
+            "A service has gone silent",
+            f"""SELECT service_name AS service, environment,
+  countIf(start_time >= {silent_from}) AS spans_now
+FROM spans
+WHERE start_time >= {silent_from}
+  OR (start_time >= {silent_from} - INTERVAL 1 DAY AND start_time <= $__toTime - INTERVAL 1 DAY)
+  OR (start_time >= {silent_from} - INTERVAL 7 DAY AND start_time <= $__toTime - INTERVAL 7 DAY)
+GROUP BY service_name, environment
+HAVING countIf(start_time < {silent_from}) >= {limits.min_traces}""",
+            seconds=limits.silent_seconds,
+            below=1,
+            labels=labels("silence"),
+            summary=f"nothing from {_BY_SERVICE} for "
+            f"{_duration(limits.silent_seconds)}, when it usually sends",
+            description=f"It sent at least {limits.min_traces} spans in the same minutes "
+            "yesterday or a week ago.",
+            board="everyspan-monitor",
+            panel="How many spans come in?",
+            hold="1m",
+            **common,
+        ),
+    ]
+
+
+def _drift(thresholds: Thresholds) -> list[Json]:
+    limits = thresholds.drift
+    common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
+    group = ["service_name", "environment"]
+    past = windows("$__fromTime", "$__toTime")
+    rates = drift(list(thresholds.classifier), f"WHERE {past}", "$__toTime", group)
+    tokens = token_drift(
+        f"WHERE {past} AND step_kind = 'llm' AND model != ''", "$__toTime", [*group, "model"]
+    )
+    return [
+        _rule(
+            "everyspan-drift-fail-rate",
+            "A fail rate differs from past weeks",
+            f"""SELECT service_name AS service, environment, classifier, z
+FROM (
+  {rates}
+)""",
+            seconds=limits.window_seconds,
+            above=limits.z,
+            labels={"layer": "drift", "kind": "drift_fail_rate"},
+            summary=f"{{{{ $labels.classifier }}}} of {_BY_SERVICE} fails more than in the same "
+            "hours of past weeks ({{ $values.B.Value }} standard errors)",
+            description="Nothing of your own changed? Providers change models silently.",
+            board="everyspan-quality",
+            panel="Does any fail rate differ from past weeks?",
+            **common,
+        ),
+        _rule(
+            "everyspan-drift-tokens",
+            "A model answers differently than in past weeks",
+            f"""SELECT service_name AS service, environment, model, psi
+FROM (
+  {tokens}
+)""",
+            seconds=limits.window_seconds,
+            above=limits.psi,
+            labels={"layer": "drift", "kind": "drift_tokens"},
+            summary=f"answers of {{{{ $labels.model }}}} in {_BY_SERVICE} have another length "
+            "than in past weeks (population stability index {{ $values.B.Value }})",
+            description="Output tokens of the last hours against the same hours of the past four "
+            "weeks. Nothing of your own changed? Providers change models silently.",
+            board="everyspan-quality",
+            panel="Do models answer differently than in past weeks?",
+            **common,
+        ),
+    ]
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"

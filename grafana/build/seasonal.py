@@ -1,0 +1,158 @@
+"""Now against the same hours of the past four weeks: fail rates, and what models send back.
+
+A provider that changes a model behind its name shows here first: answers grow shorter or fail more
+often while nothing of one's own was deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana.build.panels import Json, table
+from grafana.build.sql import chosen, where
+from grafana.thresholds import read
+
+WEEKS = 4
+
+
+def _window(start: str, end: str, weeks: int) -> str:
+    shift = f" - INTERVAL {7 * weeks} DAY" if weeks else ""
+    return f"(start_time >= {start}{shift} AND start_time <= {end}{shift})"
+
+
+def windows(start: str, end: str) -> str:
+    """Rows of the window or of one of the past weeks' windows."""
+    return "(" + " OR ".join(_window(start, end, week) for week in range(WEEKS + 1)) + ")"
+
+
+def week_number(end: str) -> str:
+    """0 for now, 1 to 4 for past weeks, of a row of ``windows``."""
+    return f"intDiv(dateDiff('second', start_time, {end}), 604800)"
+
+
+def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) -> str:
+    """Rows of (group…, classifier, fail_rate, usual, z): z counts standard errors.
+
+    The standard error joins the sampling of the window (binomial, with the usual rate) and the
+    spread of the past weeks, so that a rate that swings every week does not count as drift. Needs
+    ``min_judged`` now and in two past weeks at least.
+    """
+    least = read().drift.min_judged
+    columns = "".join(f"{column}, " for column in group)
+    tuples = ",\n      ".join(
+        f"('{n}', countIf({n} = 'fail'), countIf({n} IN ('pass', 'fail')))" for n in names
+    )
+    return f"""SELECT {columns}classifier,
+    sumIf(failed, week = 0) / sumIf(judged, week = 0) AS fail_rate,
+    sumIf(failed, week > 0) AS past_failed, sumIf(judged, week > 0) AS past_judged,
+    sumIf(judged, week = 0) AS judged_now,
+    (past_failed + 0.5) / (past_judged + 1) AS usual,
+    countIf(week > 0) AS weeks,
+    if(weeks > 1, varSampIf(failed / judged, week > 0), 0) AS spread,
+    (fail_rate - usual) / sqrt(usual * (1 - usual) * (1 / judged_now + 1 / past_judged) + spread)
+      AS z
+  FROM (
+    SELECT {columns}week, v.1 AS classifier, v.2 AS failed, v.3 AS judged
+    FROM (
+      SELECT {columns}{week_number(end)} AS week,
+      [{tuples}] AS counts
+      FROM spans
+      {condition}
+      GROUP BY {columns}week
+    )
+    ARRAY JOIN counts AS v
+    WHERE v.3 >= {least}
+  )
+  GROUP BY {columns}classifier
+  HAVING judged_now > 0 AND weeks >= 2"""
+
+
+def token_drift(condition: str, end: str, group: Sequence[str]) -> str:
+    """Rows of (group…, psi): how differently long the answers of a model are.
+
+    Population stability index over output tokens in powers of two, half a count added to each so
+    that an empty bucket does not make it infinite; 0.1 is little, 0.25 is a lot.
+    """
+    least = read().drift.min_judged
+    columns = ", ".join(group)
+    return f"""SELECT {columns}, sum((now_share - past_share) * log(now_share / past_share)) AS psi,
+    any(now_calls) AS calls, any(now_mean) AS mean_tokens, any(past_mean) AS usual_tokens
+  FROM (
+    SELECT {columns}, (now_n + 0.5) / (now_calls + 8) AS now_share,
+      (past_n + 0.5) / (past_calls + 8) AS past_share,
+      sum(now_n) OVER w AS now_calls, sum(past_n) OVER w AS past_calls,
+      sum(now_tokens) OVER w / now_calls AS now_mean,
+      sum(past_tokens) OVER w / past_calls AS past_mean
+    FROM (
+      SELECT {columns}, least(15, toUInt8(log2(ifNull(output_tokens, 0) + 1))) AS bucket,
+        countIf(week = 0) AS now_n, countIf(week > 0) AS past_n,
+        sumIf(output_tokens, week = 0) AS now_tokens, sumIf(output_tokens, week > 0) AS past_tokens
+      FROM (
+        SELECT {columns}, output_tokens, {week_number(end)} AS week
+        FROM spans
+        {condition}
+      )
+      GROUP BY {columns}, bucket
+    )
+    WINDOW w AS (PARTITION BY {columns})
+  )
+  WHERE now_calls >= {least} AND past_calls >= {2 * least}
+  GROUP BY {columns}"""
+
+
+_STARTS, _ENDS = "$__fromTime", "$__toTime"
+
+
+def drift_table(names: Sequence[str]) -> Json:
+    """For a dashboard: the time range, at most a week of it."""
+    inner = drift(names, where(time=_dashboard_windows()), _ENDS, ["service_name"])
+    sql = f"""SELECT service_name AS service, classifier, fail_rate, usual, z, judged_now AS judged, weeks
+FROM (
+  {inner}
+)
+WHERE {chosen("classifier")}
+ORDER BY abs(z) DESC
+LIMIT 30"""
+    steps: list[tuple[float | None, str]] = [(None, "text"), (3, "yellow"), (read().drift.z, "red")]
+    return table(
+        "Does any fail rate differ from past weeks?",
+        "The fail rate of the time range (its last seven days at most) against the same hours of "
+        "the past four weeks. z: how many standard errors it lies above what is usual, where the "
+        f"spread between past weeks counts too. An alert fires at {read().drift.z:g}.",
+        sql,
+        units={"fail_rate": "percentunit", "usual": "percentunit"},
+        colored={"z": steps},
+        size=(12, 9),
+    )
+
+
+def token_drift_table() -> Json:
+    """For a dashboard: the same for answers' length."""
+    condition = where("step_kind = 'llm'", "model != ''", scope="step", time=_dashboard_windows())
+    inner = token_drift(condition, _ENDS, ["service_name", "model"])
+    sql = f"""SELECT service_name AS service, model, psi, mean_tokens, usual_tokens, calls
+FROM (
+  {inner}
+)
+ORDER BY psi DESC
+LIMIT 30"""
+    steps: list[tuple[float | None, str]] = [
+        (None, "text"),
+        (0.1, "yellow"),
+        (read().drift.psi, "red"),
+    ]
+    return table(
+        "Do models answer differently than in past weeks?",
+        "Population stability index of output tokens against the same hours of the past four "
+        "weeks: below 0.1 nothing changed, from 0.25 a lot did. A provider's silent change of a "
+        "model shows here.",
+        sql,
+        colored={"psi": steps},
+        size=(12, 9),
+    )
+
+
+def _dashboard_windows() -> str:
+    # Windows of more than a week would overlap.
+    start = f"greatest({_STARTS}, {_ENDS} - INTERVAL 604799 SECOND)"
+    return windows(start, _ENDS)

@@ -1,0 +1,1 @@
+"""Strict models of Grafana's files. Grafana ignores keys it does not know; these refuse them."""

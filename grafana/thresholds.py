@@ -1,0 +1,91 @@
+"""thresholds.toml as checked data."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PATH = Path(__file__).with_name("thresholds.toml")
+
+Severity = Literal["critical", "error", "warning", "info"]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[int, Field(ge=60)]
+Count = Annotated[int, Field(ge=1)]
+Times = Annotated[float, Field(gt=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassifierThresholds(_Strict):
+    """One ``[classifier.<name>]``; the name is the verdict column's."""
+
+    layer: Literal["quality", "safety"]
+    max_fail_rate: Rate
+    severity: Severity
+    team: Name
+    critical: bool = False
+
+
+class FailRate(_Strict):
+    """How fail rates are judged."""
+
+    long_window_seconds: Seconds
+    short_window_seconds: Seconds
+    min_judged: Count
+    min_failed: Count
+    critical_window_seconds: Seconds
+
+
+class Operational(_Strict):
+    """Latency, errors, tools, cost, coverage, silence."""
+
+    window_seconds: Seconds
+    min_traces: Count
+    p95_seconds: Annotated[float, Field(gt=0)]
+    latency_growth: Times
+    error_rate: Rate
+    tool_failure_rate: Rate
+    min_tool_calls: Count
+    cost_growth: Times
+    min_cost_usd: Annotated[float, Field(ge=0)]
+    coverage: Rate
+    silent_seconds: Seconds
+    severity: Severity
+    team: Name
+
+
+class Drift(_Strict):
+    """Against the same hours of the past four weeks."""
+
+    window_seconds: Seconds
+    min_judged: Count
+    z: Annotated[float, Field(gt=0)]
+    psi: Annotated[float, Field(gt=0)]
+    severity: Severity
+    team: Name
+
+
+class Thresholds(_Strict):
+    """All of thresholds.toml."""
+
+    classifier: dict[Name, ClassifierThresholds]
+    fail_rate: FailRate
+    operational: Operational
+    drift: Drift
+
+    def layer(self, wanted: Literal["quality", "safety"]) -> list[str]:
+        """Names of the classifiers of a layer, in the file's order."""
+        return [name for name, one in self.classifier.items() if one.layer == wanted]
+
+
+@cache
+def read(path: Path = PATH) -> Thresholds:
+    """Raises pydantic.ValidationError, which names the key, and tomllib.TOMLDecodeError."""
+    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
