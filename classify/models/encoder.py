@@ -1,8 +1,11 @@
-"""Runs the encoder: texts in, one probability for each head out.
+"""Runs the encoder: texts in, one probability for each head out, or a vector that says what they
+are about.
 
-Loaded at first use, once per process: importing this module loads neither the run time nor the
-model. Inputs are judged once: repeats within a call and across calls (the last REMEMBERED) are
-looked up. All heads come out of one pass, so that a text that three classifiers look at costs one.
+The lower layers are shared; a tower of upper layers stands on them for each family of heads, and
+one as it came, whose mean is the vector. Loaded at first use, once per process: importing this
+module loads neither the run time nor the model. Inputs are judged once: repeats within a call and
+across calls (the last REMEMBERED) are looked up. All heads of a tower come out of one pass, so that
+a text that three classifiers look at costs one.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
@@ -18,11 +21,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from classify.models import files
+from classify.models import files, overlap
 from classify.models.form import Pair
 
 #: Inputs whose answer is kept, about 150 bytes each.
 REMEMBERED = 1 << 17
+#: Vectors that are kept, 800 bytes each.
+_REMEMBERED_VECTORS = 1 << 14
 #: Tokens of one run of the encoder, padding included: what fits the cache of a core.
 BATCH_TOKENS = 2048
 #: Lengths are rounded up to this, so that few shapes are run.
@@ -34,7 +39,8 @@ Input = str | Pair
 #: Which text of a pair is cut in pieces where both are too long together, and whether the worst or
 #: the best piece counts.
 Cut = Literal["worst", "best"]
-Logits = NDArray[np.float32]
+Floats = NDArray[np.float32]
+Combine = Callable[[Floats, Floats], Floats]
 
 
 class Encoder:
@@ -46,16 +52,12 @@ class Encoder:
 
     def __init__(self, folder: str = "", threads: int = 1) -> None:
         self.heads = files.heads(folder)
+        self._folder, self._threads = folder, threads
         self._session = _session(str(files.path_of(folder, files.ENCODER)), threads)
         self._tokenizer = _tokenizer(str(files.path_of(folder, files.TOKENIZER)))
-        self._names = {each.name for each in self._session.get_inputs()}
-        width = self._session.get_outputs()[0].shape[1]
-        if any(head.index >= int(width) for head in self.heads.heads.values()):
-            raise files.ModelError(
-                f"{files.HEADS} names an output that {files.ENCODER} lacks (it has {width});"
-                " the two are of different trainings: install both again"
-            )
-        self._known: OrderedDict[bytes, Logits] = OrderedDict()
+        self._towers: dict[str, Any] = {}
+        self._known: OrderedDict[bytes, Floats] = OrderedDict()
+        self._vectors: OrderedDict[bytes, NDArray[np.float16]] = OrderedDict()
         self._lock = threading.Lock()
         #: Inputs asked for, and sequences and tokens (with padding) that were run.
         self.asked = self.ran = self.tokens = 0
@@ -67,13 +69,39 @@ class Encoder:
         text is cut); ``cut`` says whether the highest or the lowest of their scores counts.
         """
         form = self.heads.head(head)
-        logits = self.logits(inputs, cut)[:, form.index].astype(np.float64)
+        if not inputs:
+            return np.zeros(0)
+        logits = np.zeros(len(inputs))
+        if form.blend is None or files.LOGIT in form.blend.features:
+            found = self.logits(form.tower, inputs, cut)
+            if form.index >= found.shape[1]:
+                raise files.ModelError(
+                    f"{files.HEADS} names an output that {form.tower}.onnx lacks (it has"
+                    f" {found.shape[1]}); the two are of different trainings: install both again"
+                )
+            logits = found[:, form.index].astype(np.float64)
+        if form.blend is not None:
+            logits = blended(form.blend, self.shown(form.blend.features, inputs, logits))
         return sigmoid((logits - form.bias) / form.temperature)
 
-    def logits(self, inputs: Sequence[Input], cut: Cut = "worst") -> Logits:
-        """Shape (len(inputs), heads)."""
+    def shown(
+        self, features: Sequence[str], inputs: Sequence[Input], logits: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """What a blend looks at, shape (len(inputs), len(features)). Inputs are pairs."""
+        pairs = [each if not isinstance(each, str) else (each, each) for each in inputs]
+        table = np.array([overlap.features(*pair) for pair in pairs])
+        columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
+        columns[files.LOGIT] = logits
+        if files.COSINE in features:
+            texts = [text for pair in pairs for text in pair]
+            vectors = self.vectors(texts)
+            columns[files.COSINE] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
+        return np.stack([columns[name] for name in features], axis=1)
+
+    def logits(self, tower: str, inputs: Sequence[Input], cut: Cut = "worst") -> Floats:
+        """Shape (len(inputs), heads of the tower)."""
         with self._lock:
-            keys = [_key(each, cut) for each in inputs]
+            keys = [_key(each, f"{tower} {cut}") for each in inputs]
             self.asked += len(inputs)
             new: dict[bytes, Input] = {}
             for key, each in zip(keys, inputs, strict=True):
@@ -84,18 +112,41 @@ class Encoder:
             # Those that were known might be forgotten while the new ones come in.
             found = {key: self._known[key] for key in keys if key not in new}
             if new:
-                rows = self._run(list(new.values()), cut)
+                combine = np.maximum if cut == "worst" else np.minimum
+                rows = self._run(tower, list(new.values()), combine)
                 fresh = dict(zip(new, rows, strict=True))
                 found |= fresh
                 self._known |= fresh
                 while len(self._known) > REMEMBERED:
                     self._known.popitem(last=False)
-        width = int(self._session.get_outputs()[0].shape[1])
         if not keys:
-            return np.zeros((0, width), np.float32)
+            return np.zeros((0, 0), np.float32)
         return np.stack([found[key] for key in keys])
 
-    def _run(self, inputs: list[Input], cut: Cut) -> list[Logits]:
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """What each text is about: unit length, shape (len(texts), 384); of a text that is too
+        long, the sum of its pieces."""
+        with self._lock:
+            keys = [_key(text, files.GENERAL) for text in texts]
+            new = {
+                key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors
+            }
+            found = {key: self._vectors[key] for key in keys if key not in new}
+            if new:
+                rows = self._run(files.GENERAL, list(new.values()), np.add)
+                fresh = {
+                    key: (row / max(float(np.linalg.norm(row)), 1e-9)).astype(np.float16)
+                    for key, row in zip(new, rows, strict=True)
+                }
+                found |= fresh
+                self._vectors |= fresh
+                while len(self._vectors) > _REMEMBERED_VECTORS:
+                    self._vectors.popitem(last=False)
+        if not keys:
+            return np.zeros((0, 384), np.float32)
+        return np.stack([found[key] for key in keys]).astype(np.float32)
+
+    def _run(self, tower: str, inputs: list[Input], combine: Combine) -> list[Floats]:
         pieces: list[Any] = []
         owners: list[int] = []
         for i, encoding in enumerate(self._encode(inputs)):
@@ -104,16 +155,17 @@ class Encoder:
                 owners.append(i)
         lengths = [len(piece.ids) for piece in pieces]
         order = sorted(range(len(pieces)), key=lengths.__getitem__)
-        rows: list[Logits | None] = [None] * len(inputs)
-        worse = np.maximum if cut == "worst" else np.minimum
+        rows: list[Floats | None] = [None] * len(inputs)
+        upper = self._tower(tower)
         start = 0
         while start < len(order):
             end, length = _bucket_end(order, lengths, start)
             chunk = order[start:end]
-            for position, row in zip(chunk, self._forward(pieces, chunk, length), strict=True):
+            answers = self._forward(upper, pieces, chunk, length)
+            for position, row in zip(chunk, answers, strict=True):
                 owner = owners[position]
                 before = rows[owner]
-                rows[owner] = row if before is None else worse(before, row)
+                rows[owner] = row if before is None else combine(before, row)
             start = end
         return [row for row in rows if row is not None]
 
@@ -137,7 +189,13 @@ class Encoder:
                     )
         return found
 
-    def _forward(self, pieces: list[Any], chunk: list[int], length: int) -> Logits:
+    def _tower(self, name: str) -> Any:
+        if name not in self._towers:
+            path = str(files.tower_of(self._folder, name))
+            self._towers[name] = _session(path, self._threads)
+        return self._towers[name]
+
+    def _forward(self, upper: Any, pieces: list[Any], chunk: list[int], length: int) -> Floats:
         shape = (len(chunk), length)
         ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
         for row, position in enumerate(chunk):
@@ -149,8 +207,8 @@ class Encoder:
         self.ran += len(chunk)
         self.tokens += ids.size
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        feeds = {name: value for name, value in feeds.items() if name in self._names}
-        found: Logits = self._session.run(["logits"], feeds)[0]
+        states = self._session.run(["states"], feeds)[0]
+        found: Floats = upper.run(["out"], {"states": states, "attention_mask": mask})[0]
         return found
 
 
@@ -158,6 +216,14 @@ class Encoder:
 def encoder(folder: str = "", threads: int = 1) -> Encoder:
     """This process's encoder, loaded when first asked for. Raises ModelError."""
     return Encoder(folder, threads)
+
+
+def blended(blend: files.Blend, shown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The blend's logit for each row of what it is shown."""
+    centred = (shown - np.array(blend.mean)) / np.array(blend.scale)
+    hidden = np.tanh(centred @ np.array(blend.hidden).T + np.array(blend.hidden_bias))
+    found: NDArray[np.float64] = hidden @ np.array(blend.output) + blend.output_bias
+    return found
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -180,8 +246,8 @@ def _bucket_end(order: list[int], lengths: list[int], start: int) -> tuple[int, 
     return end, padded
 
 
-def _key(text: Input, cut: Cut) -> bytes:
-    digest = blake2b(digest_size=16, key=cut.encode())
+def _key(text: Input, use: str) -> bytes:
+    digest = blake2b(digest_size=16, key=use.encode())
     if isinstance(text, str):
         digest.update(text.encode(errors="replace"))
     else:

@@ -1,17 +1,24 @@
-"""The model's files: encoder.onnx, tokenizer.json, heads.json, in one folder."""
+"""The model's files: encoder.onnx, one file a tower, tokenizer.json, heads.json, in one folder."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from classify.models import overlap
 
 ASSETS = Path(__file__).parent / "assets"
 """The folder of the model that comes with Everyspan."""
 
 ENCODER, TOKENIZER, HEADS = "encoder.onnx", "tokenizer.json", "heads.json"
+#: The tower with the upper layers as they came: one vector a text instead of heads.
+GENERAL = "general"
+#: What a blend may look at besides `overlap.FEATURES`.
+LOGIT, COSINE = "logit", "cosine"
 
 
 class ModelError(Exception):
@@ -19,14 +26,46 @@ class ModelError(Exception):
     what to do."""
 
 
-class Head(BaseModel):
-    """One output of the encoder. score = sigmoid((logit - bias) / temperature), a probability;
-    scores from ``threshold`` up fail."""
+class Blend(BaseModel):
+    """A small network over a head's logit and what a pair shows on its face (overlap.py).
 
+    logit = output · tanh(hidden · ((x - mean) / scale) + hidden_bias) + output_bias, x in the order
+    of ``features``. Shapes: mean, scale (n), hidden (units, n), hidden_bias, output (units).
+    """
+
+    features: list[str]
+    mean: list[float]
+    scale: list[float]
+    hidden: list[list[float]]
+    hidden_bias: list[float]
+    output: list[float]
+    output_bias: float
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        width, units = len(self.features), len(self.hidden)
+        unknown = set(self.features) - {LOGIT, COSINE, *overlap.FEATURES}
+        if unknown:
+            raise ValueError(f"unknown features {sorted(unknown)}")
+        if {len(self.mean), len(self.scale), *map(len, self.hidden)} != {width}:
+            raise ValueError(f"mean, scale and hidden must have {width} columns")
+        if {len(self.hidden_bias), len(self.output)} != {units}:
+            raise ValueError(f"hidden_bias and output must have {units} numbers")
+        return self
+
+
+class Head(BaseModel):
+    """One output of a tower. score = sigmoid((logit - bias) / temperature), a probability; scores
+    from ``threshold`` up fail. A head that ``abstains`` judges nothing: it is no better than
+    guessing on sources that training has not seen."""
+
+    tower: str
     index: int = Field(ge=0)
     temperature: float = Field(gt=0)
     bias: float = 0.0
     threshold: float = Field(gt=0, lt=1)
+    abstains: bool = False
+    blend: Blend | None = None
 
 
 class Heads(BaseModel):
@@ -56,9 +95,14 @@ def path_of(folder: str, name: str) -> Path:
         raise ModelError(
             f"{path} is missing; install Everyspan again (its package carries the model), or set"
             " EVERYSPAN_CLASSIFY_MODEL to a folder that holds"
-            f" {ENCODER}, {TOKENIZER} and {HEADS}"
+            f" {ENCODER}, {TOKENIZER}, {HEADS} and its towers"
         )
     return path
+
+
+def tower_of(folder: str, tower: str) -> Path:
+    """A tower's file. Raises ModelError."""
+    return path_of(folder, f"{tower}.onnx")
 
 
 @lru_cache(maxsize=8)

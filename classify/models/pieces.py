@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from classify.classifier import NOT_APPLICABLE
@@ -12,8 +14,7 @@ from classify.models.windows import sentences
 from clickhouse.span import Verdict
 
 MAX_EVIDENCE = 300
-#: Training gives this threshold to a head that is no use.
-ABSTAINS = 0.999999
+_guesses: ContextVar[bool] = ContextVar("guesses", default=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,6 +38,21 @@ def version_of(own: int) -> int:
     return own * 1000 + heads().version
 
 
+@contextmanager
+def guessing() -> Iterator[None]:
+    """Within it, heads that abstain give their scores all the same: for measuring them."""
+    token = _guesses.set(True)
+    try:
+        yield
+    finally:
+        _guesses.reset(token)
+
+
+def abstains(head: str) -> bool:
+    """Whether the head is no use on texts of sources that training has not seen."""
+    return heads().head(head).abstains and not _guesses.get()
+
+
 def verdicts(head: str, threshold: float, rows: Sequence[Sequence[Piece]]) -> list[Verdict]:
     """One verdict a row: the worst of its pieces, after the best of each choice.
 
@@ -44,7 +60,7 @@ def verdicts(head: str, threshold: float, rows: Sequence[Sequence[Piece]]) -> li
     from healthy texts of sources that it has not seen: it abstains, at no cost.
     """
     flat = [piece for row in rows for piece in row]
-    if not flat or threshold >= ABSTAINS:
+    if not flat or abstains(head):
         return [NOT_APPLICABLE for _ in rows]
     scores = encoder().scores(head, [piece.input for piece in flat])
     found, at = [], 0

@@ -3,64 +3,68 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
+from torch import nn
 
-from classify.training.measure import Result
-from classify.training.model import Judge
+from classify.training.model import WIDTH
 
 
-def export(model: Judge, out: Path, tokenizer: str) -> None:
-    """Writes encoder.onnx (int8) and tokenizer.json."""
-    plain, fused = out / "plain.onnx", out / "fused.onnx"
+def lower(model: nn.Module, path: Path) -> None:
+    """Writes what stands below the towers: ids to states."""
     sample = tuple(torch.ones(2, 16, dtype=torch.long) for _ in range(3))
+    axes = {0: "batch", 1: "tokens"}
     names = ["input_ids", "attention_mask", "token_type_ids"]
-    axes = {name: {0: "batch", 1: "tokens"} for name in names}
+    _write(model, sample, names, "states", dict.fromkeys([*names, "states"], axes), path)
+
+
+def tower(model: nn.Module, path: Path) -> None:
+    """Writes a tower: states to logits, or to vectors."""
+    sample = (torch.ones(2, 16, WIDTH), torch.ones(2, 16, dtype=torch.long))
+    axes = {0: "batch", 1: "tokens"}
+    names = ["states", "attention_mask"]
+    _write(model, sample, names, "out", {**dict.fromkeys(names, axes), "out": {0: "batch"}}, path)
+
+
+def tokenizer(source: Path, out: Path) -> None:
+    """Writes tokenizer.json, without truncation and padding: the service sets its own."""
+    document = json.loads(source.read_text(encoding="utf-8"))
+    document["truncation"] = document["padding"] = None
+    out.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _write(
+    model: nn.Module,
+    sample: tuple[torch.Tensor, ...],
+    names: list[str],
+    output: str,
+    axes: dict[str, Any],
+    path: Path,
+) -> None:
+    plain, fused = path.with_suffix(".plain"), path.with_suffix(".fused")
     torch.onnx.export(
-        model,
+        model.eval(),
         sample,
         str(plain),
         input_names=names,
-        output_names=["logits"],
-        dynamic_axes={**axes, "logits": {0: "batch"}},
+        output_names=[output],
+        dynamic_axes=axes,
         opset_version=17,
         dynamo=False,
     )
     optimizer.optimize_model(
-        str(plain), model_type="bert", num_heads=12, hidden_size=384
+        str(plain), model_type="bert", num_heads=12, hidden_size=WIDTH
     ).save_model_to_file(str(fused))
     quantize_dynamic(
         str(fused),
-        str(out / "encoder.onnx"),
+        str(path),
         weight_type=QuantType.QInt8,
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
     plain.unlink()
     fused.unlink()
-    document = json.loads(Path(tokenizer).read_text(encoding="utf-8"))
-    document["truncation"] = document["padding"] = None
-    (out / "tokenizer.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-
-
-def write_heads(
-    out: Path, names: list[str], results: dict[str, Result], version: int, max_tokens: int
-) -> None:
-    """Writes heads.json for the service, and measures.json with every figure."""
-    heads = {
-        name: {
-            "index": index,
-            "temperature": round(results[name].temperature, 6),
-            "bias": round(results[name].bias, 6),
-            "threshold": round(results[name].threshold, 6),
-        }
-        for index, name in enumerate(names)
-    }
-    document = {"version": version, "max_tokens": max_tokens, "heads": heads}
-    (out / "heads.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    figures = {name: asdict(result) for name, result in results.items()}
-    (out / "measures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 #: Share of healthy texts that may fail.
 FALSE_ALARMS = 0.01
 #: A head that ranks no better than this on the unseen sources together, or on one of them that has
-#: enough texts of both sides, never fails anything.
+#: enough texts of both sides, abstains.
 USELESS = 0.65
 _ENOUGH = 30
 
@@ -24,6 +24,7 @@ class Result:
     temperature: float
     bias: float
     threshold: float
+    abstains: bool
     check_auroc: float
     held_auroc: float
     held_precision: float
@@ -113,12 +114,11 @@ def calibrated(
         [ranking, *(r for h, f, r in by_source.values() if min(h, f) >= _ENOUGH)],
         key=lambda value: -1.0 if np.isnan(value) else value,
     )
-    if not lowest >= USELESS:
-        threshold = 0.999999
     return Result(
         temperature,
         bias,
-        min(threshold, 0.999999),
+        min(threshold, 0.9999),
+        not lowest >= USELESS,
         auroc(known, check_labels),
         ranking,
         average_precision(scores, held_labels),

@@ -1,74 +1,109 @@
-"""all-MiniLM-L6-v2 with a small head for each task, and its lowest layers frozen."""
+"""all-MiniLM-L6-v2 in two storeys: the lower layers as they came, and towers of upper layers."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-#: Layers that keep the weights they came with: what they know of language stays general.
-FROZEN = 3
+#: Layers below the towers. They keep the weights they came with: what they know of language stays
+#: general, and they run once for each input of training.
+SHARED = 3
+WIDTH = 384
 _HIDDEN = 64
 
 
-class Judge(nn.Module):
-    """``below`` gives the states of the frozen layers, ``above`` the logits of all heads."""
+class Lower(nn.Module):
+    """Embeddings and the shared layers: states [batch, tokens, 384]."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        bert = _bert(weights)
+        self.embeddings = bert.embeddings
+        self.layers = bert.encoder.layer[:SHARED]
+        for parameter in self.parameters():
+            parameter.requires_grad = False
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """States after the shared layers."""
+        states = self.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)
+        return _through(self.layers, states, attention_mask)
+
+
+class Tower(nn.Module):
+    """The upper layers and a head for each task: logits [batch, heads] from states and mask."""
 
     def __init__(self, weights: dict[str, Tensor], heads: list[str]) -> None:
         super().__init__()
-        # Typed for fewer arguments than it takes.
-        make: Any = BertConfig
-        config = make(
-            vocab_size=30522,
-            hidden_size=384,
-            num_hidden_layers=6,
-            num_attention_heads=12,
-            intermediate_size=1536,
-            max_position_embeddings=512,
-            attn_implementation="eager",
-        )
-        self.encoder = BertModel(config, add_pooling_layer=False)
-        known = {
-            k.removeprefix("0.auto_model.").removeprefix("bert."): v for k, v in weights.items()
-        }
-        missing, _ = self.encoder.load_state_dict(known, strict=False)
-        if [name for name in missing if "position_ids" not in name]:
-            raise ValueError(f"the weights lack {missing[:3]}")
+        self.layers = _bert(weights).encoder.layer[SHARED:]
         self.heads = nn.ModuleList(
             nn.Sequential(
-                nn.Dropout(0.1), nn.Linear(768, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, 1)
+                nn.Dropout(0.1), nn.Linear(2 * WIDTH, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, 1)
             )
             for _ in heads
         )
-        for parameter in self.encoder.embeddings.parameters():
-            parameter.requires_grad = False
-        for layer in self.encoder.encoder.layer[:FROZEN]:
-            for parameter in layer.parameters():
-                parameter.requires_grad = False
 
-    def below(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
-        """States after the frozen layers, [batch, tokens, 384]."""
-        states = self.encoder.embeddings(input_ids=ids, token_type_ids=types)
-        return self._layers(states, mask, slice(0, FROZEN))
-
-    def above(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Logits, [batch, heads]."""
-        states = self._layers(states, mask, slice(FROZEN, None))
-        weights = mask.unsqueeze(-1).to(states.dtype)
-        mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1.0)
-        pooled = torch.cat([states[:, 0], mean], dim=1)
+    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits."""
+        states = _through(self.layers, states, attention_mask)
+        pooled = torch.cat([states[:, 0], _mean(states, attention_mask)], dim=1)
         return torch.cat([head(pooled) for head in self.heads], dim=1)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Logits, [batch, heads]."""
-        states = self.below(input_ids, attention_mask, token_type_ids)
-        return self.above(states, attention_mask)
 
-    def _layers(self, states: Tensor, mask: Tensor, which: slice) -> Tensor:
-        hidden = (1.0 - mask[:, None, None, :].to(states.dtype)) * -10000.0
-        for layer in self.encoder.encoder.layer[which]:
-            found: Any = layer(states, hidden)
-            states = found[0] if isinstance(found, tuple) else found
-        return states
+class General(nn.Module):
+    """The upper layers as they came: the mean of the states, [batch, 384], not normalised."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.layers = _bert(weights).encoder.layer[SHARED:]
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """The vector of each text."""
+        return _mean(_through(self.layers, states, attention_mask), attention_mask)
+
+
+def _bert(weights: dict[str, Tensor]) -> Any:
+    # Typed for fewer arguments than it takes.
+    make: Any = BertConfig
+    config = make(
+        vocab_size=30522,
+        hidden_size=WIDTH,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+        max_position_embeddings=512,
+        attn_implementation="eager",
+    )
+    bert = BertModel(config, add_pooling_layer=False)
+    known = {k.removeprefix("0.auto_model.").removeprefix("bert."): v for k, v in weights.items()}
+    missing, _ = bert.load_state_dict(known, strict=False)
+    if [name for name in missing if "position_ids" not in name]:
+        raise ValueError(f"the weights lack {missing[:3]}")
+    return bert
+
+
+def _through(layers: Any, states: Tensor, mask: Tensor) -> Tensor:
+    """The layers, written out in the form that onnxruntime's optimizer fuses."""
+    hidden = (1.0 - mask.unsqueeze(1).unsqueeze(2).to(states.dtype)) * -10000.0
+    for layer in layers:
+        attention, output = layer.attention.self, layer.attention.output
+        heads, each = attention.num_attention_heads, attention.attention_head_size
+        shape = (states.shape[0], states.shape[1], heads, each)
+        query = attention.query(states).view(shape).permute(0, 2, 1, 3)
+        key = attention.key(states).view(shape).permute(0, 2, 1, 3)
+        value = attention.value(states).view(shape).permute(0, 2, 1, 3)
+        weights = torch.softmax(query @ key.transpose(-1, -2) / math.sqrt(each) + hidden, dim=-1)
+        context = (weights @ value).permute(0, 2, 1, 3).contiguous()
+        context = context.view(states.shape[0], states.shape[1], heads * each)
+        states = output.LayerNorm(output.dense(context) + states)
+        wide = nn.functional.gelu(layer.intermediate.dense(states))
+        states = layer.output.LayerNorm(layer.output.dense(wide) + states)
+    return states
+
+
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1.0)
