@@ -11,14 +11,16 @@ from classify.deployed_set import latest_version
 
 @dataclass(slots=True, frozen=True)
 class Coverage:
-    """Rows in all, judged by the deployed set, and not yet.
+    """Rows in all, those that have verdicts, and those that wait for them.
 
+    ``outdated``: judged, by an older classifier set than the deployed one.
     ``oldest_pending_seconds``: since the oldest pending row was stored; 0 where none is pending.
     """
 
     rows: int
     judged: int
     pending: int
+    outdated: int
     oldest_pending_seconds: float
 
     @property
@@ -28,17 +30,15 @@ class Coverage:
 
 
 def coverage(client: Client, database: str, days: int | None = None) -> Coverage:
-    """Of the last ``days`` by start_time, or of everything.
-
-    A row counts as judged when the latest classifier set judged it, so that a new set starts at 0.
-    Raises clickhouse-connect's errors.
-    """
+    """Of the last ``days`` by start_time, or of everything. Raises clickhouse-connect's errors."""
     version = max(1, latest_version(client, database))
     window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
-    ((rows, pending, oldest),) = client.query(
-        f"SELECT count(), countIf(verdict_version < {version}),"
-        f" dateDiff('millisecond', minIf(ingested_at, verdict_version < {version}), now64(3))"
+    ((rows, pending, outdated, oldest),) = client.query(
+        "SELECT count(), countIf(verdict_version = 0),"
+        f" countIf(verdict_version > 0 AND verdict_version < {version}),"
+        " dateDiff('millisecond', minIf(ingested_at, verdict_version = 0), now64(3))"
         f" FROM {database}.spans_raw FINAL {window}"
         " SETTINGS do_not_merge_across_partitions_select_final = 1"
     ).result_rows
-    return Coverage(rows, rows - pending, pending, max(0.0, oldest / 1000) if pending else 0.0)
+    waiting = max(0.0, oldest / 1000) if pending else 0.0
+    return Coverage(rows, rows - pending, pending, outdated, waiting)

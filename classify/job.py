@@ -25,6 +25,7 @@ from classify.classifier import Classifier
 from classify.deployed_set import deploy
 from classify.judge import Judged, Task
 from classify.pool import JudgePool, WorkerDiedError
+from classify.rejudge import OldRows, Pace
 from classify.rows import Batch, Rows, TooLargeError, read_schema
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
@@ -33,6 +34,8 @@ from classify.work import MAX_TRACES, DueTrace, Finder, Share, batches
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
+#: How often somebody's wish to have rows judged again is looked for.
+ASK_SECONDS = 10.0
 # A trace that can't be stored is tried again after so long, twice as long each time.
 _FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
 # So many traces put off in one pass mean that the storage is at fault, not they.
@@ -74,8 +77,12 @@ class ClassifyJob:
         self._client: Client | None = None
         self.telemetry.version.set(self.version)
         index, count = settings.shard
+        share = Share(settings.database, self.version, index, count)
+        self._old = OldRows(share)
+        self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
+        self._ask_at = self._look_at = time.monotonic()
         self._finder = Finder(
-            Share(settings.database, self.version, index, count),
+            share,
             settings.classify_trace_quiet_seconds,
             settings.classify_trace_max_wait_seconds,
         )
@@ -132,10 +139,34 @@ class ClassifyJob:
                     self._days.pop(0)
                 if not todo:
                     continue
-            if not todo:
+            if todo:
+                done.update(todo)
+                found_rows = batches(todo, self._settings.classify_batch_rows)
+                written += self._process(found_rows, stopping)
+                continue
+            again = self._again(client, stopping)
+            if not again:
                 break
-            done.update(todo)
-            written += self._process(batches(todo, self._settings.classify_batch_rows), stopping)
+            written += again
+        return written
+
+    def _again(self, client: Client, stopping: Callable[[], bool]) -> int:
+        """Judge one batch of old rows, if its time has come. Returns rows written, 0 for none."""
+        if not self._pace.may():
+            return 0
+        began = time.monotonic()
+        if began >= self._ask_at:
+            everywhere = began >= self._look_at
+            self._old.look(client, everywhere=everywhere)
+            self._ask_at = began + ASK_SECONDS
+            if everywhere:
+                self._look_at = began + SWEEP_SECONDS
+        traces, before = self._old.take(client, self._pace.rows)
+        if not traces:
+            return 0
+        found = self._not_yet(traces, set())
+        written = self._process([found] if found else [], stopping, before)
+        self._pace.took(time.monotonic() - began)
         return written
 
     def _not_yet(self, due: Iterable[DueTrace], done: set[DueTrace]) -> list[DueTrace]:
@@ -153,14 +184,16 @@ class ClassifyJob:
             max(0.0, waiting - quiet)
         )
 
-    def _process(self, found: Iterable[list[DueTrace]], stopping: Callable[[], bool]) -> int:
+    def _process(
+        self, found: Iterable[list[DueTrace]], stopping: Callable[[], bool], before: int = 0
+    ) -> int:
         """Load the next batch and write the last one while workers judge."""
         flights: deque[_Flight] = deque()
         written = 0
         for traces in found:
             if stopping():
                 break
-            for flight in self._departures(Batch(traces)):
+            for flight in self._departures(Batch(traces, before=before)):
                 flights.append(flight)
                 if len(flights) >= self._pool.depth:
                     written += self._land(flights.popleft())
@@ -194,6 +227,7 @@ class ClassifyJob:
             self._settings.classify_batch_rows,
             batch.root_id,
             failure,
+            batch.before,
         )
         yield _Flight(batch, task, self._pool.submit(task), began)
 
@@ -253,7 +287,8 @@ class ClassifyJob:
         """
         middle = len(batch.traces) // 2
         if middle:
-            return [Batch(batch.traces[:middle]), Batch(batch.traces[middle:])]
+            parts = (batch.traces[:middle], batch.traces[middle:])
+            return [replace(batch, traces=part) for part in parts]
         first, last, root = self._rows.split(batch.traces[0], batch.stretch)
         root = batch.root_id or root
         if first >= last:

@@ -34,6 +34,7 @@ class Task:
     """``version`` and ``now`` (ms since 1970) go into the rows. ``batch_rows``: rows of a block.
 
     ``failure``: judge nothing, and say this as evidence (the classifiers kill their process).
+    ``before``: rows judged before that, ms since 1970, are written again in any case.
     """
 
     loaded: Loaded
@@ -43,6 +44,7 @@ class Task:
     batch_rows: int
     root_id: str = ""
     failure: str = ""
+    before: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     verdicts = {c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in classifiers}
     names = tuple(verdicts)
     old_versions, old_evidence = columns["verdict_version"], columns["evidence"]
+    judged_at = columns["verdict_at"]
     pending, changed = [], []
     evidence: dict[int, dict[str, str]] = {}
     for i, version in enumerate(old_versions):
@@ -86,7 +89,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
         evidence[i] = {k: v for k, v in old_evidence[i].items() if k not in verdicts} | {
             name: v.evidence for name in names if (v := verdicts[name][i]).evidence
         }
-        if version < task.version:
+        if version < task.version or judged_at[i] < task.before:
             pending.append(i)
         elif (
             evidence[i] != old_evidence[i]

@@ -45,12 +45,14 @@ class Schema:
 class Batch:
     """Traces to judge together. ``stretch``: part of a single, very large trace, as the first and
     last start_time in ns; ``root_id`` is then the span_id of the trace's root. ``limited``: whether
-    loading it stops at the limit of bytes."""
+    loading it stops at the limit of bytes. ``before``: rows judged before that, ms since 1970, are
+    written again in any case."""
 
     traces: Sequence[DueTrace]
     stretch: tuple[int, int] | None = None
     root_id: str = ""
     limited: bool = True
+    before: int = 0
 
 
 @dataclass(slots=True)

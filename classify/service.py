@@ -10,18 +10,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from clickhouse_connect.driver.client import Client
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from classify.classifier import Classifier
 from classify.coverage import coverage
 from classify.job import ClassifyJob
+from classify.rejudge import ask
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
+from classify.thresholds import read_thresholds, with_thresholds
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +34,21 @@ _COVERAGE_DAYS = 2
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
+class Stretch(BaseModel):
+    """A stretch of time, ``until`` not included. Times have an offset from UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime
+    until: AwareDatetime
+
+
 class ClassifyService:
     """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
-    built-in ones unless given. ``telemetry``: shared by the shares of one process."""
+    built-in ones unless given. ``telemetry``: shared by the shares of one process.
+
+    Raises ThresholdError where the settings' thresholds name no classifier.
+    """
 
     def __init__(
         self,
@@ -45,6 +61,7 @@ class ClassifyService:
             from classify.registry import BUILT_IN
 
             classifiers = BUILT_IN
+        classifiers = with_thresholds(classifiers, read_thresholds(settings.classify_thresholds))
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
@@ -106,6 +123,15 @@ class ClassifyService:
         """Why the service is not ready; '' when it is."""
         return self._failure
 
+    def judge_again(self, since: datetime, until: datetime) -> None:
+        """Have the spans that start in [since, until) judged again, after new ones, newest first.
+
+        It is a row of the database, so that a restart forgets nothing. Raises ValueError, and
+        clickhouse-connect's errors.
+        """
+        with self._connect() as client:
+            ask(client, self._settings.database, since, until)
+
     def _run(self, job: ClassifyJob) -> None:
         if self._stopping.is_set() or time.monotonic() < self._retry_at:
             return
@@ -134,12 +160,22 @@ class ClassifyService:
             logger.warning("coverage could not be read", exc_info=True)
             return
         self.telemetry.pending_rows.set(found.pending)
+        self.telemetry.outdated_rows.set(found.outdated)
         self.telemetry.coverage.set(found.ratio)
 
 
 def create_app(service: ClassifyService) -> FastAPI:
-    """/healthz, /readyz and /metrics. Whoever made ``service`` starts and stops it."""
+    """/v1/rejudge, /healthz, /readyz and /metrics. Whoever made ``service`` starts and stops it."""
     app = FastAPI(title="Everyspan classify", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.post("/v1/rejudge", status_code=202)
+    def rejudge(stretch: Stretch) -> dict[str, str]:
+        """Have the spans that start in a stretch of time judged again."""
+        try:
+            service.judge_again(stretch.since, stretch.until)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return {"since": stretch.since.isoformat(), "until": stretch.until.isoformat()}
 
     @app.get("/healthz")
     async def healthz() -> PlainTextResponse:

@@ -50,6 +50,22 @@ class ClassifySettings(ClickHouseSettings):
         float,
         Field(gt=0, description="A batch that is not judged by then counts as hung."),
     ] = 600.0
+    classify_rejudge_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of one core for judging again what older classifiers judged: 0 for "
+            "never, 1 for no limit. New rows come first.",
+        ),
+    ] = 0.25
+    classify_thresholds: Annotated[
+        str,
+        Field(
+            description="Scores that fail, where they should not be the classifiers' own: "
+            "`jailbreak=0.9, toxicity=0.95`."
+        ),
+    ] = ""
     classify_shard: Annotated[
         str,
         Field(

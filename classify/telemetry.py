@@ -37,7 +37,12 @@ class Telemetry:
         )
         self.pending_rows = Gauge(
             "everyspan_classify_pending_rows",
-            "Rows of the last two days that the deployed classifier set has not judged.",
+            "Rows of the last two days that wait for their verdicts.",
+            registry=self.registry,
+        )
+        self.outdated_rows = Gauge(
+            "everyspan_classify_outdated_rows",
+            "Rows of the last two days judged by an older classifier set; they are judged again.",
             registry=self.registry,
         )
         self.lag_seconds = Gauge(
@@ -48,7 +53,7 @@ class Telemetry:
         )
         self.coverage = Gauge(
             "everyspan_classify_coverage_ratio",
-            "Rows of the last two days judged by the deployed classifier set, 0 to 1.",
+            "Rows of the last two days that have verdicts, 0 to 1.",
             registry=self.registry,
         )
         self.version = Gauge(

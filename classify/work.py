@@ -1,8 +1,8 @@
 """Finds the traces that are due. There is no watermark: inserts become visible out of order.
 
-A trace is due for its spans that the deployed set has not judged, and for content that came as log
-records and is not on its span yet. It is due once nothing of it has come for a while, or once it
-has waited long enough.
+A trace is due for its spans that were never judged, and for content that came as log records and is
+not on its span yet. It is due once nothing of it has come for a while, or once it has waited long
+enough. What an older set has judged is due too, but not here: see rejudge.py.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Finder:
         self._orphans: dict[str, int] = {}
 
     def recent(self, client: Client) -> list[DueTrace]:
-        """Due traces of the last two days, spans never judged first, then the longest waiting."""
+        """Due traces of the last two days, the longest waiting first."""
         return self._search(
             client,
             "start_time >= now() - INTERVAL 2 DAY",
@@ -87,7 +87,7 @@ class Finder:
         rows = client.query(
             "SELECT DISTINCT toString(day) AS day FROM ("
             f" SELECT toDate(start_time) AS day FROM {share.database}.spans_raw"
-            f" WHERE verdict_version < {share.version}"
+            " WHERE verdict_version = 0"
             " UNION ALL"
             f" SELECT toDate(time) AS day FROM {share.database}.span_content WHERE merged = 0"
             ") ORDER BY day DESC"
@@ -106,19 +106,18 @@ class Finder:
                    toUnixTimestamp64Milli(max(ingested_at)) AS newest,
                    dateDiff('millisecond', min(ingested_at), now64(3)) AS waiting
             FROM (
-                SELECT trace_id, start_time AS at, ingested_at, 1 AS is_span,
-                       verdict_version = 0 AS is_new
+                SELECT trace_id, start_time AS at, ingested_at, 1 AS is_span
                 FROM {share.database}.spans_raw FINAL
-                WHERE verdict_version < {share.version} AND {share.traces} AND {spans}
+                WHERE verdict_version = 0 AND {share.traces} AND {spans}
                 UNION ALL
-                SELECT trace_id, time AS at, ingested_at, 0 AS is_span, 0 AS is_new
+                SELECT trace_id, time AS at, ingested_at, 0 AS is_span
                 FROM {share.database}.span_content FINAL
                 WHERE merged = 0 AND {share.traces} AND {content}
             )
             GROUP BY trace_id
             HAVING max(ingested_at) <= now64(3) - toIntervalMillisecond({self._quiet * 1000:.0f})
                 OR waiting >= {self._max_wait * 1000:.0f}
-            ORDER BY max(is_new) DESC, rows = 0, if(rows = 0, -newest, oldest)
+            ORDER BY rows = 0, if(rows = 0, -newest, oldest)
             LIMIT {MAX_TRACES}
             {_FINAL}
             """

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from rich.console import Console
 
+from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
@@ -53,6 +54,7 @@ def plain_errors() -> Iterator[None]:
         PortInUseError,
         StorageUnavailableError,
         MigrationError,
+        ThresholdError,
         ClickHouseError,
     ) as error:
         errors.print("[bold red]error:[/]", end=" ")

@@ -32,7 +32,13 @@ from clickhouse.connection import connect
 
 _START_SECONDS = 60
 _JUDGE_SECONDS = 300
-_PORTS = {"otlp-http": 4318, "otlp-grpc": 4317, "clickhouse": 8123, "alerting": 8085}
+_PORTS = {
+    "otlp-http": 4318,
+    "otlp-grpc": 4317,
+    "clickhouse": 8123,
+    "alerting": 8085,
+    "classify": 8086,
+}
 
 
 @dataclass(frozen=True)

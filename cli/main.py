@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, migrate, score, services, sql, status, trace, up
+from cli import classify, demo, migrate, score, services, sql, status, trace, up
 from cli.console import console
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 app.command()(up.up)
 app.command()(services.ingest)
-app.command()(services.classify)
+app.command()(classify.classify)
 app.command()(services.alerting)
 app.command()(migrate.migrate)
 app.command()(sql.sql)

@@ -10,9 +10,14 @@ import typer
 from rich.table import Table
 
 from classify.coverage import coverage
+from classify.deployed_set import latest_version
+from classify.rejudge import left
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+
+#: What "per second" is measured over.
+_MINUTES = 5
 
 
 def status(
@@ -32,10 +37,17 @@ def status(
             f"SELECT uniqExact(trace_id), uniqExactIf(session_id, session_id != ''),"
             f" min(start_time), max(start_time), max(ingested_at) FROM {database}.spans"
         ).result_rows[0]
-        migration, classifiers = client.query(
-            f"SELECT (SELECT max(name) FROM {database}.migrations),"
-            f" (SELECT max(version) FROM {database}.classifier_sets)"
+        migration, number, described = client.query(
+            f"SELECT (SELECT max(name) FROM {database}.migrations), max(version),"
+            f" argMax(classifiers, version) FROM {database}.classifier_sets"
         ).result_rows[0]
+        waiting = left(client, database, latest_version(client, database))
+        recent, again = client.query(
+            f"SELECT countIf(ingested_at > now() - INTERVAL {_MINUTES} MINUTE), count()"
+            f" FROM {database}.spans_raw FINAL"
+            f" WHERE verdict_at > now() - INTERVAL {_MINUTES} MINUTE"
+        ).result_rows[0]
+        again -= recent
         size = client.query(
             "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database ="
             " {database:String}",
@@ -49,11 +61,19 @@ def status(
         "pending": judged.pending,
         "coverage": round(judged.ratio, 6),
         "lag_seconds": round(judged.oldest_pending_seconds, 3),
+        "judged_per_second": round(recent / (60 * _MINUTES), 2),
+        "to_judge_again": waiting,
+        "judged_again_per_second": round(again / (60 * _MINUTES), 2),
+        "judged_again_in_seconds": round(waiting * 60 * _MINUTES / again) if again else None,
         "first_span": first.isoformat() if judged.rows else None,
         "last_span": last.isoformat() if judged.rows else None,
         "last_ingested": last_ingested.isoformat() if judged.rows else None,
         "bytes_on_disk": size,
-        "classifier_set": classifiers,
+        "classifier_set": number,
+        "classifiers": {
+            each["name"]: {"version": each["version"], "threshold": each["threshold"]}
+            for each in json.loads(described or "[]")
+        },
         "migration": migration,
         "clickhouse": client.server_version,
         "everyspan": version("everyspan-server"),
@@ -65,6 +85,11 @@ def status(
     for name, value in facts.items():
         if name == "coverage":
             text = f"{judged.ratio:.2%}"
+        elif name == "classifiers":
+            text = "\n".join(
+                f"{each} {facts['version']}, fails from {facts['threshold']:.3g}"
+                for each, facts in value.items()
+            )
         elif isinstance(value, int):
             text = f"{value:,}"
         else:

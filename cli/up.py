@@ -10,11 +10,13 @@ import typer
 from alerting.app import create_app as create_alerting
 from alerting.settings import AlertingSettings
 from classify.service import ClassifyService
+from classify.service import create_app as create_classify
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
 from cli.console import console, log_to_stderr, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
+    ClassifyPort,
     ClickHousePort,
     Data,
     Dsn,
@@ -40,6 +42,7 @@ def up(
     otlp_grpc_port: GrpcPort = None,
     clickhouse_port: ClickHousePort = None,
     alerting_port: AlertingPort = None,
+    classify_port: ClassifyPort = None,
     clickhouse_host: Annotated[
         str | None,
         typer.Option(
@@ -60,19 +63,19 @@ def up(
         "clickhouse_port": clickhouse_port,
         "clickhouse_host": clickhouse_host,
         "alerting_port": alerting_port,
+        "classify_port": classify_port,
         "clickhouse_dsn": clickhouse_dsn,
         "retention_days": retention_days,
     }
     settings = read_settings(UpSettings, **given)
-    house = _House(
-        settings,
+    parts = (
         read_settings(IngestSettings, **given),
         read_settings(ClassifySettings, **given),
         read_settings(AlertingSettings, **given),
     )
     log_to_stderr()
     with plain_errors():
-        asyncio.run(house.run())
+        asyncio.run(_House(settings, *parts).run())
 
 
 class _House:
@@ -106,6 +109,13 @@ class _House:
                 ingest.host,
                 ingest.otlp_http_port,
                 "EVERYSPAN_OTLP_HTTP_PORT",
+            ),
+            Site(
+                "classify",
+                create_classify(self._classify[0]),
+                classify.host,
+                classify.classify_port,
+                "EVERYSPAN_CLASSIFY_PORT",
             ),
             Site(
                 "alerting",
@@ -167,6 +177,7 @@ class _House:
                 f"ClickHouse HTTP  http://{self._settings.clickhouse_host}:"
                 f"{ports['ClickHouse HTTP']}  (read-only)"
             )
+        lines.append(f"classify         http://{host}:{ports['classify']}")
         lines.append(f"alerting         http://{host}:{ports['alerting']}")
         lines.append(f"data             {redacted(self._settings.dsn)}")
         console.print("everyspan is up")

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting")
+NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify")
 
 
 @dataclass(frozen=True)

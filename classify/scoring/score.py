@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from classify.classifier import NOT_APPLICABLE, Classifier, applies
+from classify.models.pieces import guessing
 from classify.registry import BUILT_IN
 from classify.scoring.record import Record, RecordError, read_record, subject_of
 from clickhouse.span import Verdict
@@ -28,11 +29,14 @@ def classifier_named(name: str) -> Classifier:
 
 
 def verdicts(classifier: Classifier, records: Sequence[Record]) -> list[Verdict]:
-    """One for each record, in their order."""
+    """One for each record, in their order, also of a head that abstains in the batch job: what it
+    would say is what there is to measure."""
     subjects = [subject_of(record, classifier) for record in records]
     which = [i for i, subject in enumerate(subjects) if applies(classifier, subject.span)]
     found = [NOT_APPLICABLE] * len(subjects)
-    for i, verdict in zip(which, classifier.judge([subjects[i] for i in which]), strict=True):
+    with guessing():
+        judged = classifier.judge([subjects[i] for i in which])
+    for i, verdict in zip(which, judged, strict=True):
         found[i] = verdict
     return found
 

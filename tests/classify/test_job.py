@@ -178,7 +178,7 @@ def test_changed_set_judges_everything_again(db: Store) -> None:
     old = now() - 5 * 86_400 * SECOND
     db.insert([*trace(1), *trace(2, start=old)])
     assert db.judge() == 6
-    assert db.judge(Words(version=2), Tree()) == 6
+    assert db.judge(Words(version=2), Tree(), classify_rejudge_share=1) == 6
     assert db.query("SELECT DISTINCT verdict_version FROM spans") == [(2,)]
     found = coverage(db.client, db.database)
     assert (found.rows, found.judged, found.pending, found.ratio) == (6, 6, 0, 1.0)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from classify import work
 from classify.work import DueTrace, Finder, Share, batches
 from tests.classify.job_store import SECOND, Store, engine, now, store, trace, trace_id
 
@@ -42,24 +41,12 @@ def test_a_trace_is_one_piece_of_work(db: Store) -> None:
     assert 0 <= due.waiting_seconds < 10
 
 
-def test_only_what_an_older_set_judged(db: Store) -> None:
+def test_what_was_judged_is_not_due(db: Store) -> None:
     db.insert(trace(1))
     db.judge()
     version = db.query("SELECT max(verdict_version) FROM spans_raw")[0][0]
     assert finder(db, version=version).recent(db.client) == []
-    assert len(finder(db, version=version + 1).recent(db.client)) == 1
-
-
-def test_never_judged_comes_before_judged_by_an_older_set(
-    db: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    db.insert(trace(1))
-    db.judge()
-    version = db.query("SELECT max(verdict_version) FROM spans_raw")[0][0]
-    db.insert(trace(2))
-    monkeypatch.setattr(work, "MAX_TRACES", 1)
-    found = finder(db, version=version + 1).recent(db.client)
-    assert [trace.trace_id for trace in found] == [trace_id(2)]
+    assert finder(db, version=version + 1).recent(db.client) == []
 
 
 def test_quiet(db: Store) -> None:

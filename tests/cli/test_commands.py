@@ -198,3 +198,46 @@ def test_single_services_run_and_stop(tmp_path: Path) -> None:
         finally:
             process.terminate()
             assert process.wait(30) == 0
+
+
+def test_classify_since_asks_the_running_service(up: Up, trace: str) -> None:
+    classify = f"--classify-port={up.ports['classify']}"
+    done = everyspan("classify", "--since", "24h", classify)
+    assert done.returncode == 0, done.stderr
+    assert "judging again" in done.stdout
+    end = time.monotonic() + 60
+    while True:
+        facts = json.loads(everyspan("status", "--json", port(up)).stdout)
+        if not facts["to_judge_again"]:
+            break
+        assert time.monotonic() < end, facts
+        time.sleep(0.5)
+    assert facts["coverage"] == 1.0
+    assert facts["classifiers"]["data_leakage"]["threshold"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--since", "yesterday"), "write 30m, 24h, 7d"),
+        (("--until", "1h"), "--until needs --since"),
+        (("--since", "1h", "--until", "2h"), "must lie before until"),
+    ],
+)
+def test_classify_since_that_makes_no_sense(up: Up, arguments: tuple[str, ...], told: str) -> None:
+    done = everyspan("classify", *arguments, f"--classify-port={up.ports['classify']}")
+    assert done.returncode in (1, 2)
+    assert told in done.stderr
+
+
+def test_classify_since_without_a_service_says_what_to_start() -> None:
+    free = free_ports()["classify"]
+    done = everyspan("classify", "--since", "1h", f"--classify-port={free}")
+    assert done.returncode == 1
+    assert "start `everyspan up`" in " ".join(done.stderr.split())
+
+
+def test_a_threshold_of_no_classifier_ends_the_start(tmp_path: Path) -> None:
+    done = everyspan("up", f"--data={tmp_path}", EVERYSPAN_CLASSIFY_THRESHOLDS="jailbrake=0.9")
+    assert done.returncode == 1
+    assert "there is no classifier 'jailbrake'" in " ".join(done.stderr.split())
