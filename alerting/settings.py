@@ -43,6 +43,13 @@ class AlertingSettings(ClickHouseSettings):
             description="Seconds that a signing time may differ from the clock, either way.",
         ),
     ] = 300
+    grafana_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="Grafana's address as people open it, for links in alerts; empty for none.",
+        ),
+    ] = ""
     alerting_max_body_bytes: Annotated[
         int, Field(ge=1024, description="Largest notification, in bytes.")
     ] = 8 << 20

@@ -18,6 +18,7 @@ from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
 
 console = Console()
@@ -55,6 +56,7 @@ def plain_errors() -> Iterator[None]:
         StorageUnavailableError,
         MigrationError,
         ThresholdError,
+        RulesError,
         ClickHouseError,
     ) as error:
         errors.print("[bold red]error:[/]", end=" ")

@@ -34,6 +34,7 @@ CLASSES: dict[str, type[BaseSettings]] = {
 _DESCRIBED = {
     "ingest_workers": "half the cores",
     "classify_workers": "half the cores, at most 4",
+    "grafana_rules": "the rules that come with Everyspan",
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
+from clickhouse_connect.driver.client import Client
 
 from alerting.app import create_app as create_alerting
 from alerting.settings import AlertingSettings
@@ -29,6 +30,7 @@ from cli.serve import Site, serve
 from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
+from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
 from ingest.receiver import Receiver
@@ -90,6 +92,11 @@ class _House:
     ) -> None:
         self._settings = settings
         self._ingest = ingest
+        self._alerting = alerting
+        # A file that can't be read should end the start, not the first evaluation.
+        evaluate = settings.embedded and settings.grafana_evaluate
+        self._rules = read_rules(settings.grafana_rules) if evaluate else None
+        self._evaluator: Evaluator | None = None
         self._receiver = Receiver(ingest)
         self._grpc = GrpcServer(self._receiver, ingest.host, ingest.otlp_grpc_port)
         telemetry = Telemetry()
@@ -144,7 +151,32 @@ class _House:
         for service in self._classify:
             await asyncio.to_thread(service.start)
 
+    def _evaluate(self, port: int) -> None:
+        """Alert rules without a Grafana; the webhook is our own, on ``port``."""
+        settings, alerting = self._settings, self._alerting
+        assert self._rules is not None
+
+        def connected() -> Client:
+            client = connect(settings.dsn)
+            client.database = settings.database
+            return client
+
+        host = f"[{alerting.host}]" if ":" in alerting.host else alerting.host
+        self._evaluator = Evaluator(
+            self._rules,
+            connected,
+            f"http://{_reachable(host)}:{port}/v1/grafana",
+            settings.data / "grafana" / "evaluation.json",
+            secret=alerting.grafana_webhook_secret.get_secret_value(),
+            grafana_url=alerting.grafana_url,
+            every=settings.grafana_evaluate_seconds,
+            patient=not settings.grafana_evaluate_seconds,
+        )
+        self._evaluator.start()
+
     async def _stop(self) -> None:
+        if self._evaluator is not None:
+            await asyncio.to_thread(self._evaluator.stop)
         await self._grpc.stop()
         await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
         await self._receiver.stop()
@@ -169,6 +201,8 @@ class _House:
 
     def _ready(self, ports: dict[str, int]) -> None:
         host = self._ingest.host
+        if self._rules is not None:
+            self._evaluate(ports["alerting"])
         lines = [f"OTLP/HTTP        http://{host}:{ports['OTLP/HTTP']}"]
         if self._ingest.otlp_grpc_port:
             lines.append(f"OTLP/gRPC        {host}:{self._grpc.port}")
@@ -179,7 +213,14 @@ class _House:
             )
         lines.append(f"classify         http://{host}:{ports['classify']}")
         lines.append(f"alerting         http://{host}:{ports['alerting']}")
+        if self._rules is not None:
+            lines.append(f"alert rules      {self._settings.grafana_rules} (no Grafana)")
         lines.append(f"data             {redacted(self._settings.dsn)}")
         console.print("everyspan is up")
         for line in lines:
             console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _reachable(host: str) -> str:
+    """An address to call where one listens on all of them."""
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)

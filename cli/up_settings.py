@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
 
 from clickhouse.settings import ClickHouseSettings
+from grafana.evaluation.evaluator import PROVISIONED
 
 
 class UpSettings(ClickHouseSettings):
@@ -32,6 +34,25 @@ class UpSettings(ClickHouseSettings):
         int,
         Field(ge=1, le=64, description="Classify workers in `everyspan up`, each with its share."),
     ] = 1
+
+    grafana_evaluate: Annotated[
+        bool,
+        Field(
+            description="Evaluate Grafana's alert rules in `everyspan up`. Only with the embedded "
+            "engine, and only where no Grafana does it."
+        ),
+    ] = True
+    grafana_rules: Annotated[
+        Path, Field(description="Folder of the provisioned alert rules that are evaluated.")
+    ] = PROVISIONED
+    grafana_evaluate_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            description="Evaluate so often, and tell at once; 0: as rules and policy say.",
+        ),
+    ] = 0.0
 
     @model_validator(mode="after")
     def _open_ports_have_passwords(self) -> UpSettings:
