@@ -113,7 +113,8 @@ class _Service:
 
 
 def create_app(settings: AlertingSettings) -> FastAPI:
-    """The service as an ASGI application; its lifespan opens and closes the spool."""
+    """The service as an ASGI application; its lifespan opens and closes the spool.
+    ``app.state.registry`` has its metrics."""
     service = _Service(settings)
 
     @asynccontextmanager
@@ -129,6 +130,8 @@ def create_app(settings: AlertingSettings) -> FastAPI:
         openapi_url=None,
         lifespan=lifespan,
     )
+
+    app.state.registry = service.telemetry.registry
 
     @app.post("/v1/grafana")
     async def grafana(request: Request) -> Response:

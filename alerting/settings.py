@@ -57,4 +57,4 @@ class AlertingSettings(ClickHouseSettings):
     @property
     def spool(self) -> Path:
         """File of the notifications received."""
-        return self.data / "alerting" / "notifications.sqlite3"
+        return self.data.resolve() / "alerting" / "notifications.sqlite3"

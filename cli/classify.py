@@ -58,6 +58,7 @@ def classify(
     from classify.settings import ClassifySettings
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
+    from clickhouse.stack_metrics import StackMetrics
 
     settings = read_settings(
         ClassifySettings,
@@ -82,6 +83,20 @@ def classify(
 
     async def run() -> None:
         service = ClassifyService(settings, lambda: connect(settings.dsn))
+        metrics = StackMetrics(
+            {"classify": service.telemetry.registry},
+            lambda: connect(settings.dsn),
+            settings.database,
+        )
+
+        def start() -> None:
+            service.start()
+            metrics.start()
+
+        def stop() -> None:
+            metrics.stop()
+            service.stop()
+
         site = Site(
             "classify",
             create_app(service),
@@ -91,8 +106,8 @@ def classify(
         )
         await serve(
             [site],
-            start=lambda: asyncio.to_thread(service.start),
-            stop=lambda: asyncio.to_thread(service.stop),
+            start=lambda: asyncio.to_thread(start),
+            stop=lambda: asyncio.to_thread(stop),
             ready=say(settings.host),
         )
 

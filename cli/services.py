@@ -27,6 +27,8 @@ def ingest(
     retention_days: RetentionDays = None,
 ) -> None:
     """Receive OTLP and store it."""
+    from clickhouse.connection import connect
+    from clickhouse.stack_metrics import StackMetrics
     from ingest.app import create_app
     from ingest.grpc_server import GrpcServer
     from ingest.receiver import Receiver
@@ -46,13 +48,20 @@ def ingest(
     async def run() -> None:
         receiver = Receiver(settings)
         grpc = GrpcServer(receiver, settings.host, settings.otlp_grpc_port)
+        metrics = StackMetrics(
+            {"ingest": receiver.telemetry.registry},
+            lambda: connect(settings.dsn),
+            settings.database,
+        )
 
         async def start() -> None:
             await receiver.start()
             if settings.otlp_grpc_port:
                 await grpc.start()
+            metrics.start()
 
         async def stop() -> None:
+            await asyncio.to_thread(metrics.stop)
             await grpc.stop()
             await receiver.stop()
 
@@ -78,6 +87,8 @@ def alerting(
     """Receive Grafana's alert notifications."""
     from alerting.app import create_app
     from alerting.settings import AlertingSettings
+    from clickhouse.connection import connect
+    from clickhouse.stack_metrics import StackMetrics
 
     settings = read_settings(
         AlertingSettings,
@@ -88,18 +99,24 @@ def alerting(
     )
     log_to_stderr()
 
-    async def nothing() -> None:
-        """The application's own lifespan does it."""
-
     async def run() -> None:
-        site = Site(
-            "alerting",
-            create_app(settings),
-            settings.host,
-            settings.alerting_port,
-            "EVERYSPAN_ALERTING_PORT",
+        app = create_app(settings)
+        metrics = StackMetrics(
+            {"alerting": app.state.registry}, lambda: connect(settings.dsn), settings.database
         )
-        await serve([site], start=nothing, stop=nothing, ready=say(settings.host))
+
+        async def start() -> None:
+            # An embedded engine is for one process, and that is `everyspan up`.
+            if not settings.embedded:
+                metrics.start()
+
+        async def stop() -> None:
+            await asyncio.to_thread(metrics.stop)
+
+        site = Site(
+            "alerting", app, settings.host, settings.alerting_port, "EVERYSPAN_ALERTING_PORT"
+        )
+        await serve([site], start=start, stop=stop, ready=say(settings.host))
 
     with plain_errors():
         asyncio.run(run())

@@ -30,6 +30,7 @@ from cli.serve import Site, serve
 from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
+from clickhouse.stack_metrics import StackMetrics
 from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
@@ -109,6 +110,16 @@ class _House:
             )
             for index in range(count)
         ]
+        alerts = create_alerting(alerting)
+        self._metrics = StackMetrics(
+            {
+                "ingest": self._receiver.telemetry.registry,
+                "classify": telemetry.registry,
+                "alerting": alerts.state.registry,
+            },
+            lambda: connect(settings.dsn),
+            settings.database,
+        )
         self._sites = [
             Site(
                 "OTLP/HTTP",
@@ -126,7 +137,7 @@ class _House:
             ),
             Site(
                 "alerting",
-                create_alerting(alerting),
+                alerts,
                 alerting.host,
                 alerting.alerting_port,
                 "EVERYSPAN_ALERTING_PORT",
@@ -150,6 +161,7 @@ class _House:
             await self._grpc.start()
         for service in self._classify:
             await asyncio.to_thread(service.start)
+        self._metrics.start()
 
     def _evaluate(self, port: int) -> None:
         """Alert rules without a Grafana; the webhook is our own, on ``port``."""
@@ -177,6 +189,7 @@ class _House:
     async def _stop(self) -> None:
         if self._evaluator is not None:
             await asyncio.to_thread(self._evaluator.stop)
+        await asyncio.to_thread(self._metrics.stop)
         await self._grpc.stop()
         await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
         await self._receiver.stop()

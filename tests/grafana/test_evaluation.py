@@ -391,3 +391,23 @@ def test_a_leak_fires_the_provisioned_rule_in_a_running_house(tmp_path: Path) ->
         assert "data_leakage" in up.log()
         metrics = up.request("GET", "/metrics", port="alerting").body.decode()
         assert 'everyspan_alerting_notifications_total{new="true",status="firing"} 1.0' in metrics
+
+
+def test_the_monitor_board_finds_what_a_running_house_says_of_itself(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as up:
+        up.post("/v1/traces", request(span(trace_id())).SerializeToString())
+        end = time.monotonic() + 40
+        while True:
+            found = up.query(
+                "SELECT DISTINCT service, metric FROM everyspan.stack_metrics WHERE value > 0"
+            )
+            names = {(row["service"], row["metric"]) for row in found}
+            if ("classify", "everyspan_classify_rows_total") in names:
+                break
+            assert time.monotonic() < end, names
+            time.sleep(0.5)
+        assert ("ingest", "everyspan_ingest_requests_total") in names
+        services = {
+            row["service"] for row in up.query("SELECT service FROM everyspan.stack_metrics")
+        }
+        assert services == {"ingest", "classify", "alerting"}
