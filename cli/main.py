@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import classify, demo, migrate, score, services, sql, status, trace, up
+from cli import classify, demo, migrate, report, score, services, sql, status, trace, up
 from cli.console import console
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(migrate.migrate)
 app.command()(sql.sql)
 app.command()(trace.trace)
 app.command()(status.status)
+app.command()(report.report)
 app.command()(score.score)
 app.command()(score.evaluate)
 app.command()(demo.demo)

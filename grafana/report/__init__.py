@@ -1,0 +1,1 @@
+"""The dashboards as one self-contained page, for people without Grafana at hand."""

@@ -1,0 +1,200 @@
+"""Runs a dashboard's panels and makes of each what the page shows: the same SQL, the same units."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grafana.macros import TimeRange, expand, interval_for
+from grafana.report.units import told
+from grafana.variables import fill
+
+log = logging.getLogger(__name__)
+
+DASHBOARDS = Path(__file__).parents[1] / "dashboards"
+#: What the page shows, in this order; the others are about one trace, session or experiment.
+SHOWN = ("overview", "operational", "quality", "safety", "monitor")
+_COLORS = {"green", "yellow", "orange", "red", "blue"}
+#: Points of a chart.
+_POINTS = 120
+_AXES: dict[str, dict[str, Any]] = {
+    "percentunit": {"tickformat": ".1~%"},
+    "currencyUSD": {"tickprefix": "$"},
+    "ms": {"ticksuffix": " ms"},
+    "s": {"ticksuffix": " s"},
+}
+#: Columns of trace ids: `everyspan trace` takes the beginning of one.
+_TRACES = {"trace_id", "newest_trace"}
+_MOST_ROWS = 50
+_MOST_CHARACTERS = 400
+
+Run = Callable[[str], tuple[Sequence[str], Sequence[Sequence[Any]]]]
+"""SQL to column names and rows."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """A panel. ``kind``: stat, chart, table or row. ``width``: of 24. ``chart``: what Plotly draws.
+
+    ``cells``: text, colour ('' for none) and whether it is a number, of each row.
+    """
+
+    kind: str
+    title: str
+    description: str
+    width: int
+    problem: str = ""
+    value: str = ""
+    color: str = ""
+    columns: list[str] = field(default_factory=list)
+    cells: list[list[tuple[str, str, bool]]] = field(default_factory=list)
+    more: int = 0
+    chart: dict[str, Any] = field(default_factory=dict)
+
+
+def board(name: str) -> dict[str, Any]:
+    """A dashboard's file."""
+    found: dict[str, Any] = json.loads((DASHBOARDS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Shown]:
+    """Each panel of a dashboard, variables at their defaults. A panel whose SQL fails says so."""
+    values = {}
+    for variable in document["templating"]["list"]:
+        current = variable.get("current", {}).get("value", "")
+        values[variable["name"]] = current[0] if isinstance(current, list) else current
+    ordered = sorted(document["panels"], key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]))
+    for panel in ordered:
+        found = Shown(
+            {"timeseries": "chart", "barchart": "chart"}.get(panel["type"], panel["type"]),
+            panel["title"],
+            panel.get("description", ""),
+            panel["gridPos"]["w"],
+        )
+        if panel["type"] != "row":
+            sql = fill(panel["targets"][0]["rawSql"], values)
+            sql = expand(sql, times, interval_for(times, _POINTS, 60_000))
+            try:
+                names, rows = run(sql)
+            except Exception as error:
+                log.warning("%s: %s", panel["title"], error)
+                found.problem = f"{type(error).__name__}: {error}"[:300]
+            else:
+                _SHOW[panel["type"]](found, panel, list(names), rows)
+        yield found
+
+
+def _stat(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    value = next((v for v in reversed(rows[-1]) if v is not None), None) if rows else None
+    found.value = told(value, defaults.get("unit", "short"), defaults.get("decimals"))
+    found.color = _color(value, defaults.get("thresholds"))
+
+
+def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    config = panel["fieldConfig"]
+    overrides: dict[str, dict[str, Any]] = {}
+    for override in config.get("overrides", []):
+        if override["matcher"]["id"] == "byName":
+            properties = {p["id"]: p["value"] for p in override["properties"]}
+            overrides.setdefault(override["matcher"]["options"], {}).update(properties)
+    found.columns = [name.replace("_", " ") for name in names]
+    found.more = max(0, len(rows) - _MOST_ROWS)
+    for row in rows[:_MOST_ROWS]:
+        cells = []
+        for name, value in zip(names, row, strict=True):
+            own = overrides.get(name, {})
+            unit = own.get("unit", config["defaults"].get("unit", "short"))
+            text = told(value, unit, own.get("decimals"))
+            if name in _TRACES:
+                text = f"{text[:12]}…" if len(text) > 13 else text
+            if len(text) > _MOST_CHARACTERS:
+                text = text[:_MOST_CHARACTERS] + "…"
+            colored = own.get("custom.cellOptions", {}).get("type") == "color-text"
+            color = _color(value, own.get("thresholds")) if colored else ""
+            cells.append((text, color, isinstance(value, (int, float))))
+        found.cells.append(cells)
+
+
+def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    """Strings are labels; each number column is a series of its own."""
+    series: dict[str, tuple[list[str], list[float | None]]] = {}
+    for row in rows:
+        at = next(v for v in row if hasattr(v, "isoformat"))
+        labels = [v for v in row if isinstance(v, str)]
+        numbers = [
+            (name, v)
+            for name, v in zip(names, row, strict=True)
+            if not isinstance(v, str) and v is not at
+        ]
+        for name, value in numbers:
+            parts = labels if len(numbers) == 1 and labels else [*labels, name.replace("_", " ")]
+            x, y = series.setdefault(" ".join(parts) or name, ([], []))
+            x.append(at.strftime("%Y-%m-%d %H:%M:%S"))
+            y.append(_plain(value))
+    defaults = panel["fieldConfig"]["defaults"]
+    custom = defaults.get("custom", {})
+    bars = custom.get("drawStyle") == "bars"
+    stacked = custom.get("stacking", {}).get("mode") == "normal"
+    traces = [
+        {"type": "bar", "name": name, "x": x, "y": y}
+        if bars
+        else {"type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": y}
+        for name, (x, y) in series.items()
+    ]
+    found.chart = _chart(traces, defaults, stacked=stacked and bars)
+
+
+def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    """The first column names the bars, the others are their heights."""
+    traces = [
+        {
+            "type": "bar",
+            "name": name.replace("_", " "),
+            "x": [str(row[0]) for row in rows],
+            "y": [_plain(row[i]) for row in rows],
+        }
+        for i, name in enumerate(names)
+        if i and rows and isinstance(rows[0][i], (int, float))
+    ]
+    found.chart = _chart(traces, panel["fieldConfig"]["defaults"], stacked=False)
+
+
+def _chart(traces: list[dict[str, Any]], defaults: dict[str, Any], *, stacked: bool) -> Any:
+    if not traces:
+        return {}
+    unit = defaults.get("unit", "short")
+    axis: dict[str, Any] = {"rangemode": "tozero"}
+    axis |= {"percentunit": {"tickformat": ".1~%"}, "currencyUSD": {"tickprefix": "$"}}.get(
+        unit, {}
+    )
+    axis |= {"ms": {"ticksuffix": " ms"}, "s": {"ticksuffix": " s"}}.get(unit, {})
+    return {"traces": traces, "yaxis": axis, "barmode": "stack" if stacked else "group"}
+
+
+def _color(value: Any, thresholds: dict[str, Any] | None) -> str:
+    if not thresholds or not isinstance(value, (int, float)):
+        return ""
+    color = ""
+    for step in thresholds["steps"]:
+        if step["value"] is None or value >= step["value"]:
+            color = step["color"]
+    return color if color in _COLORS else ""
+
+
+def _plain(value: Any) -> float | None:
+    number = float(value) if value is not None else None
+    return None if number is None or number != number else number
+
+
+_SHOW: dict[str, Callable[[Shown, dict[str, Any], list[str], Sequence[Any]], None]] = {
+    "stat": _stat,
+    "table": _table,
+    "timeseries": _timeseries,
+    "barchart": _barchart,
+}
