@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,13 @@ def values_of(board: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("path", "panel", "target"), list(queries()))
-def test_panel(client: Client, path: Path, panel: dict[str, Any], target: dict[str, Any]) -> None:
+def test_panel(
+    client: Client,
+    path: Path,
+    panel: dict[str, Any],
+    target: dict[str, Any],
+    record_property: Callable[[str, object], None],
+) -> None:
     values = values_of(load(path))
     if path.stem in ("trace", "session"):
         trace, session = client.query(
@@ -95,7 +101,7 @@ def test_panel(client: Client, path: Path, panel: dict[str, Any], target: dict[s
     began = time.perf_counter()
     names, kinds, rows = run(client, target["rawSql"], timedelta(days=1), **values)
     took = (time.perf_counter() - began) * 1000
-    print(f"{path.stem} | {panel['title']} | {len(rows)} rows | {took:.0f} ms")
+    record_property("sql", f"{path.stem}: {panel['title']} | {len(rows)} | {took:.0f}")
     assert len(set(names)) == len(names)
     if panel["type"] == "timeseries":
         assert any("DateTime" in kind for kind in kinds), kinds
@@ -118,10 +124,15 @@ def test_variables(client: Client, path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", list(rules()))
-def test_rule(client: Client, rule: dict[str, Any]) -> None:
+def test_rule(
+    client: Client, rule: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
     (query,) = [q for q in rule["data"] if "rawSql" in q["model"]]
     last = timedelta(seconds=query["relativeTimeRange"]["from"])
-    _, kinds, _ = run(client, query["model"]["rawSql"], last)
+    began = time.perf_counter()
+    _, kinds, rows = run(client, query["model"]["rawSql"], last)
+    took = (time.perf_counter() - began) * 1000
+    record_property("sql", f"rules: {rule['title']} | {len(rows)} | {took:.0f}")
     numeric = [kind for kind in kinds if "String" not in kind]
     assert len(numeric) == 1, f"an alert query returns one number and labels, not {kinds}"
 

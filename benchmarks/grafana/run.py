@@ -1,0 +1,104 @@
+"""How long each panel's and rule's SQL takes on many rows.
+
+    python -m benchmarks.grafana.run --rows 1000000 [--days 15] [--folder DIR]
+
+Seeds an embedded ClickHouse (kept in DIR between runs), then runs every statement three times over
+the last day and prints the median. Nothing else should run on the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.connection import connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
+from grafana.evaluation.evaluator import read_rules
+from grafana.macros import TimeRange, expand, interval_for
+from grafana.models.provisioning import SqlModel
+from grafana.report.panels import DASHBOARDS
+from grafana.variables import fill
+from tests.grafana import seed
+
+LIMIT_MS = 1000
+_RUNS = 3
+
+
+def statements(client: Client) -> Iterator[tuple[str, str, str, timedelta]]:
+    """Board or rules, title, SQL, and the time range it looks at."""
+    trace, session = client.query(
+        "SELECT trace_id, session_id FROM spans WHERE session_id != '' AND"
+        " start_time > now() - INTERVAL 1 DAY LIMIT 1"
+    ).result_rows[0]
+    for path in sorted(DASHBOARDS.glob("*.json")):
+        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values = {}
+        for variable in board["templating"]["list"]:
+            current = variable.get("current", {}).get("value", "")
+            values[variable["name"]] = current[0] if isinstance(current, list) else current
+        values |= {"trace_id": trace, "session_id": session}
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                sql = fill(target["rawSql"], values)
+                yield path.stem, panel["title"], sql, timedelta(days=1)
+    for group in read_rules().groups:
+        for rule in group.rules:
+            for query in rule.data:
+                if isinstance(query.model, SqlModel) and query.relativeTimeRange:
+                    back = timedelta(seconds=query.relativeTimeRange.from_)
+                    yield "rules", rule.title, query.model.rawSql, back
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--days", type=int, default=15)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="everyspan-grafana-"))
+    settings = ClickHouseSettings(data=folder)
+    client = connect(settings.dsn)
+    migrate(client, settings)
+    client.database = settings.database
+    found = client.query("SELECT count() FROM spans_raw").result_rows[0][0]
+    if found < options.rows * 0.9:
+        began = time.perf_counter()
+        seed.fill(client, settings.database, options.rows, options.days)
+        print(f"seeded in {time.perf_counter() - began:.0f} s")
+    rows = client.query("SELECT count() FROM spans").result_rows[0][0]
+    print(f"{rows:,} spans of {options.days} days\n")
+    print("| board | panel or rule | rows | ms |\n|---|---|---:|---:|")
+    slow, times = [], []
+    for where, title, sql, back in statements(client):
+        span = TimeRange.last(back, datetime.now(UTC))
+        text = expand(sql, span, interval_for(span))
+        took = []
+        for _ in range(_RUNS):
+            began = time.perf_counter()
+            count = len(client.query(text).result_rows)
+            took.append((time.perf_counter() - began) * 1000)
+        median = statistics.median(took)
+        times.append(median)
+        mark = " **slow**" if median > LIMIT_MS else ""
+        print(f"| {where} | {title} | {count} | {median:.0f}{mark} |", flush=True)
+        if median > LIMIT_MS:
+            slow.append(title)
+    print(
+        f"\n{len(times)} statements: median {statistics.median(times):.0f} ms,"
+        f" slowest {max(times):.0f} ms, {len(slow)} over {LIMIT_MS} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
