@@ -1,1 +1,1 @@
-"""Grafana's alert notifications: verify → store → (enrich → route → render → deliver)."""
+"""Grafana's alert notifications: verify → store → enrich → route → render → deliver."""

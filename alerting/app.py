@@ -1,4 +1,5 @@
-"""The alerting service: Grafana's webhook in, every notification on disk before it is answered."""
+"""The alerting service: Grafana's webhook in, every notification on disk before it is answered, and
+from there, enriched, to whom it concerns."""
 
 from __future__ import annotations
 
@@ -11,16 +12,23 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
+from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
+from alerting.api import router
+from alerting.enrich.enrich import Tools
 from alerting.notification import BodyError, Notification, read_notification
+from alerting.outbox import Outbox
+from alerting.pipeline import Pipeline
+from alerting.routing import read_routes
 from alerting.settings import AlertingSettings
 from alerting.signature import SignatureError, check_body, check_headers
 from alerting.spool import Spool, SpoolError
 from alerting.telemetry import Telemetry
+from clickhouse.connection import StorageUnavailableError, connect
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +44,17 @@ class _Refused(Exception):
 
 
 class _Service:
-    """The stages of a notification: read, verify, understand, store."""
+    """The stages of a notification: read, verify, understand, store. What comes then is the
+    pipeline's."""
 
-    def __init__(self, settings: AlertingSettings) -> None:
+    def __init__(self, settings: AlertingSettings, connecting: Callable[[], Client]) -> None:
         self.telemetry = Telemetry()
         self._settings = settings
+        self._connecting = connecting
+        # What is wrong in these files should end the start.
+        self.routes, self._tools = read_routes(settings.alert_routes), Tools.of(settings)
         self._spool: Spool | None = None
+        self._pipeline: Pipeline | None = None
         self._forgotten_at = 0
         # SQLite's one connection, off the event loop.
         self._disk = ThreadPoolExecutor(1, "alerting-spool")
@@ -50,8 +63,26 @@ class _Service:
         """Raises SpoolError."""
         self._spool = await self._on_disk(lambda: Spool(self._settings.spool))
         self.telemetry.spooled.set(await self._on_disk(self._spool.count))
+        self._pipeline = Pipeline(
+            self._settings,
+            self.routes,
+            self._tools,
+            self._connecting,
+            self.telemetry,
+            Outbox(self._settings.spool),
+        )
+        self._pipeline.start()
+
+    @property
+    def outbox(self) -> Outbox:
+        """Once started."""
+        assert self._pipeline is not None
+        return self._pipeline.outbox
 
     async def stop(self) -> None:
+        if self._pipeline is not None:
+            await asyncio.to_thread(self._pipeline.stop)
+            self._pipeline.outbox.close()
         if self._spool is not None:
             await self._on_disk(self._spool.close)
         self._disk.shutdown()
@@ -89,7 +120,8 @@ class _Service:
             log.error("a notification was refused: %s", error)
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
         self.telemetry.notifications.labels(notification.status, str(new).lower()).inc()
-        if new:
+        if new and self._pipeline is not None:
+            self._pipeline.wake()
             log.info(
                 "%s: %d alerts, %s",
                 notification.status,
@@ -112,10 +144,15 @@ class _Service:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
 
-def create_app(settings: AlertingSettings) -> FastAPI:
+def create_app(
+    settings: AlertingSettings, connecting: Callable[[], Client] | None = None
+) -> FastAPI:
     """The service as an ASGI application; its lifespan opens and closes the spool.
-    ``app.state.registry`` has its metrics."""
-    service = _Service(settings)
+    ``app.state.registry`` has its metrics. ``connecting``: a ClickHouse client for one alert.
+
+    Raises RoutesError, RootsError and PlaybookError for files that can't be used.
+    """
+    service = _Service(settings, connecting or (lambda: _server(settings)))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -131,6 +168,7 @@ def create_app(settings: AlertingSettings) -> FastAPI:
         lifespan=lifespan,
     )
 
+    app.include_router(router(settings, service.routes, lambda: service.outbox))
     app.state.registry = service.telemetry.registry
 
     @app.post("/v1/grafana")
@@ -167,6 +205,14 @@ def create_app(settings: AlertingSettings) -> FastAPI:
         return Response(generate_latest(service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+def _server(settings: AlertingSettings) -> Client:
+    if settings.embedded:
+        raise StorageUnavailableError(
+            "the embedded engine is for one process, `everyspan up`; set EVERYSPAN_CLICKHOUSE_DSN"
+        )
+    return connect(settings.dsn)
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -24,6 +24,13 @@ class AlertingSettings(ClickHouseSettings):
             "notifications."
         ),
     ] = SecretStr("")
+    alerting_token: Annotated[
+        SecretStr,
+        Field(
+            description="Bearer token, or password of basic authentication, for a contact point "
+            "without HMAC and for `everyspan alerts` from another machine; empty: none."
+        ),
+    ] = SecretStr("")
     grafana_timestamp_header: Annotated[
         str,
         Field(
@@ -50,6 +57,46 @@ class AlertingSettings(ClickHouseSettings):
             description="Grafana's address as people open it, for links in alerts; empty for none.",
         ),
     ] = ""
+    alert_routes: Annotated[
+        str,
+        Field(description="TOML file of destinations and routes; empty: alerts go to the log."),
+    ] = ""
+    alert_give_up_seconds: Annotated[
+        int,
+        Field(
+            ge=60,
+            description="A destination that does not answer for so long: the alert is dead, to be "
+            "seen and sent again with `everyspan alerts`.",
+        ),
+    ] = 86_400
+    source_roots: Annotated[
+        str,
+        Field(
+            description="Where the source of your agents is, for alerts: `./agent`, or"
+            " `/app=./agent, /srv/bot=/code/bot` where spans name other paths."
+        ),
+    ] = ""
+    playbook: Annotated[
+        str,
+        Field(description="Folder of playbook files of your own, which come before Everyspan's."),
+    ] = ""
+    enrich_seconds: Annotated[
+        int,
+        Field(ge=1, le=60, description="An alert goes out without its traces after so long."),
+    ] = 10
+    fix_llm_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="OpenAI-compatible endpoint that words the suggested fix, such as "
+            "`http://127.0.0.1:11434/v1`; empty: the playbook does.",
+        ),
+    ] = ""
+    fix_llm_model: Annotated[str, Field(description="Model of that endpoint.")] = ""
+    fix_llm_key: Annotated[SecretStr, Field(description="Key of that endpoint.")] = SecretStr("")
+    fix_llm_seconds: Annotated[
+        float, Field(gt=0, le=120, description="The playbook's words are taken after so long.")
+    ] = 8.0
     alerting_max_body_bytes: Annotated[
         int, Field(ge=1024, description="Largest notification, in bytes.")
     ] = 8 << 20

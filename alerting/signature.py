@@ -7,6 +7,7 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -26,12 +27,33 @@ def sign(secret: str, body: bytes, timestamp: str = "") -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+def has_token(headers: Mapping[str, str], settings: AlertingSettings) -> bool:
+    """Whether the sender showed the token, as Bearer or as the password of Basic (RFC 7617)."""
+    token = settings.alerting_token.get_secret_value()
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return False
+    elif kind.lower() != "bearer":
+        return False
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+
 def check_headers(headers: Mapping[str, str], settings: AlertingSettings, now: float) -> None:
     """What can be refused before the body is read. ``now``: seconds since 1970.
 
-    Without a secret everything passes. Raises SignatureError.
+    Without a secret and a token everything passes. Raises SignatureError.
     """
     if not settings.grafana_webhook_secret.get_secret_value():
+        if settings.alerting_token.get_secret_value() and not has_token(headers, settings):
+            raise SignatureError(
+                "Authorization is missing or wrong; set the contact point's bearer credentials, or "
+                "the password of its basic authentication, to EVERYSPAN_ALERTING_TOKEN"
+            )
+        return
+    if not headers.get(SIGNATURE_HEADER.lower()) and has_token(headers, settings):
         return
     if not headers.get(SIGNATURE_HEADER.lower()):
         raise SignatureError(
@@ -63,7 +85,8 @@ def check_body(headers: Mapping[str, str], body: bytes, settings: AlertingSettin
     Raises SignatureError.
     """
     secret = settings.grafana_webhook_secret.get_secret_value()
-    if not secret:
+    if not secret or not headers.get(SIGNATURE_HEADER.lower()):
+        # check_headers has seen a token instead.
         return
     name = settings.grafana_timestamp_header
     expected = sign(secret, body, headers.get(name.lower(), ""))

@@ -28,6 +28,51 @@ _STEPS = (
     ) STRICT;
     CREATE INDEX ix_last_received ON notifications (last_received_at);
     """,
+    # See outbox.py.
+    """
+    ALTER TABLE notifications ADD COLUMN processed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX ix_processed ON notifications (processed, id);
+    CREATE TABLE alerts
+    (
+        fingerprint TEXT PRIMARY KEY,
+        status      TEXT NOT NULL,
+        alert       TEXT NOT NULL,
+        starts_at   INTEGER NOT NULL,
+        changed_at  INTEGER NOT NULL,
+        changes     TEXT NOT NULL DEFAULT '[]',
+        repeats     INTEGER NOT NULL DEFAULT 0,
+        flapping    INTEGER NOT NULL DEFAULT 0,
+        state_key   TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries
+    (
+        id          INTEGER PRIMARY KEY,
+        state_key   TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        event       TEXT NOT NULL,
+        dedup_key   TEXT NOT NULL,
+        alert       TEXT NOT NULL,
+        status      TEXT NOT NULL,
+        created_at  INTEGER NOT NULL,
+        due_at      INTEGER NOT NULL,
+        sent_at     INTEGER,
+        attempts    INTEGER NOT NULL DEFAULT 0,
+        error       TEXT NOT NULL DEFAULT '',
+        fold        INTEGER,
+        UNIQUE (state_key, destination)
+    ) STRICT;
+    CREATE INDEX ix_due ON deliveries (status, destination, due_at);
+    CREATE INDEX ix_told ON deliveries (fingerprint, destination, id);
+    CREATE TABLE silences
+    (
+        id         INTEGER PRIMARY KEY,
+        matchers   TEXT NOT NULL,
+        until      INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        comment    TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    """,
 )
 _BUSY_SECONDS = 5.0
 
@@ -53,7 +98,11 @@ class Received:
 
 
 class Spool:
-    """One connection; use it from one thread at a time. Several processes may share the file."""
+    """One connection; use it from one thread at a time. Several processes may share the file.
+
+    ``connection``: for outbox.py, which keeps its tables in the same file, so that a notification
+    and what follows from it are one transaction.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises SpoolError."""
@@ -62,11 +111,11 @@ class Spool:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Alerts quote what users and models wrote: nobody else on the machine reads them.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(
+            self.connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = FULL")
             self._upgrade()
         except (OSError, sqlite3.Error) as error:
             raise SpoolError(
@@ -76,7 +125,7 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self.connection.close()
 
     def add(self, content_key: bytes, body: bytes, now: int) -> bool:
         """Record it durably. ``now``: ms since 1970. False where it was known: then it is counted.
@@ -84,7 +133,7 @@ class Spool:
         Raises SpoolError.
         """
         try:
-            row = self._connection.execute(
+            row = self.connection.execute(
                 "INSERT INTO notifications (content_key, received_at, last_received_at, body)"
                 " VALUES (?, ?, ?, ?) ON CONFLICT (content_key) DO UPDATE"
                 " SET last_received_at = excluded.last_received_at,"
@@ -98,8 +147,8 @@ class Spool:
     def forget(self, before: int) -> int:
         """Delete what came last before ``before`` (ms since 1970); how many. Raises SpoolError."""
         try:
-            return self._connection.execute(
-                "DELETE FROM notifications WHERE last_received_at < ?", (before,)
+            return self.connection.execute(
+                "DELETE FROM notifications WHERE last_received_at < ? AND processed", (before,)
             ).rowcount
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
@@ -107,18 +156,18 @@ class Spool:
     def check(self) -> None:
         """Raises SpoolError where nothing could be recorded now."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("ROLLBACK")
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
 
     def count(self) -> int:
         """Notifications kept."""
-        return int(self._connection.execute("SELECT count(*) FROM notifications").fetchone()[0])
+        return int(self.connection.execute("SELECT count(*) FROM notifications").fetchone()[0])
 
     def read(self, after: int = 0) -> Iterator[Received]:
         """In the order of arrival, from the first whose id is over ``after``."""
-        for row in self._connection.execute(
+        for row in self.connection.execute(
             "SELECT id, received_at, last_received_at, times_received, body FROM notifications"
             " WHERE id > ? ORDER BY id",
             (after,),
@@ -127,16 +176,16 @@ class Spool:
 
     def _upgrade(self) -> None:
         # Under a write lock: another process may be doing the same.
-        self._connection.execute("BEGIN IMMEDIATE")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        self.connection.execute("BEGIN IMMEDIATE")
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         if version > len(_STEPS):
-            self._connection.execute("ROLLBACK")
+            self.connection.execute("ROLLBACK")
             raise SpoolError(
                 f"{self._path} was written by a newer version (schema {version}); install that one "
                 "again"
             )
         for step in _STEPS[version:]:
             for statement in filter(str.strip, step.split(";")):
-                self._connection.execute(statement)
-        self._connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
-        self._connection.execute("COMMIT")
+                self.connection.execute(statement)
+        self.connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+        self.connection.execute("COMMIT")

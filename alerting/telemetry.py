@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Telemetry:
@@ -25,5 +25,25 @@ class Telemetry:
         self.spooled = Gauge(
             "everyspan_alerting_spooled_notifications",
             "Notifications kept on disk.",
+            registry=self.registry,
+        )
+        self.deliveries = Gauge(
+            "everyspan_alerting_deliveries",
+            "Deliveries kept on disk, by state: pending, sent, dead, silenced, held, folded.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.sent = Counter(
+            "everyspan_alerting_sent_total",
+            "Tries to tell a destination, by outcome: sent, away (tried again), refused, error.",
+            ["destination", "outcome"],
+            registry=self.registry,
+        )
+        self.send_seconds = Histogram(
+            "everyspan_alerting_send_seconds", "Of one try.", registry=self.registry
+        )
+        self.enrich_seconds = Histogram(
+            "everyspan_alerting_enrich_seconds",
+            "Looking up what is behind an alert.",
             registry=self.registry,
         )

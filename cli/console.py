@@ -14,6 +14,10 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from rich.console import Console
 
+from alerting.enrich.playbook import PlaybookError
+from alerting.enrich.source_code import RootsError
+from alerting.routing import RoutesError
+from alerting.spool import SpoolError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
@@ -57,6 +61,10 @@ def plain_errors() -> Iterator[None]:
         MigrationError,
         ThresholdError,
         RulesError,
+        RoutesError,
+        RootsError,
+        PlaybookError,
+        SpoolError,
         ClickHouseError,
     ) as error:
         errors.print("[bold red]error:[/]", end=" ")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import classify, demo, migrate, report, score, services, sql, status, trace, up
+from cli import alerts, classify, demo, migrate, report, score, services, sql, status, trace, up
 from cli.console import console
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(report.report)
 app.command()(score.score)
 app.command()(score.evaluate)
 app.command()(demo.demo)
+app.add_typer(alerts.app, name="alerts")
 
 
 def _version(wanted: bool) -> None:

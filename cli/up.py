@@ -110,7 +110,7 @@ class _House:
             )
             for index in range(count)
         ]
-        alerts = create_alerting(alerting)
+        alerts = create_alerting(alerting, lambda: connect(settings.dsn))
         self._metrics = StackMetrics(
             {
                 "ingest": self._receiver.telemetry.registry,
@@ -180,6 +180,7 @@ class _House:
             f"http://{_reachable(host)}:{port}/v1/grafana",
             settings.data / "grafana" / "evaluation.json",
             secret=alerting.grafana_webhook_secret.get_secret_value(),
+            token=alerting.alerting_token.get_secret_value(),
             grafana_url=alerting.grafana_url,
             every=settings.grafana_evaluate_seconds,
             patient=not settings.grafana_evaluate_seconds,

@@ -62,8 +62,8 @@ def read_rules(folder: Path = PROVISIONED) -> Alerting:
 
 class Evaluator:
     """``connect``: a client of its own, whose database holds the spans; ``url``: our webhook;
-    ``secret``: its HMAC secret, '' for none; ``every``: seconds between evaluations instead of the
-    files' own, 0 for those; ``patient``: whether group_wait and group_interval are kept."""
+    ``secret`` and ``token``: its own, '' for none; ``every``: seconds between evaluations instead
+    of the files' own, 0 for those; ``patient``: whether group_wait and group_interval are kept."""
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class Evaluator:
         memory: Path,
         *,
         secret: str = "",
+        token: str = "",
         grafana_url: str = "",
         every: float = 0.0,
         patient: bool = True,
@@ -82,7 +83,8 @@ class Evaluator:
         self._rules = {rule.uid: rule for group in rules.groups for rule in group.rules}
         self._connect = connect
         self._client: Client | None = None
-        self._url, self._secret, self._grafana = url, secret, grafana_url.rstrip("/")
+        self._url, self._secret, self._token = url, secret, token
+        self._grafana = grafana_url.rstrip("/")
         self._every, self._patient = every, patient
         self._memory = Memory.read(memory)
         self._due = {group.name: 0.0 for group in rules.groups}
@@ -218,6 +220,8 @@ class Evaluator:
     def _post(self, document: dict[str, Any]) -> bool:
         data = json.dumps(document).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "Everyspan-rules"}
+        if self._token and not self._secret:
+            headers["Authorization"] = f"Bearer {self._token}"
         if self._secret:
             stamp = str(int(time.time()))
             signed = stamp.encode() + b":" + data

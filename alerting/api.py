@@ -1,0 +1,171 @@
+"""Looking at alerts and silencing them over HTTP: what `everyspan alerts` calls."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from alerting.destinations.registry import SEND
+from alerting.destinations.sending import AwayError, RefusedError, rendered
+from alerting.outbox import Delivery, Outbox, Silence
+from alerting.routing import Routes
+from alerting.sample import sample
+from alerting.settings import AlertingSettings
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Silencing(_Body):
+    """``matchers``: label to value, or to ~regular expression."""
+
+    matchers: Annotated[dict[str, str], Field(min_length=1)]
+    seconds: Annotated[int, Field(ge=1, le=30 * 86_400)]
+    comment: Annotated[str, Field(max_length=500)] = ""
+
+    @field_validator("matchers")
+    @classmethod
+    def _compiles(cls, value: dict[str, str]) -> dict[str, str]:
+        for label, text in value.items():
+            if text.startswith("~"):
+                try:
+                    re.compile(text[1:])
+                except re.error as error:
+                    raise ValueError(f"{label}: '{text[1:]}': {error}") from error
+        return value
+
+
+class Testing(_Body):
+    """Labels to route a test message by."""
+
+    labels: dict[str, str] = {}
+
+
+def check_caller(request: Request, settings: AlertingSettings) -> None:
+    """The token, where one is set; else only callers on this machine. Raises HTTPException."""
+    token = settings.alerting_token.get_secret_value()
+    if token:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode()):
+            return
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer with EVERYSPAN_ALERTING_TOKEN"
+        )
+    try:
+        here = ipaddress.ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, "set EVERYSPAN_ALERTING_TOKEN to call this from another machine"
+        )
+    # A web page can't send this across origins unasked.
+    if request.method != "GET" and "json" not in request.headers.get("content-type", ""):
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type application/json")
+
+
+def router(settings: AlertingSettings, routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
+    """/v1/alerts and /v1/silences."""
+
+    def checked(request: Request) -> None:
+        check_caller(request, settings)
+
+    api = APIRouter(dependencies=[Depends(checked)])
+
+    @api.get("/v1/alerts")
+    def alerts(status: str = "", limit: Annotated[int, Field(ge=1, le=1000)] = 100) -> Any:
+        """Deliveries, newest first, and how many there are in each state."""
+        box = outbox()
+        return {
+            "counts": box.counts(),
+            "deliveries": [_told(each) for each in box.read(status, limit)],
+        }
+
+    @api.get("/v1/alerts/{number}")
+    def alert(number: int) -> Any:
+        """One delivery with its alert."""
+        found = outbox().one(number)
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
+        return _told(found) | {"alert": found.alert.model_dump(mode="json", by_alias=True)}
+
+    @api.post("/v1/alerts/{number}/resend", status_code=HTTPStatus.ACCEPTED)
+    def resend(number: int) -> Any:
+        """Send it again now."""
+        if not outbox().resend(number):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
+        return {"id": number}
+
+    @api.post("/v1/alerts/test")
+    def test(testing: Testing) -> Any:
+        """Send a sample to the destinations that these labels lead to; what each said."""
+        message = sample(testing.labels)
+        found = []
+        for name in routes.of(message.labels):
+            config = routes.destinations[name]
+            try:
+                SEND[config.type](config, message)
+                answer = "sent"
+            except (AwayError, RefusedError) as error:
+                answer = str(error)
+            found.append({"destination": name, "type": config.type, "answer": answer})
+        return {"text": rendered("alert.txt", message), "destinations": found}
+
+    @api.get("/v1/silences")
+    def silences() -> Any:
+        """Those that hold."""
+        return [_silence(each) for each in outbox().silences()]
+
+    @api.post("/v1/silences", status_code=HTTPStatus.CREATED)
+    def silence(asked: Silencing) -> Any:
+        """Alerts with these labels are recorded and not told."""
+        until = int((time.time() + asked.seconds) * 1000)
+        return _silence(outbox().silence(asked.matchers, until, asked.comment))
+
+    @api.delete("/v1/silences/{number}")
+    def unsilence(number: int) -> Any:
+        """End it."""
+        if not outbox().unsilence(number):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no silence {number}")
+        return {"id": number}
+
+    return api
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
+    labels = delivery.alert.labels
+    return {
+        "id": delivery.id,
+        "status": delivery.status,
+        "destination": delivery.destination,
+        "event": delivery.event,
+        "alertname": labels.get("alertname", ""),
+        "service": labels.get("service", ""),
+        "classifier": labels.get("classifier", ""),
+        "severity": labels.get("severity", ""),
+        "created_at": delivery.created_at,
+        "due_at": delivery.due_at,
+        "sent_at": delivery.sent_at,
+        "attempts": delivery.attempts,
+        "repeats": delivery.repeats,
+        "told_with": delivery.fold,
+        "error": delivery.error,
+    }
+
+
+def _silence(silence: Silence) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "matchers": {m.label: m.value for m in silence.matchers},
+        "until": silence.until,
+        "comment": silence.comment,
+    }

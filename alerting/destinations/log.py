@@ -1,0 +1,16 @@
+"""The service's own log, where nobody else is to be told."""
+
+from __future__ import annotations
+
+import logging
+
+from alerting.destinations.sending import rendered
+from alerting.message import Message
+from alerting.routing import Log
+
+logger = logging.getLogger("alerting.alerts")
+
+
+def send(config: Log, message: Message) -> None:
+    """Never fails."""
+    logger.warning("%s", rendered("alert.txt", message).strip())

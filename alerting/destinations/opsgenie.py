@@ -1,0 +1,35 @@
+"""Opsgenie Alert API: create and close under one alias. https://docs.opsgenie.com/docs/alert-api"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from alerting.destinations.sending import json_of, post, rendered
+from alerting.message import Message
+from alerting.routing import Opsgenie
+
+_PRIORITY = {"critical": "P1", "error": "P2", "warning": "P3", "info": "P5"}
+
+
+def body(message: Message) -> dict[str, Any]:
+    """Of a new alert."""
+    found: dict[str, Any] = json_of("opsgenie.json", message)
+    found["alias"] = message.dedup_key[:512]
+    found["priority"] = _PRIORITY[message.severity]
+    found["description"] = rendered("alert.txt", message)[:15_000]
+    found["details"] = {key: value for key, value in found["details"].items() if value}
+    return found
+
+
+def send(config: Opsgenie, message: Message) -> None:
+    """Raises RefusedError and AwayError."""
+    headers = {"Authorization": f"GenieKey {config.api_key}"}
+    if message.event == "resolve":
+        alias = quote(message.dedup_key[:512], safe="")
+        url = f"{config.url.rstrip('/')}/{alias}/close?identifierType=alias"
+        data = json.dumps({"source": "Everyspan", "note": message.headline}).encode()
+    else:
+        url, data = config.url, json.dumps(body(message)).encode()
+    post(url, data, headers, config.timeout_seconds)

@@ -1,0 +1,38 @@
+"""PagerDuty Events API v2: trigger and resolve under one dedup_key.
+
+https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alerting.destinations.sending import json_of, post
+from alerting.message import Message
+from alerting.routing import PagerDuty
+
+#: Bytes of an event, custom_details included.
+_LIMIT = 512 * 1024
+
+
+def body(config: PagerDuty, message: Message) -> dict[str, Any]:
+    """The event."""
+    event: dict[str, Any] = {
+        "routing_key": config.routing_key,
+        "dedup_key": message.dedup_key[:255],
+        "event_action": "resolve" if message.event == "resolve" else "trigger",
+    }
+    # A resolve needs no more; what is there is shown in the incident's timeline.
+    event |= json_of("pagerduty.json", message)
+    event["payload"]["custom_details"] = {
+        key: value for key, value in event["payload"]["custom_details"].items() if value
+    }
+    if len(json.dumps(event).encode()) > _LIMIT:
+        event["payload"]["custom_details"] = {"headline": message.headline[:1000]}
+    return event
+
+
+def send(config: PagerDuty, message: Message) -> None:
+    """Raises RefusedError and AwayError."""
+    post(config.url, json.dumps(body(config, message)).encode(), {}, config.timeout_seconds)

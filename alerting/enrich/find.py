@@ -1,0 +1,207 @@
+"""The rows behind an alert: which condition an alert is about, and the rows that meet it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from alerting.notification import Alert
+
+_DEFAULT_WINDOW = 900
+_LONGEST_WINDOW = 86_400
+#: Candidates that the best are chosen from.
+MAX_CANDIDATES = 300
+#: A trace may still be on its way when the rule fires.
+_AFTER = timedelta(minutes=2)
+_FINAL = "SETTINGS max_execution_time = {seconds:UInt32}"
+
+Row = dict[str, Any]
+
+COLUMNS = (
+    "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
+    " error_type, status_message, model, prompt_name, prompt_version, session_id, user_id,"
+    " service_name, service_version, environment, tool_name, input, output, cost_usd, code_file,"
+    " code_line, code_function, code_revision, code_repository, evidence"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for. ``condition``: SQL that a failing row meets; ``judged``: SQL of the rows
+    that could have; ``order``: SQL, worst first; ``classifier``: '' for the operational kinds."""
+
+    kind: str
+    classifier: str
+    condition: str
+    judged: str
+    order: str
+    score: str
+    parameters: dict[str, Any]
+    window: tuple[datetime, datetime]
+
+
+def window_of(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
+    """From before the alert began, as long as its rule looks back, to now or its end."""
+    told = alert.annotations.get("window_seconds", "")
+    seconds = int(told) if told.isdigit() else _DEFAULT_WINDOW
+    back = timedelta(seconds=min(seconds, _LONGEST_WINDOW))
+    end = min(now, alert.ends_at) if alert.status == "resolved" and alert.ends_at else now
+    start = min(alert.starts_at, end) - back
+    earliest = end - timedelta(seconds=_LONGEST_WINDOW)
+    return max(start, earliest).astimezone(UTC), (end + _AFTER).astimezone(UTC)
+
+
+def question(alert: Alert, classifiers: list[str], now: datetime) -> Question | None:
+    """What the alert asks of the rows; None where no rows can answer it (a silent service, an alert
+    of another system). ``classifiers``: names that the view has columns for."""
+    labels = alert.labels
+    kind = labels.get("kind", "")
+    window = window_of(alert, now)
+    parameters: dict[str, Any] = {"start": window[0], "end": window[1]}
+    scope = ["start_time >= {start:DateTime64(3)}", "start_time <= {end:DateTime64(3)}"]
+    for label, column in (
+        ("service", "service_name"),
+        ("environment", "environment"),
+        ("model", "model"),
+        ("tool", "tool_name"),
+    ):
+        if label in labels:
+            parameters[label] = labels[label]
+            scope.append(f"{column} = {{{label}:String}}")
+    name = labels.get("classifier", "")
+    root, within = "parent_span_id = ''", " AND ".join(scope)
+    if name in classifiers:
+        return Question(
+            kind or "fail_rate",
+            name,
+            f"{within} AND {name} = 'fail'",
+            f"{within} AND {name} IN ('pass', 'fail')",
+            f"{name}_score DESC, start_time DESC",
+            f"{name}_score",
+            parameters,
+            window,
+        )
+    asked = {
+        "latency": (root, root, "duration_ms DESC"),
+        "latency_growth": (root, root, "duration_ms DESC"),
+        "error_rate": (f"{root} AND status = 'error'", root, "start_time DESC"),
+        "tool_failure": (
+            "step_kind = 'tool' AND (status = 'error' OR tool_call_error = 'fail')",
+            "step_kind = 'tool'",
+            "start_time DESC",
+        ),
+        "cost": ("cost_usd > 0", "cost_usd > 0", "cost_usd DESC"),
+        "coverage": ("verdict_version = 0", "1", "start_time ASC"),
+        "drift_tokens": ("step_kind = 'llm'", "step_kind = 'llm'", "start_time DESC"),
+    }.get(kind)
+    if asked is None:
+        return None
+    condition, judged, order = asked
+    return Question(
+        kind,
+        "",
+        f"{within} AND {condition}",
+        f"{within} AND {judged}",
+        order,
+        "toFloat32(nan)",
+        parameters,
+        window,
+    )
+
+
+def counted(client: Client, database: str, asked: Question, seconds: int) -> Row:
+    """failing, traces, users, sessions, cost_usd, first and last of the failing rows; judged."""
+    return _rows(
+        client,
+        f"SELECT countIf(c) AS failing, count() AS judged, uniqExactIf(trace_id, c) AS traces,"
+        f" uniqExactIf(user_id, c AND user_id != '') AS users,"
+        f" uniqExactIf(session_id, c AND session_id != '') AS sessions,"
+        f" minIf(start_time, c) AS first, maxIf(start_time, c) AS last,"
+        f" (SELECT sum(cost_usd) FROM {database}.spans WHERE start_time >= {{start:DateTime64(3)}}"
+        f" AND start_time <= {{end:DateTime64(3)}} AND trace_id IN (SELECT trace_id FROM"
+        f" {database}.spans WHERE {asked.condition})) AS cost_usd"
+        f" FROM (SELECT ({asked.condition}) AS c, trace_id, user_id, session_id, start_time"
+        f" FROM {database}.spans WHERE {asked.judged}) {_FINAL}",
+        asked.parameters,
+        seconds,
+    )[0]
+
+
+def candidates(client: Client, database: str, asked: Question, seconds: int) -> list[Row]:
+    """Failing rows, worst first, with ``score`` and ``said`` (the classifier's evidence, else the
+    error); at most three of a trace."""
+    said = (
+        f"evidence['{asked.classifier}']"
+        if asked.classifier
+        else "if(status = 'error', concat(error_type,"
+        " if(error_type = '' OR status_message = '', '', ': '), status_message),"
+        " evidence['tool_call_error'])"
+    )
+    return _rows(
+        client,
+        f"SELECT {COLUMNS}, {asked.score} AS score, {said} AS said FROM {database}.spans"
+        f" WHERE {asked.condition} ORDER BY {asked.order}"
+        f" LIMIT 3 BY trace_id LIMIT {MAX_CANDIDATES} {_FINAL}",
+        asked.parameters,
+        seconds,
+    )
+
+
+def onset(client: Client, database: str, asked: Question, seconds: int) -> datetime | None:
+    """The first failing row after the last healthy hour of the past day."""
+    end = asked.window[1]
+    parameters = asked.parameters | {"start": end - timedelta(days=1)}
+    rows = _rows(
+        client,
+        f"SELECT toStartOfInterval(start_time, INTERVAL 10 MINUTE) AS bucket,"
+        f" countIf(c) AS failing, count() AS judged, minIf(start_time, c) AS first"
+        f" FROM (SELECT ({asked.condition}) AS c, start_time FROM {database}.spans"
+        f" WHERE {asked.judged}) GROUP BY bucket ORDER BY bucket DESC {_FINAL}",
+        parameters,
+        seconds,
+    )
+    found: datetime | None = None
+    healthy = 0
+    for row in rows:
+        if row["failing"]:
+            found, healthy = row["first"], 0
+        elif found is not None and row["judged"]:
+            healthy += 1
+            # An hour of traffic without a failure.
+            if healthy >= 6:
+                break
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+def steps_of(client: Client, database: str, rows: list[Row], seconds: int) -> dict[str, list[Row]]:
+    """trace_id to all its steps in order, as the Trace dashboard numbers them."""
+    if not rows:
+        return {}
+    first, last = min(r["start_time"] for r in rows), max(r["start_time"] for r in rows)
+    found = _rows(
+        client,
+        f"SELECT trace_id, span_id, parent_span_id, name, step_kind, start_time, code_file,"
+        f" code_line, code_function, code_revision, code_repository, prompt_version, model,"
+        f" cost_usd, documents, tool_name"
+        f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
+        f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
+        f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {_FINAL}",
+        {
+            "ids": sorted({r["trace_id"] for r in rows}),
+            "start": first - timedelta(hours=6),
+            "end": last + timedelta(hours=6),
+        },
+        seconds,
+    )
+    traces: dict[str, list[Row]] = {}
+    for row in found:
+        traces.setdefault(row["trace_id"], []).append(row)
+    return traces
+
+
+def _rows(client: Client, sql: str, parameters: dict[str, Any], seconds: int) -> list[Row]:
+    answer = client.query(sql, parameters=parameters | {"seconds": seconds})
+    return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]

@@ -1,0 +1,109 @@
+"""What a destination is told: an alert's change of state and its case, as a pager says it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from alerting.case import Case, Failure
+
+Event = Literal["trigger", "resolve", "flapping"]
+SEVERITIES = ("critical", "error", "warning", "info")
+#: Severities of other systems' rules, and what they are here.
+_ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info", "none": "info"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """``dedup_key``: the same for all that is said of one alert. ``folded``: what a burst was
+    folded from, label to number; ``count``: how many alerts. ``repeats``: how often Grafana said it
+    again. ``lasted``: of a resolved alert."""
+
+    event: Event
+    dedup_key: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: datetime
+    case: Case
+    values: dict[str, float | None] = field(default_factory=dict)
+    repeats: int = 0
+    count: int = 1
+    folded: tuple[tuple[str, int], ...] = ()
+    lasted: timedelta | None = None
+
+    @property
+    def severity(self) -> str:
+        """critical, error, warning or info."""
+        told = self.labels.get("severity", "").lower()
+        return told if told in SEVERITIES else _ALSO.get(told, "error")
+
+    @property
+    def what(self) -> str:
+        """The classifier, or the alert's name."""
+        return self.labels.get("classifier") or self.labels.get("alertname", "alert")
+
+    @property
+    def where(self) -> str:
+        """'checkout-agent (production)'."""
+        service = self.labels.get("service", "")
+        environment = self.labels.get("environment", "")
+        return f"{service} ({environment})" if service and environment else service or environment
+
+    @property
+    def rate(self) -> str:
+        """'7.2 % of 412 fail', '' where nothing was counted."""
+        case = self.case
+        if not case.judged or not case.failing:
+            return ""
+        return f"{percent(case.failing / case.judged)} of {case.judged} fail"
+
+    @property
+    def best(self) -> Failure | None:
+        """The failure that represents the alert."""
+        return self.case.failures[0] if self.case.failures else None
+
+    @property
+    def headline(self) -> str:
+        """One line that says what, where and at which step."""
+        if self.folded:
+            return f"{self.count} alerts at once: " + ", ".join(f"{n} {k}" for k, n in self.folded)
+        parts = [self.what, self.where]
+        if self.event == "resolve":
+            lasted = f" after {duration(self.lasted)}" if self.lasted is not None else ""
+            users = f", {self.case.users} users touched" if self.case.users else ""
+            return f"Resolved: {' · '.join(filter(None, parts))}{lasted}{users}"
+        best = self.best
+        if best is not None:
+            parts.append(f"step {best.step} of {best.steps} ({best.step_name})")
+            if best.source is not None:
+                parts.append(f"{best.source.file}:{best.source.line}")
+        parts.append(self.rate)
+        told = " · ".join(filter(None, parts))
+        if best is None and (summary := self.annotations.get("summary")):
+            told = summary
+        return f"Flapping: {told}" if self.event == "flapping" else told
+
+
+def percent(share: float) -> str:
+    """Three figures."""
+    return f"{100 * share:.3g} %"
+
+
+def duration(span: timedelta) -> str:
+    """'2 h 5 min'."""
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    told = [
+        f"{value} {unit}"
+        for value, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+        if value
+    ]
+    return " ".join(told[:2]) or "0 s"
+
+
+def number(value: float) -> str:
+    """Two decimals; '' for NaN."""
+    return "" if math.isnan(value) else f"{value:.2f}"

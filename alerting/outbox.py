@@ -1,0 +1,379 @@
+"""What is to be told to whom: on disk from the notification until a destination has taken it.
+
+States of a delivery: pending → sent, or dead after too many tries or a refusal; silenced, held
+(the alert flaps) and folded (told with others) are never sent by themselves.
+
+A delivery is marked as sent after its destination has taken it. A stop in between sends it again:
+PagerDuty, Opsgenie and webhooks know it by its key, Slack, Teams and e-mail would show it twice.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alerting.message import Event
+from alerting.notification import Alert
+from alerting.routing import Matcher
+from alerting.spool import Received, Spool
+
+#: Changes of state within so long that make an alert a flapping one, and how long it must be
+#: steady to be one no more, in ms.
+FLAPPING_CHANGES, FLAPPING_MS, STEADY_MS = 6, 3_600_000, 900_000
+_STATUSES = ("pending", "sent", "dead", "silenced", "held", "folded")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Times in ms since 1970. ``fold``: id of the delivery that it was told with."""
+
+    id: int
+    destination: str
+    fingerprint: str
+    event: Event
+    dedup_key: str
+    alert: Alert
+    status: str
+    created_at: int
+    due_at: int
+    sent_at: int | None
+    attempts: int
+    error: str
+    fold: int | None
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts whose labels all match are not told until then (ms since 1970)."""
+
+    id: int
+    matchers: tuple[Matcher, ...]
+    until: int
+    comment: str
+
+
+class Outbox:
+    """One connection behind a lock: any thread may call. Raises SpoolError when opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._spool = Spool(path)
+        self._connection = self._spool.connection
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._spool.close()
+
+    def unprocessed(self) -> list[Received]:
+        """Notifications that nothing was made of yet, oldest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id, received_at, last_received_at, times_received, body FROM notifications"
+                " WHERE NOT processed ORDER BY id LIMIT 100"
+            ).fetchall()
+        return [Received(*row) for row in rows]
+
+    def take(self, received: Received, alerts: Sequence[tuple[Alert, list[str]]]) -> int:
+        """Make deliveries of a notification's alerts, each with the names of its destinations.
+
+        All or nothing; a notification that was taken makes none. Returns new deliveries.
+        """
+        made = 0
+        with self._transaction():
+            done = self._connection.execute(
+                "UPDATE notifications SET processed = 1 WHERE id = ? AND NOT processed",
+                (received.id,),
+            ).rowcount
+            if not done:
+                return 0
+            silences = self._silences(_now())
+            for alert, destinations in alerts:
+                made += self._take(alert, destinations, received.received_at, silences)
+        return made
+
+    def due(self, destination: str) -> list[Delivery]:
+        """What a destination is to be told now, oldest first."""
+        return self._read(
+            "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? ORDER BY d.id"
+            " LIMIT 5000",
+            (destination, _now()),
+        )
+
+    def sent(self, deliveries: Sequence[Delivery]) -> None:
+        """The first was taken by its destination; the others were told with it."""
+        first, *others = deliveries
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE deliveries SET status = 'sent', sent_at = ?, attempts = attempts + 1,"
+                " error = '', fold = ? WHERE id = ?",
+                (_now(), first.id if others else None, first.id),
+            )
+            self._connection.executemany(
+                "UPDATE deliveries SET status = 'folded', sent_at = ?, fold = ? WHERE id = ?",
+                [(_now(), first.id, each.id) for each in others],
+            )
+
+    def failed(self, deliveries: Sequence[Delivery], error: str, due_at: int | None) -> None:
+        """Try again at ``due_at`` (ms since 1970), or never: None."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE deliveries SET status = ?, due_at = ?, attempts = attempts + 1, error = ?"
+                " WHERE id = ?",
+                [
+                    ("dead" if due_at is None else "pending", due_at or d.due_at, error[:500], d.id)
+                    for d in deliveries
+                ],
+            )
+
+    def settle(self) -> int:
+        """Tell of alerts that flapped and have been steady for a while. Returns deliveries made."""
+        made = 0
+        now = _now()
+        with self._transaction():
+            rows = self._connection.execute(
+                "SELECT fingerprint, status, alert, state_key FROM alerts WHERE flapping"
+                " AND changed_at < ?",
+                (now - STEADY_MS,),
+            ).fetchall()
+            for fingerprint, status, text, key in rows:
+                alert = Alert.model_validate_json(text)
+                self._connection.execute(
+                    "UPDATE alerts SET flapping = 0, changes = '[]' WHERE fingerprint = ?",
+                    (fingerprint,),
+                )
+                told = self._connection.execute(
+                    "SELECT DISTINCT destination FROM deliveries WHERE fingerprint = ?",
+                    (fingerprint,),
+                ).fetchall()
+                event: Event = "trigger" if status == "firing" else "resolve"
+                for (destination,) in told:
+                    made += self._insert(alert, destination, event, f"{key} steady", "pending", now)
+        return made
+
+    def folded_open(self, delivery: Delivery) -> tuple[str, bool] | None:
+        """For a resolved alert that was told of in a fold: the fold's key, and whether others of it
+        still fire; None where it was told by itself."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT fold FROM deliveries WHERE fingerprint = ? AND destination = ? AND id < ?"
+                " AND event != 'resolve' AND status IN ('sent', 'folded') ORDER BY id DESC LIMIT 1",
+                (delivery.fingerprint, delivery.destination, delivery.id),
+            ).fetchone()
+            if row is None or row[0] is None:
+                return None
+            ((still,),) = self._connection.execute(
+                "SELECT count(*) FROM deliveries d JOIN alerts a USING (fingerprint)"
+                " WHERE d.fold = ? AND a.status = 'firing' AND a.fingerprint != ?",
+                (row[0], delivery.fingerprint),
+            ).fetchall()
+        return fold_key(delivery.destination, int(row[0])), bool(still)
+
+    def was_told(self, delivery: Delivery) -> bool:
+        """Whether the destination knows of the alert that this resolves."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT status, event FROM deliveries WHERE fingerprint = ? AND destination = ?"
+                " AND id < ? ORDER BY id DESC LIMIT 50",
+                (delivery.fingerprint, delivery.destination, delivery.id),
+            ).fetchall()
+        return any(status in ("sent", "folded") and event != "resolve" for status, event in row)
+
+    def read(self, status: str = "", limit: int = 100) -> list[Delivery]:
+        """Newest first. ``status``: one of the states, '' for all."""
+        where, values = ("WHERE d.status = ?", (status,)) if status else ("", ())
+        return self._read(f"{where} ORDER BY d.id DESC LIMIT {int(limit)}", values)
+
+    def one(self, number: int) -> Delivery | None:
+        """By id."""
+        return next(iter(self._read("WHERE d.id = ?", (number,))), None)
+
+    def resend(self, number: int) -> bool:
+        """Tell it (again) now; False where there is no such delivery."""
+        with self._transaction():
+            return bool(
+                self._connection.execute(
+                    "UPDATE deliveries SET status = 'pending', due_at = ?, attempts = 0, error = ''"
+                    " WHERE id = ?",
+                    (_now(), number),
+                ).rowcount
+            )
+
+    def counts(self) -> dict[str, int]:
+        """Deliveries in each state."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT status, count(*) FROM deliveries GROUP BY status"
+            ).fetchall()
+        return dict.fromkeys(_STATUSES, 0) | dict(rows)
+
+    def forget(self, before: int) -> None:
+        """Delete what ended before then (ms since 1970)."""
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM deliveries WHERE status != 'pending' AND created_at < ?", (before,)
+            )
+            self._connection.execute(
+                "DELETE FROM alerts WHERE status = 'resolved' AND changed_at < ?", (before,)
+            )
+            self._connection.execute("DELETE FROM silences WHERE until < ?", (before,))
+
+    def silence(self, matchers: Mapping[str, str], until: int, comment: str = "") -> Silence:
+        """From now on. ``until``: ms since 1970."""
+        with self._transaction():
+            found = self._connection.execute(
+                "INSERT INTO silences (matchers, until, created_at, comment) VALUES (?, ?, ?, ?)"
+                " RETURNING id",
+                (json.dumps(dict(matchers)), until, _now(), comment),
+            ).fetchall()
+        each = tuple(Matcher(label, value) for label, value in matchers.items())
+        return Silence(int(found[0][0]), each, until, comment)
+
+    def unsilence(self, number: int) -> bool:
+        """End a silence; False where there is none of that id."""
+        with self._transaction():
+            return bool(
+                self._connection.execute("DELETE FROM silences WHERE id = ?", (number,)).rowcount
+            )
+
+    def silences(self) -> list[Silence]:
+        """Those that hold now."""
+        with self._lock:
+            return self._silences(_now())
+
+    def _take(
+        self, alert: Alert, destinations: list[str], received_at: int, silences: list[Silence]
+    ) -> int:
+        now = _now()
+        fingerprint = alert.fingerprint or json.dumps(sorted(alert.labels.items()))
+        key = json.dumps(alert.state, default=str)
+        known = self._connection.execute(
+            "SELECT status, state_key, changes, flapping, starts_at, repeats FROM alerts"
+            " WHERE fingerprint = ?",
+            (fingerprint,),
+        ).fetchone()
+        if known and known[1] == key:
+            self._connection.execute(
+                "UPDATE alerts SET repeats = repeats + 1 WHERE fingerprint = ?", (fingerprint,)
+            )
+            return 0
+        if not known and alert.status == "resolved":
+            # Nobody was told of it.
+            return 0
+        changes = [at for at in json.loads(known[2]) if at > now - FLAPPING_MS] if known else []
+        changes.append(now)
+        was_flapping = bool(known and known[3])
+        flapping = was_flapping or len(changes) >= FLAPPING_CHANGES
+        starts = int(alert.starts_at.timestamp() * 1000)
+        self._connection.execute(
+            "INSERT INTO alerts (fingerprint, status, alert, starts_at, changed_at, changes,"
+            " flapping, state_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO"
+            " UPDATE SET status = excluded.status, alert = excluded.alert,"
+            " starts_at = excluded.starts_at, changed_at = excluded.changed_at,"
+            " changes = excluded.changes, flapping = excluded.flapping, repeats = 0,"
+            " state_key = excluded.state_key",
+            (
+                fingerprint,
+                alert.status,
+                alert.model_dump_json(by_alias=True),
+                starts,
+                now,
+                json.dumps(changes[-20:]),
+                int(flapping),
+                key,
+            ),
+        )
+        event: Event = "resolve" if alert.status == "resolved" else "trigger"
+        silenced = any(
+            all(matcher.matches(alert.labels) for matcher in silence.matchers)
+            for silence in silences
+        )
+        made = 0
+        for destination in destinations:
+            status = "pending"
+            if flapping:
+                # Told once, then quiet until it is steady.
+                event, status = "flapping", "held" if was_flapping else "pending"
+            if silenced:
+                status = "silenced"
+            made += self._insert(alert, destination, event, key, status, now)
+        return made
+
+    def _insert(
+        self, alert: Alert, destination: str, event: Event, key: str, status: str, now: int
+    ) -> int:
+        fingerprint = alert.fingerprint or json.dumps(sorted(alert.labels.items()))
+        return self._connection.execute(
+            "INSERT INTO deliveries (state_key, destination, fingerprint, event, dedup_key, alert,"
+            " status, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (state_key, destination) DO NOTHING",
+            (
+                key,
+                destination,
+                fingerprint,
+                event,
+                f"everyspan-{fingerprint}"[:255],
+                alert.model_dump_json(by_alias=True),
+                status,
+                now,
+                now,
+            ),
+        ).rowcount
+
+    def _silences(self, now: int) -> list[Silence]:
+        return [
+            Silence(
+                int(number),
+                tuple(Matcher(label, value) for label, value in json.loads(text).items()),
+                int(until),
+                str(comment),
+            )
+            for number, text, until, comment in self._connection.execute(
+                "SELECT id, matchers, until, comment FROM silences WHERE until > ? ORDER BY id",
+                (now,),
+            ).fetchall()
+        ]
+
+    def _read(self, where: str, values: tuple[Any, ...]) -> list[Delivery]:
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT d.id, d.destination, d.fingerprint, d.event, d.dedup_key, d.alert,"
+                " d.status, d.created_at, d.due_at, d.sent_at, d.attempts, d.error, d.fold,"
+                " coalesce(a.repeats, 0) FROM deliveries d LEFT JOIN alerts a USING (fingerprint)"
+                f" {where}",
+                values,
+            ).fetchall()
+        return [_delivery(row) for row in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    values = list(row)
+    values[5] = Alert.model_validate_json(values[5])
+    return Delivery(*values)
+
+
+def fold_key(destination: str, first: int) -> str:
+    """The dedup key of a fold."""
+    return f"everyspan-fold-{destination}-{first}"[:255]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

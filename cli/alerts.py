@@ -1,0 +1,202 @@
+"""``everyspan alerts``: what was told to whom, what was not, and silences."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import requests
+import typer
+from rich.table import Table
+
+from alerting.settings import AlertingSettings
+from cli.console import console, errors, read_settings
+from cli.options import AlertingPort, Host
+
+app = typer.Typer(
+    help="Alerts that were told, that wait, that are dead; silences.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+Route = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--route",
+        envvar="EVERYSPAN_ALERTS_ROUTE",
+        help="label=value to route by; may be given more than once.",
+    ),
+]
+
+
+@app.callback()
+def alerts(
+    context: typer.Context,
+    status: Annotated[
+        str,
+        typer.Option(
+            envvar="EVERYSPAN_ALERTS_STATUS",
+            help="Only these: pending, sent, dead, silenced, held or folded.",
+        ),
+    ] = "",
+    host: Host = None,
+    alerting_port: AlertingPort = None,
+) -> None:
+    """List what was told, newest first."""
+    context.obj = read_settings(AlertingSettings, host=host, alerting_port=alerting_port)
+    if context.invoked_subcommand is not None:
+        return
+    found = _call(context.obj, "GET", f"/v1/alerts?status={status}")
+    table = Table(box=None, pad_edge=False)
+    for name in ("id", "status", "what", "service", "destination", "when", "tries", "error"):
+        table.add_column(name)
+    for each in found["deliveries"]:
+        what = each["classifier"] or each["alertname"]
+        repeats = f" (said {each['repeats'] + 1} times)" if each["repeats"] else ""
+        table.add_row(
+            str(each["id"]),
+            each["status"],
+            f"{each['event']} {what}{repeats}",
+            each["service"],
+            each["destination"],
+            _time(each["sent_at"] or each["created_at"]),
+            str(each["attempts"]),
+            each["error"][:80],
+        )
+    console.print(table)
+    told = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
+    console.print(told or "no alerts yet", highlight=False)
+
+
+@app.command()
+def show(context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]) -> None:
+    """One alert as JSON."""
+    typer.echo(json.dumps(_call(context.obj, "GET", f"/v1/alerts/{number}"), indent=2))
+
+
+@app.command()
+def resend(context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]) -> None:
+    """Tell it again, dead ones too."""
+    _call(context.obj, "POST", f"/v1/alerts/{number}/resend", {})
+    console.print(f"{number} is told again", highlight=False)
+
+
+@app.command("test")
+def send_test(context: typer.Context, route: Route = None) -> None:
+    """Send a sample to the destinations that these labels lead to."""
+    labels = _pairs("--route", route or [])
+    found = _call(context.obj, "POST", "/v1/alerts/test", {"labels": labels})
+    console.print(found["text"], highlight=False, markup=False)
+    failed = False
+    for each in found["destinations"]:
+        failed |= each["answer"] != "sent"
+        console.print(
+            f"{each['destination']} ({each['type']}): {each['answer']}",
+            highlight=False,
+            markup=False,
+        )
+    if not found["destinations"]:
+        console.print("no route matches these labels: nobody would be told", style="yellow")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def silence(
+    context: typer.Context,
+    matchers: Annotated[list[str], typer.Argument(help="label=value or label=~regex.")],
+    for_: Annotated[
+        str,
+        typer.Option("--for", envvar="EVERYSPAN_ALERTS_FOR", help="How long: 30m, 2h, 1d."),
+    ] = "1h",
+    comment: Annotated[
+        str, typer.Option(envvar="EVERYSPAN_ALERTS_COMMENT", help="Why, for others.")
+    ] = "",
+) -> None:
+    """Record alerts with these labels without telling anybody."""
+    found = _DURATION.fullmatch(for_.strip())
+    if not found:
+        _fail(f"--for {for_}: write a number and s, m, h or d, such as 2h")
+    body = {
+        "matchers": _pairs("MATCHERS", matchers),
+        "seconds": int(found[1]) * _SECONDS[found[2]],
+        "comment": comment,
+    }
+    made = _call(context.obj, "POST", "/v1/silences", body)
+    console.print(f"silence {made['id']} until {_time(made['until'])}", highlight=False)
+
+
+@app.command()
+def silences(context: typer.Context) -> None:
+    """List the silences that hold."""
+    for each in _call(context.obj, "GET", "/v1/silences"):
+        told = ", ".join(f"{k}={v}" for k, v in each["matchers"].items())
+        console.print(
+            f"{each['id']}  until {_time(each['until'])}  {told}  {each['comment']}",
+            highlight=False,
+            markup=False,
+        )
+
+
+@app.command()
+def unsilence(
+    context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]
+) -> None:
+    """End a silence."""
+    _call(context.obj, "DELETE", f"/v1/silences/{number}")
+    console.print(f"silence {number} is over", highlight=False)
+
+
+def _call(settings: AlertingSettings, method: str, path: str, body: Any = None) -> Any:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = "127.0.0.1" if host == "0.0.0.0" else host
+    address = f"http://{host}:{settings.alerting_port}"
+    token = settings.alerting_token.get_secret_value()
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        answer = requests.request(
+            method,
+            address + path,
+            data=None if body is None else json.dumps(body),
+            headers=headers,
+            timeout=60,
+        )
+    except requests.RequestException:
+        _fail(
+            f"no alerting service answers at {address}; start `everyspan up`, or give --host and"
+            " --alerting-port"
+        )
+    if not answer.ok:
+        try:
+            detail = answer.json()["detail"]
+        except (ValueError, KeyError, TypeError):
+            detail = answer.text
+        told = detail if isinstance(detail, str) else "; ".join(e["msg"] for e in detail)
+        _fail(told)
+    return answer.json()
+
+
+def _pairs(option: str, each: list[str]) -> dict[str, str]:
+    found = {}
+    for text in each:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            _fail(f"{option} {text}: write label=value")
+        found[name] = value
+    return found
+
+
+def _fail(told: str) -> NoReturn:
+    errors.print("[bold red]error:[/]", end=" ")
+    errors.print(told, highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
