@@ -19,6 +19,7 @@ _MOST_BYTES = 1 << 20
 _MOST_LINE = 200
 _GIT_SECONDS = 5
 _REVISION = re.compile(r"[0-9a-f]{7,40}")
+_NAME = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+")
 _SCP = re.compile(r"^(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)$")
 
 Root = tuple[str, Path]
@@ -80,7 +81,7 @@ def permalink(repository: str, revision: str, path: str, line: int) -> str:
         if parts.port and parts.scheme in ("http", "https"):
             host = f"{host}:{parts.port}"
     name = name.strip("/").removesuffix(".git")
-    if not host or "/" not in name or ".." in name:
+    if not host or not _NAME.fullmatch(name) or ".." in name:
         return ""
     told = quote(path.lstrip("/"))
     if "gitlab" in host:
