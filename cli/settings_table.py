@@ -62,10 +62,16 @@ def table() -> str:
 def _options() -> Iterator[tuple[str, TyperOption]]:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
+    yield from _options_of(group, "")
+
+
+def _options_of(group: TyperGroup, above: str) -> Iterator[tuple[str, TyperOption]]:
     for name, command in group.commands.items():
         for parameter in command.params:
             if isinstance(parameter, TyperOption) and parameter.envvar:
-                yield name, parameter
+                yield f"{above}{name}", parameter
+        if isinstance(command, TyperGroup):
+            yield from _options_of(command, f"{above}{name} ")
 
 
 def with_table(text: str) -> str:
