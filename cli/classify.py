@@ -59,6 +59,7 @@ def classify(
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
     from clickhouse.stack_metrics import StackMetrics
+    from experiments.api import router
 
     settings = read_settings(
         ClassifySettings,
@@ -97,9 +98,11 @@ def classify(
             metrics.stop()
             service.stop()
 
+        app = create_app(service)
+        app.include_router(router(lambda: connect(settings.dsn), settings.database))
         site = Site(
             "classify",
-            create_app(service),
+            app,
             settings.host,
             settings.classify_port,
             "EVERYSPAN_CLASSIFY_PORT",

@@ -31,6 +31,7 @@ from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
 from clickhouse.stack_metrics import StackMetrics
+from experiments.api import router as experiments
 from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
@@ -111,6 +112,8 @@ class _House:
             for index in range(count)
         ]
         alerts = create_alerting(alerting, lambda: connect(settings.dsn))
+        judging = create_classify(self._classify[0])
+        judging.include_router(experiments(lambda: connect(settings.dsn), settings.database))
         self._metrics = StackMetrics(
             {
                 "ingest": self._receiver.telemetry.registry,
@@ -130,7 +133,7 @@ class _House:
             ),
             Site(
                 "classify",
-                create_classify(self._classify[0]),
+                judging,
                 classify.host,
                 classify.classify_port,
                 "EVERYSPAN_CLASSIFY_PORT",

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from experiments import words
 from experiments.plan import Forecast, detectable, units_needed
 from experiments.store import Arrivals, StateError, Stored, read_counts, read_sums, stored
-from experiments.verdict import Compared, Decided, Outcome, decide
+from experiments.verdict import Compared, Counts, Decided, Outcome, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Status:
 
     stored: Stored
     outcome: Outcome
+    counts: Counts
     arrivals: Arrivals
     forecasts: tuple[Forecast, ...]
 
@@ -85,7 +86,7 @@ def status(client: Client, database: str, name: str) -> Status:
     counts, arrivals = read_counts(client, database, name)
     outcome = decide(found.definition, read_sums(client, database, name), counts)
     forecasts = tuple(_forecast(found, outcome, each, arrivals) for each in outcome.decided)
-    return Status(found, outcome, arrivals, forecasts)
+    return Status(found, outcome, counts, arrivals, forecasts)
 
 
 def _forecast(found: Stored, outcome: Outcome, decided: Decided, arrivals: Arrivals) -> Forecast:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from experiments.definition import Definition, Metric
 from experiments.metrics import kind_of
 from experiments.plan import Forecast
-from experiments.store import Stored
-from experiments.verdict import Compared, Decided, Outcome
+from experiments.store import Arrivals, Stored
+from experiments.verdict import Compared, Counts, Decided, Outcome
 
 STATES = {
     "too_early": "too early",
@@ -204,3 +204,40 @@ def duration(days: float) -> str:
     if days < 2:
         return f"{days * 24:.0f} hours"
     return f"{days:.1f} days" if days < 730 else f"{days / 365:.0f} years"
+
+
+def footing(stored: Stored, outcome: Outcome, counts: Counts, arrivals: Arrivals) -> list[str]:
+    """What the figures stand on: since when, how many units, how they are split."""
+    definition = stored.definition
+    total = sum(definition.variants.values())
+    split = ", ".join(
+        f"{name} {counts.by_variant.get(name, 0):,} (intended {weight / total:.1%})".replace(
+            "%", " %"
+        )
+        for name, weight in definition.variants.items()
+    )
+    when = f"since {stored.counted_from:%Y-%m-%d %H:%M} UTC"
+    if stored.stopped_at is not None:
+        when += f" until {stored.stopped_at:%Y-%m-%d %H:%M} UTC"
+    found = [
+        f"{outcome.units:,} units ({definition.unit}) {when}: {split};"
+        f" evidence against this split {outcome.evidence:,.2g} of 1,000",
+    ]
+    more = [
+        text
+        for count, text in (
+            (outcome.held_out, f"{outcome.held_out:,} held out"),
+            (outcome.moved, f"{outcome.moved:,} seen with several variants"),
+            (outcome.unknown, f"{outcome.unknown:,} with variants that are not defined"),
+        )
+        if count
+    ]
+    if stored.stopped_at is None:
+        more.append(f"{arrivals.per_day:,.0f} units a day")
+    if more:
+        found.append("; ".join(more))
+    found.append(
+        f"All intervals hold together, at every look, in {100 * (1 - definition.alpha):g} % of"
+        " experiments."
+    )
+    return found
