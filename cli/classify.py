@@ -99,7 +99,9 @@ def classify(
             service.stop()
 
         app = create_app(service)
-        app.include_router(router(lambda: connect(settings.dsn), settings.database))
+        app.include_router(
+            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
         site = Site(
             "classify",
             app,

@@ -193,7 +193,7 @@ def _change(
             return api.summary(stop(client, settings.database, name, body["winner"]))
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         definition = read_definition(body["definition"], f"experiment {name}")
-        return api.summary(start(client, settings.database, definition, since))
+        return api.summary(start(client, settings.database, definition, since, settings.cluster))
     given = settings.host
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(given, given)
     address = f"[{address}]" if ":" in address else address

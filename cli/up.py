@@ -113,7 +113,9 @@ class _House:
         ]
         alerts = create_alerting(alerting, lambda: connect(settings.dsn))
         judging = create_classify(self._classify[0])
-        judging.include_router(experiments(lambda: connect(settings.dsn), settings.database))
+        judging.include_router(
+            experiments(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
         self._metrics = StackMetrics(
             {
                 "ingest": self._receiver.telemetry.registry,

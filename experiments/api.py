@@ -33,9 +33,9 @@ class Stop(BaseModel):
     winner: str = ""
 
 
-def router(connect: Callable[[], Client], database: str) -> APIRouter:
-    """``connect``: a client for one request. Answers 422 for what the definition says and 409 for
-    how the experiment stands."""
+def router(connect: Callable[[], Client], database: str, cluster: str = "") -> APIRouter:
+    """``connect``: a client for one request; ``cluster``: EVERYSPAN_CLUSTER. Answers 422 for what
+    the definition says and 409 for how the experiment stands."""
     routes = APIRouter(prefix="/v1/experiments")
 
     @routes.post("/{name}/start")
@@ -44,7 +44,7 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
         try:
             definition = read_definition({**body.definition, "name": name}, f"experiment {name}")
             with connect() as client:
-                return summary(start(client, database, definition, body.since))
+                return summary(start(client, database, definition, body.since, cluster))
         except DefinitionError as error:
             raise HTTPException(422, str(error)) from error
         except StateError as error:

@@ -13,6 +13,7 @@ from experiments.definition import Definition, DefinitionError, read_definition
 from experiments.metrics import OPERATIONAL
 from experiments.sequential import Sums
 from experiments.verdict import Counts
+from experiments.views import classifiers, create_experiment_spans
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,9 +76,13 @@ def unknown_names(client: Client, database: str) -> list[str]:
 
 
 def start(
-    client: Client, database: str, definition: Definition, since: datetime | None = None
+    client: Client,
+    database: str,
+    definition: Definition,
+    since: datetime | None = None,
+    cluster: str = "",
 ) -> Stored:
-    """Start an experiment, or change a running one.
+    """Start an experiment, or change a running one. ``cluster``: EVERYSPAN_CLUSTER.
 
     Units are counted from ``since``, by default from now; a change that leaves the split as it is
     goes on counting. Raises DefinitionError for a metric that is not there, StateError for a
@@ -87,17 +92,16 @@ def start(
     since = None if since is None else _milliseconds(since)
     if since is not None and since > now:
         raise StateError(f"since {since.isoformat()} lies ahead; units are counted from the past")
-    missing = [
-        metric.metric
-        for metric in definition.metrics
-        if metric.metric not in OPERATIONAL and metric.metric not in classifiers(client, database)
-    ]
-    if missing:
+    names = classifiers(client, database)
+    wanted = [each.metric for each in definition.metrics if each.metric not in OPERATIONAL]
+    if missing := [name for name in wanted if name not in names]:
         raise DefinitionError(
             f"experiment {definition.name}: no classifier and no metric is named"
-            f" {', '.join(missing)}; there are {', '.join(classifiers(client, database))},"
-            f" {', '.join(OPERATIONAL)}"
+            f" {', '.join(missing)}; there are {', '.join((*names, *OPERATIONAL))}"
         )
+    view = str(client.command(f"SHOW CREATE TABLE {database}.experiment_spans"))
+    if any(f"{name} = " not in view for name in wanted):
+        create_experiment_spans(client, database, names, cluster)
     before = stored(client, database).get(definition.name)
     started = counted = since or now
     if before is not None and before.running:
@@ -152,17 +156,6 @@ def _write(client: Client, database: str, what: Stored) -> None:
         column_names=list(row),
         database=database,
     )
-
-
-def classifiers(client: Client, database: str) -> list[str]:
-    """Names of the classifiers whose fail rates are known for each unit."""
-    rows = client.query(
-        "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'"
-        " ORDER BY position",
-        parameters={"database": database},
-    ).result_rows
-    names = [str(name) for (name,) in rows]
-    return [name for name in names if f"{name}_score" in names]
 
 
 def read_sums(client: Client, database: str, name: str) -> dict[tuple[str, str], Sums]:

@@ -57,6 +57,58 @@ FROM $database.experiment_changes
 ORDER BY name, changed_at DESC
 LIMIT 1 BY name;
 
+-- What each span that takes part adds: the one place that names the classifiers.
+CREATE OR REPLACE VIEW $database.experiment_spans $on_cluster AS
+SELECT
+    name_of AS experiment, variant_of AS variant,
+    multiIf(experiment_units[name_of] != '', experiment_units[name_of],
+        session_id != '', session_id, trace_id) AS unit,
+    trace_id, start_time, duration_ms, status, cost_usd,
+    ifNull(input_tokens, 0) + ifNull(output_tokens, 0) AS tokens,
+    name != 'everyspan.feedback' AS own,
+    [
+        'tool_call_error',
+        'data_leakage',
+        'hallucination',
+        'retrieval_relevance',
+        'goal_completion',
+        'user_frustration',
+        'forgetfulness',
+        'instruction_following',
+        'jailbreak',
+        'prompt_injection',
+        'toxicity'
+    ] AS classifiers,
+    [
+        tool_call_error = 'fail',
+        data_leakage = 'fail',
+        hallucination = 'fail',
+        retrieval_relevance = 'fail',
+        goal_completion = 'fail',
+        user_frustration = 'fail',
+        forgetfulness = 'fail',
+        instruction_following = 'fail',
+        jailbreak = 'fail',
+        prompt_injection = 'fail',
+        toxicity = 'fail'
+    ] AS failed,
+    [
+        tool_call_error IN ('pass', 'fail'),
+        data_leakage IN ('pass', 'fail'),
+        hallucination IN ('pass', 'fail'),
+        retrieval_relevance IN ('pass', 'fail'),
+        goal_completion IN ('pass', 'fail'),
+        user_frustration IN ('pass', 'fail'),
+        forgetfulness IN ('pass', 'fail'),
+        instruction_following IN ('pass', 'fail'),
+        jailbreak IN ('pass', 'fail'),
+        prompt_injection IN ('pass', 'fail'),
+        toxicity IN ('pass', 'fail')
+    ] AS judged
+FROM $database.spans
+ARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of
+WHERE notEmpty(experiments);
+
 -- One row a unit (session, user, …) of an experiment, with what it adds to each metric: name,
 -- numerator and denominator. A unit counts for the variant it was first seen with; what it did in
 -- another one, after a changed weight, is left out. A trace lasts as long as its longest span that
@@ -66,16 +118,13 @@ SELECT
     experiment, unit, variant, first_seen, variants_seen,
     first_seen >= counted_from AND (status = 'running' OR first_seen <= stopped_at) AS counted,
     arrayConcat(
-        arrayMap((n, f, j) -> (n, toFloat64(f), toFloat64(j)), [
-            'tool_call_error', 'data_leakage', 'hallucination', 'retrieval_relevance',
-            'goal_completion', 'user_frustration', 'forgetfulness', 'instruction_following',
-            'jailbreak', 'prompt_injection', 'toxicity'
-        ], failed, judged),
+        arrayMap((n, f, j) -> (n, toFloat64(f), toFloat64(j)),
+            names, unit_failed, unit_judged),
         [
             ('error_rate', toFloat64(errors), toFloat64(traces)),
             ('latency_ms', duration, toFloat64(traces)),
             ('cost_usd', cost, toFloat64(traces)),
-            ('tokens', toFloat64(tokens), toFloat64(traces)),
+            ('tokens', toFloat64(used), toFloat64(traces)),
             ('cost_usd_per_unit', cost, toFloat64(traces > 0)),
             ('traces_per_unit', toFloat64(traces), toFloat64(traces > 0)),
             ('thumbs_down', toFloat64(thumbs_down), toFloat64(thumbs))
@@ -86,58 +135,20 @@ FROM
         experiment, unit, variant, min(began) AS first_seen,
         count() OVER (PARTITION BY experiment, unit) AS variants_seen,
         sum(happened) AS traces, sum(error) AS errors, sum(longest) AS duration,
-        sum(spent) AS cost, sum(used) AS tokens,
+        sum(trace_cost) AS cost, sum(trace_tokens) AS used,
         sum(down) AS thumbs_down, sum(given) AS thumbs,
-        sumForEach(trace_failed) AS failed, sumForEach(trace_judged) AS judged
+        any(trace_names) AS names,
+        sumForEach(trace_failed) AS unit_failed, sumForEach(trace_judged) AS unit_judged
     FROM
     (
         SELECT
             experiment, variant, unit, trace_id, min(start_time) AS began,
             max(own) AS happened, maxIf(duration_ms, own) AS longest,
             argMaxIf(status, duration_ms, own) = 'error' AS error,
-            ifNull(sum(cost_usd), 0) AS spent,
-            sum(ifNull(input_tokens, 0) + ifNull(output_tokens, 0)) AS used,
-            [
-            countIf(tool_call_error = 'fail'),
-            countIf(data_leakage = 'fail'),
-            countIf(hallucination = 'fail'),
-            countIf(retrieval_relevance = 'fail'),
-            countIf(goal_completion = 'fail'),
-            countIf(user_frustration = 'fail'),
-            countIf(forgetfulness = 'fail'),
-            countIf(instruction_following = 'fail'),
-            countIf(jailbreak = 'fail'),
-            countIf(prompt_injection = 'fail'),
-            countIf(toxicity = 'fail')
-            ] AS trace_failed,
-            [
-            countIf(tool_call_error IN ('pass', 'fail')),
-            countIf(data_leakage IN ('pass', 'fail')),
-            countIf(hallucination IN ('pass', 'fail')),
-            countIf(retrieval_relevance IN ('pass', 'fail')),
-            countIf(goal_completion IN ('pass', 'fail')),
-            countIf(user_frustration IN ('pass', 'fail')),
-            countIf(forgetfulness IN ('pass', 'fail')),
-            countIf(instruction_following IN ('pass', 'fail')),
-            countIf(jailbreak IN ('pass', 'fail')),
-            countIf(prompt_injection IN ('pass', 'fail')),
-            countIf(toxicity IN ('pass', 'fail'))
-            ] AS trace_judged
-        FROM
-        (
-            SELECT
-                *, name != 'everyspan.feedback' AS own,
-                multiIf(experiment_units[key] != '', experiment_units[key],
-                    session_id != '', session_id, trace_id) AS unit,
-                key AS experiment, variant_of_key AS variant
-            FROM
-            (
-                SELECT * EXCEPT (experiment, variant), key, variant_of_key
-                FROM $database.spans
-                ARRAY JOIN mapKeys(experiments) AS key, mapValues(experiments) AS variant_of_key
-                WHERE notEmpty(experiments)
-            )
-        )
+            ifNull(sum(cost_usd), 0) AS trace_cost, sum(tokens) AS trace_tokens,
+            any(classifiers) AS trace_names,
+            sumForEach(failed) AS trace_failed, sumForEach(judged) AS trace_judged
+        FROM $database.experiment_spans
         GROUP BY experiment, variant, unit, trace_id
     ) AS each_trace
     LEFT JOIN

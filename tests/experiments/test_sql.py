@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
+from clickhouse.migrate import migrate, read_migrations, render
+from clickhouse.settings import ClickHouseSettings
 from experiments import balance
 from experiments.metrics import OPERATIONAL
 from experiments.status import status
-from experiments.store import classifiers, read_counts, read_sums, start, stop
+from experiments.store import read_counts, read_sums, start, stop
+from experiments.views import classifiers, statement
 from tests.clickhouse.databases import database, engine
 from tests.experiments.recorded import PRIMARY, Row, definition, insert, sessions
 
@@ -125,6 +127,34 @@ def test_every_metric_and_classifier_is_in_the_outcomes(client: Client) -> None:
     start(client, str(client.database), definition(), since=LONG_AGO)
     (found,) = rows(client, "SELECT metrics.1 AS names FROM experiment_outcomes LIMIT 1")
     assert found["names"] == [*classifiers(client, str(client.database)), *OPERATIONAL]
+
+
+def test_the_migration_has_the_view_of_the_built_in_classifiers(client: Client) -> None:
+    name = str(client.database)
+    (migration,) = [each for each in read_migrations() if each.name == "0012_experiments"]
+    rendered = render(migration, ClickHouseSettings(database=name))
+    assert statement(name, classifiers(client, name), "") in rendered
+
+
+def test_a_classifier_that_came_later(client: Client) -> None:
+    """A pair of columns more, as for a classifier of one's own."""
+    name = str(client.database)
+    insert(client, name, sessions(200, 8))
+    client.command(
+        f"ALTER TABLE {name}.spans_raw ADD COLUMN rudeness LowCardinality(String) DEFAULT"
+        " if(cityHash64(trace_id, experiments['e']) % 100 < if(experiments['e'] = 'a', 5, 60),"
+        " 'fail', 'pass'), ADD COLUMN rudeness_score Float32 DEFAULT nan"
+    )
+    client.command(
+        f"CREATE OR REPLACE VIEW {name}.spans AS SELECT * FROM {name}.spans_raw FINAL"
+        " SETTINGS do_not_merge_across_partitions_select_final = 1"
+    )
+    rude = definition(metrics=[{"metric": "rudeness", "role": "primary"}], min_units=50)
+    start(client, name, rude, since=LONG_AGO)
+    found = status(client, name, "e")
+    assert found.outcome.verdict == "stop"
+    assert "b loses rudeness" in found.reasons[0]
+    assert_same(client, found)
 
 
 @pytest.mark.parametrize(
