@@ -44,6 +44,13 @@ class Arrivals:
     last: datetime | None
     per_day: float
 
+    @property
+    def hours(self) -> float:
+        """Between the two."""
+        if self.first is None or self.last is None:
+            return 0.0
+        return (self.last - self.first).total_seconds() / 3600
+
 
 def stored(client: Client, database: str) -> dict[str, Stored]:
     """Every experiment that was ever started, by name. Raises DefinitionError for a row that this

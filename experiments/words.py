@@ -67,7 +67,7 @@ def reasons(stored: Stored, outcome: Outcome, forecasts: Sequence[Forecast]) -> 
     found: list[str] = []
     order = {"ship": 0, "stop": 1, "keep_going": 2, "broken": 3}
     for each in sorted(outcome.decided, key=lambda one: (order[one.verdict], -one.gain)):
-        found += _variant(definition, each, forecasts)
+        found += _variant(definition, each, forecasts, outcome.units)
     name = definition.name
     if not stored.running:
         given = stored.winner or definition.control
@@ -116,7 +116,9 @@ def _broken(definition: Definition, outcome: Outcome) -> list[str]:
     ]
 
 
-def _variant(definition: Definition, decided: Decided, forecasts: Sequence[Forecast]) -> list[str]:
+def _variant(
+    definition: Definition, decided: Decided, forecasts: Sequence[Forecast], units: int
+) -> list[str]:
     found = []
     for each in decided.those("worse", "primary", "guardrail"):
         what = "guard-rail " if each.metric.role == "guardrail" else ""
@@ -162,6 +164,12 @@ def _variant(definition: Definition, decided: Decided, forecasts: Sequence[Forec
                 f" {first.variant_units:,} units have {title(first.metric.metric)};"
                 f" {definition.min_units:,} of each are the least."
             )
+            if units >= 2 * definition.min_units and not first.variant_units:
+                found.append(
+                    f"{units:,} units have come and none has a figure of"
+                    f" {title(first.metric.metric)}: does it apply to these steps, and is every"
+                    " span judged (`everyspan status`)?"
+                )
         else:
             found.append(f"Open for {decided.variant}: {_said(definition, first)}.")
         found += [_forecast(each) for each in forecasts if each.variant == decided.variant]
@@ -232,7 +240,8 @@ def footing(stored: Stored, outcome: Outcome, counts: Counts, arrivals: Arrivals
         )
         if count
     ]
-    if stored.stopped_at is None:
+    # The rate of a few minutes is none of a day.
+    if stored.stopped_at is None and arrivals.hours >= 1:
         more.append(f"{arrivals.per_day:,.0f} units a day")
     if more:
         found.append("; ".join(more))

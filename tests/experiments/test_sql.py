@@ -350,6 +350,15 @@ def test_nothing_yet(client: Client) -> None:
     assert_same(client, found)
 
 
+def test_a_metric_that_never_applies_is_told(client: Client) -> None:
+    name = str(client.database)
+    insert(client, name, sessions(300, 7))
+    never = definition(metrics=[{"metric": "toxicity", "role": "primary"}])
+    start(client, name, never, since=LONG_AGO)
+    told = " ".join(status(client, name, "e").reasons)
+    assert "300 units have come and none has a figure of toxicity" in told
+
+
 def test_the_split_may_change(client: Client) -> None:
     """A wider share goes on counting; other weights, and a new run, count anew."""
     name = str(client.database)
