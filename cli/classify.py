@@ -60,6 +60,7 @@ def classify(
     from clickhouse.migrate import migrate
     from clickhouse.stack_metrics import StackMetrics
     from experiments.api import router
+    from experiments.watch import Watch
 
     settings = read_settings(
         ClassifySettings,
@@ -89,12 +90,17 @@ def classify(
             lambda: connect(settings.dsn),
             settings.database,
         )
+        watch = Watch(
+            lambda: connect(settings.dsn), settings.database, settings.experiment_watch_seconds
+        )
 
         def start() -> None:
             service.start()
             metrics.start()
+            watch.start()
 
         def stop() -> None:
+            watch.stop()
             metrics.stop()
             service.stop()
 

@@ -32,6 +32,7 @@ from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
 from clickhouse.stack_metrics import StackMetrics
 from experiments.api import router as experiments
+from experiments.watch import Watch
 from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
@@ -125,6 +126,9 @@ class _House:
             lambda: connect(settings.dsn),
             settings.database,
         )
+        self._watch = Watch(
+            lambda: connect(settings.dsn), settings.database, classify.experiment_watch_seconds
+        )
         self._sites = [
             Site(
                 "OTLP/HTTP",
@@ -167,6 +171,7 @@ class _House:
         for service in self._classify:
             await asyncio.to_thread(service.start)
         self._metrics.start()
+        self._watch.start()
 
     def _evaluate(self, port: int) -> None:
         """Alert rules without a Grafana; the webhook is our own, on ``port``."""
@@ -195,6 +200,7 @@ class _House:
     async def _stop(self) -> None:
         if self._evaluator is not None:
             await asyncio.to_thread(self._evaluator.stop)
+        await asyncio.to_thread(self._watch.stop)
         await asyncio.to_thread(self._metrics.stop)
         await self._grpc.stop()
         await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))

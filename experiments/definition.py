@@ -69,6 +69,7 @@ class Definition(_Strict):
     ``unit``: what the agent passes as unit: session, user or a word of your own. ``planned_units``:
     of control and one variant together, where the intervals should be narrowest. ``min_units``: of
     each variant, below which nothing is said: the intervals hold for large numbers.
+    ``stop_on_loss``: the service stops it once every variant loses a guard-rail.
     """
 
     name: Name
@@ -78,6 +79,7 @@ class Definition(_Strict):
     salt: str = ""
     share: Share = 1.0
     hold_out: Share = 0.0
+    stop_on_loss: bool = False
     alpha: Annotated[float, Field(ge=0.0001, le=0.5)] = 0.05
     planned_units: Annotated[int, Field(ge=20, le=1_000_000_000)] = 2000
     min_units: Annotated[int, Field(ge=10)] = 100

@@ -46,6 +46,7 @@ def main(endpoint: str, sessions: int) -> None:
             with everyspan.context(session=session):
                 variant = everyspan.variant("support-prompt", unit=session)
                 everyspan.variant("tone")
+                everyspan.variant("guarded")
                 given[session] = variant
                 unlucky = zlib.crc32(f"luck {number}".encode()) % 100 < WRONG[variant or "a"]
                 headers = {

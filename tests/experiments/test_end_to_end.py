@@ -48,6 +48,18 @@ unit = "session"
 min_units = 40
 variants = {plain = 1, warm = 1}
 metrics = [{metric = "tool_call_error", role = "primary"}]
+
+# The same draw as support-prompt, so the same regression, and stops by itself.
+[experiment.guarded]
+salt = "support-prompt"
+planned_units = 200
+min_units = 40
+stop_on_loss = true
+variants = {a = 1, b = 1}
+metrics = [
+    {metric = "latency_ms", role = "primary"},
+    {metric = "tool_call_error", role = "guardrail"},
+]
 """
 
 
@@ -105,10 +117,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     file = folder / "experiments.toml"
     file.write_text(TOML)
     with running(
-        folder / "data", classify_trace_quiet_seconds="1", classify_interval_seconds="0.2"
+        folder / "data",
+        classify_trace_quiet_seconds="1",
+        classify_interval_seconds="0.2",
+        experiment_watch_seconds="1",
     ) as up:
         found = Ran(up, file, {})
-        for name in ("support-prompt", "tone"):
+        for name in ("support-prompt", "tone", "guarded"):
             done = found.cli("start", name, f"--file={file}")
             assert done.returncode == 0, done.stderr + up.log()
             assert f"{name} runs; units are counted from" in done.stdout
@@ -138,7 +153,7 @@ def test_assignment_and_exposure_are_on_the_spans(ran: Ran) -> None:
         assert row["variants"] == [ran.agent["variants"][row["session_id"]]]
         assert row["units"] == [row["session_id"]]
         assert row["tones"] in (["plain"], ["warm"])
-        assert int(row["exposures"]) == 1
+        assert int(row["exposures"]) == 1  # all of them are events of the first span
         assert int(row["spans"]) > 4
     assert min(Counter(ran.agent["variants"].values()).values()) > 50
 
@@ -164,6 +179,19 @@ def test_the_command_line_calls_it(ran: Ran) -> None:
     listed = ran.cli("list")
     assert "support-prompt" in listed.stdout
     assert "keep going" in listed.stdout
+
+
+def test_a_lost_guardrail_stops_it(ran: Ran) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        found = json.loads(ran.cli("status", "guarded", "--json").stdout)
+        if not found["running"]:
+            break
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    assert found["winner"] == ""
+    assert "b loses guard-rail tool call error" in found["reasons"][0]
+    assert "experiment guarded is stopped: every variant loses a guard-rail" in ran.up.log()
 
 
 def test_the_dashboard_says_the_same(ran: Ran) -> None:
@@ -205,7 +233,10 @@ def test_the_dashboard_says_the_same(ran: Ran) -> None:
 def test_wrong_use_is_told(ran: Ran) -> None:
     cases = [
         (("status", "nothing"), "no experiment nothing was started"),
-        (("start", "other", f"--file={ran.file}"), "defines support-prompt, tone, but not other"),
+        (
+            ("start", "other", f"--file={ran.file}"),
+            "defines support-prompt, tone, guarded, but not other",
+        ),
         (("start", "tone", "--file=/nowhere.toml"), "can't be read"),
         (("start", "tone", f"--file={ran.file}", "--since=soon"), "--since soon"),
         (("stop", "tone", "--ship=purple"), "has no variant purple; it has plain, warm"),

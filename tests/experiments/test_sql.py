@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.connection import connect
 from clickhouse.migrate import migrate, read_migrations, render
 from clickhouse.settings import ClickHouseSettings
 from experiments import balance
@@ -18,6 +19,7 @@ from experiments.metrics import OPERATIONAL
 from experiments.status import status
 from experiments.store import read_counts, read_sums, start, stop
 from experiments.views import classifiers, statement
+from experiments.watch import Watch
 from tests.clickhouse.databases import database, engine
 from tests.experiments.recorded import PRIMARY, Row, definition, insert, sessions
 
@@ -348,6 +350,26 @@ def test_nothing_yet(client: Client) -> None:
     assert found.outcome.evidence == pytest.approx(1)
     assert found.document()["variants"][0]["metrics"][0]["effect"] is None
     assert_same(client, found)
+
+
+def test_it_stops_itself_once_every_variant_loses(client: Client, dsn: str) -> None:
+    name = str(client.database)
+    bad = {"a": 0.02, "b": 0.5, "c": 0.02}
+    rates = dict.fromkeys(bad, 0.2)
+    insert(client, name, sessions(900, 11, fail_rates=rates, hallucinated=bad))
+    rail = {"metric": "hallucination", "role": "guardrail"}
+    two = definition(metrics=[PRIMARY, rail], variants={"a": 1, "b": 1}, stop_on_loss=True)
+    three = definition(metrics=[PRIMARY, rail], variants=dict.fromkeys("abc", 1), stop_on_loss=True)
+    watch = Watch(lambda: connect(dsn), name, every=60)
+    start(client, name, three, since=LONG_AGO)
+    assert watch.look() == []  # c does no harm
+    start(client, name, two.model_copy(update={"stop_on_loss": False}), since=LONG_AGO)
+    assert watch.look() == []  # nobody asked
+    start(client, name, two, since=LONG_AGO)
+    assert watch.look() == ["e"]
+    assert watch.look() == []
+    (found,) = rows(client, "SELECT status, winner FROM experiments")
+    assert found == {"status": "stopped", "winner": ""}
 
 
 def test_a_metric_that_never_applies_is_told(client: Client) -> None:
