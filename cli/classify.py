@@ -59,6 +59,8 @@ def classify(
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
     from clickhouse.stack_metrics import StackMetrics
+    from experiments.api import router
+    from experiments.watch import Watch
 
     settings = read_settings(
         ClassifySettings,
@@ -88,18 +90,27 @@ def classify(
             lambda: connect(settings.dsn),
             settings.database,
         )
+        watch = Watch(
+            lambda: connect(settings.dsn), settings.database, settings.experiment_watch_seconds
+        )
 
         def start() -> None:
             service.start()
             metrics.start()
+            watch.start()
 
         def stop() -> None:
+            watch.stop()
             metrics.stop()
             service.stop()
 
+        app = create_app(service)
+        app.include_router(
+            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
         site = Site(
             "classify",
-            create_app(service),
+            app,
             settings.host,
             settings.classify_port,
             "EVERYSPAN_CLASSIFY_PORT",

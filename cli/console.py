@@ -22,6 +22,8 @@ from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from experiments.definition import DefinitionError
+from experiments.store import StateError
 from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
 
@@ -65,6 +67,8 @@ def plain_errors() -> Iterator[None]:
         RootsError,
         PlaybookError,
         SpoolError,
+        DefinitionError,
+        StateError,
         ClickHouseError,
     ) as error:
         errors.print("[bold red]error:[/]", end=" ")
