@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
+from fastapi import FastAPI
 
 from alerting.app import create_app as create_alerting
 from alerting.settings import AlertingSettings
@@ -130,7 +131,7 @@ class _House:
             ),
             Site(
                 "classify",
-                create_classify(self._classify[0]),
+                self._classify_app(),
                 classify.host,
                 classify.classify_port,
                 "EVERYSPAN_CLASSIFY_PORT",
@@ -194,6 +195,13 @@ class _House:
         await self._grpc.stop()
         await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
         await self._receiver.stop()
+
+    def _classify_app(self) -> FastAPI:
+        from experiments.datasets.api import router
+
+        app = create_classify(self._classify[0])
+        app.include_router(router(self._settings, lambda: connect(self._settings.dsn)))
+        return app
 
     def _clickhouse(self) -> Site:
         from clickhouse.embedded_http.app import create_app

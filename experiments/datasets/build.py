@@ -10,16 +10,13 @@ from datetime import UTC, datetime
 
 from experiments.datasets import controls, failures, reference, select
 from experiments.datasets.definition import Definition
+from experiments.datasets.errors import NothingFoundError
 from experiments.datasets.item import Version, content_hash
-from experiments.datasets.pool import items_of
+from experiments.datasets.pool import items_of, vectors_of
 from experiments.datasets.select import Found
 from experiments.datasets.source import Conditions, Kept, Source, conditions
 
 Window = tuple[datetime, datetime]
-
-
-class NothingFoundError(Exception):
-    """No row meets the condition. The text says what there is instead."""
 
 
 def build(
@@ -92,7 +89,9 @@ def assemble(
             "reference": len(drawn),
         },
         encoder=source.encoder,
-        radius=reference.radius(vectors, source.vectors([item.request for item in everything])),
+        radius=reference.radius(vectors, vectors_of(everything, source.vectors)),
+        failure_count=len(items),
+        control_count=len(healthy.items),
         items=everything,
         reference=reference.remembered(drawn, vectors),
     )

@@ -17,13 +17,15 @@ from clickhouse.embedded_http.errors import QueryRefused
 from clickhouse.embedded_http.guard import Guard
 from clickhouse.embedded_http.tokens import tokenise
 from clickhouse.span import LABELS
+from experiments.datasets.errors import ConditionError
 
 _UNKNOWN_IDENTIFIER = 47
 _MOST_TOLD = 300
 _UNKNOWN = re.compile(r"identifier [`'‘]([^`'’]+)[`'’]")
 _NOISE = re.compile(
     r"^.*?DB::Exception:\s*|^Not enough privileges on this read-only endpoint:\s*"
-    r"|\s*\(version [^)]*\).*$|:? In scope SELECT.*$|\. Expected one of:.*$|\s*\([A-Z][A-Z0-9_]+\)\s*$",
+    r"|\s*\(version [^)]*\).*$|:? In scope SELECT.*$|\. Expected one of:.*$"
+    r"|\s*\([A-Z][A-Z0-9_]+\)\s*$",
     re.S,
 )
 _WRAPPED = re.compile(r"Nullable\(|LowCardinality\(")
@@ -32,10 +34,6 @@ _CLAUSES = frozenset(
     "FROM WHERE PREWHERE GROUP HAVING ORDER LIMIT OFFSET UNION EXCEPT INTERSECT SETTINGS FORMAT"
     " INTO WINDOW QUALIFY".split()
 )
-
-
-class ConditionError(Exception):
-    """The condition can't be used. The text names the option, the place and the remedy."""
 
 
 class Columns:

@@ -23,9 +23,10 @@ _WORDING_CHARACTERS = 6_000
 
 @dataclass(slots=True, frozen=True)
 class Asked:
-    """The masked question of a row. ``about``: the text that says what it is about, for its vector;
-    ``wording``: the whole conversation, for finding near-duplicates."""
+    """The masked question of a row. ``request``: in the user's own words; ``about``: what its
+    vector is made of; ``wording``: the whole conversation, for finding near-duplicates."""
 
+    request: str
     about: str
     wording: str
     characters: int
@@ -35,10 +36,17 @@ def asked(span: Span, request: str, masker: Masker) -> Asked:
     """``request``: input of the trace's root. A prompt that an application wrapped around it is
     about the request, not about the pages that were pasted in."""
     conversation = masker.value(conversation_of(span))
+    last = masker.text(input_of(conversation, span))
     request = masker.text(request.strip())
+    own = request if request and len(request) < len(last) and request in last else last
+    return asked_again(own, last, conversation)
+
+
+def asked_again(request: str, last: str, conversation: Sequence[Message]) -> Asked:
+    """The same for what is masked already: the user's words, the last message that holds them, and
+    what was said up to it."""
+    about = request
     turns = [text_of(m) for m in conversation if m["role"] == "user" and text_of(m)]
-    last = turns[-1] if turns else masker.text(span.input)
-    about = request if request and len(request) < len(last) and request in last else last
     for earlier in reversed(turns[:-1]):
         # "Yes, please" is about what was asked before.
         if len(about.split()) > _FEW_WORDS:
@@ -46,6 +54,7 @@ def asked(span: Span, request: str, masker: Masker) -> Asked:
         about = f"{earlier}\n{about}"
     wording = "\n".join(text_of(m) for m in conversation if m["role"] != "system")
     return Asked(
+        request,
         excerpt(about.strip(), _ABOUT_CHARACTERS),
         excerpt(wording.strip() or about.strip(), _WORDING_CHARACTERS),
         len(last),

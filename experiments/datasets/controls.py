@@ -15,7 +15,14 @@ from experiments.datasets.duplicates import originals
 from experiments.datasets.failures import Chosen
 from experiments.datasets.item import Item
 from experiments.datasets.matching import matched
-from experiments.datasets.pool import Vectors, candidate_of, candidates, items_of, step_of
+from experiments.datasets.pool import (
+    Vectors,
+    candidate_of,
+    candidates,
+    items_of,
+    step_of,
+    vectors_of,
+)
 from experiments.datasets.source import Conditions, Kept, Source
 
 
@@ -107,8 +114,8 @@ def _balance(controls: list[Item], failures: dict[str, Item], vectors: Vectors) 
     if not controls:
         return {}
     pairs = [(item, failures[item.matched_to]) for item in controls]
-    ours = vectors([item.request for item, _ in pairs])
-    theirs = vectors([other.request for _, other in pairs])
+    ours = vectors_of([item for item, _ in pairs], vectors)
+    theirs = vectors_of([other for _, other in pairs], vectors)
     ratios = [(len(item.input) + 1) / (len(other.input) + 1) for item, other in pairs]
     same_model = sum(item.model == other.model for item, other in pairs)
     same_prompt = sum(item.prompt_version == other.prompt_version for item, other in pairs)

@@ -8,16 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from experiments.datasets.errors import DefinitionError
+
 Unit = Literal["step", "trace"]
 Name = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", strip_whitespace=True)
 ]
 DEFAULT_WINDOW = timedelta(days=7)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)x")
-
-
-class DefinitionError(Exception):
-    """An option is wrong. The text names it and says what to write."""
 
 
 class Definition(BaseModel):

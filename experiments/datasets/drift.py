@@ -129,7 +129,8 @@ def by_topic(then: Floats, now: Floats) -> tuple[list[int], list[int]]:
         close = vectors @ centres.T
         best = close.argmax(axis=1)
         far = close.max(axis=1) < 1 - ONE_TOPIC
-        return np.where(far, -1, best).tolist()
+        found: list[int] = np.where(far, -1, best).tolist()
+        return found
 
     return nearest(then), nearest(now)
 
@@ -184,7 +185,7 @@ def measure(items: Floats, radius: float, then: Inputs, now: Inputs) -> Measured
     far = 1.0 - (now.vectors @ items.T).max(axis=1) > radius
     far_then = 1.0 - (then.vectors @ items.T).max(axis=1) > radius
     share, low = float(far.mean()), wilson_low(int(far.sum()), len(now))
-    tables = {
+    tables: dict[str, tuple[Sequence[Hashable], Sequence[Hashable]]] = {
         "length": by_length(then.characters, now.characters),
         "model": (list(then.models), list(now.models)),
         "prompt_version": (list(then.prompt_versions), list(now.prompt_versions)),

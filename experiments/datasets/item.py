@@ -84,7 +84,8 @@ class Version(_Plain):
     """One version. ``number`` 0: not stored yet. ``added``: ids that the parent lacks, ``retired``:
     ids of the parent that are gone, each with the reason. ``summary``: counts, see build.py.
     ``encoder``: fingerprint of the model behind ``reference``. ``radius``: cosine distance to the
-    nearest item within which 95 % of the reference lay."""
+    nearest item within which 95 % of the reference lay. ``items`` and ``reference`` are empty where
+    only the list of versions was asked for."""
 
     dataset: Name
     number: int = Field(0, ge=0)
@@ -101,6 +102,8 @@ class Version(_Plain):
     summary: dict[str, Any] = {}
     encoder: str = ""
     radius: float = 0.0
+    failure_count: int = Field(0, ge=0)
+    control_count: int = Field(0, ge=0)
     items: list[Item] = []
     reference: list[Reference] = []
 

@@ -4,7 +4,7 @@ The same value becomes the same pseudonym everywhere in one record, and another 
 another: "write to person1@example.com" still makes sense, and two records can't be joined by it.
 E-mail addresses, telephone numbers and IP addresses become ones that nobody has (RFC 2606, RFC
 5737, RFC 3849, 555-01xx), so that a tool that checks their form still takes them; the rest becomes
-a word in brackets. Secrets, cards, accounts and national ids are found by the rules of data_leakage.
+a word in brackets. Secrets, cards, accounts and national ids are found by data_leakage's rules.
 
 What no rule knows stays: names that are not introduced as one, postal addresses, what a picture
 shows.

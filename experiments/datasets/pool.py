@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from classify.classifier import Trace
 from experiments.datasets import select
 from experiments.datasets.condition import Columns
-from experiments.datasets.content import Asked, asked, attributes_of, content_of, text_of
-from experiments.datasets.matching import Traits
+from experiments.datasets.content import Asked, asked, asked_again, attributes_of, content_of
 from experiments.datasets.definition import Unit
 from experiments.datasets.item import Item, Kind, aware, item_id
 from experiments.datasets.masking import Masker
+from experiments.datasets.matching import Traits
 from experiments.datasets.select import Place, Row, Step
 
 Floats = NDArray[np.float32]
@@ -73,10 +73,9 @@ def candidates(client: Client, places: Sequence[Place], columns: Columns) -> lis
 
 def candidate_of(item: Item) -> Candidate:
     """An item of an earlier version, to be compared with new rows."""
-    wording = "\n".join(text_of(m) for m in item.messages if m["role"] != "system")
     return Candidate(
         place_of(item),
-        Asked(item.request, wording or item.input, len(item.input)),
+        asked_again(item.request, item.input, item.messages),
         Traits(
             item.service_name,
             item.name,
@@ -88,6 +87,11 @@ def candidate_of(item: Item) -> Candidate:
         max((item.scores.get(name, 0.0) for name in item.failed), default=0.0),
         item=item,
     )
+
+
+def vectors_of(items: Sequence[Item], vectors: Vectors) -> Floats:
+    """What items are about."""
+    return vectors([asked_again(i.request, i.input, i.messages).about for i in items])
 
 
 def place_of(item: Item) -> Place:
@@ -135,7 +139,7 @@ def items_of(
             Item(
                 id=candidate.id,
                 kind=kind,
-                request=masker.text(candidate.asked.about),
+                request=masker.text(candidate.asked.request),
                 expected=content["output"] if kind == "control" else "",
                 failed=names,
                 evidence={name: masker.text(said) for name, said in evidence.items() if said},

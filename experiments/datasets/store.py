@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse.embedded_http.settings import quote
 from experiments.datasets.definition import Definition
 from experiments.datasets.drift import Drift
+from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Item, Reference, Version, aware
 
 _JSON = ("messages", "tool_calls")
@@ -27,19 +28,14 @@ _DRIFT_COLUMNS = [
 _TABLES = ("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift")
 
 
-class DatasetError(Exception):
-    """There is no such data set or version, or the schema lacks the tables. The text says which,
-    and what to do."""
-
-
 def check_schema(client: Client, database: str) -> None:
-    """Raises DatasetError where the migration was not applied."""
+    """Raises UnknownDatasetError where the migration was not applied."""
     found = client.query(
         f"SELECT count() FROM system.tables WHERE database = {quote(database)}"
         f" AND name IN ({', '.join(map(quote, _TABLES))})"
     ).result_rows[0][0]
     if int(found) < len(_TABLES):
-        raise DatasetError(
+        raise UnknownDatasetError(
             f"{database} has no tables for data sets; run `everyspan migrate`, or start the new"
             " version of the services once"
         )
@@ -77,7 +73,7 @@ def save(client: Client, database: str, version: Version) -> Version:
         "dataset_versions",
         [[*key, version.parent, version.parent_hash, version.created_at, version.author,
           version.definition.model_dump_json(), version.since, version.until,
-          len(version.failures), len(version.controls), version.added, version.retired,
+          version.failure_count, version.control_count, version.added, version.retired,
           orjson.dumps(version.summary).decode(), version.encoder, version.radius]],
         column_names=_VERSION_COLUMNS,
         database=database,
@@ -117,17 +113,17 @@ def versions(client: Client, database: str, dataset: str = "") -> list[Version]:
 
 
 def load(client: Client, database: str, dataset: str, number: int = 0) -> Version:
-    """One version with everything; the newest for 0. Raises DatasetError."""
+    """One version with everything; the newest for 0. Raises UnknownDatasetError."""
     known = versions(client, database, dataset)
     if not known:
         others = names(client, database)
         told = f"there are {', '.join(others)}" if others else "there are none yet"
-        raise DatasetError(
+        raise UnknownDatasetError(
             f"there is no data set '{dataset}'; {told}; `everyspan dataset build` makes one"
         )
     version = next((v for v in known if v.number == number), None) if number else known[0]
     if version is None:
-        raise DatasetError(
+        raise UnknownDatasetError(
             f"{dataset} has no version {number}; it has {known[-1].number} to {known[0].number}"
         )
     where = (
@@ -182,9 +178,9 @@ def last_drift(client: Client, database: str) -> dict[tuple[str, int], Drift]:
 
 
 def delete(client: Client, database: str, dataset: str, on_cluster: str = "") -> None:
-    """Every version of a data set, gone from the disk too. Raises DatasetError."""
+    """Every version of a data set, gone from the disk too. Raises UnknownDatasetError."""
     if dataset not in names(client, database):
-        raise DatasetError(f"there is no data set '{dataset}'")
+        raise UnknownDatasetError(f"there is no data set '{dataset}'")
     for table in _TABLES:
         client.command(
             f"ALTER TABLE {database}.{table} {on_cluster} DELETE WHERE dataset = {quote(dataset)}"
@@ -220,8 +216,9 @@ def _version(row: dict[str, Any]) -> Version:
         until=aware(row["until"]),
         added=list(row["added"]),
         retired=dict(row["retired"]),
-        summary=orjson.loads(row["summary"])
-        | {"failures": row["failures"], "controls_chosen": row["controls"]},
+        summary=orjson.loads(row["summary"]),
+        failure_count=row["failures"],
+        control_count=row["controls"],
         encoder=row["encoder"],
         radius=round(float(row["radius"]), 5),
     )
