@@ -213,7 +213,7 @@ def list_(
             "version": version.number,
             "failures": version.failure_count,
             "controls": version.control_count,
-            "created_at": version.created_at.isoformat(timespec="seconds"),
+            "created_at": f"{version.created_at:%Y-%m-%dT%H:%M:%SZ}",
             "author": version.author,
             "drift": found.verdict if (found := drifts.get((each, version.number))) else "–",
             "where": version.definition.where,
@@ -226,9 +226,10 @@ def list_(
     if not rows:
         console.print("no data sets yet; `everyspan dataset build NAME --where …` makes one")
         return
-    table = Table(*rows[0], box=None, pad_edge=False)
+    shown = ("dataset", "version", "failures", "controls", "created_at", "drift")
+    table = Table(*shown, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(str(row[name]) for name in shown))
     console.print(table)
 
 
@@ -257,16 +258,14 @@ def show(
     for item in version.failures:
         examples.setdefault(item.cluster, " ".join(item.request.split())[:160])
     for cluster, text in sorted(examples.items()):
-        console.print(f"  {cluster}  {text}", highlight=False, markup=False)
+        dataset_report.say(f"  {cluster}  {text}")
     if drift is not None:
-        console.print(f"drift: {drift.verdict}: {drift.told}", highlight=False, markup=False)
+        dataset_report.say(f"drift: {drift.verdict}: {drift.told}")
     for each in versions:
-        console.print(
+        dataset_report.say(
             f"v{each.number}  {each.created_at:%Y-%m-%d %H:%M}  {each.author}"
             f"  {each.failure_count} failures, {each.control_count} controls"
-            f"  +{len(each.added)} -{len(each.retired)}  {each.content_hash[:12]}",
-            highlight=False,
-            markup=False,
+            f"  +{len(each.added)} -{len(each.retired)}  {each.content_hash[:12]}"
         )
 
 

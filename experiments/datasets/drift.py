@@ -39,6 +39,9 @@ MODERATE, LARGE = 0.1, 0.25
 #: Uncovered share, its lower bound, from which a version is stale; it was 0.05.
 STALE = 0.10
 PERMUTATIONS = 500
+#: The encoder is quantised: the same text has a slightly other vector in another batch, and inputs
+#: that come again and again lie exactly on the radius.
+TOLERANCE = 0.02
 SIGNIFICANT = 0.01
 _Z = 1.96
 
@@ -76,6 +79,12 @@ class Drift:
     mmd_p: float
     told: str
     psi: dict[str, float] = field(default_factory=dict)
+
+
+def nearest(inputs: Floats, items: Floats) -> Floats:
+    """Cosine distance of each input to the nearest item; shape (inputs,)."""
+    found: Floats = 1.0 - (inputs @ items.T).max(axis=1)
+    return found
 
 
 def wilson_low(hits: int, of: int) -> float:
@@ -182,8 +191,8 @@ def measure(items: Floats, radius: float, then: Inputs, now: Inputs) -> Measured
             "unknown", 0.0, 0.0, 0.0, 0.0, 1.0, {},
             f"too few inputs to tell: {few} {when}, {FEWEST} are needed; give an earlier --since",
         )  # fmt: skip
-    far = 1.0 - (now.vectors @ items.T).max(axis=1) > radius
-    far_then = 1.0 - (then.vectors @ items.T).max(axis=1) > radius
+    far = nearest(now.vectors, items) > radius + TOLERANCE
+    far_then = nearest(then.vectors, items) > radius + TOLERANCE
     share, low = float(far.mean()), wilson_low(int(far.sum()), len(now))
     tables: dict[str, tuple[Sequence[Hashable], Sequence[Hashable]]] = {
         "length": by_length(then.characters, now.characters),

@@ -13,6 +13,8 @@ from experiments.datasets.pool import Candidate, Floats, candidate_of, candidate
 from experiments.datasets.select import Found
 from experiments.datasets.source import Kept, Source
 
+_OUTER = ("agent", "chain")
+
 
 @dataclass(slots=True, frozen=True)
 class Group:
@@ -50,7 +52,8 @@ def choose(source: Source, definition: Definition, found: Found, kept: Kept) -> 
     """Those that are kept first; what repeats one of them adds to its ``seen``."""
     old = [candidate_of(item) for item in kept.failures]
     known = {candidate.id for candidate in old} | kept.retired.keys()
-    rows = candidates(source.client, found.places, source.columns)
+    read = candidates(source.client, found.places, source.columns)
+    rows = own(read)
     pool = [*old, *(row for row in rows if row.id not in known)]
     vectors = source.vectors([each.asked.about for each in pool])
     repeats = originals([each.asked.wording for each in pool], vectors, len(old))
@@ -71,8 +74,14 @@ def choose(source: Source, definition: Definition, found: Found, kept: Kept) -> 
         [cluster[i] for i in taken],
         [seen[single[i]] for i in taken],
         [Group(g, named[g], sizes[g], in_group[g]) for g in sorted(named)],
-        len(pool) - len(single),
+        len(pool) - len(single) + len(read) - len(rows),
     )
+
+
+def own(rows: list[Candidate]) -> list[Candidate]:
+    """Without agents and chains that only hand on what a failing step below them did."""
+    inner = {c.place.trace_id for c in rows if c.traits.step_kind not in _OUTER}
+    return [c for c in rows if c.traits.step_kind not in _OUTER or c.place.trace_id not in inner]
 
 
 def limited(picked: list[list[int]], limit: int, kept: list[int]) -> list[int]:

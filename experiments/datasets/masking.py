@@ -52,12 +52,19 @@ class Masker:
         self._known: dict[str, str] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._pattern: re.Pattern[str] | None = None
-        self.counts: Counter[str] = Counter()
+        self._numbers: Counter[str] = Counter()
+        self._kinds: dict[str, str] = {}
+        self._used: set[str] = set()
         if _TELLING_ID.fullmatch(user_id):
             self._add("user", user_id, user_id)
         for name, value in (attributes or {}).items():
             if _PERSONAL_ATTRIBUTE.fullmatch(name) and len(value) > 3:
                 self._add_name(value)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many values of each kind were replaced, each once."""
+        return Counter(self._kinds[pseudonym] for pseudonym in self._used)
 
     def text(self, text: str) -> str:
         """The text without what identifies somebody or opens something."""
@@ -98,16 +105,22 @@ class Masker:
             return
         pseudonym = self._keys.get((kind, key))
         if pseudonym is None:
-            self.counts[kind] += 1
-            pseudonym = self._keys[kind, key] = _pseudonym(kind, value, self.counts[kind])
+            self._numbers[kind] += 1
+            pseudonym = self._keys[kind, key] = _pseudonym(kind, value, self._numbers[kind])
         self._known[value] = pseudonym
+        self._kinds[pseudonym] = kind
         longest = sorted(self._known, key=lambda known: (-len(known), known))
         self._pattern = re.compile("|".join(map(_whole, longest)))
 
     def _replaced(self, text: str) -> str:
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda match: self._known[match.group()], text)
+        return self._pattern.sub(self._pseudonym, text)
+
+    def _pseudonym(self, match: re.Match[str]) -> str:
+        found = self._known[match.group()]
+        self._used.add(found)
+        return found
 
 
 def _whole(value: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.datasets import reference
 from experiments.datasets.build import Window
 from experiments.datasets.clusters import clusters, topics
-from experiments.datasets.drift import Drift, Inputs, measure
+from experiments.datasets.drift import TOLERANCE, Drift, Inputs, measure, nearest
 from experiments.datasets.errors import DatasetError
 from experiments.datasets.item import Version
 from experiments.datasets.pool import vectors_of
@@ -64,7 +64,7 @@ def measured(
     )
     if found.verdict == "unknown":
         return drift, []
-    far = np.flatnonzero(reference.nearest(asked.vectors, items) > version.radius)
+    far = np.flatnonzero(nearest(asked.vectors, items) > version.radius + TOLERANCE)
     texts = [rows[i].asked.about for i in far]
     groups = clusters(asked.vectors[far])
     named = topics(texts, groups)

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from experiments.datasets import select
+from experiments.datasets.drift import nearest
 from experiments.datasets.item import Item, Reference
 from experiments.datasets.pool import Candidate, Floats, candidates
 from experiments.datasets.select import Step
@@ -51,12 +52,6 @@ def remembered(rows: Sequence[Candidate], vectors: Floats) -> list[Reference]:
         )
         for row, vector in zip(rows, vectors, strict=True)
     ]
-
-
-def nearest(inputs: Floats, items: Floats) -> Floats:
-    """Cosine distance of each input to the nearest item; shape (inputs,)."""
-    found: Floats = 1.0 - (inputs @ items.T).max(axis=1)
-    return found
 
 
 def radius(inputs: Floats, items: Floats) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from experiments.datasets import reference, select
 from experiments.datasets.build import Window, assemble
 from experiments.datasets.clusters import ONE_TOPIC
+from experiments.datasets.drift import nearest
 from experiments.datasets.item import Item, Version
 from experiments.datasets.pool import candidates, place_of, vectors_of
 from experiments.datasets.source import Conditions, Kept, Source, conditions
@@ -96,7 +97,7 @@ def _not_asked_any_more(
         if row.id not in own
     ]
     inputs = source.vectors([row.asked.about for row in drawn])
-    distances = reference.nearest(vectors_of(old, source.vectors), inputs)
+    distances = nearest(vectors_of(old, source.vectors), inputs)
     days = max(1, round(retire_after.total_seconds() / 86_400))
     return {
         item.id: f"nothing like it among {len(drawn)} inputs of the last {days} days"

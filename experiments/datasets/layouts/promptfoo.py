@@ -1,8 +1,8 @@
 """promptfoo: a configuration and a file of test cases.
 
 Values of ``vars`` are templates (Nunjucks) and, where they begin with ``file://`` or ``package:``,
-paths that promptfoo reads or runs. What users wrote must be neither: a blank goes between the two
-braces, and in front of such a word. Lists would be multiplied out, so messages are JSON text.
+paths that promptfoo reads or runs. What users wrote must be neither: a blank goes into "{{", "{%",
+"{#" and "#}", and in front of such a word. Lists would be multiplied out, so messages are JSON text.
 See: promptfoo.dev/docs/configuration/test-cases, promptfoo's evaluatorHelpers (renderPrompt).
 """
 
@@ -18,7 +18,7 @@ import yaml
 from experiments.datasets.item import Item, Version
 from experiments.datasets.layouts.criterion import about, criterion, lines
 
-_TEMPLATE = re.compile(r"\{(?=[{%#])")
+_TEMPLATE = re.compile(r"(\{)(?=[{%#])|(#)(?=\})")
 _PATH = re.compile(r"^(?=(?:file://|package:))")
 _PROVIDERS = {"openai": "openai:chat", "anthropic": "anthropic:messages"}
 
@@ -43,7 +43,7 @@ def files(version: Version) -> dict[str, bytes]:
 
 def plain(text: str) -> str:
     """The text, such that promptfoo takes it for nothing but text."""
-    return _PATH.sub(" ", _TEMPLATE.sub("{ ", text))
+    return _PATH.sub(" ", _TEMPLATE.sub(r"\g<0> ", text))
 
 
 def _test(item: Item, version: Version) -> dict[str, Any]:
