@@ -24,7 +24,7 @@ _WORDING_CHARACTERS = 6_000
 @dataclass(slots=True, frozen=True)
 class Asked:
     """The masked question of a row. ``request``: in the user's own words; ``about``: what its
-    vector is made of; ``wording``: the whole conversation, for finding near-duplicates."""
+    vector is made of; ``wording``: all that the user said, for finding near-duplicates."""
 
     request: str
     about: str
@@ -52,11 +52,12 @@ def asked_again(request: str, last: str, conversation: Sequence[Message]) -> Ask
         if len(about.split()) > _FEW_WORDS:
             break
         about = f"{earlier}\n{about}"
-    wording = "\n".join(text_of(m) for m in conversation if m["role"] != "system")
+    # Not what the application put around it: every prompt has those words.
+    wording = "\n".join([*turns[:-1], request])
     return Asked(
         request,
         excerpt(about.strip(), _ABOUT_CHARACTERS),
-        excerpt(wording.strip() or about.strip(), _WORDING_CHARACTERS),
+        excerpt(wording, _WORDING_CHARACTERS),
         len(last),
     )
 

@@ -67,7 +67,12 @@ def choose(
     held = [*failures.candidates, *(candidate_of(item) for item in stay)]
     pool = [*held, *(row for row in rows if row.id not in known)]
     vectors = source.vectors([each.asked.about for each in pool])
-    repeats = originals([each.asked.wording for each in pool], vectors, len(held))
+    repeats = originals(
+        [each.asked.wording for each in pool],
+        [step_of(each.traits) for each in pool],
+        vectors,
+        len(held),
+    )
     free = [row for row in range(len(held), len(pool)) if repeats[row] == row]
     also = {original for original in repeats[len(held) :] if original < len(items)}
     has = {item.matched_to for item in stay}

@@ -1,4 +1,4 @@
-"""Near-duplicates: the same question in nearly the same words, numbers aside.
+"""Near-duplicates: the same question to the same step in nearly the same words, numbers aside.
 
 Vectors propose (what is about the same thing), words decide: "cancel my order" and "do not cancel
 my order" have close vectors and are two test cases.
@@ -7,13 +7,13 @@ my order" have close vectors and are two test cases.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: Cosine from which two texts are compared word by word.
-PROPOSED = 0.8
+PROPOSED = 0.6
 #: Jaccard index of word trigrams from which they are one.
 SAME = 0.6
 _WORD = re.compile(r"\w+")
@@ -27,7 +27,9 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2)))
 
 
-def originals(wordings: Sequence[str], vectors: Floats, known: int = 0) -> list[int]:
+def originals(
+    wordings: Sequence[str], steps: Sequence[Hashable], vectors: Floats, known: int = 0
+) -> list[int]:
     """For each text the index of the one that it repeats, its own where it is the first.
 
     Earlier texts come first: the first ``known`` are kept whatever they repeat. Unit vectors, shape
@@ -44,6 +46,8 @@ def originals(wordings: Sequence[str], vectors: Floats, known: int = 0) -> list[
                 if close[position] < PROPOSED:
                     break
                 other = grams[kept[position]]
+                if steps[kept[position]] != steps[i]:
+                    continue
                 if len(mine & other) >= SAME * len(mine | other):
                     found[i] = kept[position]
                     break

@@ -9,7 +9,7 @@ from experiments.datasets.clusters import chosen, clusters, topics
 from experiments.datasets.definition import Definition
 from experiments.datasets.duplicates import originals
 from experiments.datasets.item import Item
-from experiments.datasets.pool import Candidate, Floats, candidate_of, candidates
+from experiments.datasets.pool import Candidate, Floats, candidate_of, candidates, step_of
 from experiments.datasets.select import Found
 from experiments.datasets.source import Kept, Source
 
@@ -56,7 +56,12 @@ def choose(source: Source, definition: Definition, found: Found, kept: Kept) -> 
     rows = own(read)
     pool = [*old, *(row for row in rows if row.id not in known)]
     vectors = source.vectors([each.asked.about for each in pool])
-    repeats = originals([each.asked.wording for each in pool], vectors, len(old))
+    repeats = originals(
+        [each.asked.wording for each in pool],
+        [step_of(each.traits) for each in pool],
+        vectors,
+        len(old),
+    )
     seen = Counter(repeats)
     single = sorted(seen)
     cluster = clusters(vectors[single])

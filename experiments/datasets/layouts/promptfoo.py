@@ -2,7 +2,7 @@
 
 Values of ``vars`` are templates (Nunjucks) and, where they begin with ``file://`` or ``package:``,
 paths that promptfoo reads or runs. What users wrote must be neither: a blank goes into "{{", "{%",
-"{#" and "#}", and in front of such a word. Lists would be multiplied out, so messages are JSON text.
+"{#" and "#}", and in front of such a word. Lists would be multiplied out: messages are JSON text.
 See: promptfoo.dev/docs/configuration/test-cases, promptfoo's evaluatorHelpers (renderPrompt).
 """
 
