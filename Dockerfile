@@ -7,6 +7,7 @@ COPY ingest ingest
 COPY clickhouse clickhouse
 COPY classify classify
 COPY alerting alerting
+COPY experiments experiments
 COPY cli cli
 COPY demo demo
 # Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.

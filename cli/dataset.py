@@ -476,7 +476,7 @@ def _window(
     if parent is not None and not definition.window_seconds:
         start = parent.until
     if since:
-        start = moment("--since", since, end)
+        start = moment("--since", since, now)
     if start >= end:
         _fail(f"--since {start:%Y-%m-%d %H:%M} is not before --until {end:%Y-%m-%d %H:%M}", 2)
     return start, end

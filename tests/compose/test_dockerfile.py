@@ -13,7 +13,7 @@ import pytest
 from tests.compose.compose_file import ROOT
 
 LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
-PACKAGES = ("ingest", "clickhouse", "classify", "alerting", "cli", "demo")
+PACKAGES = ("ingest", "clickhouse", "classify", "alerting", "experiments", "cli", "demo")
 
 
 def test_stages_are_pinned_and_the_last_is_lean() -> None:

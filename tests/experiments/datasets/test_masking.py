@@ -31,7 +31,8 @@ KEY = "sk-proj-" + "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
         ("Ich heiße Jörg Müller.", "Ich heiße [NAME_1]."),
         # Nobody's, and what only looks like it.
         ("support@acme.io, bob@example.com", "support@acme.io, bob@example.com"),
-        ("order LF-1004, version 1.2.3.4, host 10.0.0.1", "order LF-1004, version 1.2.3.4, host 10.0.0.1"),
+        ("order LF-1004, host 10.0.0.1", "order LF-1004, host 10.0.0.1"),
+        ("version 1.2.3.4", "version 1.2.3.4"),
         ("Dear Customer, at 10:30:15 in May", "Dear Customer, at 10:30:15 in May"),
         ("", ""),
     ],
@@ -60,9 +61,8 @@ def test_one_value_is_one_pseudonym_in_every_field() -> None:
 
 
 def test_more_values_than_a_detector_tells_at_once() -> None:
-    text = " ".join(
-        f"person{chr(97 + i)}{chr(97 + j)}@mail.org" for i in range(9) for j in range(9)
-    )
+    letters = "abcdefghi"
+    text = " ".join(f"anna{a}{b}@mail.org" for a in letters for b in letters)
     assert "mail.org" not in Masker().text(text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 import pytest
@@ -21,13 +21,13 @@ AFTER = NOW + timedelta(hours=2)
 
 
 @pytest.fixture
-def first(source: Source) -> Iterator[Version]:
+def first(source: Source) -> Version:
     """Version 1 of data set 'd', at most three failures of a topic."""
     database = str(source.client.database)
     insert(source.client, database, usual())
     definition = Definition(where="hallucination = 'fail'", per_cluster=3, window_seconds=604_800)
     window = (NOW - timedelta(days=7), NOW)
-    yield store.save(source.client, database, build(source, "d", definition, window, "me"))
+    return store.save(source.client, database, build(source, "d", definition, window, "me"))
 
 
 def test_quiet_traffic_changes_nothing(source: Source, first: Version) -> None:
@@ -132,13 +132,17 @@ def test_what_nobody_asks_any_more_is_retired(
     assert refresh(source, first, window, retire_after=timedelta(days=60)).retired == {}
 
 
+@dataclass(frozen=True)
+class _Again(Ask):
+    """A trace that was judged again."""
+
+    id: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        return self.id
+
+
 def _with_trace(ask: Ask, **verdicts: tuple[str, ...]) -> Ask:
-    """The same trace with other verdicts."""
-    from dataclasses import replace
-
-    class Same(Ask):
-        @property
-        def trace_id(self) -> str:
-            return ask.trace_id
-
-    return Same(**{f: getattr(replace(ask, **verdicts), f) for f in ask.__dataclass_fields__})
+    values = {f.name: getattr(ask, f.name) for f in fields(Ask)}
+    return _Again(**(values | verdicts), id=ask.trace_id)
