@@ -57,9 +57,9 @@ ORDER BY time, series"""
 
 def _mix() -> Json:
     sql = """SELECT measured_at AS time,
-  concat(dataset, ' v', toString(version), ' · ', p.1) AS series, p.2 AS psi
+  concat(dataset, ' v', toString(version), ' · ', name) AS series, value
 FROM dataset_drift FINAL
-ARRAY JOIN CAST(psi, 'Array(Tuple(String, Float64))') AS p
+ARRAY JOIN mapKeys(psi) AS name, mapValues(psi) AS value
 WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
 ORDER BY time, series"""
     return timeseries(
