@@ -13,8 +13,9 @@ from experiments.datasets.source import Source
 from tests.clickhouse.databases import database, engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One engine a module: a process can have one open at a time."""
     with engine(tmp_path_factory.mktemp("datasets") / "clickhouse") as found:
         yield found
 

@@ -19,7 +19,7 @@ BOARD = Path(__file__).parents[3] / "grafana/dashboards/datasets.json"
 
 def test_every_panel_shows_them(source: Source) -> None:
     database = str(source.client.database)
-    insert(source.client, database, usual())
+    insert(source.client, database, usual(healthy=6))
     window = (NOW - timedelta(days=1), NOW)
     definition = Definition(where="hallucination = 'fail'", per_cluster=2)
     version = store.save(source.client, database, build(source, "d", definition, window, "ann"))

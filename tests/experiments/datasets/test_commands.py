@@ -179,7 +179,7 @@ def test_a_directory_that_nobody_serves(tmp_path: Path) -> None:
     settings = ClickHouseSettings(data=data)
     client = connect(settings.dsn)
     migrate(client, settings)
-    insert(client, settings.database, usual())
+    insert(client, settings.database, usual(healthy=6))
     client.close()
     free = f"--clickhouse-port={free_ports()['clickhouse']}"
     options = [f"--data={data}", free]
