@@ -10,6 +10,7 @@ import typer
 from cli import (
     alerts,
     classify,
+    dataset,
     demo,
     experiment,
     migrate,
@@ -45,6 +46,7 @@ app.command()(score.evaluate)
 app.command()(demo.demo)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(dataset.app, name="dataset")
 
 
 def _version(wanted: bool) -> None:

@@ -32,6 +32,7 @@ from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
 from clickhouse.stack_metrics import StackMetrics
 from experiments.api import router as experiments
+from experiments.datasets.api import router as datasets
 from experiments.watch import Watch
 from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
@@ -117,6 +118,7 @@ class _House:
         judging.include_router(
             experiments(lambda: connect(settings.dsn), settings.database, settings.cluster)
         )
+        judging.include_router(datasets(settings, lambda: connect(settings.dsn)))
         self._metrics = StackMetrics(
             {
                 "ingest": self._receiver.telemetry.registry,

@@ -1,7 +1,7 @@
 """What an experiment can be judged by. Each metric is a ratio of two sums over units.
 
 The sums of each unit are made in SQL: view ``experiment_outcomes`` of
-clickhouse/migrations/0012_experiments.sql.
+clickhouse/migrations/0009_experiments.sql.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def create_experiment_spans(
 
 
 def statement(database: str, names: Sequence[str], on_cluster: str) -> str:
-    """As in migrations/0012_experiments.sql."""
+    """As in migrations/0009_experiments.sql."""
 
     def each(form: str) -> str:
         return ",\n        ".join(form.format(name) for name in names)
