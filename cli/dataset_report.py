@@ -10,8 +10,8 @@ from rich.table import Table
 from cli.console import console
 
 if TYPE_CHECKING:
-    from experiments.datasets.drift import Drift
     from experiments.datasets.item import Version
+    from experiments.datasets.measurement import Drift
 
 _MOST_CLUSTERS = 30
 

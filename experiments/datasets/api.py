@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 
 from clickhouse.settings import ClickHouseSettings
 from experiments.datasets import store
-from experiments.datasets.drift import Drift
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Version, content_hash
+from experiments.datasets.measurement import Drift
 
 #: A version of 50,000 items of a few kilobytes.
 MAX_BYTES = 256 << 20

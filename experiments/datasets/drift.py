@@ -18,19 +18,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from math import log, sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from experiments.datasets.clusters import ONE_TOPIC, clusters
+from experiments.datasets.measurement import Verdict
 
 Floats = NDArray[np.float32]
-Verdict = Literal["fresh", "shifting", "stale", "unknown"]
 
 #: With fewer inputs than this nobody can tell.
 FEWEST = 50
@@ -57,28 +55,6 @@ class Inputs:
 
     def __len__(self) -> int:
         return len(self.characters)
-
-
-@dataclass(slots=True, frozen=True)
-class Drift:
-    """One measurement. ``uncovered``: share now, ``uncovered_low`` the lower end of its 95 %
-    interval, ``uncovered_then`` the share when the version was made. ``psi``: by what. ``told``: in
-    words."""
-
-    dataset: str
-    version: int
-    measured_at: datetime
-    since: datetime
-    until: datetime
-    inputs: int
-    verdict: Verdict
-    uncovered: float
-    uncovered_low: float
-    uncovered_then: float
-    mmd: float
-    mmd_p: float
-    told: str
-    psi: dict[str, float] = field(default_factory=dict)
 
 
 def nearest(inputs: Floats, items: Floats) -> Floats:

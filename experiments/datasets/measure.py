@@ -9,9 +9,10 @@ import numpy as np
 from experiments.datasets import reference
 from experiments.datasets.build import Window
 from experiments.datasets.clusters import clusters, topics
-from experiments.datasets.drift import TOLERANCE, Drift, Inputs, measure, nearest
+from experiments.datasets.drift import TOLERANCE, Inputs, measure, nearest
 from experiments.datasets.errors import DatasetError
 from experiments.datasets.item import Version
+from experiments.datasets.measurement import Drift
 from experiments.datasets.pool import vectors_of
 from experiments.datasets.source import Source
 

@@ -10,9 +10,9 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.embedded_http.settings import quote
 from experiments.datasets.definition import Definition
-from experiments.datasets.drift import Drift
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Item, Reference, Version, aware
+from experiments.datasets.measurement import Drift
 
 _JSON = ("messages", "tool_calls")
 _ITEM_COLUMNS = list(Item.model_fields)

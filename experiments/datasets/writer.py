@@ -12,9 +12,9 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.settings import ClickHouseSettings
 from experiments.datasets import store
-from experiments.datasets.drift import Drift
 from experiments.datasets.errors import DatasetError
 from experiments.datasets.item import Version
+from experiments.datasets.measurement import Drift
 
 
 class Writer(Protocol):
