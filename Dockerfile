@@ -6,6 +6,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY ingest ingest
 COPY clickhouse clickhouse
 COPY classify classify
+COPY grafana grafana
 COPY alerting alerting
 COPY cli cli
 COPY demo demo
