@@ -183,11 +183,11 @@ class Pipeline:
         if len(batch) > 1:
             return self._fold(batch)
         key = first.dedup_key
-        if first.event == "resolve":
+        if first.event in ("resolve", "acknowledge"):
             fold = self.outbox.folded_open(first)
             if fold is not None:
                 key, still = fold
-                if still:
+                if still and first.event == "resolve":
                     return None
             elif not self.outbox.was_told(first):
                 return None
@@ -201,6 +201,7 @@ class Pipeline:
             self._case(alert),
             dict(alert.values or {}),
             first.repeats,
+            image=alert.image_url,
             lasted=max(lasted, timedelta()) if first.event == "resolve" and lasted else None,
         )
 

@@ -186,6 +186,57 @@ def test_silences(tmp_path: Path, pagerduty: StandIn) -> None:
         assert up.request("POST", "/v1/silences", body).status == 415
 
 
+def test_the_end_waits_for_the_beginning(tmp_path: Path, pagerduty: StandIn) -> None:
+    """An alert that is over before PagerDuty takes it must not be left open there."""
+    pagerduty.answers = [503]
+    with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
+        tell(up, alert())
+        wait(lambda: len(pagerduty.tried) == 1, lambda: listed(up))
+        tell(up, alert(status="resolved"))
+        wait(lambda: len(pagerduty.taken) == 2, lambda: listed(up))
+        actions = [body["event_action"] for body in pagerduty.taken]
+        assert actions == ["trigger", "resolve"]
+
+
+def test_what_fires_when_its_silence_is_over_is_told(tmp_path: Path, pagerduty: StandIn) -> None:
+    headers = {"content-type": "application/json"}
+    silence = json.dumps({"matchers": {"service": "shop"}, "seconds": 600}).encode()
+    with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
+        tell(up, alert(1))
+        wait(lambda: len(pagerduty.taken) == 1, lambda: listed(up))
+        made = json.loads(up.request("POST", "/v1/silences", silence, headers).body)
+        # Told before: its end is told. Began and ended in silence: nobody hears of it.
+        tell(up, alert(1, "resolved"), alert(2), alert(3))
+        tell(up, alert(3, "resolved"))
+        wait(lambda: len(pagerduty.taken) == 2, lambda: listed(up))
+        assert pagerduty.taken[1]["event_action"] == "resolve"
+        wait(lambda: listed(up)["counts"]["silenced"] == 3, lambda: listed(up))
+        up.request("DELETE", f"/v1/silences/{made['id']}", b"", headers)
+        wait(lambda: len(pagerduty.taken) == 3, lambda: listed(up))
+        assert pagerduty.taken[2]["event_action"] == "trigger"
+        assert pagerduty.taken[2]["dedup_key"].endswith(f"{2:x}")
+        time.sleep(0.5)
+        assert len(pagerduty.taken) == 3
+
+
+def test_acknowledged_once_by_hand(tmp_path: Path, pagerduty: StandIn) -> None:
+    headers = {"content-type": "application/json"}
+    with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
+        tell(up, alert())
+        wait(lambda: len(pagerduty.taken) == 1, lambda: listed(up))
+        number = listed(up)["deliveries"][0]["id"]
+        for _ in range(2):
+            path = f"/v1/alerts/{number}/acknowledge"
+            assert up.request("POST", path, b"{}", headers).status == 202
+        wait(lambda: len(pagerduty.taken) == 2, lambda: listed(up))
+        assert pagerduty.taken[1]["event_action"] == "acknowledge"
+        assert pagerduty.taken[1]["dedup_key"] == pagerduty.taken[0]["dedup_key"]
+        tell(up, alert(status="resolved"))
+        wait(lambda: len(pagerduty.taken) == 3, lambda: listed(up))
+        assert pagerduty.taken[2]["event_action"] == "resolve"
+        assert up.request("POST", path, b"{}", headers).status == 404
+
+
 def test_missing_labels_and_no_data(tmp_path: Path, pagerduty: StandIn) -> None:
     with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
         tell(up, alert(1, labels={}, annotations=None, values=None, fingerprint=""))
