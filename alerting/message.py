@@ -79,6 +79,8 @@ class Message:
         parts = [self.what, self.where]
         if self.event == "resolve":
             lasted = f" after {duration(self.lasted)}" if self.lasted is not None else ""
+            if self.count > 1:
+                parts = [f"{self.count} alerts, the last of them {self.what}", self.where]
             users = f", {self.case.users} users touched" if self.case.users else ""
             return f"Resolved: {' · '.join(filter(None, parts))}{lasted}{users}"
         if self.event == "acknowledge":

@@ -101,13 +101,16 @@ class Outbox:
 
     def due(self, destination: str) -> list[Delivery]:
         """What a destination is to be told now, oldest first."""
-        return self._read(
-            # The end of an alert waits for its beginning, should that have to be tried again.
-            "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? AND NOT EXISTS"
-            " (SELECT 1 FROM deliveries e WHERE e.fingerprint = d.fingerprint AND e.destination ="
-            " d.destination AND e.id < d.id AND e.status = 'pending') ORDER BY d.id LIMIT 5000",
-            (destination, _now()),
-        )
+        with self._lock:
+            # What time it is once nothing is being taken: all of a burst is due, or nothing.
+            return self._read(
+                # The end of an alert waits for its beginning, should that have to be tried again.
+                "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries e WHERE e.fingerprint = d.fingerprint"
+                " AND e.destination = d.destination AND e.id < d.id AND e.status = 'pending')"
+                " ORDER BY d.id LIMIT 5000",
+                (destination, _now()),
+            )
 
     def sent(self, deliveries: Sequence[Delivery]) -> None:
         """The first was taken by its destination; the others were told with it."""
@@ -121,6 +124,14 @@ class Outbox:
             self._connection.executemany(
                 "UPDATE deliveries SET status = 'folded', sent_at = ?, fold = ? WHERE id = ?",
                 [(_now(), first.id, each.id) for each in others],
+            )
+
+    def need_no_telling(self, deliveries: Sequence[Delivery]) -> None:
+        """Ends that their destination has no open incident for, or not yet."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE deliveries SET status = 'folded', sent_at = ? WHERE id = ?",
+                [(_now(), each.id) for each in deliveries],
             )
 
     def failed(self, deliveries: Sequence[Delivery], error: str, due_at: int | None) -> None:
@@ -162,24 +173,26 @@ class Outbox:
             made += self._unsilenced(now)
         return made
 
-    def folded_open(self, delivery: Delivery) -> tuple[str, bool] | None:
-        """For a resolved alert that was told of in a fold: the fold's key, and whether others of it
-        still fire; None where it was told by itself."""
+    def folds(self, deliveries: Sequence[Delivery]) -> dict[int, tuple[str, bool]]:
+        """For deliveries whose alert was told of in a fold: id to the fold's key, and whether
+        others of it go on."""
+        found: dict[int, tuple[str, bool]] = {}
+        goes_on: dict[int, bool] = {}
         with self._lock:
-            row = self._connection.execute(
-                "SELECT fold FROM deliveries WHERE fingerprint = ? AND destination = ? AND id < ?"
-                " AND event NOT IN ('resolve', 'acknowledge') AND status IN ('sent', 'folded')"
-                " ORDER BY id DESC LIMIT 1",
-                (delivery.fingerprint, delivery.destination, delivery.id),
-            ).fetchone()
-            if row is None or row[0] is None:
-                return None
-            ((still,),) = self._connection.execute(
-                "SELECT count(*) FROM deliveries d JOIN alerts a USING (fingerprint)"
-                " WHERE d.fold = ? AND a.status = 'firing' AND a.fingerprint != ?",
-                (row[0], delivery.fingerprint),
-            ).fetchall()
-        return fold_key(delivery.destination, int(row[0])), bool(still)
+            for each in deliveries:
+                row = self._connection.execute(
+                    "SELECT fold FROM deliveries WHERE fingerprint = ? AND destination = ?"
+                    " AND id < ? AND event NOT IN ('resolve', 'acknowledge')"
+                    " AND status IN ('sent', 'folded') ORDER BY id DESC LIMIT 1",
+                    (each.fingerprint, each.destination, each.id),
+                ).fetchone()
+                if row is None or row[0] is None:
+                    continue
+                fold = int(row[0])
+                if fold not in goes_on:
+                    goes_on[fold] = self._goes_on(fold)
+                found[each.id] = (fold_key(each.destination, fold), goes_on[fold])
+        return found
 
     def was_told(self, delivery: Delivery) -> bool:
         """Whether the destination knows of the alert that this resolves."""
@@ -369,6 +382,16 @@ class Outbox:
             over,
         )
         return len(over)
+
+    def _goes_on(self, fold: int) -> bool:
+        """Whether an alert of the fold has not ended since."""
+        ((still,),) = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.fold = ? AND d.event != 'resolve'"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries r WHERE r.fingerprint = d.fingerprint"
+            " AND r.destination = d.destination AND r.id > d.id AND r.event = 'resolve'))",
+            (fold,),
+        ).fetchall()
+        return bool(still)
 
     def _was_told(self, fingerprint: str, destination: str, before: int | None) -> bool:
         row = self._connection.execute(

@@ -41,19 +41,27 @@ from tests.everyspan_up import Up, free_ports  # noqa: E402
 
 LIMIT_SECONDS = 60.0
 _PATIENCE_SECONDS = 180
-STAGES = ("export", "ingest", "classify", "evaluate", "group wait", "enrich, send")
+STAGES = (
+    "span's end → ingest's answer",
+    "→ verdict",
+    "→ rule fires",
+    "→ webhook accepts",
+    "→ PagerDuty's request",
+)
 # Calls of a tool of which half fail: over min_judged and over every fail rate.
 _CALLS = 24
 
 
 class _Exporter(OTLPSpanExporter):
-    """Remembers when the first batch left."""
+    """Remembers when ingest said that it has the batch."""
 
-    left: float = 0.0
+    acknowledged: float = 0.0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.left = self.left or time.time()
-        return super().export(spans)
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self.acknowledged = time.time()
+        return result
 
 
 @dataclass
@@ -148,15 +156,13 @@ def measure(failure: Failure, up: Up, alerts: dict[str, dict[str, Any]]) -> None
     assert failure.exporter is not None
     alert = alerts[f"{failure.service} {failure.classifier}"]
     (row,) = up.query(
-        "SELECT toUnixTimestamp64Milli(max(ingested_at)) / 1000 AS stored,"
-        " toUnixTimestamp64Milli(max(verdict_at)) / 1000 AS judged FROM everyspan.spans"
+        "SELECT toUnixTimestamp64Milli(max(verdict_at)) / 1000 AS judged FROM everyspan.spans"
         f" WHERE service_name = '{failure.service}'"
     )
     fired = datetime.fromisoformat(alert["alert"]["startsAt"]).timestamp()
     times = (
         failure.ended,
-        max(failure.ended, failure.exporter.left),
-        float(row["stored"]),
+        failure.exporter.acknowledged,
         float(row["judged"]),
         fired,
         alert["created_at"] / 1000,
