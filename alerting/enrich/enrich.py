@@ -164,7 +164,7 @@ def _failure(
         "tool": row["tool_name"] or row["name"],
         "model": row["model"] or "the model",
         "prompt": _prompt(row, steps),
-        "evidence": evidence or "no evidence",
+        "evidence": evidence.rstrip(". ") or "no evidence",
         "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
         "trace_id": row["trace_id"],
         "documents": str(len(documents)),
