@@ -22,7 +22,9 @@ def test_demo_finds_what_was_planted() -> None:
         assert found[1] == found[2]
         assert found[3] == "0"
     alert = done.stdout.split("The alert of it")[1].split("Where to look")[0]
-    planted = re.search(r"hallucination +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout)
+    planted = re.search(
+        r"hallucination +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout.split("Planted")[1]
+    )
     assert planted is not None
     assert planted[3] == "0"
     trace = re.search(r"trace +([0-9a-f]{32})\n", alert)
@@ -31,7 +33,7 @@ def test_demo_finds_what_was_planted() -> None:
     assert step is not None, alert
     for told in (
         r"classifier +hallucination\n",
-        r"evidence +“.*” is contradicted by .*EUR|years|days|hours",
+        r"evidence +“.*” is contradicted by .*(?:EUR|years|days|hours)",
         r"source +demo/chat\.py line \d+ in demo\.chat\.ChatClient\.complete\n",
         r"\n> \d+ +with _tracer\.start_as_current_span",
         r"suggested fix +\S.{40}",
