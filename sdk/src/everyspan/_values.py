@@ -74,9 +74,9 @@ def _encoded(value: Any) -> Any:
         return {"$enum": _name(kind), "value": value.name}
     if isinstance(value, tuple):
         items = [_encoded(item) for item in value]
-        return {"$namedtuple": _name(kind), "value": items} if kind is not tuple else {
-            "$tuple": items
-        }
+        return (
+            {"$namedtuple": _name(kind), "value": items} if kind is not tuple else {"$tuple": items}
+        )
     if isinstance(value, (set, frozenset)):
         items = sorted((_encoded(item) for item in value), key=json.dumps)
         return {"$frozenset" if isinstance(value, frozenset) else "$set": items}

@@ -1,0 +1,155 @@
+"""The spans of a run: one new trace, linked to the recorded one.
+
+| attribute | on | |
+|---|---|---|
+| `replay.of`, `replay.step` | every span | the recorded trace, the step from which it ran again |
+| `replay.run` | every span | which of `--times` runs, from 1 |
+| `replay.changes` | the root | the changes, as a JSON array |
+| `replay.source`, `replay.source.step` | a step that the record answered | `record`; the recorded step |
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry import trace as otel
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from everyspan.replay.answers import SOURCE, SOURCE_STEP
+from everyspan.replay.record import Step
+from everyspan.replay.session import Session
+
+
+@dataclass
+class Run:
+    """One run and the spans that it made."""
+
+    session: Session
+    number: int = 1
+    trace_id: int = field(default_factory=lambda: random.getrandbits(128) or 1)
+    ended: int = 0
+    names: dict[int, tuple[str, int]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    #: Ids of recorded answers that were given to model calls.
+    answered: dict[str, Step] = field(default_factory=dict)
+
+    @property
+    def trace_hex(self) -> str:
+        return f"{self.trace_id:032x}"
+
+
+class RunSpans(SpanProcessor):
+    """Puts the spans of the current run into its trace and marks them."""
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self._lock = threading.Lock()
+
+    def install(self, provider: TracerProvider) -> None:
+        """Adds itself, and gives the roots of a run the run's trace id."""
+        provider.add_span_processor(self)
+        generator = provider.id_generator
+        own = generator.generate_trace_id
+
+        def generate_trace_id() -> int:
+            run = self.run
+            return own() if run is None else run.trace_id
+
+        generator.generate_trace_id = generate_trace_id  # type: ignore[method-assign]
+
+    def path(self) -> tuple[str, ...]:
+        """Names of the spans around the current code, outermost first."""
+        run, found = self.run, []
+        at = otel.get_current_span().get_span_context().span_id
+        while run is not None and at in run.names:
+            name, at = run.names[at]
+            found.append(name)
+        return tuple(reversed(found))
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        run = self.run
+        context = span.get_span_context()
+        if run is None or context is None or context.trace_id != run.trace_id:
+            return
+        session = run.session
+        span.set_attribute("replay.of", session.trace.trace_id)
+        span.set_attribute("replay.step", session.step.number)
+        span.set_attribute("replay.run", run.number)
+        if span.parent is None:
+            self._root(span, session)
+        with self._lock:
+            run.names[context.span_id] = (span.name, span.parent.span_id if span.parent else 0)
+            run.seen[span.name] = run.seen.get(span.name, 0) + 1
+        self._watch(run, span.name)
+
+    @staticmethod
+    def _root(span: Span, session: Session) -> None:
+        recorded = session.step
+        span.add_link(
+            SpanContext(
+                int(session.trace.trace_id, 16),
+                int(recorded.span_id, 16),
+                is_remote=True,
+                trace_flags=TraceFlags(TraceFlags.SAMPLED),
+            ),
+            {"replay.step": recorded.number},
+        )
+        texts = [change.text for change in session.changes.changes]
+        if texts:
+            span.set_attribute("replay.changes", json.dumps(texts, ensure_ascii=False))
+
+    @staticmethod
+    def _watch(run: Run, name: str) -> None:
+        """A chosen step that is no `@everyspan.step` and no model call begins with its span."""
+        session = run.session
+        chosen = session.step
+        if session.reached or chosen.name != name or chosen.is_decorated or chosen.kind == "llm":
+            return
+        with session.lock:
+            earlier = [s for s in session.before if s.name == name]
+            if run.seen[name] > sum(s.number not in session.covered for s in earlier):
+                session.reached = True
+
+    def _on_ending(self, span: Span) -> None:
+        run = self.run
+        if run is None or not run.answered:
+            return
+        attributes: Any = span.attributes or {}
+        if SOURCE in attributes:
+            return
+        for identity, step in list(run.answered.items()):
+            if any(isinstance(v, str) and identity in v for v in attributes.values()):
+                # The span around a model call repeats its answer; a chain or agent is no answer.
+                if _is_model_call(attributes):
+                    span.set_attribute(SOURCE, "record")
+                    span.set_attribute(SOURCE_STEP, step.number)
+                return
+
+    def on_end(self, span: ReadableSpan) -> None:
+        run, context = self.run, span.get_span_context()
+        if run is not None and context is not None and context.trace_id == run.trace_id:
+            with self._lock:
+                run.ended += 1
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+def _is_model_call(attributes: Any) -> bool:
+    operation = str(attributes.get("gen_ai.operation.name", ""))
+    kind = str(attributes.get("openinference.span.kind", "")).upper()
+    other = str(attributes.get("traceloop.span.kind", "")).lower()
+    if kind:
+        return kind == "LLM"
+    if operation:
+        return operation not in ("invoke_agent", "execute_tool", "invoke_workflow", "create_agent")
+    return not other
