@@ -34,6 +34,8 @@ from classify.work import MAX_TRACES, DueTrace, Finder, Share, batches
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
+#: How often days older than two are looked at for rows that came just now.
+LATE_SECONDS = 15.0
 #: How often somebody's wish to have rows judged again is looked for.
 ASK_SECONDS = 10.0
 # A trace that can't be stored is tried again after so long, twice as long each time.
@@ -90,7 +92,7 @@ class ClassifyJob:
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
         )
-        self._sweep_at = time.monotonic()
+        self._sweep_at = self._late_at = time.monotonic()
         self._days: list[str] = []
         self._put_off: dict[str, tuple[float, float]] = {}
         self._strikes = 0
@@ -125,6 +127,12 @@ class ClassifyJob:
         if time.monotonic() >= self._sweep_at:
             self._days = self._finder.days(client)
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        elif time.monotonic() >= self._late_at:
+            # Long enough for a trace that came then to have fallen quiet.
+            window = self._settings.classify_trace_max_wait_seconds + 2 * LATE_SECONDS
+            touched = self._finder.touched(client, int(window))
+            self._days += [day for day in touched if day not in self._days]
+            self._late_at = time.monotonic() + LATE_SECONDS
         written = 0
         self._strikes = 0
         done: set[DueTrace] = set()

@@ -94,6 +94,19 @@ class Finder:
         ).result_rows
         return [day for (day,) in rows]
 
+    def touched(self, client: Client, seconds: int) -> list[str]:
+        """Days older than the last two to whose rows something was added within ``seconds``, newest
+        first, as YYYY-MM-DD. Reads no rows: the age of their parts says so."""
+        rows = client.query(
+            "SELECT DISTINCT partition FROM system.parts"
+            " WHERE active AND database = %(database)s AND table IN ('spans_raw', 'span_content')"
+            " AND modification_time >= now() - %(seconds)s"
+            " AND partition <= toString(toDate(now() - INTERVAL 2 DAY))"
+            " ORDER BY partition DESC",
+            parameters={"database": self._share.database, "seconds": seconds},
+        ).result_rows
+        return [day for (day,) in rows]
+
     def _search(self, client: Client, spans: str, content: str) -> list[DueTrace]:
         share = self._share
         rows = client.query(

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
 from ingest.limits import ContentLimits
-from ingest.prepare import Body, Prepared, Rules, prepare
+from ingest.prepare import Body, Prepared, Rules, prepare, warm_up
 from ingest.refusal import Refusal, Refused
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
@@ -52,6 +52,7 @@ class Receiver:
         self._not_ready = "the service is starting"
         self._preparing = 0
         self._pending = 0
+        self._warm = False
         self._stopping = False
 
     async def start(self) -> None:
@@ -76,7 +77,7 @@ class Receiver:
         """'' when spans can be stored now, else the reason."""
         if self._stopping:
             return "the service is stopping"
-        if self._rules is None:
+        if self._rules is None or not self._warm:
             return self._not_ready
         ping = asyncio.get_running_loop().run_in_executor(self._watching, self._storage.ping)
         try:
@@ -189,5 +190,19 @@ class Receiver:
                     self.settings.max_decompressed_bytes,
                     ContentLimits(max_attribute_bytes=self.settings.max_attribute_bytes),
                 )
-                return
+                break
             await asyncio.sleep(_OPEN_AGAIN_SECONDS)
+        await self._warm_up(self._rules)
+
+    async def _warm_up(self, rules: Rules) -> None:
+        """Workers start with their first call and take seconds to load on a busy machine. Requests
+        are taken meanwhile and wait for them; nobody is told that we are ready."""
+        assert self._pool is not None
+        self._not_ready = "the workers are starting"
+        calls = [self._pool.submit(warm_up, rules) for _ in range(self._pool.size)]
+        for call in calls:
+            try:
+                await asyncio.wrap_future(call)
+            except BrokenProcessPool:
+                log.warning("a worker process was killed while it started")
+        self._warm = True

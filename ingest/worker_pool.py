@@ -25,6 +25,8 @@ class WorkerPool:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        #: Calls that run at a time.
+        self.size = max(1, workers)
         self._lock = threading.Lock()
         self._executor = self._start()
 

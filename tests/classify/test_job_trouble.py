@@ -273,9 +273,21 @@ def test_a_run_that_is_told_to_stop_ends_after_the_batch(db: Store) -> None:
 
 def test_the_sweep_finds_what_is_older_than_two_days(db: Store) -> None:
     job = db.job(Words())
+    job._late_at = float("inf")
     assert job.run() == 0
     db.insert(trace(1, start=now() - 4 * 86_400 * SECOND))
     assert job.run() == 0
     job._sweep_at = 0.0
     assert job.run() == 3
+    job.close()
+
+
+def test_what_comes_days_late_does_not_wait_for_the_sweep(db: Store) -> None:
+    job = db.job(Words())
+    assert job.run() == 0
+    db.insert(trace(1, start=now() - 4 * 86_400 * SECOND))
+    job._late_at = 0.0
+    assert job.run() == 3
+    job._late_at = 0.0
+    assert job.run() == 0
     job.close()

@@ -14,6 +14,10 @@ from tests.ingest.otlp_payloads import request, span, trace_id
 SENDERS = 16
 KILLS = 5
 SPANS_A_TRACE = 12
+# Each kill comes when so many more requests were acknowledged, however long that takes, and then
+# a moment later: in the middle of the traffic on a slow machine as on a quick one.
+REQUESTS_BETWEEN_KILLS = (16, 160)
+MOMENT_SECONDS = 0.3
 
 
 class Sender(threading.Thread):
@@ -26,6 +30,7 @@ class Sender(threading.Thread):
         self.stop = stop
         self.random = random.Random(seed)
         self.acknowledged: dict[str, set[str]] = {}
+        self.answered = 0
         self.retries = 0
         self.failure: BaseException | None = None
 
@@ -56,7 +61,7 @@ class Sender(threading.Thread):
 
     def send(self, trace: str, ids: list[bytes], body: bytes) -> None:
         """Until it is acknowledged."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while True:
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=12)
@@ -69,11 +74,23 @@ class Sender(threading.Thread):
                 status = 0
             if status == 200:
                 self.acknowledged.setdefault(trace, set()).update(i.hex() for i in ids)
+                self.answered += 1
                 return
             assert status in (0, 429, 503), status
             assert time.monotonic() < deadline
             self.retries += 1
             time.sleep(0.05)
+
+
+def wait_for(requests: int, senders: list[Sender]) -> None:
+    """Until so many more were acknowledged."""
+    enough = sum(sender.answered for sender in senders) + requests
+    deadline = time.monotonic() + 90
+    while (answered := sum(sender.answered for sender in senders)) < enough:
+        failures = [sender.failure for sender in senders if sender.failure]
+        assert not failures, failures
+        assert time.monotonic() < deadline, f"{answered} acknowledged of {enough}"
+        time.sleep(0.01)
 
 
 def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
@@ -91,13 +108,14 @@ def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
         for sender in senders:
             sender.start()
         for _ in range(KILLS):
-            time.sleep(rounds.uniform(0.5, 3))
+            wait_for(rounds.randint(*REQUESTS_BETWEEN_KILLS), senders)
+            time.sleep(rounds.uniform(0, MOMENT_SECONDS))
             up.kill()
             up.start()
-        time.sleep(1)
+        wait_for(REQUESTS_BETWEEN_KILLS[0], senders)
         stop.set()
         for sender in senders:
-            sender.join(90)
+            sender.join(180)
             assert not sender.is_alive()
             assert sender.failure is None, sender.failure
         sent = {
@@ -107,9 +125,9 @@ def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
             for span_id in ids
         }
         assert sum(sender.retries for sender in senders) > 0
-        assert len(sent) > 1000
+        assert len(sent) > KILLS * REQUESTS_BETWEEN_KILLS[0]
 
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while True:
             rows = up.query(
                 "SELECT count() AS n, uniqExact(trace_id, span_id) AS u,"
