@@ -129,17 +129,18 @@ class ModelCalls:
         chosen = self._chosen
         if chosen is None or chosen.number in session.used:
             later = [s for s in session.trace.model_calls if s.number >= session.step.number]
-            found, where = session.closest(later, _comparison(now))
-            number = found.number if found is not None and where is None else 0
-            session.used.add(number)
-            session.note(number, now.model or "model call", "live")
+            found, _ = session.closest(later, _comparison(now))
+            if found is None:
+                session.note(0, f"chat {now.model}".strip(), "live")
+            else:
+                session.used.add(found.number)
+                session.note(found.number, found.name, "live")
             return
         session.used.add(chosen.number)
         where = differs(of_step(chosen), now) if chosen.messages("input") else None
         note = f"other messages: {where}" if where else ""
         expected = session.changed or bool(session.changes)
         session.note(chosen.number, chosen.name, "live", note, warn=bool(where) and not expected)
-        self._session.used.add(chosen.number)
 
     def changed(self, api: Api, body: dict[str, Any], first: bool) -> dict[str, Any]:
         """The request of a live call with the fork's changes. `first`: it is the chosen step's.

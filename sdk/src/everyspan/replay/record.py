@@ -28,7 +28,7 @@ _COLUMN = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One row. Times are nanoseconds since 1970 and milliseconds; None for unknown tokens."""
 

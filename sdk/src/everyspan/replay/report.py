@@ -147,7 +147,7 @@ def _summary(
         f"answered from the record: {len(served[0])} steps, {tools} of them tools and retrievals "
         f"that were not called, {calls} model calls that were not made"
     )
-    seconds = sorted(o.seconds for o in ran)[len(ran) // 2]
+    seconds = sorted(o.run.seconds for o in ran)[len(ran) // 2]
     full = plan.trace.seconds
     tokens, full_tokens = spent(plan, ran[0], judged), totals(plan.trace.steps)[0]
     lines.append(
@@ -231,7 +231,7 @@ def replay_json(plan: Plan, outcomes: Sequence[Outcome], judged: Judged) -> dict
         "runs": [
             {
                 "trace_id": outcome.run.trace_hex,
-                "seconds": outcome.seconds,
+                "seconds": outcome.run.seconds,
                 "tokens": spent(plan, outcome, judged),
                 "live_model_calls": outcome.live_calls,
                 "recorded": [s.number for s in served_steps(plan, outcome)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,10 +39,9 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """One run. `error`: what the agent raised; `seconds`: wall clock."""
+    """One run. `error`: what the agent raised."""
 
     run: Run
-    seconds: float
     value: Any = None
     error: BaseException | None = None
     live_calls: int = 0
@@ -81,8 +79,7 @@ def _once(
     endpoint.on_answer = this.answered.__setitem__
     call = frameworks.caller(entry, plan.trace, plan.step, changes, plan.arguments)
     spans.run, _step.replay = this, session
-    outcome = Outcome(this, 0.0, how=call.how)
-    started = time.perf_counter()
+    outcome = Outcome(this, how=call.how)
     try:
         with frameworks.recorded_answers(session, calls, this):
             outcome.value = call()
@@ -93,7 +90,6 @@ def _once(
     except SystemExit as error:
         outcome.error = error if error.code else None
     finally:
-        outcome.seconds = time.perf_counter() - started
         _step.replay = None
         _flush()
         spans.run = None

@@ -34,6 +34,9 @@ class Run:
     number: int = 1
     trace_id: int = field(default_factory=lambda: random.getrandbits(128) or 1)
     ended: int = 0
+    #: Nanoseconds since 1970 of the first start and the last end.
+    began: int = 0
+    finished: int = 0
     names: dict[int, tuple[str, int]] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     #: Ids of recorded answers that were given to model calls.
@@ -42,6 +45,11 @@ class Run:
     @property
     def trace_hex(self) -> str:
         return f"{self.trace_id:032x}"
+
+    @property
+    def seconds(self) -> float:
+        """From the first start to the last end; what the entry does around them is left out."""
+        return (self.finished - self.began) / 1e9
 
 
 class RunSpans(SpanProcessor):
@@ -136,6 +144,9 @@ class RunSpans(SpanProcessor):
         if run is not None and context is not None and context.trace_id == run.trace_id:
             with self._lock:
                 run.ended += 1
+                begun, ended = span.start_time or 0, span.end_time or 0
+                run.began = min(run.began or begun, begun)
+                run.finished = max(run.finished, ended)
 
     def shutdown(self) -> None:
         """Nothing is held."""
