@@ -30,7 +30,7 @@ class Answer:
         if step.attribute(_exact.CAPTURED) == "false":
             raise NotRecordedError("it was recorded without content (capture=False)")
         self._stream = step.attribute(_exact.STREAM)
-        self.error = _error(step)
+        self.error = error_of(step)
         self.value: Any = None
         self.items: list[Any] = []
         self.returned: Any = None
@@ -153,7 +153,8 @@ def _whole(text: str) -> str:
 # --- exceptions ---
 
 
-def _error(step: Step) -> BaseException | None:
+def error_of(step: Step) -> BaseException | None:
+    """What it raised, as far as it can be made again; None where it did not fail."""
     if step.status != "error":
         return None
     event = step.exception() or {}

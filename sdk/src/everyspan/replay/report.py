@@ -50,7 +50,7 @@ def replay(
 def _run(plan: Plan, outcome: Outcome, judged: Judged, short: bool) -> list[str]:
     trace = judged.traces.get(outcome.run.trace_hex)
     lines = [
-        f"run {outcome.run.number}: trace {outcome.run.trace_hex}"
+        f"run {outcome.run.number}: trace {outcome.run.trace_hex or 'none, as no span was made'}"
         + (f"  ({outcome.how})" if outcome.how else "")
     ]
     if not short:

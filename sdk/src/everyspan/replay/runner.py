@@ -77,7 +77,7 @@ def _once(
     calls = ModelCalls(session)
     endpoint.begin(calls)
     endpoint.on_answer = this.answered.__setitem__
-    call = frameworks.caller(entry, plan.trace, plan.step, changes, plan.arguments)
+    call = frameworks.caller(entry, session, plan.arguments)
     spans.run, _step.replay = this, session
     outcome = Outcome(this, how=call.how)
     try:

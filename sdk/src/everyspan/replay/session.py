@@ -7,6 +7,7 @@ then by order, so that concurrent steps may come in any order.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -304,7 +305,13 @@ class Session:
     ) -> tuple[Step | None, str | None]:
         """The unused recorded call that is the same, else the first of that name."""
         here = self.path()
-        same = [s for s in steps if s.name == name and s.is_decorated and s.number not in self.used]
+        same = [
+            s
+            for s in steps
+            if s.name == name
+            and (s.is_decorated or s.kind == "tool")  # a framework's tools ask too: langchain.py
+            and s.number not in self.used
+        ]
         same.sort(key=lambda s: (self.trace.path(s) != here, s.number))
         found: tuple[Step, str | None] | None = None
         for step in same:
@@ -327,8 +334,8 @@ def _rebound(
     after: dict[str, Any],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call with its changed arguments in place."""
-    import inspect
-
+    if not args:
+        return (), after
     bound = inspect.signature(step.function).bind(*args, **kwargs)
     bound.apply_defaults()
     rest = next((n for n, p in bound.signature.parameters.items() if p.kind is p.VAR_KEYWORD), None)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,11 +27,13 @@ from everyspan.replay.session import Session
 
 @dataclass
 class Run:
-    """One run and the spans that it made."""
+    """One run and the spans that it made. `trace_hex`: '' where it made none."""
 
     session: Session
     number: int = 1
-    trace_id: int = field(default_factory=lambda: random.getrandbits(128) or 1)
+    #: Of the first root that starts in the run. Further roots are traces of their own, as they were
+    #: when the agent was recorded. 0: none has started.
+    trace_id: int = 0
     ended: int = 0
     #: Nanoseconds since 1970 of the first start and the last end.
     began: int = 0
@@ -41,10 +42,12 @@ class Run:
     seen: dict[str, int] = field(default_factory=dict)
     #: Ids of recorded answers that were given to model calls.
     answered: dict[str, Step] = field(default_factory=dict)
+    #: By span name: recorded tool calls of a framework whose spans are about to start.
+    waiting: dict[str, list[Step]] = field(default_factory=dict)
 
     @property
     def trace_hex(self) -> str:
-        return f"{self.trace_id:032x}"
+        return f"{self.trace_id:032x}" if self.trace_id else ""
 
     @property
     def seconds(self) -> float:
@@ -60,16 +63,8 @@ class RunSpans(SpanProcessor):
         self._lock = threading.Lock()
 
     def install(self, provider: TracerProvider) -> None:
-        """Adds itself, and gives the roots of a run the run's trace id."""
+        """Adds itself."""
         provider.add_span_processor(self)
-        generator = provider.id_generator
-        own = generator.generate_trace_id
-
-        def generate_trace_id() -> int:
-            run = self.run
-            return own() if run is None else run.trace_id
-
-        generator.generate_trace_id = generate_trace_id  # type: ignore[method-assign]
 
     def path(self) -> tuple[str, ...]:
         """Names of the spans around the current code, outermost first."""
@@ -83,18 +78,34 @@ class RunSpans(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         run = self.run
         context = span.get_span_context()
-        if run is None or context is None or context.trace_id != run.trace_id:
+        if run is None or context is None:
             return
         session = run.session
         span.set_attribute("replay.of", session.trace.trace_id)
         span.set_attribute("replay.step", session.step.number)
         span.set_attribute("replay.run", run.number)
+        with self._lock:
+            run.trace_id = run.trace_id or context.trace_id
+        if context.trace_id != run.trace_id:
+            return
+        if run.waiting.get(span.name):
+            recorded = run.waiting[span.name].pop(0)
+            span.set_attribute(SOURCE, "record")
+            span.set_attribute(SOURCE_STEP, recorded.number)
         if span.parent is None:
             self._root(span, session)
         with self._lock:
             run.names[context.span_id] = (span.name, span.parent.span_id if span.parent else 0)
             run.seen[span.name] = run.seen.get(span.name, 0) + 1
         self._watch(run, span.name)
+        end = span.end
+
+        def ending(end_time: int | None = None) -> None:
+            self._mark(run, span)
+            end(end_time)
+
+        # An ended span takes no attributes: neither in on_end nor in the SDK's own _on_ending.
+        span.end = ending  # type: ignore[method-assign]
 
     @staticmethod
     def _root(span: Span, session: Session) -> None:
@@ -124,10 +135,9 @@ class RunSpans(SpanProcessor):
             if run.seen[name] > sum(s.number not in session.covered for s in earlier):
                 session.reached = True
 
-    def _on_ending(self, span: Span) -> None:
-        run = self.run
-        if run is None or not run.answered:
-            return
+    @staticmethod
+    def _mark(run: Run, span: Span) -> None:
+        """A span around a model call that the record answered holds the recorded answer's id."""
         attributes: Any = span.attributes or {}
         if SOURCE in attributes:
             return
