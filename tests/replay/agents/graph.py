@@ -48,9 +48,7 @@ def retrieve(state: State) -> State:
 def prompt(state: State) -> State:
     called("prompt")
     told = "\n".join(state["documents"])
-    return {
-        "messages": [SystemMessage(SYSTEM), HumanMessage(f"Help pages:\n{told}\n\n{QUESTION}")]
-    }
+    return {"messages": [SystemMessage(SYSTEM), HumanMessage(f"Help pages:\n{told}\n\n{QUESTION}")]}
 
 
 def model(state: State) -> State:

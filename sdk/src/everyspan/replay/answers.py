@@ -16,6 +16,8 @@ from everyspan.replay.record import Step, is_cut
 #: What a step that is answered from the record carries.
 SOURCE = "replay.source"
 SOURCE_STEP = "replay.source.step"
+#: Of a run's root: recorded steps within those that were answered.
+COVERED = "replay.covered"
 
 
 class NotRecordedError(Exception):

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
-from everyspan.replay import report
+from everyspan.replay import diff_report, report
 from everyspan.replay.changes import Patch, parse, read_patch
 from everyspan.replay.errors import ReplayError
 from everyspan.replay.judging import Judged, wait
+from everyspan.replay.only import send
 from everyspan.replay.options import parser, values
 from everyspan.replay.record import Step, Trace
-from everyspan.replay.runner import Outcome, Plan, run
+from everyspan.replay.runner import Plan, run
 from everyspan.replay.session import OnMismatch, Policy
+from everyspan.replay.spans import Run
 from everyspan.replay.store import Store, store
 
 _STORED_SECONDS = 10.0
@@ -44,24 +46,22 @@ def diff(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        print(json.dumps(report.difference_json(a, b), ensure_ascii=False))
+        print(json.dumps(diff_report.difference_json(a, b), ensure_ascii=False))
     else:
-        print("\n".join(report.difference(a, b)))
-    return 1 if report.differ(a, b) else 0
+        print("\n".join(diff_report.difference(a, b)))
+    return 1 if diff_report.differ(a, b) else 0
 
 
 def _replay(given: argparse.Namespace) -> int:
     at = _store(given)
     trace = at.trace(given.trace_id)
     if given.only:
-        from everyspan.replay.only import send
-
-        return send(given, trace, step_of(given.step or given.from_step, trace, "--step"), at)
+        return _only(given, at, trace)
     step = step_of(given.from_step or given.step, trace, "--from-step")
     plan = plan_of(given, trace, step)
     _say(given, report.title(trace, step))
     outcomes = run(plan)
-    judged = _judged(given, at, outcomes)
+    judged = _judged(given, at, [outcome.run for outcome in outcomes])
     if given.json:
         print(
             json.dumps(report.replay_json(plan, outcomes, judged), ensure_ascii=False, default=str)
@@ -70,6 +70,19 @@ def _replay(given: argparse.Namespace) -> int:
         print("\n".join(report.replay(plan, outcomes, judged, _fail_on(given, trace))))
     stopped = any(outcome.session.stopped for outcome in outcomes)
     return 1 if stopped else 0
+
+
+def _only(given: argparse.Namespace, at: Store, trace: Trace) -> int:
+    step = step_of(given.step or given.from_step, trace, "--step")
+    _say(given, report.title(trace, step).replace("from step", "only step"))
+    sent, session = send(trace, step, given, _number(given.times, "--times"), os.environ)
+    judged = _judged(given, at, [one.run for one in sent])
+    if given.json:
+        print(json.dumps(report.only_json(trace, step, sent, judged), ensure_ascii=False))
+    else:
+        fail_on = frozenset(given.fail_on) or frozenset(step.failed)
+        print("\n".join(report.only(step, sent, judged, fail_on, session.changes.unused())))
+    return 1 if all(one.error for one in sent) else 0
 
 
 def plan_of(given: argparse.Namespace, trace: Trace, step: Step) -> Plan:
@@ -124,8 +137,8 @@ def _argument(text: str) -> tuple[str, Any]:
         return name, raw
 
 
-def _judged(given: argparse.Namespace, at: Store, outcomes: Sequence[Outcome]) -> Judged:
-    expected = {o.run.trace_hex: o.run.ended for o in outcomes if o.run.ended}
+def _judged(given: argparse.Namespace, at: Store, runs: Sequence[Run]) -> Judged:
+    expected = {run.trace_hex: run.ended for run in runs if run.ended}
     if given.no_judge:
         return wait(at, expected, _STORED_SECONDS, verdicts=False)
     seconds = _number(given.judge_seconds, "--judge-seconds")

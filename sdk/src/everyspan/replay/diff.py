@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from everyspan.replay.answers import SOURCE
+from everyspan.replay.answers import COVERED, SOURCE
 from everyspan.replay.matching import first_difference
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.wire.spoken import of_messages, of_step, said
+
+_ID_KEYS = ("id", "tool_call_id", "call_id", "run_id")
+_MADE_UP = re.compile(
+    r"(call|toolu|chatcmpl|run|lc_run|replay|msg|fc|resp)[-_]"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+)
 
 
 @dataclass(frozen=True)
@@ -21,37 +28,54 @@ class Pair:
     b: Step | None
     #: What differs, by field: input, output, documents, status, model, verdicts.
     changes: dict[str, str] = field(default_factory=dict)
+    #: B is a replay of A whose record or checkpoint held this step, so that it did not happen.
+    covered: bool = False
 
     @property
     def changed(self) -> bool:
-        return self.a is None or self.b is None or bool(self.changes)
+        return not self.covered and (self.a is None or self.b is None or bool(self.changes))
 
     @property
     def from_record(self) -> bool:
-        return self.b is not None and self.b.attributes.get(SOURCE) == "record"
+        return self.covered or (self.b is not None and self.b.attributes.get(SOURCE) == "record")
 
 
 def compare(a: Trace, b: Trace) -> list[Pair]:
     """Pairs in the order of B; what only A has stands where it was."""
-    partner = _align(a, b)
+    covered = _covered(a, b)
+    partner = _align([step for step in a.steps if step.number not in covered], a, b)
     pairs: list[Pair] = []
+    paired = {step.span_id for step in partner.values()}
     waiting = [
-        step for step in a.steps if step.span_id not in {s.span_id for s in partner.values()}
+        Pair(step, None, covered=step.number in covered)
+        for step in a.steps
+        if step.span_id not in paired
     ]
     for step in b.steps:
         of_a = partner.get(step.span_id)
         if of_a is not None:
-            while waiting and waiting[0].number < of_a.number:
-                pairs.append(Pair(waiting.pop(0), None))
+            while waiting and _number(waiting[0]) < of_a.number:
+                pairs.append(waiting.pop(0))
             pairs.append(Pair(of_a, step, _changes(of_a, step)))
         else:
             pairs.append(Pair(None, step))
-    return pairs + [Pair(step, None) for step in waiting]
+    return pairs + waiting
 
 
-def _align(a: Trace, b: Trace) -> dict[str, Step]:
+def _number(pair: Pair) -> int:
+    return pair.a.number if pair.a is not None else 0
+
+
+def _covered(a: Trace, b: Trace) -> frozenset[int]:
+    root = b.root.attributes
+    if root.get("replay.of") != a.trace_id or COVERED not in root:
+        return frozenset()
+    return frozenset(json.loads(root[COVERED]))
+
+
+def _align(steps: Sequence[Step], a: Trace, b: Trace) -> dict[str, Step]:
     """span_id of B to its step in A: same place, name and input first, then place and name."""
-    free = list(a.steps)
+    free = list(steps)
     found: dict[str, Step] = {}
     keys = (
         lambda trace, step: (trace.path(step), step.name, step.kind, _input(step)),
@@ -84,10 +108,12 @@ def _changes(a: Step, b: Step) -> dict[str, str]:
         _put(found, "input", _asked(a), _asked(b))
         _put(found, "output", _answered(a), _answered(b))
     else:
-        _put(found, "input", _value(a.input), _value(b.input))
+        if not (COVERED in b.attributes and b.input == "null"):  # it goes on from a checkpoint
+            _put(found, "input", _value(a.input), _value(b.input))
         _put(found, "output", _value(a.output), _value(b.output))
     _put(found, "documents", list(a.documents), list(b.documents))
-    _put(found, "model", a.model, b.model)
+    if b.attributes.get(SOURCE) != "record":
+        _put(found, "model", a.model, b.model)
     then, now = _status(a), _status(b)
     _put(found, "status", then, now)
     # Verdicts are compared where both have them.
@@ -123,9 +149,23 @@ def _status(step: Step) -> str:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _without_ids(json.loads(text))
     except ValueError:
         return text
+
+
+def _without_ids(value: Any) -> Any:
+    """Without nulls and the ids that models and frameworks make up anew each time."""
+    if isinstance(value, list):
+        return [_without_ids(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_ids(item)
+            for key, item in value.items()
+            if item is not None
+            and not (key in _ID_KEYS and isinstance(item, str) and _MADE_UP.match(item))
+        }
+    return value
 
 
 def totals(steps: Sequence[Step]) -> tuple[int, float]:

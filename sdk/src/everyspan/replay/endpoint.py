@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() not in _HOP_BY_HOP:
                 request.add_header(name, value)
         try:
-            answer = _opener(upstream).open(request, timeout=_SECONDS)
+            answer = opener(upstream).open(request, timeout=_SECONDS)
         except urllib.error.HTTPError as error:
             answer = error
         except OSError as error:
@@ -224,7 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
+def opener(url: str) -> urllib.request.OpenerDirector:
+    """Without the proxy of the environment for addresses of this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.startswith("127.") or host == "::1":
         return _direct

@@ -103,12 +103,20 @@ def _generation(recorded: Step, run: Run) -> Any:
     one = said(recorded)[0]
     identity = f"replay-{recorded.span_id}"
     run.answered[identity] = recorded
-    tokens = {"input_tokens": recorded.input_tokens or 0, "output_tokens": recorded.output_tokens or 0}
+    tokens = {
+        "input_tokens": recorded.input_tokens or 0,
+        "output_tokens": recorded.output_tokens or 0,
+    }
     message = messages.AIMessage(
         content=one.text,
         id=identity,
         tool_calls=[
-            {"id": made.id, "name": made.name, "args": json.loads(made.arguments), "type": "tool_call"}
+            {
+                "id": made.id,
+                "name": made.name,
+                "args": json.loads(made.arguments),
+                "type": "tool_call",
+            }
             for made in one.calls
         ],
         usage_metadata={**tokens, "total_tokens": recorded.tokens},

@@ -32,9 +32,7 @@ def is_graph(target: Any) -> bool:
     return all(hasattr(target, name) for name in ("checkpointer", "channels", "nodes", "ainvoke"))
 
 
-def run(
-    graph: Any, session: Session, given: Mapping[str, Any]
-) -> tuple[Callable[[], Any], str]:
+def run(graph: Any, session: Session, given: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
     """The call that runs the graph, and how it goes back. Raises ReplayError."""
     found, why = (None, "--argument gives another input") if given else _checkpoint(graph, session)
     if found is None:
@@ -129,7 +127,9 @@ def _input(graph: Any, trace: Trace) -> Any:
                 return {key: value}
     if "messages" in graph.channels and isinstance(text, str):
         return {"messages": [("user", text)]}
-    raise ReplayError("the trace does not say what the graph was invoked with; give --argument KEY=…")
+    raise ReplayError(
+        "the trace does not say what the graph was invoked with; give --argument KEY=…"
+    )
 
 
 def _invoke(graph: Any, given: Any, config: Any) -> Any:

@@ -91,6 +91,12 @@ OPTIONS = (
         "How --only speaks to it; as the recorded provider does by default.",
         choices=("chat", "responses", "messages"),
     ),
+    Option(
+        "header",
+        "Header that --only sends along; keys come from OPENAI_API_KEY or ANTHROPIC_API_KEY.",
+        "NAME=VALUE",
+        many=True,
+    ),
     Option("json", "Print JSON.", flag=True, commands=("replay", "diff")),
     Option(
         "clickhouse-dsn",

@@ -1,4 +1,4 @@
-"""What `everyspan replay` and `everyspan diff` print."""
+"""What `everyspan replay` prints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from everyspan.replay.answers import SOURCE
-from everyspan.replay.diff import Pair, compare, totals
+from everyspan.replay.diff import compare, totals
 from everyspan.replay.judging import Judged
+from everyspan.replay.only import Sent
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.runner import Outcome, Plan
 from everyspan.replay.session import Event
+from everyspan.replay.spans import Run
 from everyspan.replay.statistics import wilson
 
 _MOST = 160
@@ -62,7 +64,7 @@ def _run(plan: Plan, outcome: Outcome, judged: Judged, short: bool) -> list[str]
     elif outcome.error is not None:
         lines.append(f"  the agent raised {type(outcome.error).__name__}: {outcome.error}")
     elif outcome.value is not None and not short:
-        lines.append(f"  gave back: {_short(str(outcome.value))}")
+        lines.append(f"  gave back: {short(str(outcome.value))}")
     return lines
 
 
@@ -155,7 +157,7 @@ def _summary(
         f"{_saved(seconds, full)}, tokens {tokens:,} against {full_tokens:,}"
         f"{_saved(tokens, full_tokens)}"
     )
-    verdicts = [failures(plan, o, judged, fail_on) for o in ran]
+    verdicts = [failures(o.run, judged, fail_on) for o in ran]
     known = [v for v in verdicts if v is not None]
     if len(outcomes) > 1:
         lines += _rate(known, outcomes, ran, fail_on)
@@ -174,21 +176,26 @@ def _rate(
     ran: Sequence[Outcome],
     fail_on: frozenset[str],
 ) -> list[str]:
-    failed = sum(bool(v) for v in known)
-    low, high = wilson(failed, len(known))
-    what = ", ".join(sorted(fail_on)) or "any classifier"
-    lines = [
-        f"{failed} of {len(known)} judged runs failed ({what}): "
-        f"{failed / len(known):.0%}, 95 % interval {low:.0%} to {high:.0%}"
-        if known
-        else "no run was judged"
-    ]
+    lines = [rate(known, fail_on)]
     raised = sum(o.error is not None for o in ran)
     if raised:
         lines.append(f"{raised} of {len(ran)} runs ended in an exception")
     if len(ran) < len(outcomes):
         lines.append(f"{len(outcomes) - len(ran)} of {len(outcomes)} runs were stopped")
     return lines
+
+
+def rate(known: Sequence[set[str]], fail_on: frozenset[str]) -> str:
+    """How often judged runs failed. `known`: the failing classifiers of each."""
+    if not known:
+        return "no run was judged"
+    failed = sum(bool(v) for v in known)
+    low, high = wilson(failed, len(known))
+    what = ", ".join(sorted(fail_on)) or "any classifier"
+    return (
+        f"{failed} of {len(known)} judged runs failed ({what}): "
+        f"{failed / len(known):.0%}, 95 % interval {low:.0%} to {high:.0%}"
+    )
 
 
 def served_steps(plan: Plan, outcome: Outcome) -> list[Step]:
@@ -198,11 +205,9 @@ def served_steps(plan: Plan, outcome: Outcome) -> list[Step]:
     return [step for step in plan.trace.steps if step.number in numbers]
 
 
-def failures(
-    plan: Plan, outcome: Outcome, judged: Judged, fail_on: frozenset[str]
-) -> set[str] | None:
+def failures(run: Run, judged: Judged, fail_on: frozenset[str]) -> set[str] | None:
     """Classifiers that fail on what ran again; None where it is not judged."""
-    trace = judged.traces.get(outcome.run.trace_hex)
+    trace = judged.traces.get(run.trace_hex)
     if trace is None or not trace.judged:
         return None
     found = {name for step in trace.steps if SOURCE not in step.attributes for name in step.failed}
@@ -243,7 +248,7 @@ def replay_json(plan: Plan, outcomes: Sequence[Outcome], judged: Judged) -> dict
                 else f"{type(outcome.error).__name__}: {outcome.error}",
                 "value": outcome.value,
                 "how": outcome.how,
-                "failures": _sorted(failures(plan, outcome, judged, frozenset())),
+                "failures": _sorted(failures(outcome.run, judged, frozenset())),
             }
             for outcome in outcomes
         ],
@@ -254,66 +259,48 @@ def _sorted(found: set[str] | None) -> list[str] | None:
     return None if found is None else sorted(found)
 
 
-# --- diff ---
+# --- --only ---
 
 
-def differ(a: Trace, b: Trace) -> bool:
-    return any(pair.changed for pair in compare(a, b))
-
-
-def difference(a: Trace, b: Trace) -> list[str]:
-    """Step by step."""
-    pairs = compare(a, b)
-    lines = [f"A {a.trace_id}  {len(a)} steps", f"B {b.trace_id}  {len(b)} steps"]
-    for pair in pairs:
-        lines += _pair(pair)
-    changed = sum(pair.changed for pair in pairs)
-    (tokens_a, cost_a), (tokens_b, cost_b) = totals(a.steps), totals(b.steps)
-    lines.append(
-        f"{changed} of {len(pairs)} steps differ; tokens {tokens_a:,} → {tokens_b:,}, "
-        f"cost ${cost_a:.6f} → ${cost_b:.6f}, {a.seconds:.2f} s → {b.seconds:.2f} s"
-    )
+def only(
+    step: Step, sent: Sequence[Sent], judged: Judged, fail_on: frozenset[str], unused: list[str]
+) -> list[str]:
+    """The report of `--step K --only`."""
+    lines = [f"recorded: {short(step.output)}"]
+    for one in sent:
+        failed = failures(one.run, judged, frozenset())
+        told = "not judged" if failed is None else f"✗ {', '.join(sorted(failed))}" * bool(failed)
+        lines.append(
+            f"run {one.run.number}: trace {one.run.trace_hex}  {one.tokens:,} tokens  {told}".rstrip()
+        )
+        lines.append(f"  {one.error or short(one.text)}")
+    lines += [f"  ! --set {text} changed nothing" for text in unused]
+    known = [failures(o.run, judged, fail_on) for o in sent if not o.error]
+    if len(sent) > 1:
+        lines.append(rate([v for v in known if v is not None], fail_on))
     return lines
 
 
-def _pair(pair: Pair) -> list[str]:
-    step = pair.b or pair.a
-    assert step is not None
-    sign = " " if not pair.changed else "+" if pair.a is None else "-" if pair.b is None else "~"
-    numbers = f"{pair.a.number if pair.a else '':>3} {pair.b.number if pair.b else '':>3}"
-    where = "record" if pair.from_record else "live" if pair.b is not None else ""
-    head = f"{sign} {numbers}  {where:<7}{step.name}"
-    if pair.a is not None and pair.b is not None:
-        head += f"  {pair.a.duration_ms:,.0f} → {pair.b.duration_ms:,.0f} ms"
-        if pair.a.tokens or pair.b.tokens:
-            head += f"  {pair.a.tokens:,} → {pair.b.tokens:,} tokens"
-    return [head, *(f"             {name}: {_short(text)}" for name, text in pair.changes.items())]
-
-
-def difference_json(a: Trace, b: Trace) -> dict[str, Any]:
+def only_json(trace: Trace, step: Step, sent: Sequence[Sent], judged: Judged) -> dict[str, Any]:
     """The same as data."""
     return {
-        "a": a.trace_id,
-        "b": b.trace_id,
-        "steps": [
+        "trace_id": trace.trace_id,
+        "step": step.number,
+        "recorded": step.output,
+        "runs": [
             {
-                "a": pair.a.number if pair.a else None,
-                "b": pair.b.number if pair.b else None,
-                "name": (pair.b or pair.a).name,  # type: ignore[union-attr]
-                "source": "record" if pair.from_record else "live",
-                "changed": pair.changed,
-                "changes": pair.changes,
-                "tokens": [pair.a.tokens if pair.a else None, pair.b.tokens if pair.b else None],
-                "duration_ms": [
-                    pair.a.duration_ms if pair.a else None,
-                    pair.b.duration_ms if pair.b else None,
-                ],
+                "trace_id": one.run.trace_hex,
+                "answer": one.text,
+                "error": one.error or None,
+                "tokens": one.tokens,
+                "failures": _sorted(failures(one.run, judged, frozenset())),
             }
-            for pair in compare(a, b)
+            for one in sent
         ],
     }
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """One line of it."""
     line = " ".join(text.split())
     return line if len(line) <= _MOST else line[:_MOST] + "…"

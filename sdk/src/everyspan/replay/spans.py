@@ -5,12 +5,14 @@
 | `replay.of`, `replay.step` | every span | the recorded trace, the step from which it ran again |
 | `replay.run` | every span | which of `--times` runs, from 1 |
 | `replay.changes` | the root | the changes, as a JSON array |
+| `replay.covered` | the root | recorded steps that did not happen, as a step above them or a checkpoint holds their outcome: a JSON array |
 | `replay.source`, `replay.source.step` | a step that the record answered | `record`; the recorded step |
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +22,12 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from everyspan.replay.answers import SOURCE, SOURCE_STEP
+from everyspan.replay.answers import COVERED, SOURCE, SOURCE_STEP
 from everyspan.replay.record import Step
 from everyspan.replay.session import Session
+
+#: Attributes in which instrumentations repeat an answer.
+_OF_ANSWER = re.compile("output|response|completion|generation")
 
 
 @dataclass
@@ -139,10 +144,16 @@ class RunSpans(SpanProcessor):
     def _mark(run: Run, span: Span) -> None:
         """A span around a model call that the record answered holds the recorded answer's id."""
         attributes: Any = span.attributes or {}
+        covered = run.session.covered
+        if span.parent is None and covered:
+            span.set_attribute(COVERED, json.dumps(sorted(covered)))
         if SOURCE in attributes:
             return
         for identity, step in list(run.answered.items()):
-            if any(isinstance(v, str) and identity in v for v in attributes.values()):
+            if any(
+                isinstance(v, str) and identity in v and _OF_ANSWER.search(k)
+                for k, v in attributes.items()
+            ):
                 # The span around a model call repeats its answer; a chain or agent is no answer.
                 if _is_model_call(attributes):
                     span.set_attribute(SOURCE, "record")

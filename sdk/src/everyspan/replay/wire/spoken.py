@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from everyspan.replay.record import Step, before_cut, is_cut
@@ -19,6 +19,8 @@ class Atom:
     role: str
     kind: Kind
     text: str
+    #: The parts that it was made of, as the GenAI conventions have them.
+    parts: tuple[dict[str, Any], ...] = field(default=(), compare=False)
 
     @property
     def title(self) -> str:
@@ -32,6 +34,8 @@ class Spoken:
     system: str
     atoms: tuple[Atom, ...]
     model: str = ""
+    #: The system instructions as they were given.
+    instructions: str = ""
 
     @property
     def empty(self) -> bool:
@@ -39,15 +43,17 @@ class Spoken:
 
 
 def text(role: str, said: str) -> Atom:
-    return Atom(role, "text", " ".join(said.split()))
+    return Atom(role, "text", " ".join(said.split()), ({"type": "text", "content": said},))
 
 
 def call(name: str, arguments: Any) -> Atom:
-    return Atom("assistant", "call", f"{name} {_canonical(arguments)}")
+    part = {"type": "tool_call", "name": name, "arguments": _loaded(arguments)}
+    return Atom("assistant", "call", f"{name} {_canonical(arguments)}", (part,))
 
 
 def result(value: Any) -> Atom:
-    return Atom("", "result", _canonical(value))
+    part = {"type": "tool_call_response", "response": value}
+    return Atom("", "result", _canonical(value), (part,))
 
 
 def spoken(system: Iterable[str], atoms: Iterable[Atom], model: str = "") -> Spoken:
@@ -58,11 +64,18 @@ def spoken(system: Iterable[str], atoms: Iterable[Atom], model: str = "") -> Spo
             continue
         last = merged[-1] if merged else None
         if last is not None and last.kind == atom.kind == "text" and last.role == atom.role:
-            merged[-1] = Atom(last.role, "text", f"{last.text} {atom.text}")
+            both = last.parts + atom.parts
+            merged[-1] = Atom(last.role, "text", f"{last.text} {atom.text}", both)
         else:
             merged.append(atom)
-    joined = " ".join(" ".join(system).split())
-    return Spoken(joined, tuple(merged), model)
+    told = list(system)
+    joined = " ".join(" ".join(told).split())
+    return Spoken(joined, tuple(merged), model, "\n".join(part for part in told if part))
+
+
+def messages_of(spoken: Spoken) -> list[dict[str, Any]]:
+    """The conversation as messages of the GenAI conventions."""
+    return [{"role": a.role or "tool", "parts": list(a.parts)} for a in spoken.atoms]
 
 
 def of_step(step: Step) -> Spoken:
@@ -125,13 +138,16 @@ def _told(then: str, now: str) -> str:
     return f"recorded {lead + then[start : at + 60]!r}, now {lead + now[start : at + 60]!r}"
 
 
+def _loaded(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _canonical(value: Any) -> str:
     """JSON in one spelling; text that is none as it is."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return " ".join(value.split())
+    value = _loaded(value)
     if isinstance(value, str):
         return " ".join(value.split())
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
