@@ -2,8 +2,8 @@
 
     python -m tests.replay.agents.graph THREAD
 
-CHECKPOINTS names the SQLite file; without it the graph keeps nothing. CALLS names a file that gets a
-line for each call of a node or tool.
+CHECKPOINTS names the SQLite file; without it the graph keeps nothing. CALLS names a file that gets
+a line for each call of a node or tool.
 """
 
 from __future__ import annotations

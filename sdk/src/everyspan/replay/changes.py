@@ -98,8 +98,8 @@ class Changes:
                 if change.what == "input":
                     if str(change.path[0]) not in given:
                         raise ReplayError(
-                            f"--set {change.text}: step {step.number} ({step.name}) has no argument "
-                            f"{change.path[0]!r}; it has: {', '.join(given) or 'none'}"
+                            f"--set {change.text}: step {step.number} ({step.name}) has no "
+                            f"argument {change.path[0]!r}; it has: {', '.join(given) or 'none'}"
                         )
                     given = put(given, change.path, change.value, change.text)
                     self.used.add(change.text)

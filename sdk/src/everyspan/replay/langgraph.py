@@ -23,7 +23,7 @@ from everyspan.replay.errors import ReplayError
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.session import Session
 
-#: Keys of a checkpoint's metadata that LangGraph sets itself; the rest is the caller's configuration.
+#: Keys of a checkpoint's metadata that LangGraph sets itself; the rest is the caller's.
 _OWN = ("source", "step", "parents", "writes", "thread_id", "run_id", "checkpoint_ns")
 
 

@@ -119,8 +119,8 @@ class ModelCalls:
             session.note(recorded.number, recorded.name, "record", note, warn=bool(note))
             return recorded
         why = (
-            f"step {recorded.number} ({recorded.name}) can't be answered: the trace holds no answer "
-            "of the model (is content captured?)"
+            f"step {recorded.number} ({recorded.name}) can't be answered: the trace holds no "
+            "answer of the model (is content captured?)"
         )
         if session.policy.on_mismatch == "live":
             session.note(recorded.number, recorded.name, "live", why, warn=True)

@@ -175,8 +175,8 @@ def _target(step: Step, given: argparse.Namespace, environ: Mapping[str, str]) -
     key = environ.get("ANTHROPIC_API_KEY" if anthropic else "OPENAI_API_KEY", "")
     if not base and not key:
         raise ReplayError(
-            f"where does the call go? Give --base-url or {variable}, or "
-            f"{'ANTHROPIC_API_KEY' if anthropic else 'OPENAI_API_KEY'} for the provider's own address"
+            f"where does the call go? Give --base-url or {variable}, or the provider's key in "
+            f"{variable.replace('BASE_URL', 'API_KEY')}"
         )
     base = (base or _HOSTS.get(name, "https://api.openai.com/v1")).rstrip("/")
     if not base.startswith(("http://", "https://")):

@@ -44,26 +44,25 @@ def replay(
     lines: list[str] = []
     for outcome in outcomes:
         if len(outcomes) == 1 or outcome.session.stopped or _warnings(plan, outcome, judged):
-            lines += _run(plan, outcome, judged, short=len(outcomes) > 1)
+            lines += _run(plan, outcome, judged, brief=len(outcomes) > 1)
     lines += _summary(plan, outcomes, judged, fail_on)
     return lines
 
 
-def _run(plan: Plan, outcome: Outcome, judged: Judged, short: bool) -> list[str]:
+def _run(plan: Plan, outcome: Outcome, judged: Judged, brief: bool) -> list[str]:
     trace = judged.traces.get(outcome.run.trace_hex)
     lines = [
         f"run {outcome.run.number}: trace {outcome.run.trace_hex or 'none, as no span was made'}"
         + (f"  ({outcome.how})" if outcome.how else "")
     ]
-    if not short:
-        for event in outcome.session.log:
-            lines.append(_event(event, trace))
+    if not brief:
+        lines += [_event(event, trace) for event in outcome.session.log]
     lines += [f"  ! {text}" for text in _warnings(plan, outcome, judged)]
     if outcome.session.stopped:
         lines.append(f"  stopped: {outcome.session.stopped}")
     elif outcome.error is not None:
         lines.append(f"  the agent raised {type(outcome.error).__name__}: {outcome.error}")
-    elif outcome.value is not None and not short:
+    elif outcome.value is not None and not brief:
         lines.append(f"  gave back: {short(str(outcome.value))}")
     return lines
 
@@ -87,11 +86,11 @@ def _warnings(plan: Plan, outcome: Outcome, judged: Judged) -> list[str]:
         for e in session.log
         if e.warn and e.action != "stopped"
     ]
-    for orphan in plan.trace.missing_parents:
-        found.append(
-            f"step {orphan.number} ({orphan.name}): its parent was never stored; steps that are "
-            "missing from the trace can't be answered"
-        )
+    found += [
+        f"step {orphan.number} ({orphan.name}): its parent was never stored; steps that are "
+        "missing from the trace can't be answered"
+        for orphan in plan.trace.missing_parents
+    ]
     if session.stopped is None:
         found += _again(plan, outcome, judged)
         found += [f"--set {text} changed nothing" for text in session.changes.unused()]
@@ -138,7 +137,7 @@ def _again(plan: Plan, outcome: Outcome, judged: Judged) -> list[str]:
 def _summary(
     plan: Plan, outcomes: Sequence[Outcome], judged: Judged, fail_on: frozenset[str]
 ) -> list[str]:
-    lines = []
+    lines: list[str] = []
     ran = [o for o in outcomes if o.session.stopped is None]
     if not ran:
         return lines
@@ -270,9 +269,8 @@ def only(
     for one in sent:
         failed = failures(one.run, judged, frozenset())
         told = "not judged" if failed is None else f"✗ {', '.join(sorted(failed))}" * bool(failed)
-        lines.append(
-            f"run {one.run.number}: trace {one.run.trace_hex}  {one.tokens:,} tokens  {told}".rstrip()
-        )
+        head = f"run {one.run.number}: trace {one.run.trace_hex}  {one.tokens:,} tokens"
+        lines.append(f"{head}  {told}".rstrip())
         lines.append(f"  {one.error or short(one.text)}")
     lines += [f"  ! --set {text} changed nothing" for text in unused]
     known = [failures(o.run, judged, fail_on) for o in sent if not o.error]

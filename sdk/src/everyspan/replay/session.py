@@ -171,7 +171,8 @@ class Session:
             recorded,
             step.span_name,
             f"{step.name} is marked unsafe and the record does not answer this call: {held}. "
-            f"--allow-unsafe {step.name} runs it, --on-mismatch record gives it the recorded answer",
+            f"--allow-unsafe {step.name} runs it, --on-mismatch record gives it the recorded "
+            "answer",
         )
         return None
 
@@ -239,7 +240,7 @@ class Session:
     # --- model calls that come over HTTP or through a framework's cache: see model_calls.py ---
 
     def closest(self, steps: list[Step], differs: Callable[[Step], str | None]) -> Any:
-        """`(step, where it differs)` of the first unused step that is the same, else of the first."""
+        """`(unused step, where it differs)`: one that is the same, else the first."""
         first: tuple[Step, str] | None = None
         for step in steps:
             if step.number in self.used:

@@ -5,8 +5,8 @@
 | `replay.of`, `replay.step` | every span | the recorded trace, the step from which it ran again |
 | `replay.run` | every span | which of `--times` runs, from 1 |
 | `replay.changes` | the root | the changes, as a JSON array |
-| `replay.covered` | the root | recorded steps that did not happen, as a step above them or a checkpoint holds their outcome: a JSON array |
-| `replay.source`, `replay.source.step` | a step that the record answered | `record`; the recorded step |
+| `replay.covered` | the root | recorded steps in a checkpoint or below an answered step, JSON |
+| `replay.source`, `replay.source.step` | what the record answered | `record`; its step there |
 """
 
 from __future__ import annotations
