@@ -68,7 +68,8 @@ class ModelCalls:
                 self._live(now)
                 return None
             if recorded is None:
-                return self._unknown(now)
+                self._unknown(now)
+                return None
             if self._chosen is not None and differs(of_step(self._chosen), now) is None:
                 self._live(now)
                 return None

@@ -131,7 +131,8 @@ class Session:
             # The run is past the chosen step, which nothing else has told.
             self.reached = True
             return self._after(step, given, kept, unsafe)
-        return self._unknown(step, unsafe), None
+        self._unknown(step, unsafe)
+        return None, None
 
     def _begin(
         self, step: _Step, given: Mapping[str, Any], unsafe: bool
@@ -156,7 +157,8 @@ class Session:
         if unsafe:
             return self._unsafe(recorded, differs, step), recorded
         if recorded is None:
-            return self._unknown(step, unsafe), None
+            self._unknown(step, unsafe)
+            return None, None
         if differs is None:
             return self._answer(recorded, step, unsafe), recorded
         return self._mismatch(recorded, differs, step, unsafe), recorded

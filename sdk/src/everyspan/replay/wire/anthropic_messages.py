@@ -89,9 +89,9 @@ def events(answer: dict[str, Any], body: dict[str, Any]) -> Iterator[bytes]:
             delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
             yield event("content_block_delta", index=index, delta=delta)
         yield event("content_block_stop", index=index)
-    delta = {"stop_reason": answer["stop_reason"], "stop_sequence": None}
+    stop = {"stop_reason": answer["stop_reason"], "stop_sequence": None}
     usage = {"output_tokens": answer["usage"]["output_tokens"]}
-    yield event("message_delta", delta=delta, usage=usage)
+    yield event("message_delta", delta=stop, usage=usage)
     yield event("message_stop")
 
 

@@ -115,7 +115,7 @@ def events(answer: dict[str, Any], body: dict[str, Any]) -> Iterator[bytes]:
     yield event("response.in_progress", response=opened)
     for index, item in enumerate(answer["output"]):
         is_call = item["type"] == "function_call"
-        blank = {"arguments": ""} if is_call else {"content": []}
+        blank: dict[str, Any] = {"arguments": ""} if is_call else {"content": []}
         begun = {**item, "status": "in_progress", **blank}
         yield event("response.output_item.added", output_index=index, item=begun)
         at = {"output_index": index, "item_id": item["id"]}

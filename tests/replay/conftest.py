@@ -1,0 +1,28 @@
+"""The running stack and the stand-in model of the replayed agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.everyspan_up import Up
+from tests.replay.running import Replays
+
+
+@pytest.fixture(scope="session")
+def replays(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Replays:
+    pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
+    return Replays(up, tmp_path_factory.mktemp("replay"))
+
+
+@pytest.fixture(scope="module")
+def model(replays: Replays) -> Iterator[str]:
+    """Base URL of the model that makes up an answer unless it was told the facts."""
+    from demo.llm_standin import StandIn
+    from tests.replay.model import PLAYED
+
+    with StandIn([PLAYED]) as standin:
+        replays.environment["OPENAI_BASE_URL"] = standin.base_url
+        yield standin.base_url
+        del replays.environment["OPENAI_BASE_URL"]
