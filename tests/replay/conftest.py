@@ -10,10 +10,12 @@ from tests.everyspan_up import Up
 from tests.replay.running import Replays
 
 
-@pytest.fixture(scope="session")
-def replays(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Replays:
+@pytest.fixture(scope="module")
+def replays(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replays]:
     pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
-    return Replays(up, tmp_path_factory.mktemp("replay"))
+    made = Replays(up, tmp_path_factory.mktemp("replay"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

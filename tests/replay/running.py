@@ -1,4 +1,4 @@
-"""Records agents and replays their traces, each in a process of its own, as a user does."""
+"""Records agents and replays their traces, in processes of their own, as a user does."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Replays:
     up: Up
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    _workers: dict[tuple[tuple[str, str], ...], subprocess.Popen[str]] = field(default_factory=dict)
 
     def record(self, module: str, *arguments: str, **environment: str) -> list[str]:
         """Runs the module and waits for its spans; its lines."""
@@ -58,10 +59,45 @@ class Replays:
         return self.everyspan("replay", trace_id, *arguments, "--json", **environment)
 
     def everyspan(self, *arguments: str, **environment: str) -> Done:
-        return self.python("-m", "everyspan", *arguments, **environment)
+        """The command, in a process that runs others with the same environment too."""
+        self.calls_file.write_text("", encoding="utf-8")
+        key = tuple(sorted((self.environment | environment).items()))
+        if key not in self._workers:
+            self._workers[key] = subprocess.Popen(
+                [sys.executable, "-m", "tests.replay.agents.worker"],
+                cwd=ROOT,
+                env=self._environment(environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        worker = self._workers[key]
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(json.dumps(arguments) + "\n")
+        worker.stdin.flush()
+        return Done(*json.loads(worker.stdout.readline()))
+
+    def close(self) -> None:
+        """Ends the processes."""
+        for worker in self._workers.values():
+            worker.communicate()
 
     def python(self, *arguments: str, **environment: str) -> Done:
+        """A process of its own."""
         self.calls_file.write_text("", encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self._environment(environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
         held = {k: v for k, v in os.environ.items() if not k.startswith(("EVERYSPAN_", "OTEL_"))}
         held |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.up.ports['otlp-http']}",
@@ -70,16 +106,7 @@ class Replays:
             "OPENAI_API_KEY": "none",
             "ANTHROPIC_API_KEY": "none",
         }
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=held | self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return held | self.environment | more
 
     @property
     def calls_file(self) -> Path:

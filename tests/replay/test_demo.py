@@ -111,7 +111,7 @@ def test_the_corrected_document_makes_it_pass(replays: Replays, trace: str) -> N
 
 
 def test_a_late_step_saves_time_and_tokens(replays: Replays, trace: str) -> None:
-    done = replays.everyspan("replay", trace, "--from-step", "6", *ENTRY)
+    done = replays.python("-m", "everyspan", "replay", trace, "--from-step", "6", *ENTRY)
     assert replays.calls == []
     assert "answered from the record: 4 steps, 2 of them tools and retrievals" in done.out
     found = re.search(r"tokens (\d+) against (\d+) \((\d+)% saved\)", done.out)
@@ -180,14 +180,9 @@ def test_what_is_wrong_is_said(replays: Replays, trace: str) -> None:
         (trace, "--from-step", "4", "--patch", "gone.py"): "there is no such file",
         (trace, "--step", "5", "--only"): "its model calls are: 4 (chat gpt-4.1-mini), 6",
     }
-    # One process for all: starting one takes longest.
-    script = (
-        "import sys, json\nfrom everyspan.replay.command import replay\n"
-        "for line in json.loads(sys.argv[1]):\n    assert replay(line) == 1, line\n"
-    )
-    done = replays.python("-c", script, json.dumps([list(key) for key in expected]))
-    assert done.status == 0, done.err
-    for text in expected.values():
+    for arguments, text in expected.items():
+        done = replays.everyspan("replay", *arguments)
+        assert done.status == 1
         assert text in done.err, (text, done.err)
 
 

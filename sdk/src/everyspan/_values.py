@@ -22,6 +22,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+#: What was recorded as `__main__` is this module here: set by a replay.
+main = "__main__"
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -153,7 +156,7 @@ def _name(cls: type) -> str:
 
 def _loaded(name: str) -> Any:
     module, _, qualified = str(name).partition(":")
-    found: Any = sys.modules.get(module)
+    found: Any = sys.modules.get(main if module == "__main__" else module)
     for part in qualified.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, type):

@@ -216,7 +216,8 @@ def _class(name: str) -> type[BaseException] | None:
         found = None
         parts = name.split(".")
         for split in range(len(parts) - 1, 0, -1):
-            at: Any = sys.modules.get(".".join(parts[:split]))
+            owner = ".".join(parts[:split])
+            at: Any = sys.modules.get(_values.main if owner == "__main__" else owner)
             if at is not None:
                 for part in parts[split:]:
                     at = getattr(at, part, None)

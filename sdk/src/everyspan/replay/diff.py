@@ -144,7 +144,8 @@ def _answered(step: Step) -> list[str]:
 def _status(step: Step) -> str:
     if step.status != "error":
         return "ok"
-    return f"error {step.error_type}: {step.status_message}"
+    name = step.error_type.rpartition(".")[2]  # its module may be __main__
+    return f"error {name}: {step.status_message}"
 
 
 def _value(text: str) -> Any:

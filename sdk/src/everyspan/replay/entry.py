@@ -39,7 +39,9 @@ def find(given: str | None, trace: Trace) -> Entry:
             f"which function runs the agent{where}? Name it, such as {_EXAMPLE}, or say it once in "
             "everyspan.init(entry=…), and every trace and alert will name it"
         )
-    return Entry(name, _load(name))
+    target = _load(name)
+    _values.main = name.partition(":")[0]
+    return Entry(name, target)
 
 
 def _function_of(root: Step) -> str:
@@ -48,10 +50,19 @@ def _function_of(root: Step) -> str:
     if not root.is_decorated or not qualified or "<locals>" in qualified:
         return ""
     module, _, function = qualified.rpartition(".")
+    if module == "__main__":
+        module = _module_of(root)
     # A class in between makes it a method: nobody knows how the object was made.
-    if not module or module.rpartition(".")[2][:1].isupper() or module == "__main__":
+    if not module or module.rpartition(".")[2][:1].isupper():
         return ""
     return f"{module}:{function}"
+
+
+def _module_of(root: Step) -> str:
+    """The module that a program's file is, seen from here; '' where it is none."""
+    parts = root.code.rpartition(":")[0].removesuffix(".py").split("/")
+    there = os.path.isfile(os.path.join(*parts) + ".py") if all(parts) else False
+    return ".".join(parts) if there and all(part.isidentifier() for part in parts) else ""
 
 
 def _load(name: str) -> Any:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from everyspan import _exact
+from everyspan import _exact, _values
 from everyspan.replay.record import Step, before_cut, is_cut
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -46,6 +46,7 @@ def difference(
 
 def _text_difference(then: str, now: str, ignored: Collection[str]) -> str | None:
     then, now = _ADDRESS.sub("", then), _ADDRESS.sub("", now)
+    then = then.replace('"__main__:', f'"{_values.main}:')
     if then == now:
         return None
     if is_cut(then):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -170,6 +171,7 @@ class ModelCalls:
                 body = put(body, change.path, change.value, change.text)
                 changes.used.add(change.text)
         if changes.patch.request is not None:
+            body = copy.deepcopy(body)  # it may be changed in place
             new_body = changes.patch.request(body)
             body = body if new_body is None else new_body
         return body

@@ -75,7 +75,7 @@ class Session:
         self._around = [step for step in around if step.is_decorated]
         # What began before the step and is not around it.
         self.before = [s for s in self.trace.steps[: self.step.number - 1] if s not in around]
-        self.reached = not self.before
+        self.reached = not self.before and not self.step.is_decorated
 
     # --- decorated steps ---
 
@@ -115,7 +115,7 @@ class Session:
         itself = self.step.is_decorated and self.step.name == name
         if itself and recorded is None:
             self.reached = True
-            return self._begin(step, given, unsafe)
+            return self._after(step, given, kept, unsafe) if kept else self._begin(step, given)
         around = next(
             (s for s in self._around if s.name == name and s.number not in self.used), None
         )
@@ -134,14 +134,10 @@ class Session:
         self._unknown(step, unsafe)
         return None, None
 
-    def _begin(
-        self, step: _Step, given: Mapping[str, Any], unsafe: bool
-    ) -> tuple[Answer | None, Step]:
+    def _begin(self, step: _Step, given: Mapping[str, Any]) -> tuple[None, Step]:
         """The chosen step itself."""
         differs = difference(self.step, given, self.policy.ignored)
         self.used.add(self.step.number)
-        if unsafe:
-            return self._unsafe(self.step, differs, step), self.step
         self._note(self.step, step.span_name, "live", differs or "", step, differs is not None)
         return None, self.step
 
