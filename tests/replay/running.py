@@ -81,6 +81,7 @@ class Replays:
     def close(self) -> None:
         """Ends the processes."""
         for worker in self._workers.values():
+            worker.kill()  # each replay has sent its spans
             worker.communicate()
 
     def python(self, *arguments: str, **environment: str) -> Done:

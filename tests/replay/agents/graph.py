@@ -22,6 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.prebuilt import ToolNode, tools_condition
 
+from tests.replay.agents.roots import print_roots
 from tests.replay.model import HEADERS, QUESTION, SYSTEM, called
 
 everyspan.init(service="graph-agent")
@@ -78,6 +79,7 @@ graph = build().compile(
 
 
 if __name__ == "__main__":
+    print_roots()
     config: Any = {"configurable": {"thread_id": sys.argv[1]}}
     answer = graph.invoke({"question": QUESTION}, config)
     print(answer["messages"][-1].content)

@@ -13,6 +13,8 @@ from everyspan.replay.matching import first_difference
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.wire.spoken import of_messages, of_step, said
 
+#: Of LangChain's messages: counts and names that the model's step has too.
+_ACCOUNTS = ("response_metadata", "usage_metadata")
 _ID_KEYS = ("id", "tool_call_id", "call_id", "run_id")
 _MADE_UP = re.compile(
     r"(call|toolu|chatcmpl|run|lc_run|replay|msg|fc|resp)[-_]"
@@ -164,6 +166,7 @@ def _without_ids(value: Any) -> Any:
             key: _without_ids(item)
             for key, item in value.items()
             if item is not None
+            and key not in _ACCOUNTS
             and not (key in _ID_KEYS and isinstance(item, str) and _MADE_UP.match(item))
         }
     return value
