@@ -18,6 +18,7 @@ from alerting.enrich.playbook import PlaybookError
 from alerting.enrich.source_code import RootsError
 from alerting.routing import RoutesError
 from alerting.spool import SpoolError
+from classify.custom.definition import DefinitionError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
@@ -60,6 +61,7 @@ def plain_errors() -> Iterator[None]:
         StorageUnavailableError,
         MigrationError,
         ThresholdError,
+        DefinitionError,
         RulesError,
         RoutesError,
         RootsError,

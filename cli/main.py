@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, classify, demo, migrate, report, score, services, sql, status, trace, up
+from cli import (
+    alerts,
+    classifier,
+    classify,
+    demo,
+    migrate,
+    report,
+    score,
+    services,
+    sql,
+    status,
+    trace,
+    up,
+)
 from cli.console import console
 
 app = typer.Typer(
@@ -31,6 +44,7 @@ app.command()(score.score)
 app.command()(score.evaluate)
 app.command()(demo.demo)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(classifier.app, name="classifier")
 
 
 def _version(wanted: bool) -> None:
