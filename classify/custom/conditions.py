@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -55,15 +56,9 @@ class Source(BaseModel):
                 " attribute, arguments, result, step and steps"
             )
         if self.column and self.column not in _COLUMNS:
-            near = [c for c in sorted(_COLUMNS) if self.column.split("_")[0] in c]
-            raise ValueError(
-                f"column '{self.column}' is none of spans"
-                + (
-                    f"; did you mean {' or '.join(near[:3])}?"
-                    if near
-                    else "; see clickhouse/README"
-                )
-            )
+            near = get_close_matches(self.column, _COLUMNS, 1)
+            remedy = f"did you mean {near[0]}?" if near else "see clickhouse/README.md"
+            raise ValueError(f"column '{self.column}' is none of spans; {remedy}")
         if self.path and not self.column:
             raise ValueError("path belongs to column; arguments and result are paths themselves")
         if self.tool and not (self.arguments or self.result):

@@ -55,9 +55,10 @@ class Definition(Strict):
     """``on``: what is compared with the examples. ``kinds``: kinds of step that are looked at,
     empty for all. ``only``: conditions that all must hold for a row to be judged. ``fail_if``:
     conditions that make it fail, ``any`` of them or ``all``. ``unit``: what conditions look at: a
-    row, or the whole trace with the verdict on its root. ``together``: where there are both examples
-    and conditions, whether both must say fail. ``max_fail_rate``: where the alert rule fires; None for
-    the rule's own. ``threshold``: scores from there up fail; None for the calibrated one.
+    row, or the whole trace with the verdict on its root. ``together``: where there are both
+    examples and conditions, whether both must say fail. ``max_fail_rate``: where the alert rule
+    fires; None for the rule's own. ``threshold``: scores from there up fail; None for the
+    calibrated one.
     """
 
     name: str
