@@ -218,7 +218,9 @@ def create_app(service: ClassifyService) -> FastAPI:
     app.include_router(router(service.catalog, service.token))
 
     def checked(request: Request) -> None:
-        check_caller(request, service.token)
+        # It only costs time: without a token everybody may.
+        if service.token.get_secret_value():
+            check_caller(request, service.token)
 
     @app.post("/v1/rejudge", status_code=202, dependencies=[Depends(checked)])
     def rejudge(stretch: Stretch) -> dict[str, str]:
