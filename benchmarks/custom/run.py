@@ -1,9 +1,9 @@
 """From the command to verdicts: new rows, and a back-fill with and without stored vectors.
 
     .venv/bin/python benchmarks/custom/run.py
-    .venv/bin/python benchmarks/custom/run.py --rows 20000 --workers 2 --without 700
+    .venv/bin/python benchmarks/custom/run.py --rows 20000 --workers 2
 
-Rows are written as if judged before (no built-in classifier runs), 7 in a trace, 2 of them model
+Rows are written as if judged before (no built-in one runs), 7 in a trace, 2 of them model
 steps with a text of their own of about --characters. `--without`: rows of the second database, where
 no vectors are stored and the encoder reads every text.
 """
