@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/custom/run.py --rows 20000 --workers 2
 
 Rows are written as if judged before (no built-in one runs), 7 in a trace, 2 of them model
-steps with a text of their own of about --characters. `--without`: rows of the second database, where
-no vectors are stored and the encoder reads every text.
+steps with a text of their own of about --characters. `--without`: rows of a database where
+no vectors are stored, so that the encoder reads every text.
 """
 
 from __future__ import annotations
