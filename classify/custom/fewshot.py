@@ -72,8 +72,7 @@ class Head:
     def _plain(self, vectors: Floats) -> NDArray[np.float64]:
         """Scores, shape (n,)."""
         likes, crowd = self._likeness(_unit(np.asarray(vectors, np.float32) - self.centre))
-        found: NDArray[np.float64] = likes - crowd
-        return found
+        return (likes - crowd).astype(np.float64)
 
     def _likeness(self, x: Floats, own: bool = False) -> tuple[Floats, Floats]:
         """To the positives, less what the negatives take; and to the crowd. ``own``: x is the
