@@ -220,7 +220,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clinc", type=Path)
     parser.add_argument("--banking", type=Path)
-    parser.add_argument("--intents", type=int, default=20)
+    parser.add_argument("--intents", type=int, default=150, help="of all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--setfit-runs", type=int, default=0)
     parser.add_argument("--model", default="", help="folder of all-MiniLM-L6-v2, for SetFit")
