@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
@@ -13,6 +14,7 @@ from classify.models.windows import windows
 from clickhouse.span import Span, Verdict
 
 _MAX_CHARACTERS = 40_000
+_MESSAGE = "input"
 
 
 class PromptInjection:
@@ -20,7 +22,7 @@ class PromptInjection:
 
     name = head = "prompt_injection"
     description = "A document, tool result or message holds instructions meant for the model."
-    version = version_of(1)
+    version = version_of(2)
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "retrieval", "reranker", "tool", "agent", "chain"))
@@ -30,7 +32,7 @@ class PromptInjection:
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         rows = [
             [
-                Piece(form.prompt_injection(window.text), where, window.text)
+                Piece(form.prompt_injection(window.text, where != _MESSAGE), where, window.text)
                 for where, text in _texts(subject)
                 for window in windows(text[:_MAX_CHARACTERS])
             ]
@@ -47,7 +49,8 @@ class PromptInjection:
             return verdict
         for piece in row:
             if verdict.evidence == quoted(piece.where, piece.text):
-                sentence = narrowed(self.head, piece.text, form.prompt_injection)
+                made = partial(form.prompt_injection, fetched=piece.where != _MESSAGE)
+                sentence = narrowed(self.head, piece.text, made)
                 return replace(verdict, evidence=quoted(piece.where, sentence))
         return verdict
 
@@ -59,7 +62,7 @@ def _texts(subject: Subject) -> list[tuple[str, str]]:
     if span.step_kind == "tool":
         where = f"result of {span.tool_name or span.name}"
         return [(where, span.output)] if span.output else []
-    return [("input", span.input)] if span.input and speaks(subject) else []
+    return [(_MESSAGE, span.input)] if span.input and speaks(subject) else []
 
 
 classifier: Classifier = PromptInjection()

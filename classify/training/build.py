@@ -41,7 +41,7 @@ class Source(BaseModel):
     licence: str
     tasks: list[str]
     reader: str
-    cap: int = 3000
+    cap: int = 4000
     evaluation_only: bool = False
     """Its licence (or a decision) bars training: it goes to DIR/evaluation/<task>."""
     note: str = ""
@@ -55,7 +55,7 @@ class Generator(BaseModel):
     name: str
     tasks: list[str]
     licence: str = "Apache-2.0"
-    cap: int = 3000
+    cap: int = 4000
     note: str = ""
 
 

@@ -59,8 +59,9 @@ def samples(record: Record) -> Iterator[Sample]:
 def _inputs(head: str, record: Record) -> list[Input]:
     asked = _asked(record)
     if head == "prompt_injection":
-        texts = list(record.context) or [asked]
-        return [form.prompt_injection(w.text) for t in texts for w in windows(t, ALONE)]
+        found = [*record.context, *(str(step.get("output", "")) for step in record.steps)]
+        texts, fetched = (found, True) if found else ([asked], False)
+        return [form.prompt_injection(w.text, fetched) for t in texts for w in windows(t, ALONE)]
     if head == "jailbreak":
         return [form.jailbreak(w.text) for w in windows(asked, ALONE)]
     if head == "toxicity":

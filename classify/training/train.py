@@ -24,12 +24,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from classify.models.files import ENCODER, GENERAL, HEADS, TOKENIZER, Blend
+from classify.models.files import EMBEDDINGS, GENERAL, HEADS, LOWER, TOKENIZER, Blend
 from classify.training import blend, export, measure
 from classify.training.batches import MAX_TOKENS, MAX_WINDOWS, Reader
 from classify.training.inputs import Input, Sample
-from classify.training.model import General, Lower, Tower
-from classify.training.plan import SEED, Plan, balanced, gather, plans
+from classify.training.model import Embeddings, General, Lower, Tower
+from classify.training.plan import SEED, WHOLE, Plan, balanced, gather, plans
 
 MEASURES = "measures.json"
 _BATCH = 32
@@ -50,20 +50,22 @@ def main() -> None:
     weights = load_file(str(next(package.rglob("model.safetensors"))))
     tokenizer = next(package.rglob("tokenizer.json"))
     heads = plans(options.tower)
-    lower, general = Lower(weights), General(weights)
-    tower = Tower(weights, [plan.head for plan in heads])
+    whole = options.tower in WHOLE
+    below, general = (Embeddings(weights), Lower(weights)), General(weights)
+    tower = Tower(weights, [plan.head for plan in heads], whole)
     for plan in heads:
         gather(plan, options.data, options.a_source)
         sizes = {"train": plan.train, "check": plan.check, "held out": plan.held}
         print(plan.head, {name: len(each) for name, each in sizes.items()}, flush=True)
-    reader = Reader(lower, tower, general, tokenizer)
+    reader = Reader(below, tower, general, tokenizer, options.device)
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
-    export.lower(lower, options.out / ENCODER)
-    export.tower(general, options.out / f"{GENERAL}.onnx")
-    export.tower(tower, options.out / f"{options.tower}.onnx")
-    export.tokenizer(tokenizer, options.out / TOKENIZER)
     _calibrate(reader, heads, options)
+    export.embeddings(below[0], options.out / EMBEDDINGS)
+    export.lower(below[1], options.out / LOWER)
+    export.tower(general, options.out / f"{GENERAL}.onnx", False)
+    export.tower(tower, options.out / f"{options.tower}.onnx", whole)
+    export.tokenizer(tokenizer, options.out / TOKENIZER)
 
 
 def _options() -> argparse.Namespace:
@@ -77,6 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--resume", action="store_true", help="after the last whole epoch")
     return parser.parse_args()
 
@@ -96,7 +99,7 @@ def _train(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> No
     )
     began = 0
     if options.resume and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location=reader.device, weights_only=True)
         tower.load_state_dict(saved["tower"])
         optimizer.load_state_dict(saved["optimizer"])
         average, began = saved["average"], saved["epoch"]
@@ -157,7 +160,7 @@ def _epoch(
     rng.shuffle(chunks)
     tower = reader.tower
     tower.train()
-    clock, total = time.time(), 0.0
+    clock, total = time.time(), torch.zeros((), device=reader.device)
     for number, chunk in enumerate(chunks):
         done = (epoch + number / len(chunks)) / epochs
         scale = min(1.0, done * epochs * 10) * (1.0 - 0.95 * done)
@@ -170,8 +173,8 @@ def _epoch(
         optimizer.step()
         step = epoch * len(chunks) + number
         _follow(average, tower, min(0.998, step / (step + 50)))
-        total += loss.item()
-        if number % 50 == 49:
+        total += loss.detach()
+        if number % 200 == 199:
             speed = (number + 1) * _BATCH / (time.time() - clock)
             told = f"epoch {epoch + 1}/{epochs} {number + 1}/{len(chunks)}"
             print(told, f"loss {total / (number + 1):.4f} {speed:.0f} samples/s", flush=True)
@@ -179,11 +182,11 @@ def _epoch(
 
 def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor]) -> Tensor:
     tower = reader.tower
-    logits = tower(*reader.states([item[1] for item in chunk]))
-    heads = torch.tensor([item[0] for item in chunk])
-    labels = torch.tensor([item[2] for item in chunk]) * 0.95 + 0.025
-    weights = torch.tensor([item[3] for item in chunk])
-    mine = logits[torch.arange(len(chunk)), heads]
+    logits = tower(*reader.states([item[1] for item in chunk], tower.whole))
+    heads = torch.tensor([item[0] for item in chunk], device=reader.device)
+    labels = torch.tensor([item[2] for item in chunk], device=reader.device) * 0.95 + 0.025
+    weights = torch.tensor([item[3] for item in chunk], device=reader.device)
+    mine = logits[torch.arange(len(chunk), device=reader.device), heads]
     far = torch.stack(
         [
             ((parameter - start[f"layers.{name}"]) ** 2).sum()
