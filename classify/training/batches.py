@@ -30,6 +30,7 @@ class Reader:
         general: General,
         tokenizer: Path,
         device: str,
+        mixed: bool = False,
     ) -> None:
         from tokenizers import Tokenizer
 
@@ -40,6 +41,11 @@ class Reader:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
         self._tokens: dict[Input, tuple[Any, Any]] = {}
+        self._mixed = mixed
+
+    def precision(self) -> torch.autocast:
+        """What the matrices are multiplied in: bfloat16 where that was asked for."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed)
 
     def states(self, inputs: list[Input], whole: bool) -> tuple[Tensor, Tensor]:
         """States [batch, tokens, 384] and mask [batch, tokens] of inputs, padded to the longest:
@@ -91,7 +97,7 @@ class Reader:
     def _each(self, upper: nn.Module, inputs: list[Any], whole: bool) -> Floats:
         order = sorted(range(len(inputs)), key=lambda i: _length(inputs[i]))
         found: dict[int, Floats] = {}
-        with torch.no_grad():
+        with torch.no_grad(), self.precision():
             for at in range(0, len(order), 64):
                 chunk = order[at : at + 64]
                 rows = upper(*self.states([inputs[i] for i in chunk], whole)).double().cpu().numpy()

@@ -57,7 +57,7 @@ def main() -> None:
         gather(plan, options.data, options.a_source)
         sizes = {"train": plan.train, "check": plan.check, "held out": plan.held}
         print(plan.head, {name: len(each) for name, each in sizes.items()}, flush=True)
-    reader = Reader(below, tower, general, tokenizer, options.device)
+    reader = Reader(below, tower, general, tokenizer, options.device, options.bfloat16)
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
     _calibrate(reader, heads, options)
@@ -80,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--bfloat16", action="store_true", help="twice as fast where it is built in")
     parser.add_argument("--resume", action="store_true", help="after the last whole epoch")
     return parser.parse_args()
 
@@ -174,7 +175,7 @@ def _epoch(
         step = epoch * len(chunks) + number
         _follow(average, tower, min(0.998, step / (step + 50)))
         total += loss.detach()
-        if number % 200 == 199:
+        if number % 100 == 99:
             speed = (number + 1) * _BATCH / (time.time() - clock)
             told = f"epoch {epoch + 1}/{epochs} {number + 1}/{len(chunks)}"
             print(told, f"loss {total / (number + 1):.4f} {speed:.0f} samples/s", flush=True)
@@ -182,7 +183,8 @@ def _epoch(
 
 def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor]) -> Tensor:
     tower = reader.tower
-    logits = tower(*reader.states([item[1] for item in chunk], tower.whole))
+    with reader.precision():
+        logits = tower(*reader.states([item[1] for item in chunk], tower.whole)).float()
     heads = torch.tensor([item[0] for item in chunk], device=reader.device)
     labels = torch.tensor([item[2] for item in chunk], device=reader.device) * 0.95 + 0.025
     weights = torch.tensor([item[3] for item in chunk], device=reader.device)
