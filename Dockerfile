@@ -6,7 +6,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY ingest ingest
 COPY clickhouse clickhouse
 COPY classify classify
+COPY grafana grafana
 COPY alerting alerting
+COPY experiments experiments
 COPY cli cli
 COPY demo demo
 # Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.

@@ -46,8 +46,9 @@ class Message:
 
     @property
     def where(self) -> str:
-        """'checkout-agent (production)'."""
-        service = self.labels.get("service", "")
+        """'checkout-agent (production)'; of an experiment its name and the variant."""
+        named = (self.labels.get("experiment", ""), self.labels.get("variant", ""))
+        service = self.labels.get("service") or " ".join(filter(None, named))
         environment = self.labels.get("environment", "")
         return f"{service} ({environment})" if service and environment else service or environment
 

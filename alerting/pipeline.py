@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from tenacity import RetryCallState, Retrying, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
 
 from alerting.case import Case
 from alerting.destinations.registry import SEND
@@ -39,7 +39,7 @@ _KEPT_CASES = 500
 _SETTLE_SECONDS = 30.0
 _DAY_MS = 86_400_000
 _AWAY_SECONDS = 15.0
-_wait = wait_exponential_jitter(initial=2, max=600, exp_base=2, jitter=2)
+_wait = wait_exponential(multiplier=2, max=600) + wait_random(0, 2)
 
 
 class Pipeline:

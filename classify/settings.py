@@ -73,6 +73,15 @@ class ClassifySettings(ClickHouseSettings):
             "index, never two of the same."
         ),
     ] = "0/1"
+    experiment_watch_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=86_400,
+            description="Seconds between two looks at experiments that stop by themselves when they"
+            " lose a guard-rail.",
+        ),
+    ] = 60.0
 
     @field_validator("classify_shard")
     @classmethod

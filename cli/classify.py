@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import requests
@@ -19,6 +18,7 @@ from tenacity import (
 )
 
 from cli.console import console, errors, log_to_stderr, plain_errors, read_settings
+from cli.moment import moment
 from cli.options import ClassifyPort, Data, Dsn, Host
 from cli.serve import Site, serve
 from cli.services import say
@@ -26,8 +26,6 @@ from cli.services import say
 log = logging.getLogger(__name__)
 
 _OPEN_SECONDS = 120
-_AGO = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Since = Annotated[
     str | None,
@@ -59,6 +57,8 @@ def classify(
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
     from clickhouse.stack_metrics import StackMetrics
+    from experiments.api import router
+    from experiments.watch import Watch
 
     settings = read_settings(
         ClassifySettings,
@@ -88,18 +88,27 @@ def classify(
             lambda: connect(settings.dsn),
             settings.database,
         )
+        watch = Watch(
+            lambda: connect(settings.dsn), settings.database, settings.experiment_watch_seconds
+        )
 
         def start() -> None:
             service.start()
             metrics.start()
+            watch.start()
 
         def stop() -> None:
+            watch.stop()
             metrics.stop()
             service.stop()
 
+        app = create_app(service)
+        app.include_router(
+            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
         site = Site(
             "classify",
-            create_app(service),
+            app,
             settings.host,
             settings.classify_port,
             "EVERYSPAN_CLASSIFY_PORT",
@@ -124,8 +133,8 @@ def _judge_again(host: str, port: int, since: str | None, until: str | None) -> 
         errors.print("[bold red]error:[/] --until needs --since; add --since 24h", highlight=False)
         raise typer.Exit(2)
     stretch = {
-        "since": _moment("--since", since, now).isoformat(),
-        "until": (_moment("--until", until, now) if until else now).isoformat(),
+        "since": moment("--since", since, now).isoformat(),
+        "until": (moment("--until", until, now) if until else now).isoformat(),
     }
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     try:
@@ -146,19 +155,3 @@ def _judge_again(host: str, port: int, since: str | None, until: str | None) -> 
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _moment(option: str, text: str, now: datetime) -> datetime:
-    """'24h' before ``now``, or an ISO 8601 time, UTC where it has no offset."""
-    if ago := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        errors.print(
-            f"[bold red]error:[/] {option} {text}: write 30m, 24h, 7d, or a time such as"
-            " 2026-11-24T08:00Z",
-            highlight=False,
-        )
-        raise typer.Exit(2) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -18,10 +18,14 @@ from alerting.enrich.playbook import PlaybookError
 from alerting.enrich.source_code import RootsError
 from alerting.routing import RoutesError
 from alerting.spool import SpoolError
+from classify.models.files import ModelError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from experiments.datasets.errors import DatasetError
+from experiments.definition import DefinitionError
+from experiments.store import StateError
 from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
 
@@ -65,6 +69,10 @@ def plain_errors() -> Iterator[None]:
         RootsError,
         PlaybookError,
         SpoolError,
+        DefinitionError,
+        StateError,
+        DatasetError,
+        ModelError,
         ClickHouseError,
     ) as error:
         errors.print("[bold red]error:[/]", end=" ")

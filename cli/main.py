@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cli import alerts, classify, demo, migrate, report, score, services, sql, status, trace, up
+from cli import (
+    alerts,
+    classify,
+    dataset,
+    demo,
+    experiment,
+    migrate,
+    report,
+    score,
+    services,
+    sql,
+    status,
+    trace,
+    up,
+)
 from cli.console import console
 
 app = typer.Typer(
@@ -31,6 +45,8 @@ app.command()(score.score)
 app.command()(score.evaluate)
 app.command()(demo.demo)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(dataset.app, name="dataset")
 
 
 def _version(wanted: bool) -> None:

@@ -38,6 +38,14 @@ def open_reader(
     )
 
 
+def is_served(settings: UpSettings) -> bool:
+    """Whether ``open_reader`` reads through a running ``everyspan up``, where nothing can be
+    written."""
+    return not settings.clickhouse_dsn and _listens(
+        settings.clickhouse_host, settings.clickhouse_port
+    )
+
+
 def _listens(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=1):

@@ -53,9 +53,13 @@ def table() -> str:
             f"| `EVERYSPAN_{name.upper()}` | {_default(name, field)} | {', '.join(users[name])} |"
             f" {field.description} |"
         )
+    known = {f"EVERYSPAN_{name.upper()}" for name in fields}
+    commands: dict[tuple[object, object], list[str]] = {}
     for command, parameter in _options():
-        if parameter.envvar not in {f"EVERYSPAN_{name.upper()}" for name in fields}:
-            lines.append(f"| `{parameter.envvar}` | none | {command} | {parameter.help} |")
+        if parameter.envvar not in known:
+            commands.setdefault((parameter.envvar, parameter.help), []).append(command)
+    for (variable, meaning), of in commands.items():
+        lines.append(f"| `{variable}` | none | {', '.join(of)} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 

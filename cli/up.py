@@ -31,6 +31,9 @@ from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
 from clickhouse.stack_metrics import StackMetrics
+from experiments.api import router as experiments
+from experiments.datasets.api import router as datasets
+from experiments.watch import Watch
 from grafana.evaluation.evaluator import Evaluator, read_rules
 from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
@@ -111,6 +114,11 @@ class _House:
             for index in range(count)
         ]
         alerts = create_alerting(alerting, lambda: connect(settings.dsn))
+        judging = create_classify(self._classify[0])
+        judging.include_router(
+            experiments(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
+        judging.include_router(datasets(settings, lambda: connect(settings.dsn)))
         self._metrics = StackMetrics(
             {
                 "ingest": self._receiver.telemetry.registry,
@@ -119,6 +127,9 @@ class _House:
             },
             lambda: connect(settings.dsn),
             settings.database,
+        )
+        self._watch = Watch(
+            lambda: connect(settings.dsn), settings.database, classify.experiment_watch_seconds
         )
         self._sites = [
             Site(
@@ -130,7 +141,7 @@ class _House:
             ),
             Site(
                 "classify",
-                create_classify(self._classify[0]),
+                judging,
                 classify.host,
                 classify.classify_port,
                 "EVERYSPAN_CLASSIFY_PORT",
@@ -162,6 +173,7 @@ class _House:
         for service in self._classify:
             await asyncio.to_thread(service.start)
         self._metrics.start()
+        self._watch.start()
 
     def _evaluate(self, port: int) -> None:
         """Alert rules without a Grafana; the webhook is our own, on ``port``."""
@@ -190,6 +202,7 @@ class _House:
     async def _stop(self) -> None:
         if self._evaluator is not None:
             await asyncio.to_thread(self._evaluator.stop)
+        await asyncio.to_thread(self._watch.stop)
         await asyncio.to_thread(self._metrics.stop)
         await self._grpc.stop()
         await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))

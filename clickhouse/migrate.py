@@ -55,7 +55,7 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
 
     Raises MigrationError, and clickhouse-connect's errors where the engine refuses.
     """
-    database, on_cluster = settings.database, _on_cluster(settings)
+    database, on_cluster = settings.database, settings.on_cluster
     embedded = " ENGINE = Atomic" if settings.embedded else ""
     client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster}{embedded}")
     variables = _variables(settings)
@@ -114,7 +114,7 @@ def _variables(settings: ClickHouseSettings) -> dict[str, str]:
     return {
         "database": settings.database,
         "cluster": settings.cluster,
-        "on_cluster": _on_cluster(settings),
+        "on_cluster": settings.on_cluster,
         "replicated": "Replicated" if settings.cluster else "",
         # One path for all shards: each replica of each shard has every row.
         "everywhere": "('/clickhouse/tables/{uuid}', '{shard}-{replica}')"
@@ -123,10 +123,6 @@ def _variables(settings: ClickHouseSettings) -> dict[str, str]:
         "local": "_local" if settings.cluster else "",
         "retention_days": str(settings.retention_days),
     }
-
-
-def _on_cluster(settings: ClickHouseSettings) -> str:
-    return f"ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
 
 
 def _statements(text: str) -> Iterator[str]:
@@ -151,7 +147,7 @@ def _set_retention(client: Client, settings: ClickHouseSettings) -> None:
             ttl = re.search(r"TTL (.+?) \+ toIntervalDay", ddl)
             if ttl:
                 client.command(
-                    f"ALTER TABLE {settings.database}.{name} {_on_cluster(settings)} MODIFY TTL"
+                    f"ALTER TABLE {settings.database}.{name} {settings.on_cluster} MODIFY TTL"
                     f" {ttl[1]} + toIntervalDay({settings.retention_days})",
                     settings={"materialize_ttl_after_modify": 0},
                 )

@@ -57,6 +57,11 @@ class ClickHouseSettings(BaseSettings):
         return self.clickhouse_dsn or f"chdb://{(self.data / 'clickhouse').resolve()}"
 
     @property
+    def on_cluster(self) -> str:
+        """The clause that a statement about tables needs; '' for a single node."""
+        return f"ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
+    @property
     def embedded(self) -> bool:
         """True where ClickHouse runs inside this process."""
         return self.dsn.startswith("chdb:")

@@ -72,6 +72,14 @@ class Drift(_Strict):
     team: Name
 
 
+class Experiments(_Strict):
+    """Experiments that mislead or do harm."""
+
+    sample_ratio_evidence: Annotated[float, Field(gt=1)]
+    severity: Severity
+    team: Name
+
+
 class Thresholds(_Strict):
     """All of thresholds.toml."""
 
@@ -79,6 +87,7 @@ class Thresholds(_Strict):
     fail_rate: FailRate
     operational: Operational
     drift: Drift
+    experiments: Experiments
 
     def layer(self, wanted: Literal["quality", "safety"]) -> list[str]:
         """Names of the classifiers of a layer, in the file's order."""

@@ -71,7 +71,10 @@ def question(alert: Alert, classifiers: list[str], now: datetime) -> Question | 
         if label in labels:
             parameters[label] = labels[label]
             scope.append(f"{column} = {{{label}:String}}")
-    name = labels.get("classifier", "")
+    if "experiment" in labels and "variant" in labels:
+        parameters |= {"experiment": labels["experiment"], "variant": labels["variant"]}
+        scope.append("experiments[{experiment:String}] = {variant:String}")
+    name = labels.get("classifier") or labels.get("metric", "")
     root, within = "parent_span_id = ''", " AND ".join(scope)
     if name in classifiers:
         return Question(

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from grafana.build.boards import (
+    datasets,
     experiments,
     monitor,
     operational,
@@ -23,7 +24,7 @@ from grafana.build.rules import rules_file
 from grafana.thresholds import read
 
 ROOM = Path(__file__).resolve().parents[1]
-_BOARDS = (overview, operational, quality, safety, trace, session, experiments, monitor)
+_BOARDS = (overview, operational, quality, safety, trace, session, experiments, datasets, monitor)
 _RULES_HEADER = "# Written by `python -m grafana.build` from thresholds.toml: change thresholds there, not here.\n"
 
 

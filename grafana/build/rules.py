@@ -42,6 +42,7 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
         _group("Classifiers", "20s", classifiers, panels),
         _group("Operational", "1m", _operational(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
+        _group("Experiments", "1m", _experiments(thresholds), panels),
     ]
     return {"apiVersion": 1, "groups": groups}
 
@@ -419,6 +420,53 @@ FROM (
             "weeks. Nothing of your own changed? Providers change models silently.",
             board="everyspan-quality",
             panel="Do models answer differently than in past weeks?",
+            **common,
+        ),
+    ]
+
+
+def _experiments(thresholds: Thresholds) -> list[Json]:
+    """Of running experiments, over all their units: the time range does not matter."""
+    limits = thresholds.experiments
+    common: dict[str, Any] = {
+        "seconds": 3600,
+        "severity": limits.severity,
+        "team": limits.team,
+        "board": "everyspan-experiments",
+    }
+    return [
+        _rule(
+            "everyspan-experiment-split",
+            "An experiment's units are not split as intended",
+            """SELECT experiment, evidence
+FROM experiment_status
+WHERE status = 'running'""",
+            # The rule fires at the limit itself, as the verdict does.
+            above=limits.sample_ratio_evidence * (1 - 1e-9),
+            labels={"layer": "experiments", "kind": "experiment_split"},
+            summary="experiment {{ $labels.experiment }}: sample ratio mismatch, its effects can't be "
+            "trusted (evidence {{ $values.B.Value }})",
+            description="Units do not come in the proportions of the weights. Look for a variant "
+            "that fails before its first span, a cache or redirect in front of one of them, spans "
+            "of one that are lost. Details: everyspan experiment status {{ $labels.experiment }}",
+            panel="Are units split as intended?",
+            **common,
+        ),
+        _rule(
+            "everyspan-experiment-guardrail",
+            "A variant loses a guard-rail",
+            """SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
+FROM experiment_effects
+WHERE role = 'guardrail' AND state = 'worse'
+  AND experiment IN (SELECT name FROM experiments WHERE status = 'running')""",
+            above=0,
+            labels={"layer": "experiments", "kind": "experiment_guardrail"},
+            summary="experiment {{ $labels.experiment }}: variant {{ $labels.variant }} loses "
+            "{{ $labels.metric }} (at least {{ $values.B.Value }} beyond its margin)",
+            description="Certain at every look. Give everybody the control: everyspan experiment "
+            "stop {{ $labels.experiment }}; or take the variant out of its definition and start it "
+            "again.",
+            panel="Which metrics differ, and by how much?",
             **common,
         ),
     ]

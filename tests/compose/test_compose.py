@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import compose_spec
 import pytest
 import yaml
 
+from alerting.routing import read_routes
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
 from ingest.settings import IngestSettings
@@ -26,6 +28,9 @@ from tests.compose.compose_file import (
 
 SERVICES = services()
 OURS = ("migrate", "ingest", "classify", "alerting")
+ROUTES = ROOT / "alerting" / "config" / "routes.toml"
+#: What the example of routes reads from the environment.
+ROUTED = set(re.findall(r"env:(\w+)", ROUTES.read_text(encoding="utf-8")))
 
 
 def test_it_follows_the_compose_specification() -> None:
@@ -137,10 +142,26 @@ def test_environment_names_settings_that_exist() -> None:
     for name, kind in kinds.items():
         given = SERVICES[name]["environment"]
         fields = {f"EVERYSPAN_{field.upper()}" for field in kind.model_fields}
-        assert set(given) <= fields, name
+        assert set(given) - fields <= (ROUTED if name == "alerting" else set()), name
         defaults = {field: info.default for field, info in kind.model_fields.items()}
         inside = {port.split(":")[-1] for port in SERVICES[name].get("ports", [])}
         assert inside <= {str(v) for k, v in defaults.items() if k.endswith("_port")}
+
+
+def test_routes_are_read_with_and_without_pagerduty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(read_routes(str(ROUTES)).destinations) == ["log"]
+    # What is there as an example, in force.
+    text = re.sub(r"^# (?=\[|\w+ = )", "", ROUTES.read_text(encoding="utf-8"), flags=re.M)
+    (tmp_path / "routes.toml").write_text(text)
+    given = SERVICES["alerting"]["environment"]
+    assert set(given) >= ROUTED
+    monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", "k" * 32)
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://slack.example/x")
+    routes = read_routes(str(tmp_path / "routes.toml"))
+    assert routes.of({"severity": "critical"}) == ["oncall", "llm-alerts"]
+    assert routes.of({"severity": "info"}) == ["log"]
 
 
 def test_no_secret_is_written_down() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from tests.compose.compose_file import ROOT
 
 LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
-PACKAGES = ("ingest", "clickhouse", "classify", "alerting", "cli", "demo")
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = tuple(_PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 
 
 def test_stages_are_pinned_and_the_last_is_lean() -> None:
@@ -59,8 +62,35 @@ def test_the_wheel_carries_what_is_read_at_run_time(wheel: Path) -> None:
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in (".py", ".sql", ".yaml", ".json") and "training" not in path.parts
+        if path.suffix in (".py", ".sql", ".yaml", ".json", ".toml", ".txt", ".html")
+        and "training" not in path.parts
     }
-    assert "clickhouse/migrations/0001_spans.sql" in wanted
+    assert {
+        "clickhouse/migrations/0001_spans.sql",
+        "grafana/provisioning/alerting/rules.yaml",
+        "grafana/thresholds.toml",
+        "alerting/playbook/default.toml",
+        "alerting/destinations/templates/alert.txt",
+    } <= wanted
     assert wanted <= names
     assert not any(name.startswith(("tests/", "sdk/", "everyspan/")) for name in names)
+
+
+def test_the_command_starts_with_what_the_wheel_carries(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import cli.main, sys;"
+        f"ours = [m for n, m in sys.modules.items() if n.split('.')[0] in {PACKAGES}];"
+        "print(*{m.__file__ for m in ours if getattr(m, '__file__', None)}, sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = done.stdout.split()
+    assert len(files) > 50
+    assert [file for file in files if not file.startswith(str(tmp_path))] == []

@@ -4,6 +4,7 @@ on this machine; only ports and the address of ClickHouse are others."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,6 +45,10 @@ def environment(name: str, dsn: str = "") -> dict[str, str]:
     for key in found:
         if key.endswith("_PORT"):
             found[key] = str(free_port())
+        for mount in SERVICES[name].get("volumes", []):
+            source, target, *_ = mount.split(":")
+            if source.startswith("./"):
+                found[key] = re.sub(rf"(?<![\w.]){target}(?!\w)", str(ROOT / source), found[key])
     address = found["EVERYSPAN_CLICKHOUSE_DSN"]
     assert address == f"http://everyspan:{PASSWORD}@clickhouse:8123"
     found["EVERYSPAN_CLICKHOUSE_DSN"] = dsn or address.replace(

@@ -1,9 +1,9 @@
-"""Experiments: variants side by side."""
+"""Experiments: what to do, why, and the variants side by side."""
 
 from __future__ import annotations
 
 from grafana.build.dashboard import dashboard, filters, query_variable
-from grafana.build.panels import FAIL_RATE_STEPS, Json, table, timeseries
+from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, row, table, timeseries
 from grafana.build.sql import (
     ROOT,
     chosen,
@@ -13,22 +13,95 @@ from grafana.build.sql import (
     wilson_high,
     wilson_low,
 )
+from grafana.thresholds import read
 
-_EXPERIMENT = "$__conditionalAll(experiment IN (${experiment:singlequote}), $experiment)"
-_IN = ("experiment != ''", "variant != ''", _EXPERIMENT)
+EVIDENCE = read().experiments.sample_ratio_evidence
+
+# A span may take part in several at once.
+_SPANS = "spans\nARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of"
+_IN = "$__conditionalAll(name_of IN (${experiment:singlequote}), $experiment)"
+_WANTED = "$__conditionalAll(experiment IN (${experiment:singlequote}), $experiment)"
 
 
 def build() -> Json:
     return dashboard(
         "everyspan-experiments",
         "Everyspan / Experiments",
-        "Verdict rates, cost and latency of the variants of an experiment.",
-        [_rates(), _over_time(), _cost(), _traffic()],
+        "What to do with each experiment, and its variants side by side.",
         [
-            query_variable("experiment", "Experiment", "experiment"),
+            _status(),
+            _effects(),
+            _balance(),
+            row("Rates, cost and traffic in the time range"),
+            _rates(),
+            _over_time(),
+            _cost(),
+            _traffic(),
+        ],
+        [
+            query_variable("experiment", "Experiment", "arrayJoin(mapKeys(experiments))"),
             *filters("service", "environment", "model", "prompt_version", "user", "classifier"),
         ],
         time_from="now-7d",
+    )
+
+
+def _status() -> Json:
+    sql = f"""SELECT experiment, status, verdict, variant AS ship, broken,
+  arrayStringConcat(lost, ', ') AS variants_to_stop, units, evidence,
+  counted_from AS since
+FROM experiment_status
+WHERE {_WANTED}
+ORDER BY status, experiment
+LIMIT 100"""
+    return table(
+        "What should be done?",
+        "ship the variant named, stop, keep_going, or broken. Valid however often you look; the "
+        "time range does not matter. Why, in words: everyspan experiment status NAME.",
+        sql,
+        units={"since": "dateTimeAsIso"},
+        colored={"evidence": [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]},
+        size=(24, 6),
+    )
+
+
+def _effects() -> Json:
+    sql = f"""SELECT experiment, variant, metric, role, state, control_value, variant_value, effect,
+  low, high, control_units, variant_units
+FROM experiment_effects
+WHERE {_WANTED}
+ORDER BY experiment, variant, position
+LIMIT 500"""
+    return table(
+        "Which metrics differ, and by how much?",
+        "Variant minus control with the interval that holds at every look, for all metrics and "
+        "variants of the experiment together. Rates are 0 to 1. worse and better are decided, open "
+        "is not, safe is within a guard-rail's margin, no_gain can't reach min_effect any more.",
+        sql,
+        size=(16, 10),
+    )
+
+
+def _balance() -> Json:
+    sql = f"""SELECT experiment, variant, variant_of_units AS units, variant_of_units
+  / nullIf(total, 0) AS share, intended, evidence
+FROM (
+  SELECT experiment, units AS total, evidence, variant, variant_of_units, intended
+  FROM experiment_balance
+  ARRAY JOIN variant_names AS variant, variant_units AS variant_of_units,
+    variant_shares AS intended
+)
+WHERE {_WANTED}
+ORDER BY experiment, variant
+LIMIT 200"""
+    return table(
+        "Are units split as intended?",
+        "Units (sessions, users) by variant. Evidence over 1000 says no (sample ratio mismatch): "
+        "then no effect can be trusted.",
+        sql,
+        units={"share": "percentunit", "intended": "percentunit"},
+        colored={"evidence": [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]},
+        size=(8, 10),
     )
 
 
@@ -37,10 +110,10 @@ def _rates() -> Json:
   v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least,
   {wilson_high("v.2", "v.3")} AS at_most
 FROM (
-  SELECT experiment, variant, {counts(classifiers())} AS counts
-  FROM spans
-  {where(*_IN)}
-  GROUP BY experiment, variant
+  SELECT name_of AS experiment, variant_of AS variant, {counts(classifiers())} AS counts
+  FROM {_SPANS}
+  {where(_IN)}
+  GROUP BY name_of, variant_of
 )
 ARRAY JOIN counts AS v
 WHERE v.3 > 0 AND {chosen("v.1")}
@@ -49,8 +122,9 @@ LIMIT 500"""
     rates = ("fail_rate", "at_least", "at_most")
     return table(
         "Which variant fails less?",
-        "Fail rate per classifier and variant with its 95 % interval (Wilson). Intervals that "
-        "overlap much say: too early to tell.",
+        "Fail rate per classifier and variant with its 95 % interval (Wilson) in the time range. "
+        "This describes; to decide, see above: spans of a session are not independent, and this "
+        "interval is for a single look.",
         sql,
         units=dict.fromkeys(rates, "percentunit"),
         colored={"fail_rate": FAIL_RATE_STEPS},
@@ -63,10 +137,11 @@ def _over_time() -> Json:
 FROM (
   SELECT time, variant, v.1 AS classifier, v.2 / v.3 AS fail_rate
   FROM (
-    SELECT $__timeInterval(start_time) AS time, variant, {counts(classifiers())} AS counts
-    FROM spans
-    {where(*_IN)}
-    GROUP BY time, variant
+    SELECT $__timeInterval(start_time) AS time, concat(name_of, ' ', variant_of) AS variant,
+      {counts(classifiers())} AS counts
+    FROM {_SPANS}
+    {where(_IN)}
+    GROUP BY time, name_of, variant_of
   )
   ARRAY JOIN counts AS v
   WHERE v.3 > 0 AND v.2 > 0 AND {chosen("v.1")}
@@ -85,16 +160,16 @@ ORDER BY time, series"""
 
 
 def _cost() -> Json:
-    sql = f"""SELECT experiment, variant, uniqExact(trace_id) AS traces,
+    sql = f"""SELECT name_of AS experiment, variant_of AS variant, uniqExact(trace_id) AS traces,
   sum(cost_usd) / traces AS cost_per_trace,
   (ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0)) / traces AS tokens_per_trace,
   quantileIf(0.5)(duration_ms, {ROOT}) AS p50, quantileIf(0.95)(duration_ms, {ROOT}) AS p95,
   countIf(status = 'error' AND {ROOT}) / nullIf(countIf({ROOT}), 0) AS error_rate,
   uniqExact(user_id) AS users
-FROM spans
-{where(*_IN)}
-GROUP BY experiment, variant
-ORDER BY experiment, variant
+FROM {_SPANS}
+{where(_IN)}
+GROUP BY name_of, variant_of
+ORDER BY name_of, variant_of
 LIMIT 100"""
     return table(
         "Which variant is cheaper and faster?",
@@ -111,17 +186,18 @@ LIMIT 100"""
 
 
 def _traffic() -> Json:
-    sql = f"""SELECT $__timeInterval(start_time) AS time, variant, uniq(trace_id) AS traces
-FROM spans
-{where(*_IN)}
-GROUP BY time, variant
-ORDER BY time, variant"""
+    sql = f"""SELECT $__timeInterval(start_time) AS time, concat(name_of, ' ', variant_of) AS series,
+  uniq(trace_id) AS traces
+FROM {_SPANS}
+{where(_IN)}
+GROUP BY time, name_of, variant_of
+ORDER BY time, series"""
     return timeseries(
-        "Is the traffic split as intended?",
+        "How does the traffic come in?",
         "Traces per variant and interval.",
         sql,
         unit="short",
-        label="variant",
+        label="series",
         style="bars",
         stacked=True,
         size=(10, 8),

@@ -8,8 +8,21 @@ Everything added is a standard attribute; see README.md for the list.
 """
 
 from everyspan._context import context
+from everyspan._experiment import variant
 from everyspan._export import ExportCounts
+from everyspan._feedback import feedback, traceparent
 from everyspan._setup import export_counts, flush, init, shutdown
 from everyspan._step import step
 
-__all__ = ["ExportCounts", "context", "export_counts", "flush", "init", "shutdown", "step"]
+__all__ = [
+    "ExportCounts",
+    "context",
+    "export_counts",
+    "feedback",
+    "flush",
+    "init",
+    "shutdown",
+    "step",
+    "traceparent",
+    "variant",
+]

@@ -16,7 +16,7 @@ from everyspan import _drive
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_KEY = otel_context.create_key("everyspan.attributes")
+KEY = otel_context.create_key("everyspan.attributes")
 
 #: Argument of `context()` to the attributes it sets.
 #: gen_ai.*: open-telemetry/semantic-conventions-genai; session.id and user.id:
@@ -30,12 +30,17 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "variant": ("everyspan.variant",),
 }
 
-ALL_NAMES = tuple(name for names in ATTRIBUTES.values() for name in names)
+#: What `variant()` sets beside them: experiment to variant and to unit, as JSON.
+ALL_NAMES = (
+    *(name for names in ATTRIBUTES.values() for name in names),
+    "everyspan.experiments",
+    "everyspan.experiment_units",
+)
 
 
 def current(of: Context | None = None) -> Mapping[str, str] | None:
     """The attributes set by the enclosing `context()`s, None outside of any."""
-    return cast("Mapping[str, str] | None", otel_context.get_value(_KEY, of))
+    return cast("Mapping[str, str] | None", otel_context.get_value(KEY, of))
 
 
 class context:  # noqa: N801 - used like a function
@@ -74,7 +79,7 @@ class context:  # noqa: N801 - used like a function
         self._tokens: list[Token[Context]] = []
 
     def _entered(self) -> Context:
-        return otel_context.set_value(_KEY, {**(current() or {}), **self._added})
+        return otel_context.set_value(KEY, {**(current() or {}), **self._added})
 
     def __enter__(self) -> context:
         self._tokens.append(otel_context.attach(self._entered()))

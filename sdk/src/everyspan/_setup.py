@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 import warnings
@@ -19,7 +20,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from everyspan import _content, _export, _git, _instrumentation, _source, _step
+from everyspan import _content, _experiment, _export, _git, _instrumentation, _source, _step
 from everyspan._export import CountingExporter, ExportCounts
 
 
@@ -43,6 +44,7 @@ def init(
     version: str | None = None,
     instrument: bool | Sequence[str] = True,
     capture_content: bool = True,
+    experiments: str | os.PathLike[str] | None = None,
 ) -> None:
     """Sends this process's traces to Everyspan, or to any OTLP/HTTP receiver.
 
@@ -53,10 +55,12 @@ def init(
     version          service.version.
     instrument       True: every GenAI instrumentation installed; or a list of names; or False.
     capture_content  False: no prompts, answers, arguments or results leave the process.
+    experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
 
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
     its resource. Raises RuntimeError where the provider set is of another make, ValueError for
-    an endpoint that is no URL. A second call warns and changes nothing.
+    an endpoint that is no URL and for a file of experiments that can't be used. A second call
+    warns and changes nothing.
     """
     global _setup
     with _lock:
@@ -70,6 +74,7 @@ def init(
         traces_url = _export.signal_endpoint(endpoint, "traces")
         logs_url = _export.signal_endpoint(endpoint, "logs")
         headers = _export.headers(token)
+        _experiment.configure(None if experiments is None else os.fspath(experiments))
 
         checkout = _find_checkout()
         sources = _source.Sources(checkout.root if checkout is not None else Path.cwd())

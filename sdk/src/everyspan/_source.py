@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from everyspan import _context
+from everyspan import _context, _experiment
 
 logger = logging.getLogger("everyspan")
 
@@ -107,6 +107,8 @@ class SourceProcessor(SpanProcessor):
             added = self._attributes(span, parent_context)
             if added:
                 span.set_attributes(added)
+            for exposure in _experiment.exposures(parent_context):
+                span.add_event(_experiment.EVENT, exposure)
         except Exception:  # telemetry must never break the application
             logger.debug("everyspan: no source for span %r", span.name, exc_info=True)
 

@@ -1,0 +1,272 @@
+"""``everyspan experiment``: start, look at and stop A/B tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import requests
+import typer
+from rich.table import Table
+
+from cli.console import console, errors, plain_errors, read_settings
+from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
+from cli.reader import open_reader
+
+if TYPE_CHECKING:  # scipy and numpy are loaded by the commands that need them
+    from experiments.status import Status
+
+app = typer.Typer(help="A/B tests on live traffic.", no_args_is_help=True)
+
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_COLORS = {"ship": "green", "stop": "red", "keep_going": "yellow", "broken": "bold red"}
+_STATE_COLORS = {"worse": "red", "better": "green", "safe": "green"}
+
+Name = Annotated[str, typer.Argument(help="Name of the experiment.")]
+Json = Annotated[
+    bool, typer.Option("--json", envvar="EVERYSPAN_EXPERIMENT_JSON", help="Print JSON.")
+]
+
+
+@app.command()
+def status(
+    name: Name,
+    as_json: Json = False,
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+) -> None:
+    """Say what to do with an experiment, and why."""
+    from experiments.status import status as read
+
+    with plain_errors():
+        client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
+        found = read(client, settings.database, name)
+    if as_json:
+        typer.echo(json.dumps(found.document()))
+    else:
+        _show(found)
+
+
+@app.command("list")
+def list_(
+    as_json: Json = False,
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+) -> None:
+    """List all experiments with their verdicts."""
+    from experiments.store import unknown_names
+
+    with plain_errors():
+        client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
+        answer = client.query(
+            "SELECT experiment, status, verdict, variant, broken, units, started_at, winner"
+            f" FROM {settings.database}.experiment_status ORDER BY status, experiment"
+        )
+        unknown = unknown_names(client, settings.database)
+    rows = [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
+    if as_json:
+        typer.echo(json.dumps({"experiments": rows, "not_started": unknown}, default=str))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("experiment", "status", "verdict", "units", "since"):
+        table.add_column(column)
+    for row in rows:
+        verdict = str(row["verdict"])
+        told = " ".join((verdict.replace("_", " "), row["variant"], row["broken"])).strip()
+        over = f"stopped, {row['winner'] or 'control'} for all"
+        table.add_row(
+            row["experiment"],
+            row["status"] if row["status"] == "running" else over,
+            f"[{_COLORS[verdict]}]{told}[/]",
+            f"{row['units']:,}",
+            f"{row['started_at']:%Y-%m-%d %H:%M}",
+        )
+    if rows:
+        console.print(table)
+    else:
+        console.print("no experiment was started yet")
+    if unknown:
+        console.print(
+            f"on spans but not started: {', '.join(unknown)}; define them in a file and run"
+            " `everyspan experiment start NAME --file experiments.toml`",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def start(
+    name: Name,
+    file: Annotated[
+        Path,
+        typer.Option(
+            "--file",
+            envvar="EVERYSPAN_EXPERIMENTS",
+            help="TOML file that defines it. The SDK reads this variable, too.",
+        ),
+    ],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EVERYSPAN_EXPERIMENT_SINCE",
+            help="Count units from then on, instead of from now: 30m, 24h, 7d, or a time.",
+        ),
+    ] = None,
+    host: Host = None,
+    classify_port: ClassifyPort = None,
+    clickhouse_dsn: Dsn = None,
+) -> None:
+    """Start an experiment, or change a running one to what the file says."""
+    from experiments.definition import read_file
+
+    with plain_errors():
+        if str(file).startswith(("http:", "https:")):
+            _fail("EVERYSPAN_EXPERIMENTS is a URL here; give --file with the TOML file")
+        definitions = read_file(file)
+        if name not in definitions:
+            _fail(f"{file} defines {', '.join(definitions)}, but not {name}")
+        definition = definitions[name]
+        moment = _moment(since)
+        body = {
+            "definition": definition.model_dump(mode="json"),
+            "since": moment.isoformat() if moment else None,
+        }
+        told = _change(name, "start", body, host, classify_port, clickhouse_dsn)
+    console.print(
+        f"{name} runs; units are counted from {told['counted_from']}", highlight=False, markup=False
+    )
+    if told["counted_from"] > told["started_at"]:
+        console.print(
+            "the split among the variants has changed: units that came before are not compared",
+            highlight=False,
+        )
+    console.print(f"everyspan experiment status {name}", highlight=False, markup=False)
+
+
+@app.command()
+def stop(
+    name: Name,
+    ship: Annotated[
+        str,
+        typer.Option(
+            envvar="EVERYSPAN_EXPERIMENT_SHIP",
+            help="Variant that everybody gets from now on; the control by default.",
+        ),
+    ] = "",
+    host: Host = None,
+    classify_port: ClassifyPort = None,
+    clickhouse_dsn: Dsn = None,
+) -> None:
+    """Stop an experiment; everybody gets one variant."""
+    with plain_errors():
+        told = _change(name, "stop", {"winner": ship}, host, classify_port, clickhouse_dsn)
+    console.print(
+        f"{name} is stopped; everybody gets {told['winner'] or told['control']}: agents that read"
+        " ClickHouse within a minute, others once their file says so",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _change(
+    name: str, what: str, body: dict[str, Any], host: str | None, port: int | None, dsn: str | None
+) -> dict[str, str]:
+    """In the database where a DSN names one, else through the running service."""
+    from classify.settings import ClassifySettings
+    from clickhouse.connection import connect
+    from experiments import api
+    from experiments.definition import read_definition
+    from experiments.store import start, stop
+
+    settings = read_settings(ClassifySettings, host=host, classify_port=port, clickhouse_dsn=dsn)
+    if settings.clickhouse_dsn:
+        client = connect(settings.dsn)
+        if what == "stop":
+            return api.summary(stop(client, settings.database, name, body["winner"]))
+        since = datetime.fromisoformat(body["since"]) if body["since"] else None
+        definition = read_definition(body["definition"], f"experiment {name}")
+        return api.summary(start(client, settings.database, definition, since, settings.cluster))
+    given = settings.host
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(given, given)
+    address = f"[{address}]" if ":" in address else address
+    url = f"http://{address}:{settings.classify_port}"
+    try:
+        answer = requests.post(f"{url}/v1/experiments/{name}/{what}", json=body, timeout=60)
+    except requests.RequestException:
+        _fail(
+            f"no classify service answers at {url}; start `everyspan up` or `everyspan classify`,"
+            " or give --host and --classify-port, or --clickhouse-dsn"
+        )
+    if not answer.ok:
+        try:
+            detail = answer.json()["detail"]
+        except (ValueError, KeyError, TypeError):
+            detail = answer.text
+        _fail(detail if isinstance(detail, str) else "; ".join(each["msg"] for each in detail))
+    return dict(answer.json())
+
+
+def _show(found: Status) -> None:
+    from experiments import words
+
+    stored, outcome = found.stored, found.outcome
+    definition, verdict = stored.definition, outcome.verdict
+    told = f"{verdict.replace('_', ' ')} {outcome.best}".strip().upper()
+    if outcome.best:
+        told = f"SHIP {outcome.best}"
+    console.print(f"{definition.name}: [{_COLORS[verdict]}]{told}[/]", highlight=False)
+    if outcome.broken:
+        console.print(f"  {outcome.broken}", highlight=False)
+    for sentence in found.reasons:
+        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    for column in ("variant", "metric", "role"):
+        table.add_column(column)
+    for column in (definition.control, "variant", "difference", "interval"):
+        table.add_column(column, justify="right")
+    table.add_column("says")
+    for decided in outcome.decided:
+        for each in decided.compared:
+            metric, effect = each.metric.metric, each.effect
+            color = _STATE_COLORS.get(each.state, "default")
+            table.add_row(
+                decided.variant,
+                words.title(metric),
+                each.metric.role,
+                words.value(metric, float(effect.control)),
+                words.value(metric, float(effect.variant)),
+                words.difference(metric, float(effect.estimate)),
+                words.interval(metric, float(effect.low), float(effect.high)),
+                f"[{color}]{words.STATES[each.state]}[/]",
+            )
+    console.print(table)
+    console.print()
+    for line in words.footing(stored, outcome, found.counts, found.arrivals):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    if ago := _AGO.fullmatch(text.strip()):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        _fail(f"--since {text}: write 30m, 24h, 7d, or a time such as 2026-11-24T08:00Z")
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _fail(text: str) -> NoReturn:
+    errors.print("[bold red]error:[/]", end=" ")
+    errors.print(text, highlight=False, soft_wrap=True, markup=False)
+    raise typer.Exit(1)

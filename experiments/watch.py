@@ -1,0 +1,80 @@
+"""Stops experiments whose variants lose a guard-rail, where their definition asks for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from clickhouse_connect.driver.client import Client
+
+from experiments.store import StateError, stop
+
+log = logging.getLogger(__name__)
+
+
+def losers(client: Client, database: str) -> list[str]:
+    """Running experiments with ``stop_on_loss`` of which every variant loses a guard-rail."""
+    asking = [
+        str(name)
+        for (name,) in client.query(
+            f"SELECT name FROM {database}.experiments"
+            " WHERE status = 'running' AND JSONExtractBool(definition, 'stop_on_loss')"
+        ).result_rows
+    ]
+    if not asking:
+        return []
+    rows = client.query(
+        f"SELECT experiment FROM {database}.experiment_verdicts"
+        " WHERE experiment IN {names:Array(String)} GROUP BY experiment"
+        " HAVING countIf(empty(guardrails_lost)) = 0 ORDER BY experiment",
+        parameters={"names": asking},
+    ).result_rows
+    return [str(name) for (name,) in rows]
+
+
+class Watch:
+    """Looks every so many seconds, in a thread. ``connect``: a client of its own.
+
+    Several at once, of several classify workers, do no harm: a stopped experiment stays stopped.
+    """
+
+    def __init__(self, connect: Callable[[], Client], database: str, every: float) -> None:
+        self._connect, self._database, self._every = connect, database, every
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Look until `stop`."""
+        self._thread = threading.Thread(target=self._loop, name="experiments", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the look at hand and end. Safe to call twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+
+    def look(self) -> list[str]:
+        """Stop what is to be stopped; names of what was. Raises clickhouse-connect's errors."""
+        stopped = []
+        with self._connect() as client:
+            for name in losers(client, self._database):
+                try:
+                    stop(client, self._database, name)
+                except StateError:  # another was faster
+                    continue
+                stopped.append(name)
+                log.warning("experiment %s is stopped: every variant loses a guard-rail", name)
+        return stopped
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(self._every):
+            try:
+                self.look()
+                self._trouble = ""
+            except Exception as error:
+                if str(error) != self._trouble:
+                    log.warning("experiments are not watched for now: %s", error)
+                self._trouble = str(error)

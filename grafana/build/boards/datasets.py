@@ -1,0 +1,89 @@
+"""Data sets: what there is, and whether it still tests what production asks."""
+
+from __future__ import annotations
+
+from grafana.build.dashboard import dashboard
+from grafana.build.panels import GREEN, RED, YELLOW, Json, table, timeseries
+
+_UNCOVERED_STEPS = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
+
+
+def build() -> Json:
+    return dashboard(
+        "everyspan-datasets",
+        "Everyspan / Data sets",
+        "Evaluation data sets made by `everyspan dataset build`, and how production moves away "
+        "from them.",
+        [_newest(), _uncovered(), _mix(), _versions()],
+        [],
+        time_from="now-30d",
+    )
+
+
+def _newest() -> Json:
+    sql = """SELECT dataset, version, failures, controls, drift, uncovered, drift_measured_at,
+  created_at, author
+FROM datasets
+ORDER BY dataset
+LIMIT 200"""
+    return table(
+        "Which data sets are there, and are they still of use?",
+        "The newest version of each. drift as `everyspan dataset drift` last measured it: fresh, "
+        "shifting (another mix, still covered) or stale (refresh it). uncovered: inputs of "
+        "production that no item is like; 5 % when the version was made.",
+        sql,
+        units={"uncovered": "percentunit", "drift_measured_at": "dateTimeAsLocal"},
+        colored={"uncovered": _UNCOVERED_STEPS},
+        size=(24, 8),
+    )
+
+
+def _uncovered() -> Json:
+    sql = """SELECT measured_at AS time, concat(dataset, ' v', toString(version)) AS series,
+  uncovered
+FROM dataset_drift FINAL
+WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
+ORDER BY time, series"""
+    return timeseries(
+        "Does production ask what the data set lacks?",
+        "Share of inputs that are farther from every item than 95 % were at the build.",
+        sql,
+        unit="percentunit",
+        label="series",
+        steps=_UNCOVERED_STEPS,
+        size=(12, 9),
+    )
+
+
+def _mix() -> Json:
+    sql = """SELECT measured_at AS time,
+  concat(dataset, ' v', toString(version), ' · ', name) AS series, value
+FROM dataset_drift FINAL
+ARRAY JOIN mapKeys(psi) AS name, mapValues(psi) AS value
+WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
+ORDER BY time, series"""
+    return timeseries(
+        "What has the mix moved by?",
+        "Population stability index against the inputs at the build: 0.1 is a moderate shift, 0.25 "
+        "a large one.",
+        sql,
+        unit="short",
+        label="series",
+        steps=[(None, GREEN), (0.1, YELLOW), (0.25, RED)],
+        size=(12, 9),
+    )
+
+
+def _versions() -> Json:
+    sql = """SELECT created_at AS time, dataset, version, author, failures, controls,
+  length(added) AS added, length(retired) AS retired, JSONExtractString(definition, 'where') AS made_of
+FROM dataset_versions FINAL
+WHERE $__timeFilter(created_at)
+ORDER BY time DESC
+LIMIT 200"""
+    return table(
+        "Who made which version?",
+        "All versions made in the time range.",
+        sql,
+        size=(24, 8),
+    )
