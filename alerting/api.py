@@ -105,6 +105,15 @@ def router(settings: AlertingSettings, routes: Routes, outbox: Callable[[], Outb
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
         return {"id": number}
 
+    @api.post("/v1/alerts/{number}/acknowledge", status_code=HTTPStatus.ACCEPTED)
+    def acknowledge(number: int) -> Any:
+        """Tell those who know of the alert that somebody is at it."""
+        if not outbox().acknowledge(number):
+            raise HTTPException(
+                HTTPStatus.NOT_FOUND, f"there is no delivery {number} of an alert that fires"
+            )
+        return {"id": number}
+
     @api.post("/v1/alerts/test")
     def test(testing: Testing) -> Any:
         """Send a sample to the destinations that these labels lead to; what each said."""

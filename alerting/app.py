@@ -120,6 +120,12 @@ class _Service:
             log.error("a notification was refused: %s", error)
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
         self.telemetry.notifications.labels(notification.status, str(new).lower()).inc()
+        if new and notification.truncated_alerts:
+            log.warning(
+                "Grafana left %d alerts out of a notification; set the contact point's maximum of"
+                " alerts to 0",
+                notification.truncated_alerts,
+            )
         if new and self._pipeline is not None:
             self._pipeline.wake()
             log.info(

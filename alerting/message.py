@@ -9,7 +9,7 @@ from typing import Literal
 
 from alerting.case import Case, Failure
 
-Event = Literal["trigger", "resolve", "flapping"]
+Event = Literal["trigger", "acknowledge", "resolve", "flapping"]
 SEVERITIES = ("critical", "error", "warning", "info")
 #: Severities of other systems' rules, and what they are here.
 _ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info", "none": "info"}
@@ -19,7 +19,7 @@ _ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info"
 class Message:
     """``dedup_key``: the same for all that is said of one alert. ``folded``: what a burst was
     folded from, label to number; ``count``: how many alerts. ``repeats``: how often Grafana said it
-    again. ``lasted``: of a resolved alert."""
+    again. ``lasted``: of a resolved alert. ``image``: URL of the panel's picture, '' for none."""
 
     event: Event
     dedup_key: str
@@ -32,6 +32,7 @@ class Message:
     count: int = 1
     folded: tuple[tuple[str, int], ...] = ()
     lasted: timedelta | None = None
+    image: str = ""
 
     @property
     def severity(self) -> str:
@@ -51,6 +52,11 @@ class Message:
         service = self.labels.get("service") or " ".join(filter(None, named))
         environment = self.labels.get("environment", "")
         return f"{service} ({environment})" if service and environment else service or environment
+
+    @property
+    def brief(self) -> bool:
+        """Those who read it know the alert already."""
+        return self.event in ("resolve", "acknowledge")
 
     @property
     def rate(self) -> str:
@@ -73,8 +79,12 @@ class Message:
         parts = [self.what, self.where]
         if self.event == "resolve":
             lasted = f" after {duration(self.lasted)}" if self.lasted is not None else ""
+            if self.count > 1:
+                parts = [f"{self.count} alerts, the last of them {self.what}", self.where]
             users = f", {self.case.users} users touched" if self.case.users else ""
             return f"Resolved: {' · '.join(filter(None, parts))}{lasted}{users}"
+        if self.event == "acknowledge":
+            return f"Acknowledged: {' · '.join(filter(None, parts))}"
         best = self.best
         if best is not None:
             parts.append(f"step {best.step} of {best.steps} ({best.step_name})")

@@ -44,6 +44,7 @@ class Alert(_Body):
     silence_url: Annotated[str, Field(alias="silenceURL")] = ""
     dashboard_url: Annotated[str, Field(alias="dashboardURL")] = ""
     panel_url: Annotated[str, Field(alias="panelURL")] = ""
+    image_url: Annotated[str, Field(alias="imageURL")] = ""
     rule_uid: Annotated[str, Field(alias="ruleUID")] = ""
     values: dict[str, float | None] | None = None
     value_string: str = ""

@@ -101,11 +101,16 @@ class Outbox:
 
     def due(self, destination: str) -> list[Delivery]:
         """What a destination is to be told now, oldest first."""
-        return self._read(
-            "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? ORDER BY d.id"
-            " LIMIT 5000",
-            (destination, _now()),
-        )
+        with self._lock:
+            # What time it is once nothing is being taken: all of a burst is due, or nothing.
+            return self._read(
+                # The end of an alert waits for its beginning, should that have to be tried again.
+                "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries e WHERE e.fingerprint = d.fingerprint"
+                " AND e.destination = d.destination AND e.id < d.id AND e.status = 'pending')"
+                " ORDER BY d.id LIMIT 5000",
+                (destination, _now()),
+            )
 
     def sent(self, deliveries: Sequence[Delivery]) -> None:
         """The first was taken by its destination; the others were told with it."""
@@ -121,6 +126,14 @@ class Outbox:
                 [(_now(), first.id, each.id) for each in others],
             )
 
+    def need_no_telling(self, deliveries: Sequence[Delivery]) -> None:
+        """Ends that their destination has no open incident for, or not yet."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE deliveries SET status = 'folded', sent_at = ? WHERE id = ?",
+                [(_now(), each.id) for each in deliveries],
+            )
+
     def failed(self, deliveries: Sequence[Delivery], error: str, due_at: int | None) -> None:
         """Try again at ``due_at`` (ms since 1970), or never: None."""
         with self._transaction():
@@ -134,7 +147,8 @@ class Outbox:
             )
 
     def settle(self) -> int:
-        """Tell of alerts that flapped and have been steady for a while. Returns deliveries made."""
+        """Tell of alerts that flapped and have been steady for a while, and of those that still
+        fire when their silence is over. Returns deliveries made."""
         made = 0
         now = _now()
         with self._transaction():
@@ -156,35 +170,58 @@ class Outbox:
                 event: Event = "trigger" if status == "firing" else "resolve"
                 for (destination,) in told:
                     made += self._insert(alert, destination, event, f"{key} steady", "pending", now)
+            made += self._unsilenced(now)
         return made
 
-    def folded_open(self, delivery: Delivery) -> tuple[str, bool] | None:
-        """For a resolved alert that was told of in a fold: the fold's key, and whether others of it
-        still fire; None where it was told by itself."""
+    def folds(self, deliveries: Sequence[Delivery]) -> dict[int, tuple[str, bool]]:
+        """For deliveries whose alert was told of in a fold: id to the fold's key, and whether
+        others of it go on."""
+        found: dict[int, tuple[str, bool]] = {}
+        goes_on: dict[int, bool] = {}
         with self._lock:
-            row = self._connection.execute(
-                "SELECT fold FROM deliveries WHERE fingerprint = ? AND destination = ? AND id < ?"
-                " AND event != 'resolve' AND status IN ('sent', 'folded') ORDER BY id DESC LIMIT 1",
-                (delivery.fingerprint, delivery.destination, delivery.id),
-            ).fetchone()
-            if row is None or row[0] is None:
-                return None
-            ((still,),) = self._connection.execute(
-                "SELECT count(*) FROM deliveries d JOIN alerts a USING (fingerprint)"
-                " WHERE d.fold = ? AND a.status = 'firing' AND a.fingerprint != ?",
-                (row[0], delivery.fingerprint),
-            ).fetchall()
-        return fold_key(delivery.destination, int(row[0])), bool(still)
+            for each in deliveries:
+                row = self._connection.execute(
+                    "SELECT fold FROM deliveries WHERE fingerprint = ? AND destination = ?"
+                    " AND id < ? AND event NOT IN ('resolve', 'acknowledge')"
+                    " AND status IN ('sent', 'folded') ORDER BY id DESC LIMIT 1",
+                    (each.fingerprint, each.destination, each.id),
+                ).fetchone()
+                if row is None or row[0] is None:
+                    continue
+                fold = int(row[0])
+                if fold not in goes_on:
+                    goes_on[fold] = self._goes_on(fold)
+                found[each.id] = (fold_key(each.destination, fold), goes_on[fold])
+        return found
 
     def was_told(self, delivery: Delivery) -> bool:
         """Whether the destination knows of the alert that this resolves."""
         with self._lock:
+            return self._was_told(delivery.fingerprint, delivery.destination, delivery.id)
+
+    def acknowledge(self, number: int) -> bool:
+        """Tell those who were told that somebody is at it; False where there is no such delivery,
+        or its alert fires no more."""
+        now = _now()
+        with self._transaction():
             row = self._connection.execute(
-                "SELECT status, event FROM deliveries WHERE fingerprint = ? AND destination = ?"
-                " AND id < ? ORDER BY id DESC LIMIT 50",
-                (delivery.fingerprint, delivery.destination, delivery.id),
+                "SELECT a.fingerprint, a.alert, a.state_key FROM deliveries d"
+                " JOIN alerts a USING (fingerprint) WHERE d.id = ? AND a.status = 'firing'",
+                (number,),
+            ).fetchone()
+            if row is None:
+                return False
+            fingerprint, text, key = row
+            alert = Alert.model_validate_json(text)
+            told = self._connection.execute(
+                "SELECT DISTINCT destination FROM deliveries WHERE fingerprint = ?", (fingerprint,)
             ).fetchall()
-        return any(status in ("sent", "folded") and event != "resolve" for status, event in row)
+            for (destination,) in told:
+                if self._was_told(fingerprint, destination, None):
+                    self._insert(
+                        alert, destination, "acknowledge", f"{key} acknowledged", "pending", now
+                    )
+        return True
 
     def read(self, status: str = "", limit: int = 100) -> list[Delivery]:
         """Newest first. ``status``: one of the states, '' for all."""
@@ -200,9 +237,10 @@ class Outbox:
         with self._transaction():
             return bool(
                 self._connection.execute(
-                    "UPDATE deliveries SET status = 'pending', due_at = ?, attempts = 0, error = ''"
-                    " WHERE id = ?",
-                    (_now(), number),
+                    # The time in which it is tried begins anew.
+                    "UPDATE deliveries SET status = 'pending', created_at = ?, due_at = ?,"
+                    " attempts = 0, error = '' WHERE id = ?",
+                    (_now(), _now(), number),
                 ).rowcount
             )
 
@@ -239,9 +277,9 @@ class Outbox:
     def unsilence(self, number: int) -> bool:
         """End a silence; False where there is none of that id."""
         with self._transaction():
-            return bool(
-                self._connection.execute("DELETE FROM silences WHERE id = ?", (number,)).rowcount
-            )
+            done = self._connection.execute("DELETE FROM silences WHERE id = ?", (number,)).rowcount
+            self._unsilenced(_now())
+        return bool(done)
 
     def silences(self) -> list[Silence]:
         """Those that hold now."""
@@ -291,17 +329,16 @@ class Outbox:
             ),
         )
         event: Event = "resolve" if alert.status == "resolved" else "trigger"
-        silenced = any(
-            all(matcher.matches(alert.labels) for matcher in silence.matchers)
-            for silence in silences
-        )
+        silenced = _silenced(alert, silences)
         made = 0
         for destination in destinations:
             status = "pending"
             if flapping:
                 # Told once, then quiet until it is steady.
                 event, status = "flapping", "held" if was_flapping else "pending"
-            if silenced:
+            # A silence must not keep an incident open.
+            ends = event == "resolve" and self._was_told(fingerprint, destination, None)
+            if silenced and not ends:
                 status = "silenced"
             made += self._insert(alert, destination, event, key, status, now)
         return made
@@ -326,6 +363,43 @@ class Outbox:
                 now,
             ),
         ).rowcount
+
+    def _unsilenced(self, now: int) -> int:
+        """What was silenced and still fires, with no silence left that matches, is to be told."""
+        rows = self._connection.execute(
+            "SELECT d.id, d.alert FROM deliveries d JOIN alerts a USING (fingerprint)"
+            " WHERE d.status = 'silenced' AND d.event != 'resolve' AND a.status = 'firing'"
+            " AND d.state_key = a.state_key"
+        ).fetchall()
+        silences = self._silences(now) if rows else []
+        over = [
+            (now, now, number)
+            for number, text in rows
+            if not _silenced(Alert.model_validate_json(text), silences)
+        ]
+        self._connection.executemany(
+            "UPDATE deliveries SET status = 'pending', created_at = ?, due_at = ? WHERE id = ?",
+            over,
+        )
+        return len(over)
+
+    def _goes_on(self, fold: int) -> bool:
+        """Whether an alert of the fold has not ended since."""
+        ((still,),) = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.fold = ? AND d.event != 'resolve'"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries r WHERE r.fingerprint = d.fingerprint"
+            " AND r.destination = d.destination AND r.id > d.id AND r.event = 'resolve'))",
+            (fold,),
+        ).fetchall()
+        return bool(still)
+
+    def _was_told(self, fingerprint: str, destination: str, before: int | None) -> bool:
+        row = self._connection.execute(
+            "SELECT event FROM deliveries WHERE fingerprint = ? AND destination = ? AND id < ?"
+            " AND status IN ('sent', 'folded') ORDER BY id DESC LIMIT 1",
+            (fingerprint, destination, before if before is not None else 1 << 62),
+        ).fetchone()
+        return row is not None and row[0] != "resolve"
 
     def _silences(self, now: int) -> list[Silence]:
         return [
@@ -368,6 +442,12 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     values = list(row)
     values[5] = Alert.model_validate_json(values[5])
     return Delivery(*values)
+
+
+def _silenced(alert: Alert, silences: Sequence[Silence]) -> bool:
+    return any(
+        all(matcher.matches(alert.labels) for matcher in silence.matchers) for silence in silences
+    )
 
 
 def fold_key(destination: str, first: int) -> str:

@@ -39,7 +39,7 @@ _KEPT_CASES = 500
 _SETTLE_SECONDS = 30.0
 _DAY_MS = 86_400_000
 _AWAY_SECONDS = 15.0
-_wait = wait_exponential(multiplier=2, max=600) + wait_random(0, 2)
+_wait = wait_exponential(multiplier=1, max=600) + wait_random(0, 1)
 
 
 class Pipeline:
@@ -129,7 +129,7 @@ class Pipeline:
             due = self.outbox.due(name)
             if not due:
                 return False
-            for batch in folded(due):
+            for batch in self._batches(due):
                 if self._stopping.wait(max(0.0, last + config.every_seconds - time.monotonic())):
                     return False
                 self._send(config, batch)
@@ -138,11 +138,29 @@ class Pipeline:
 
         return send_due
 
+    def _batches(self, due: list[Delivery]) -> list[list[Delivery]]:
+        """What makes one message each: the triggers of a burst, and the ends of what was told as
+        one, once the last of it has ended. Ends of what was never told are told to nobody."""
+        triggers = [d for d in due if d.event == "trigger"]
+        ends = [d for d in due if d.event == "resolve"]
+        found = [triggers] if len(triggers) >= FOLD_FROM else [[d] for d in triggers]
+        folds = self.outbox.folds(ends)
+        quiet: list[Delivery] = []
+        together: dict[str, list[Delivery]] = {}
+        for each in ends:
+            key, others = folds.get(each.id, ("", False))
+            if others or not self.outbox.was_told(each):
+                quiet.append(each)
+            else:
+                together.setdefault(key or each.dedup_key, []).append(each)
+        if quiet:
+            self.outbox.need_no_telling(quiet)
+        found += together.values()
+        found += [[d] for d in due if d.event not in ("trigger", "resolve")]
+        return sorted(found, key=lambda batch: batch[0].id)
+
     def _send(self, config: Any, batch: list[Delivery]) -> None:
         message = self._message(batch)
-        if message is None:
-            self.outbox.sent(batch)
-            return
         began = time.monotonic()
         try:
             SEND[config.type](config, message)
@@ -176,21 +194,14 @@ class Pipeline:
         delay = max(_wait(state), retry_after or 0.0)
         self.outbox.failed(batch, error, int((time.time() + delay) * 1000))
 
-    def _message(self, batch: list[Delivery]) -> Message | None:
-        """None where the destination need not be told: it knows nothing that would end."""
+    def _message(self, batch: list[Delivery]) -> Message:
         first = batch[0]
         alert = first.alert
-        if len(batch) > 1:
+        if len(batch) > 1 and first.event != "resolve":
             return self._fold(batch)
         key = first.dedup_key
-        if first.event == "resolve":
-            fold = self.outbox.folded_open(first)
-            if fold is not None:
-                key, still = fold
-                if still:
-                    return None
-            elif not self.outbox.was_told(first):
-                return None
+        if first.event in ("resolve", "acknowledge"):
+            key, _ = self.outbox.folds([first]).get(first.id, (key, False))
         lasted = alert.ends_at - alert.starts_at if alert.ends_at else None
         return Message(
             first.event,
@@ -201,6 +212,8 @@ class Pipeline:
             self._case(alert),
             dict(alert.values or {}),
             first.repeats,
+            count=len(batch),
+            image=alert.image_url,
             lasted=max(lasted, timedelta()) if first.event == "resolve" and lasted else None,
         )
 
@@ -253,14 +266,3 @@ class Pipeline:
                 while len(self._cases) > _KEPT_CASES:
                     self._cases.popitem(last=False)
             return self._cases[key]
-
-
-def folded(due: list[Delivery]) -> list[list[Delivery]]:
-    """One message each, or one for all triggers and one for all resolves of a burst."""
-    found: list[list[Delivery]] = []
-    triggers = [d for d in due if d.event == "trigger"]
-    if len(triggers) < FOLD_FROM:
-        return [[d] for d in due]
-    found.append(triggers)
-    found += [[d] for d in due if d.event != "trigger"]
-    return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.case import Case, Failure, Source
 from alerting.message import Message
+from grafana.replay_command import replay_command
 
 _CODE = (
     "def answer(question: str) -> str:",
@@ -45,7 +46,7 @@ def sample(labels: Mapping[str, str]) -> Message:
         start_time=now,
         source=source,
         suggested_fix="None is needed: you asked for a test message, and here it is.",
-        replay_command="everyspan replay 4bf92f3577b34da6a3ce929d0e0e4736 --from-step 4",
+        replay_command=replay_command("4bf92f3577b34da6a3ce929d0e0e4736", 4),
     )
     case = Case(
         told["service"],

@@ -73,6 +73,7 @@ _STEPS = (
         comment    TEXT NOT NULL DEFAULT ''
     ) STRICT;
     """,
+    "CREATE INDEX ix_fold ON deliveries (fold) WHERE fold IS NOT NULL",
 )
 _BUSY_SECONDS = 5.0
 

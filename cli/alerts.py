@@ -85,6 +85,15 @@ def resend(context: typer.Context, number: Annotated[int, typer.Argument(help="I
     console.print(f"{number} is told again", highlight=False)
 
 
+@app.command()
+def acknowledge(
+    context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]
+) -> None:
+    """Tell those who were told that somebody is at it."""
+    _call(context.obj, "POST", f"/v1/alerts/{number}/acknowledge", {})
+    console.print(f"{number} is acknowledged", highlight=False)
+
+
 @app.command("test")
 def send_test(context: typer.Context, route: Route = None) -> None:
     """Send a sample to the destinations that these labels lead to."""

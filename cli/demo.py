@@ -29,9 +29,14 @@ from classify.coverage import coverage
 from cli import demo_report
 from cli.console import console, errors, plain_errors
 from clickhouse.connection import connect
+from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty
 
 _START_SECONDS = 60
 _JUDGE_SECONDS = 300
+#: The rules' interval, the policy's group_wait, and a slow machine.
+_ALERT_SECONDS = 180
+#: The classifier whose alert is shown.
+_SHOWN = "hallucination"
 _PORTS = {
     "otlp-http": 4318,
     "otlp-grpc": 4317,
@@ -76,12 +81,19 @@ def demo(
     """Start everything, send a failing agent's traffic, show what was found."""
     with plain_errors(), tempfile.TemporaryDirectory(prefix="everyspan-demo-") as temporary:
         directory = data or Path(temporary)
-        with _progress() as progress, _stack(directory, progress) as stack:
+        with (
+            pagerduty() as pager,
+            _progress() as progress,
+            _stack(directory, _alerting(Path(temporary), pager), progress) as stack,
+        ):
             traffic = _send(stack, progress)
             client = connect(stack.clickhouse)
             _wait_for_verdicts(client, traffic["spans_sent"], progress, stack)
+            alert = _wait_for_alert(pager, progress, stack)
             progress.stop()
             complete = demo_report.show(client, traffic)
+            demo_report.alert(alert, len(pager.events), pager.refused)
+            complete = complete and not pager.refused
             demo_report.where_to_look(stack.otlp, stack.clickhouse, stack.ports, traffic)
             if not exit_:
                 console.print("\nEverything stays up until you press Ctrl-C.")
@@ -101,8 +113,20 @@ def _progress() -> Progress:
     )
 
 
+def _alerting(folder: Path, pager: PagerDuty) -> dict[str, str]:
+    """The environment of an alerting service that tells the pager and knows the agent's source."""
+    routes = folder / "routes.toml"
+    routes.write_text(
+        f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
+        f'url = "{pager.url}"\n\n[[routes]]\ndestinations = ["oncall"]\n',
+        encoding="utf-8",
+    )
+    sources = Path(sys.modules[PagerDuty.__module__].__file__ or "").parents[1]
+    return {"EVERYSPAN_ALERT_ROUTES": str(routes), "EVERYSPAN_SOURCE_ROOTS": str(sources)}
+
+
 @contextmanager
-def _stack(directory: Path, progress: Progress) -> Iterator[_Stack]:
+def _stack(directory: Path, alerting: dict[str, str], progress: Progress) -> Iterator[_Stack]:
     directory.mkdir(parents=True, exist_ok=True)
     ports = {name: _free(port) for name, port in _PORTS.items()}
     for name, port in ports.items():
@@ -121,7 +145,7 @@ def _stack(directory: Path, progress: Progress) -> Iterator[_Stack]:
             [sys.executable, "-m", "cli.main", "up", f"--data={directory}", *options],
             stdout=output,
             stderr=output,
-            env=environment,
+            env=environment | alerting,
             start_new_session=True,
         )
     stack = _Stack(process, ports, log)
@@ -172,6 +196,20 @@ def _wait_for_verdicts(client: Client, spans: int, progress: Progress, stack: _S
             return
         if time.monotonic() > deadline or stack.process.poll() is not None:
             _give_up(stack, f"{found.pending} of {found.rows} rows have no verdicts yet")
+        time.sleep(0.5)
+
+
+def _wait_for_alert(pager: PagerDuty, progress: Progress, stack: _Stack) -> dict[str, Any]:
+    """The event that PagerDuty got of the planted hallucinations."""
+    task = progress.add_task("Waiting for the rules to fire", total=1)
+    deadline = time.monotonic() + _ALERT_SECONDS
+    while True:
+        for _, event in list(pager.events):
+            if event.get("payload", {}).get("class") == _SHOWN:
+                progress.update(task, completed=1)
+                return event
+        if time.monotonic() > deadline or stack.process.poll() is not None:
+            _give_up(stack, f"no alert of {_SHOWN} within {_ALERT_SECONDS} s")
         time.sleep(0.5)
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from rich.markup import escape
 from rich.table import Table
 
 from classify.coverage import coverage
@@ -36,6 +37,30 @@ def show(client: Client, traffic: dict[str, Any]) -> bool:
         highlight=False,
     )
     return found and not judged.pending and judged.rows == traffic["spans_sent"]
+
+
+def alert(event: dict[str, Any], taken: int, refused: list[str]) -> None:
+    """Print an alert as PagerDuty's Events API v2 got it."""
+    payload = event["payload"]
+    console.print()
+    console.rule("[bold]The alert of it, as PagerDuty got it")
+    console.print(f"[bold red]{escape(payload['summary'])}[/]\n", highlight=False)
+    details = {"classifier": payload["class"], "severity": payload["severity"]}
+    for name, text in (details | payload["custom_details"]).items():
+        name = name.lstrip("0123456789 ")
+        text = str(text).strip("\n")
+        if "\n" in text:
+            console.print(f"[bold]{name}[/]\n{escape(text)}", highlight=False, soft_wrap=True)
+        else:
+            console.print(f"[bold]{name:<15}[/] {escape(text)}", highlight=False, soft_wrap=True)
+    color = "red" if refused else "green"
+    console.print(
+        f"\n[{color}]{taken} events taken, {len(refused)} refused[/] by a local stand-in that"
+        " checks the published schema of PagerDuty's Events API v2",
+        highlight=False,
+    )
+    for reason in refused[:5]:
+        console.print(f"  [red]{escape(reason)}[/]", highlight=False)
 
 
 def where_to_look(

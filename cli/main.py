@@ -14,6 +14,7 @@ from cli import (
     demo,
     experiment,
     migrate,
+    replay,
     report,
     score,
     services,
@@ -39,6 +40,8 @@ app.command()(services.alerting)
 app.command()(migrate.migrate)
 app.command()(sql.sql)
 app.command()(trace.trace)
+app.command(**replay.PASSED_ON)(replay.replay)
+app.command(**replay.PASSED_ON)(replay.diff)
 app.command()(status.status)
 app.command()(report.report)
 app.command()(score.score)

@@ -13,11 +13,12 @@ from rich.tree import Tree
 from cli.console import console, errors, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command
 
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version"
+    " evidence, verdict_version, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
 
@@ -51,6 +52,7 @@ def trace(
         )
         raise typer.Exit(1)
     console.print(tree(rows))
+    console.print(f"\nreplay from {_replay(rows)}", highlight=False, soft_wrap=True)
 
 
 def load(client: Client, database: str, wanted: str) -> list[Row]:
@@ -70,6 +72,14 @@ def load(client: Client, database: str, wanted: str) -> list[Row]:
     for row in rows:
         row["verdicts"] = {name: (row[name], row[f"{name}_score"]) for name in verdicts}
     return rows
+
+
+def _replay(rows: list[Row]) -> str:
+    """What to replay: the first step that failed, else all of it."""
+    step = next((i for i, row in enumerate(rows, 1) if row["status"] == "error" or _failed(row)), 1)
+    entry = next((row["entry"] for row in rows if row["entry"]), "")
+    name = escape(rows[step - 1]["name"])
+    return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step, entry)}"
 
 
 def verdict_columns(client: Client, database: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +28,23 @@ class SupportAgent:
     """One conversation; every `answer` is a trace of its own."""
 
     def __init__(
-        self, chat: ChatClient, tools: Tools, pages: HelpPages, instructions: str, scenario: str
+        self,
+        chat: ChatClient,
+        tools: Tools,
+        pages: HelpPages,
+        instructions: str,
+        scenario: str,
+        history: Sequence[dict[str, Any]] = (),
     ) -> None:
         self._chat = chat
         self._tools: dict[str, Callable[..., Any]] = tools.by_name()
         self._pages = pages
         self._scenario = scenario
         self.trace_id = ""  # of the latest answer
-        self._messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}]
+        self._messages: list[dict[str, Any]] = [
+            {"role": "system", "content": instructions},
+            *history,
+        ]
 
     @everyspan.step(kind="agent", name="support-agent")
     def answer(self, question: str) -> str:

@@ -108,6 +108,9 @@ def _completion(
 ) -> dict[str, Any]:
     seen = json.dumps(messages, sort_keys=True)
     identity = hashlib.sha256(seen.encode()).hexdigest()[:24]
+    grounded = move.get("grounded")
+    if grounded is not None and grounded["on"] in seen:
+        move = {**move, "say": grounded["say"]}
     message: dict[str, Any] = {"role": "assistant", "content": move.get("say")}
     if "call" in move:
         function = {"name": move["call"], "arguments": json.dumps(move["with"])}

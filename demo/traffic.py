@@ -73,6 +73,7 @@ def run_traffic(
             token=token,
             environment="demo",
             version="1.4.0",
+            entry="demo.replay:answer",
             instrument=False,  # the agent's model calls have a span written by hand
         )
         _endpoint = endpoint

@@ -1,4 +1,4 @@
-"""Opsgenie Alert API: create and close under one alias. https://docs.opsgenie.com/docs/alert-api"""
+"""Opsgenie Alert API: create, acknowledge and close under one alias. https://docs.opsgenie.com/docs/alert-api"""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def body(message: Message) -> dict[str, Any]:
 def send(config: Opsgenie, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     headers = {"Authorization": f"GenieKey {config.api_key}"}
-    if message.event == "resolve":
+    if message.brief:
         alias = quote(message.dedup_key[:512], safe="")
-        url = f"{config.url.rstrip('/')}/{alias}/close?identifierType=alias"
+        action = "close" if message.event == "resolve" else "acknowledge"
+        url = f"{config.url.rstrip('/')}/{alias}/{action}?identifierType=alias"
         data = json.dumps({"source": "Everyspan", "note": message.headline}).encode()
     else:
         url, data = config.url, json.dumps(body(message)).encode()

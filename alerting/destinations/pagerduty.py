@@ -1,4 +1,4 @@
-"""PagerDuty Events API v2: trigger and resolve under one dedup_key.
+"""PagerDuty Events API v2: trigger, acknowledge and resolve under one dedup_key.
 
 https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from alerting.destinations.sending import json_of, post
+from alerting.destinations.sending import cut, json_of, post
 from alerting.message import Message
 from alerting.routing import PagerDuty
 
@@ -21,7 +21,7 @@ def body(config: PagerDuty, message: Message) -> dict[str, Any]:
     event: dict[str, Any] = {
         "routing_key": config.routing_key,
         "dedup_key": message.dedup_key[:255],
-        "event_action": "resolve" if message.event == "resolve" else "trigger",
+        "event_action": message.event if message.brief else "trigger",
     }
     # A resolve needs no more; what is there is shown in the incident's timeline.
     event |= json_of("pagerduty.json", message)
@@ -29,7 +29,8 @@ def body(config: PagerDuty, message: Message) -> dict[str, Any]:
         key: value for key, value in event["payload"]["custom_details"].items() if value
     }
     if len(json.dumps(event).encode()) > _LIMIT:
-        event["payload"]["custom_details"] = {"headline": message.headline[:1000]}
+        details = event["payload"]["custom_details"]
+        event["payload"]["custom_details"] = {k: cut(str(v), 1000) for k, v in details.items()}
     return event
 
 

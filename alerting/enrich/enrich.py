@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 import orjson
 from clickhouse_connect.driver.client import Client
 
-from alerting.case import Case, Failure
+from alerting.case import Case, Failure, Source
 from alerting.enrich.choose import chosen
 from alerting.enrich.find import (
     Question,
@@ -35,10 +36,15 @@ from classify.classifiers.data_leakage.contacts import find_emails
 from classify.classifiers.data_leakage.finding import mask, mask_email
 from classify.classifiers.data_leakage.identifiers import find_identifiers
 from classify.classifiers.data_leakage.secrets import without_secrets
+from grafana.replay_command import replay_command
 
 log = logging.getLogger(__name__)
 
 _MOST_EVIDENCE = 300
+#: Characters of a line of source.
+_MOST_CODE = 200
+#: A line of a PEM key: base64 and nothing else.
+_KEY_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{60,80}(?![A-Za-z0-9+/=])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +164,14 @@ def _failure(
         "tool": row["tool_name"] or row["name"],
         "model": row["model"] or "the model",
         "prompt": _prompt(row, steps),
-        "evidence": evidence or "no evidence",
+        "evidence": evidence.rstrip(". ") or "no evidence",
         "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
         "trace_id": row["trace_id"],
         "documents": str(len(documents)),
         "count": str(similar),
     }
     fix = suggested(tools.playbook, asked.classifier or asked.kind, facts)
-    replay = f"everyspan replay {row['trace_id']}"
+    entry = next((s["entry"] for s in steps if s["entry"]), "")
     return Failure(
         trace_id=row["trace_id"],
         span_id=row["span_id"],
@@ -185,10 +191,22 @@ def _failure(
         session_id=row["session_id"],
         user_id=masked(row["user_id"]),
         cost_usd=sum(s["cost_usd"] or 0.0 for s in steps) or None,
-        source=found,
+        source=_masked_source(found),
         suggested_fix=worded(tools.settings, facts, fix),
-        replay_command=f"{replay} --from-step {number}" if number else replay,
+        replay_command=replay_command(row["trace_id"], number, entry),
     )
+
+
+def _masked_source(found: Source | None) -> Source | None:
+    """Code has keys and addresses in it too, and a pager has more readers than a repository."""
+    if found is None:
+        return None
+    change = found.change and replace(found.change, summary=masked(found.change.summary))
+    # Line by line: a key over several lines would lose its line numbers.
+    lines = tuple(
+        (number, masked(_KEY_LINE.sub("…", text))[:_MOST_CODE]) for number, text in found.lines
+    )
+    return replace(found, lines=lines, change=change)
 
 
 def _code(row: Row, steps: list[Row]) -> Row | None:
@@ -249,6 +267,7 @@ def _trace_url(grafana: str, trace_id: str, at: datetime) -> str:
 def _links(alert: Alert) -> tuple[tuple[str, str], ...]:
     found = (
         ("panel", alert.panel_url),
+        ("image", alert.image_url),
         ("dashboard", alert.dashboard_url),
         ("rule", alert.generator_url),
         ("silence", alert.silence_url),

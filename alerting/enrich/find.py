@@ -9,6 +9,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from alerting.notification import Alert
+from grafana.replay_command import ENTRY_ATTRIBUTE
 
 _DEFAULT_WINDOW = 900
 _LONGEST_WINDOW = 86_400
@@ -188,7 +189,7 @@ def steps_of(client: Client, database: str, rows: list[Row], seconds: int) -> di
         client,
         f"SELECT trace_id, span_id, parent_span_id, name, step_kind, start_time, code_file,"
         f" code_line, code_function, code_revision, code_repository, prompt_version, model,"
-        f" cost_usd, documents, tool_name"
+        f" cost_usd, documents, tool_name, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
         f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {_FINAL}",

@@ -6,6 +6,7 @@ read, whatever the path looks like, and git gets no argument that could be an op
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from alerting.case import Change, Source
 
 _AROUND = 5
 _MOST_BYTES = 1 << 20
-_MOST_LINE = 200
+#: More than is shown, so that a secret at the end is whole when secrets are masked.
+_MOST_LINE = 1000
 _GIT_SECONDS = 5
 _REVISION = re.compile(r"[0-9a-f]{7,40}")
 _NAME = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+")
@@ -59,11 +61,12 @@ def source(
             found = _from_folder(folder, relative)
         if found is not None:
             text, missing = found, ""
-            change = _last_change(folder, relative, line, revision)
             break
     lines = text.splitlines()
     if text and not 0 < line <= len(lines):
         text, missing = "", f"the file has {len(lines)} lines only; it is of another revision"
+    elif text:
+        change = _last_change(folder, relative, line, revision, lines[line - 1])
     around = range(max(1, line - _AROUND), min(len(lines), line + _AROUND) + 1) if text else ()
     shown = tuple((number, lines[number - 1][:_MOST_LINE]) for number in around)
     return Source(file, line, function, shown, revision, link, change, missing)
@@ -76,10 +79,12 @@ def permalink(repository: str, revision: str, path: str, line: int) -> str:
     if scp := _SCP.match(repository):
         host, name = scp[1], scp[2]
     else:
-        parts = urlsplit(repository)
-        host, name = parts.hostname or "", parts.path
-        if parts.port and parts.scheme in ("http", "https"):
-            host = f"{host}:{parts.port}"
+        try:
+            parts = urlsplit(repository)
+            port = f":{parts.port}" if parts.port and parts.scheme in ("http", "https") else ""
+        except ValueError:
+            return ""
+        host, name = f"{parts.hostname or ''}{port}", parts.path
     name = name.strip("/").removesuffix(".git")
     if not host or not _NAME.fullmatch(name) or ".." in name:
         return ""
@@ -102,6 +107,8 @@ def _in_repository(file: str, roots: list[Root]) -> str:
 
 def _places(file: str, roots: list[Root]) -> list[tuple[Path, str]]:
     """Folder and path below it, for each root that the path could be under."""
+    if not file.isprintable():
+        return []
     path = PurePosixPath(file.replace("\\", "/"))
     found: list[tuple[Path, str]] = []
     for prefix, folder in roots:
@@ -111,19 +118,26 @@ def _places(file: str, roots: list[Root]) -> list[tuple[Path, str]]:
             if not path.is_relative_to(base):
                 continue
             relative = path.relative_to(base)
-        if ".." not in relative.parts and relative.parts:
+        # Hidden files are no source, and have secrets: .git/config, .env.
+        if relative.parts and not any(part.startswith(".") for part in relative.parts):
             found.append((folder, str(relative)))
     return found
 
 
 def _from_folder(folder: Path, relative: str) -> str | None:
-    path = (folder / relative).resolve()
-    # A link may lead out of the root.
-    if not path.is_relative_to(folder) or not path.is_file():
+    try:
+        path = (folder / relative).resolve()
+        # A link may lead out of the root, or to what is hidden in it.
+        if not path.is_relative_to(folder) or not path.is_file():
+            return None
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            return None
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        return _text(path.read_bytes())
+    except OSError:
+        # A name that is too long, a file that is not ours to read.
         return None
-    if path.stat().st_size > _MOST_BYTES:
-        return None
-    return _text(path.read_bytes())
 
 
 def _from_git(folder: Path, relative: str, revision: str) -> str | None:
@@ -133,10 +147,14 @@ def _from_git(folder: Path, relative: str, revision: str) -> str | None:
     return found if found is not None and len(found) <= _MOST_BYTES else None
 
 
-def _last_change(folder: Path, relative: str, line: int, revision: str) -> Change | None:
-    at = [revision] if _REVISION.fullmatch(revision) else []
-    found = _git(folder, "blame", "--porcelain", "-L", f"{line},{line}", *at, "--", f"./{relative}")
-    if not found:
+def _last_change(folder: Path, relative: str, line: int, revision: str, text: str) -> Change | None:
+    """Of the line that says ``text``; None where it says something else at the revision."""
+    at = revision if _REVISION.fullmatch(revision) else "HEAD"
+    lines = f"{line},{line}"
+    found = _git(
+        folder, "blame", "--porcelain", "--no-textconv", "-L", lines, at, "--", f"./{relative}"
+    )
+    if not found or f"\n\t{text}\n" not in f"{found}\n":
         return None
     commit = found.split(" ", 1)[0]
     facts = dict(
@@ -149,11 +167,17 @@ def _last_change(folder: Path, relative: str, line: int, revision: str) -> Chang
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, None where it does not. No configuration or hook of the folder's runs."""
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder)]
+    """What git says, None where it does not. No hook of the folder's runs, nothing is fetched."""
+    # Mounted folders belong to another user often; whoever set the root trusts it.
+    safe = ("-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+    command = ["git", "--no-optional-locks", *safe, "-C", str(folder)]
     try:
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, timeout=_GIT_SECONDS, check=False
+            [*command, *arguments],
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+            env=os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,4 +1,8 @@
-"""hallucination: the answer claims what its documents and tool results do not say."""
+"""hallucination: the answer claims what its documents and tool results do not say.
+
+Figures are held against the context by rule, the rest of the claims by the model's head. While the
+head abstains, only answers are judged whose figures can be.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,17 @@ import re
 from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
-from classify.models import form
+from classify.models import figures, form
 from classify.models.claims import claims
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.pieces import Piece, abstains, quoted, threshold_of, verdicts, version_of
 from classify.models.rows import context_of, is_answer, speaks
 from classify.models.windows import BESIDE, windows
 from clickhouse.span import Verdict
 
 #: Claims of an answer that the model is asked about: those of which the context says least.
 _CLAIMS = 4
+#: A figure that is contradicted is; as sure as a broken rule of instruction_following.
+_BY_RULE = 0.999999
 _WORD = re.compile(r"\w{3,}|\d+")
 
 
@@ -23,7 +29,7 @@ class Hallucination:
 
     name = head = "hallucination"
     description = "The answer states what its documents and tool results do not say."
-    version = version_of(1)
+    version = version_of(2)
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))
@@ -31,7 +37,23 @@ class Hallucination:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        return verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+        found = verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+        silent = abstains(self.head)
+        for i, subject in enumerate(subjects):
+            checked = _figures(subject)
+            if checked.label == "fail":
+                where = f"“{checked.claim[:120]}” is contradicted by {checked.where}"
+                found[i] = Verdict("fail", _BY_RULE, quoted(where, checked.passage))
+            elif checked.label == "pass" and silent:
+                found[i] = Verdict("pass", 0.0)
+        return found
+
+
+def _figures(subject: Subject) -> figures.Finding:
+    if not speaks(subject) or not is_answer(subject.span):
+        return figures.Finding("open")
+    told = [claim.told for claim in claims(subject.span.output)]
+    return figures.check(told, context_of(subject), subject.span.input)
 
 
 def _pieces(subject: Subject) -> list[Piece]:

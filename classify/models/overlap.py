@@ -82,6 +82,11 @@ def known_share(evidence: str, claim: str) -> float:
     return sum(word in known for word in said) / len(said) if said else 1.0
 
 
+def stems(text: str) -> list[str]:
+    """The telling words, without their endings."""
+    return [_stem(word) for word in _words(text) if word not in _EMPTY]
+
+
 def _words(text: str) -> list[str]:
     if not text.isascii():
         text = _IDEOGRAPH.sub(r" \g<0> ", text)

@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-SCHEMA = json.loads((Path(__file__).parent / "events_v2.json").read_text(encoding="utf-8"))
+from demo.pagerduty import SCHEMA
 
 
 class StandIn(ThreadingHTTPServer):

@@ -6,18 +6,21 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from alerting.case import Change, Failure, Source
 from alerting.destinations import email, opsgenie, pagerduty, slack, teams, webhook
 from alerting.destinations.sending import rendered
 from alerting.enrich.choose import cause, chosen
-from alerting.enrich.enrich import Tools, enrich
+from alerting.enrich.enrich import Tools, _masked_source, enrich
 from alerting.enrich.playbook import FACTS, PlaybookError, read_playbook, suggested
 from alerting.enrich.source_code import RootsError, permalink, read_roots, source
 from alerting.enrich.what_changed import hypergeometric
@@ -30,6 +33,8 @@ from classify.deployed_set import deploy
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
+from demo.pagerduty import SCHEMA
+from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_sql
 from tests.clickhouse.databases import database, engine
 
 NOW = datetime.now(UTC)
@@ -90,6 +95,7 @@ def trace(number: int, minutes: float, failing: bool, agent: Path) -> list[Span]
                 model="gpt-4.1" if kind == "llm" else "",
                 prompt_version=("v8" if failing else "v7") if kind == "llm" else "",
                 cost_usd=0.01 if kind == "llm" else None,
+                resource_attributes={ENTRY_ATTRIBUTE: "agent:answer"} if i == 3 else {},
                 documents=["Returns within 30 days."] if kind == "retrieval" else [],
                 status="error" if kind == "tool" and failing else "ok",
                 error_type="TimeoutError" if kind == "tool" and failing else "",
@@ -196,7 +202,8 @@ def test_everything_that_is_known(store: tuple[str, AlertingSettings, Client], a
     assert "a.b@mail-post.eu" not in best.evidence, "somebody's address is masked"
     assert "Delivered on Monday" in best.evidence
     assert best.trace_url.startswith("https://grafana.example/d/everyspan-trace?var-trace_id=")
-    assert best.replay_command == f"everyspan replay {best.trace_id} --from-step 4"
+    assert best.replay_command == replay_command(best.trace_id, 4, "agent:answer")
+    assert best.replay_command.endswith(" --from-step 4 --entry agent:answer")
     assert (best.model, best.prompt_version) == ("gpt-4.1", "v8")
     assert best.suggested_fix
     assert "v8" in best.suggested_fix
@@ -315,6 +322,28 @@ def test_huge_and_hostile_text_keeps_to_the_limits(
     assert len(json.dumps(event)) < 512 * 1024
     assert len(event["dedup_key"]) == 255
     assert len(json.dumps(teams.body(told))) < 28 * 1024
+    failure = Failure(
+        "t" * 32, "s" * 16, "", 4, 7, nasty, "llm", nasty, 0.9, 0.5, nasty, NOW, 1, nasty, nasty,
+        source=Source(nasty, 3, nasty, ((3, nasty[:200]),)),
+        suggested_fix=nasty, replay_command="r",
+    )  # fmt: skip
+    case = replace(told.case, failures=(failure,), what_changed=(nasty,), unenriched="")
+    told = replace(told, case=case, image="https://grafana.example/a.png")
+    blocks = slack.body(told)
+    assert len(json.dumps(blocks["blocks"])) < 50_000
+    assert "<!channel>" not in json.dumps(blocks["text"])
+    for block in blocks["blocks"]:
+        assert len(block.get("text", {}).get("text", "")) <= 3000
+        assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
+    event = pagerduty.body(PagerDuty(type="pagerduty", routing_key="k" * 32), told)
+    assert len(json.dumps(event)) < 512 * 1024
+    assert event["payload"]["custom_details"]["3 trace"] == "t" * 32
+    assert event["images"][0]["src"] == "https://grafana.example/a.png"
+    jsonschema.validate(event, SCHEMA)
+    card = json.dumps(teams.body(told))
+    assert len(card) < 28 * 1024
+    assert "t" * 32 in card
+    assert len(json.dumps(opsgenie.body(told)["description"])) < 2 * 15_000
     assert "49" not in rendered("alert.txt", told)[:200]
 
 
@@ -328,6 +357,11 @@ def test_paths_that_lead_out(tmp_path: Path) -> None:
     (root / "good.py").write_text("x = 1\n")
     roots = read_roots(f"/app={root}, {root}")
     bad = ["../secret.py", "/app/../secret.py", str(tmp_path / "secret.py"), "link.py", "blob.py"]
+    (root / ".env").write_text("KEY=1\n")
+    (root / ".git").mkdir()
+    (root / ".git" / "config").write_text("url = https://me:token@example.com\n")
+    (root / "env.py").symlink_to(root / ".env")
+    bad += [".env", ".git/config", "x/../.env", "env.py", "a\0b.py", "x" * 5000, "\n", "C:\\x.py"]
     for path in [*bad, "big.py", "/etc/passwd", "", "-"]:
         where = source(path, 1, "f", "--output=x", "", roots)
         assert where.lines == (), path
@@ -348,11 +382,79 @@ def test_paths_that_lead_out(tmp_path: Path) -> None:
         ("https://git.example:8443/a/b.git", "https://git.example:8443/a/b/blob/0123abc/x/y.py#L7"),
         ("", ""),
         ("javascript:alert(1)//a/b", ""),
+        ("https://me:token@github.com/a/b", "https://github.com/a/b/blob/0123abc/x/y.py#L7"),
+        ("http://[::1/a/b", ""),
+        ("http://host:port/a/b", ""),
     ],
 )
 def test_permalinks(repository: str, link: str) -> None:
     assert permalink(repository, "0123abc", "x/y.py", 7) == link
     assert permalink(repository, "main; rm", "x/y.py", 7) == ""
+
+
+def test_secrets_in_the_source_are_masked() -> None:
+    key = "AK" + "IA" + "QWERTYUIOPASDFG2"
+    pem = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+    change = Change("0123abc", NOW, f"Rotate {key}")
+    where = _masked_source(
+        Source(
+            "a.py",
+            2,
+            "f",
+            (
+                (1, f'KEY = "{key}"'),
+                (2, "to = 'a.b@mail-post.eu'"),
+                (3, pem),
+                (4, "x" * 185 + f" {key}"),
+            ),
+            "",
+            "",
+            change,
+        )
+    )
+    assert key not in repr(where)
+    assert "a.b@mail-post.eu" not in repr(where)
+    assert where is not None
+    assert pem not in repr(where)
+    assert "IAQWE" not in repr(where), "what is cut off is masked first"
+    assert [number for number, _ in where.lines] == [1, 2, 3, 4]
+
+
+def test_a_line_that_moved_has_no_last_change(agent: Path) -> None:
+    """Without a revision the folder is shown; git is asked about what is committed."""
+    roots = read_roots(str(agent))
+    where = source("agent.py", 1, "f", "", "", roots)
+    assert dict(where.lines)[1] == "moved = 0"
+    assert where.change is None
+    at = source("agent.py", 1, "f", revision(agent), "", roots)
+    assert at.change is not None
+
+
+def test_the_command_of_dashboards_is_that_of_alerts(
+    store: tuple[str, AlertingSettings, Client],
+) -> None:
+    _, settings, client = store
+    sql = (
+        f"SELECT DISTINCT trace_id, {replay_sql('4')} FROM {settings.database}.spans WHERE name = "
+    )
+    ((trace_id, told),) = client.query(f"{sql}'answer' LIMIT 1").result_rows
+    assert told == replay_command(trace_id, 4, "agent:answer")
+    ((trace_id, told),) = client.query(f"{sql}'step 1' LIMIT 1").result_rows
+    assert told == replay_command(trace_id, 4)
+
+
+@pytest.mark.parametrize("entry", ["a:b; rm -rf ~", "$(id):x", "a:b\n", "a", ":", "a b:c", "`id`"])
+def test_what_a_sender_calls_its_entry_is_pasted_into_no_shell(
+    store: tuple[str, AlertingSettings, Client], entry: str
+) -> None:
+    placeholder = "everyspan replay abc --from-step 2 --entry module:function"
+    assert replay_command("abc", 2, entry) == placeholder
+    told = store[2].query(
+        f"SELECT {replay_sql('2')} FROM (SELECT 'abc' AS trace_id,"
+        " map({name:String}, {entry:String}) AS resource_attributes)",
+        parameters={"name": ENTRY_ATTRIBUTE, "entry": entry},
+    )
+    assert told.result_rows == [(placeholder,)]
 
 
 def test_causes() -> None:

@@ -21,5 +21,25 @@ def test_demo_finds_what_was_planted() -> None:
         assert int(found[1]) > 0
         assert found[1] == found[2]
         assert found[3] == "0"
+    alert = done.stdout.split("The alert of it")[1].split("Where to look")[0]
+    planted = re.search(
+        r"hallucination +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout.split("Planted")[1]
+    )
+    assert planted is not None
+    assert planted[3] == "0"
+    trace = re.search(r"trace +([0-9a-f]{32})\n", alert)
+    step = re.search(r"step +(\d) of (\d): chat gpt-4.1-mini \(llm\)", alert)
+    assert trace is not None, alert
+    assert step is not None, alert
+    for told in (
+        r"classifier +hallucination\n",
+        r"evidence +“.*” is contradicted by .*(?:EUR|years|days|hours)",
+        r"source +demo/chat\.py line \d+ in demo\.chat\.ChatClient\.complete\n",
+        r"\n> \d+ +with _tracer\.start_as_current_span",
+        r"suggested fix +\S.{40}",
+        rf"replay +everyspan replay {trace[1]} --from-step {step[1]} --entry \S+:\S+\n",
+        r"\d+ events taken, 0 refused",
+    ):
+        assert re.search(told, alert), (told, alert)
     for word in ("Operational", "Quality", "Safety", "Worst traces", "curl", "Grafana"):
         assert word in done.stdout

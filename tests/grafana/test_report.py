@@ -166,6 +166,19 @@ def test_in_chromium(client: Client, tmp_path: Path, scheme: Any, width: int) ->
             " b.parentElement.clientWidth).map(b => b.textContent)"
         )
         assert cut == []
+        if width >= 1440:
+            wide = view.evaluate(
+                "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth >"
+                " s.clientWidth + 1).map(s => s.closest('.panel').querySelector('h4').textContent)"
+            )
+            assert wide == [], "no table is cut on the right"
+        covered = view.evaluate(
+            "[...document.querySelectorAll('.plot')].filter(c => { const l ="
+            " c.querySelector('.legend'); return l && [...c.querySelectorAll('.xtick')].some(t =>"
+            " t.getBoundingClientRect().bottom > l.getBoundingClientRect().top + 1) })"
+            ".map(c => c.closest('.panel').querySelector('h4').textContent)"
+        )
+        assert covered == [], "no legend lies on an axis"
         background = view.evaluate("getComputedStyle(document.body).backgroundColor")
         assert json.dumps(background) == json.dumps(
             "rgb(17, 19, 24)" if scheme == "dark" else "rgb(244, 245, 247)"

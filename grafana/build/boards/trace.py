@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import RED, Json, stat, table, traces
 from grafana.build.sql import classifiers, failed, verdicts
+from grafana.replay_command import replay_sql
 
 # Ids are hex digits: anything else finds nothing. The bloom filter on trace_id makes this quick
 # without a time range.
@@ -101,8 +102,7 @@ def _steps(names: list[str]) -> Json:
   arrayStringConcat(mapValues(evidence), '; ') AS evidence,
   model, prompt_version, input_tokens, output_tokens, cost_usd AS cost,
   if(code_file = '', '', concat(code_file, ':', toString(code_line))) AS code,
-  code_revision AS revision, concat('everyspan replay ', trace_id, ' --from-step ',
-    toString(row_number() OVER o)) AS replay, span_id
+  code_revision AS revision, {replay_sql("row_number() OVER o")} AS replay, span_id
 FROM spans
 {_WHERE}
 WINDOW o AS (ORDER BY start_time, span_id)

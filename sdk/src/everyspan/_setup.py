@@ -33,6 +33,10 @@ class _Setup:
 
 _lock = threading.Lock()
 _setup: _Setup | None = None
+#: Set by a replay: the process runs an agent against the record.
+replaying = False
+#: The replay called init(); the agent's own call decides on the instrumentations.
+provisional = False
 
 
 def init(
@@ -45,6 +49,7 @@ def init(
     instrument: bool | Sequence[str] = True,
     capture_content: bool = True,
     experiments: str | os.PathLike[str] | None = None,
+    entry: str | None = None,
 ) -> None:
     """Sends this process's traces to Everyspan, or to any OTLP/HTTP receiver.
 
@@ -56,14 +61,20 @@ def init(
     instrument       True: every GenAI instrumentation installed; or a list of names; or False.
     capture_content  False: no prompts, answers, arguments or results leave the process.
     experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
+    entry            `module:function` that runs the agent, for `everyspan replay`.
 
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
     its resource. Raises RuntimeError where the provider set is of another make, ValueError for
     an endpoint that is no URL and for a file of experiments that can't be used. A second call
     warns and changes nothing.
     """
-    global _setup
+    global _setup, provisional
     with _lock:
+        if _setup is not None and provisional:
+            provisional = False
+            _instrumentation.set_content_variables(capture_content)
+            _instrumentation.turn_on(instrument)
+            return
         if _setup is not None:
             warnings.warn(
                 "everyspan.init was called before in this process; this call changes nothing",
@@ -79,7 +90,7 @@ def init(
         checkout = _find_checkout()
         sources = _source.Sources(checkout.root if checkout is not None else Path.cwd())
         git = _git.attributes(checkout)
-        resource = _resource(service, version, environment, git)
+        resource = _resource(service, version, environment, entry, git)
 
         provider, reused = _tracer_provider(resource)
         # A provider made elsewhere has its resource already: its spans carry ours themselves.
@@ -146,12 +157,17 @@ def _find_checkout() -> _git.Checkout | None:
 
 
 def _resource(
-    service: str | None, version: str | None, environment: str | None, git: dict[str, str]
+    service: str | None,
+    version: str | None,
+    environment: str | None,
+    entry: str | None,
+    git: dict[str, str],
 ) -> Resource:
     given: dict[str, str | None] = {
         "service.name": service,
         "service.version": version,
         "deployment.environment.name": environment,
+        "everyspan.entry": entry,
     }
     attributes = {name: value for name, value in given.items() if value}
     # What was read from .git gives way to OTEL_RESOURCE_ATTRIBUTES, arguments do not.

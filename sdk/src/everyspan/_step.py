@@ -9,13 +9,13 @@ import os
 import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
-from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode
 
-from everyspan import _content, _drive, _source, _step_attributes
+from everyspan import _content, _drive, _exact, _source, _step_attributes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +37,27 @@ Kind = Literal[
 #: Set by init(): names files relative to the checkout.
 sources: _source.Sources | None = None
 
+
+class Recorded(Protocol):
+    """An answer from the record, given instead of running the step."""
+
+    def attributes(self) -> dict[str, Any]: ...
+    def result(self) -> Any: ...
+    def generator(self) -> Generator[Any, Any, Any]: ...
+    def async_generator(self) -> AsyncGenerator[Any, Any]: ...
+
+
+class Replay(Protocol):
+    """Decides for each call whether the record answers it; `everyspan.replay` has the one."""
+
+    def decide(
+        self, step: _Step, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Recorded | None, tuple[Any, ...], dict[str, Any]]: ...
+
+
+#: Set while a trace is replayed.
+replay: Replay | None = None
+
 _tracer = trace.get_tracer("everyspan")
 
 
@@ -46,7 +67,7 @@ def step(function: Callable[P, R], /) -> Callable[P, R]: ...
 
 @overload
 def step(
-    *, kind: Kind = "chain", name: str | None = None, capture: bool = True
+    *, kind: Kind = "chain", name: str | None = None, capture: bool = True, unsafe: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
@@ -57,12 +78,14 @@ def step(
     kind: Kind = "chain",
     name: str | None = None,
     capture: bool = True,
+    unsafe: bool = False,
 ) -> Any:
     """Makes a function, coroutine, generator or method a step of the trace.
 
     kind     what the step is; it chooses the attributes (sdk/README.md has the table).
     name     of the tool, agent, retriever or step; left out: the function's own.
     capture  False: arguments and result are not recorded.
+    unsafe   True: a replay never runs it unless told to (it pays, sends or deletes).
 
     Raises ValueError for an unknown kind and TypeError for what is no function. The step itself
     never changes what the function returns or raises.
@@ -80,7 +103,7 @@ def step(
                 f"everyspan.step: {target!r} is no function; "
                 'write @everyspan.step(kind="tool") above a def'
             )
-        return _wrap(target, _Step(target, kind, name, capture))
+        return _wrap(target, _Step(target, kind, name, capture, unsafe))
 
     return decorate if function is None else decorate(function)
 
@@ -89,13 +112,23 @@ class _Step:
     """One decorated function: how its spans begin and end."""
 
     def __init__(
-        self, function: Callable[..., Any], kind: Kind, name: str | None, capture: bool
+        self,
+        function: Callable[..., Any],
+        kind: Kind,
+        name: str | None,
+        capture: bool,
+        unsafe: bool,
     ) -> None:
         own = getattr(function, "__name__", type(function).__name__)
         self.name = name or own
+        self.kind = kind
+        self.unsafe = unsafe
+        self.function = function
         self._attributes = _step_attributes.BY_KIND[kind]
-        self._span_name = self._attributes.span_name(self.name)
+        self.span_name = self._attributes.span_name(self.name)
         self._static = self._attributes.static(self.name)
+        if unsafe:
+            self._static[_exact.UNSAFE] = True
         self._capture = capture
         try:
             self._signature: inspect.Signature | None = inspect.signature(function)
@@ -112,30 +145,60 @@ class _Step:
                     _source.FILE: sources.name(path),
                     _source.LINE: line,
                     _source.FUNCTION: qualified,
+                    _exact.CODE: _exact.code(self.function),
                 }
             )
             self._named_by = sources
-        span = _tracer.start_span(self._span_name, attributes=self._static)
+        span = _tracer.start_span(self.span_name, attributes=self._static)
         if self._records(span):
             try:
-                arguments = self._arguments(args, kwargs)
-                span.set_attributes(self._attributes.input(arguments))
+                span.set_attributes(self.given(self.arguments(args, kwargs)))
             except Exception as error:
                 _source.logger.debug("everyspan: arguments not recorded: %r", error)
+        elif span.is_recording():
+            span.set_attribute(_exact.CAPTURED, False)
         return span
 
-    def finish(self, span: Span, result: Any) -> None:
-        if self._records(span):
-            try:
-                span.set_attributes(self._attributes.output(result))
-            except Exception as error:
-                _source.logger.debug("everyspan: result not recorded: %r", error)
+    def given(self, arguments: dict[str, Any]) -> _step_attributes.Attributes:
+        """The attributes that say what the step was given."""
+        standard = self._attributes.input(arguments)
+        return {**standard, **_exact.arguments(self.kind, arguments, standard)}
+
+    def finish(self, span: Span, result: Any, stream: _exact.Stream | None = None) -> None:
+        self._returned(span, result, stream, "whole")
         span.end()
 
-    def fail(self, span: Span, error: BaseException) -> None:
+    def leave(self, span: Span, result: Any, stream: _exact.Stream) -> None:
+        """The generator's consumer has had enough: no failure."""
+        self._returned(span, result, stream, "left")
+        span.end()
+
+    def _returned(self, span: Span, result: Any, stream: _exact.Stream | None, how: str) -> None:
+        if self._records(span):
+            try:
+                standard = self._attributes.output(result)
+                if stream is None:
+                    exact = _exact.result(self.kind, result, standard)
+                else:
+                    exact = stream.attributes(how)
+                span.set_attributes({**standard, **exact})
+            except Exception as error:
+                _source.logger.debug("everyspan: result not recorded: %r", error)
+
+    def fail(
+        self,
+        span: Span,
+        error: BaseException,
+        result: Any = None,
+        stream: _exact.Stream | None = None,
+    ) -> None:
+        if stream is not None:
+            self._returned(span, result, stream, "failed")
         if span.is_recording():
             try:
                 span.record_exception(error)
+                if self._records(span):
+                    span.set_attributes(_exact.exception(error))
                 span.set_attribute("error.type", _type_name(error))
                 span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
             except Exception:  # an exception whose str() raises
@@ -145,7 +208,7 @@ class _Step:
     def _records(self, span: Span) -> bool:
         return self._capture and _content.capture.enabled and span.is_recording()
 
-    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, defaults included, without self and cls."""
         if self._signature is not None:
             parameters = self._signature.parameters
@@ -169,15 +232,34 @@ class _Step:
         return {**({"args": list(args)} if args else {}), **kwargs}
 
 
+def _decide(
+    this: _Step, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Recorded | None, tuple[Any, ...], dict[str, Any]]:
+    return (None, args, kwargs) if replay is None else replay.decide(this, args, kwargs)
+
+
+def _start(
+    this: _Step, recorded: Recorded | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Span:
+    span = this.start(args, kwargs)
+    if recorded is not None:
+        span.set_attributes(recorded.attributes())
+    return span
+
+
 def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
     if inspect.isasyncgenfunction(function):
 
         @wraps(function)
         async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            span = this.start(args, kwargs)
-            items = _content.Items()
+            recorded, args, kwargs = _decide(this, args, kwargs)
+            span = _start(this, recorded, args, kwargs)
+            items, stream = _content.Items(), _exact.Stream()
             inside = trace.set_span_in_context(span)
-            inner = _drive.AsyncInside(function(*args, **kwargs), inside)
+            inner = _drive.AsyncInside(
+                function(*args, **kwargs) if recorded is None else recorded.async_generator(),
+                inside,
+            )
             resume = inner.asend(None)
             try:
                 while True:
@@ -186,6 +268,7 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
                     except StopAsyncIteration:
                         break
                     items.add(item)
+                    stream.add(item)
                     try:
                         sent = yield item
                     except GeneratorExit:
@@ -195,13 +278,13 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
                         resume = inner.athrow(thrown)
                     else:
                         resume = inner.asend(sent)
-            except GeneratorExit:  # the consumer has had enough: no failure
-                this.finish(span, items.result())
+            except GeneratorExit:
+                this.leave(span, items.result(), stream)
                 raise
             except BaseException as error:
-                this.fail(span, error)
+                this.fail(span, error, items.result(), stream)
                 raise
-            this.finish(span, items.result())
+            this.finish(span, items.result(), stream)
 
         return async_generator
 
@@ -209,18 +292,25 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
 
         @wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            span = this.start(args, kwargs)
-            items = _content.Items()
+            recorded, args, kwargs = _decide(this, args, kwargs)
+            span = _start(this, recorded, args, kwargs)
+            items, stream = _content.Items(), _exact.Stream()
+
+            def add(item: Any) -> None:
+                items.add(item)
+                stream.add(item)
+
             inside = trace.set_span_in_context(span)
             try:
-                result = yield from _drive.generator(function(*args, **kwargs), inside, items.add)
+                inner = function(*args, **kwargs) if recorded is None else recorded.generator()
+                result = stream.returned = yield from _drive.generator(inner, inside, add)
             except GeneratorExit:
-                this.finish(span, items.result())
+                this.leave(span, items.result(), stream)
                 raise
             except BaseException as error:
-                this.fail(span, error)
+                this.fail(span, error, items.result(), stream)
                 raise
-            this.finish(span, items.result())
+            this.finish(span, items.result(), stream)
             return result
 
         return generator
@@ -229,10 +319,14 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
 
         @wraps(function)
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            span = this.start(args, kwargs)
+            recorded, args, kwargs = _decide(this, args, kwargs)
+            span = _start(this, recorded, args, kwargs)
             token = otel_context.attach(trace.set_span_in_context(span))
             try:
-                result = await function(*args, **kwargs)
+                if recorded is None:
+                    result = await function(*args, **kwargs)
+                else:
+                    result = recorded.result()
             except BaseException as error:
                 this.fail(span, error)
                 raise
@@ -245,10 +339,11 @@ def _wrap(function: Callable[..., Any], this: _Step) -> Callable[..., Any]:
 
     @wraps(function)
     def plain(*args: Any, **kwargs: Any) -> Any:
-        span = this.start(args, kwargs)
+        recorded, args, kwargs = _decide(this, args, kwargs)
+        span = _start(this, recorded, args, kwargs)
         token = otel_context.attach(trace.set_span_in_context(span))
         try:
-            result = function(*args, **kwargs)
+            result = function(*args, **kwargs) if recorded is None else recorded.result()
         except BaseException as error:
             this.fail(span, error)
             raise

@@ -1,0 +1,278 @@
+"""From a span's end to the request that PagerDuty gets, in embedded mode at default schedules.
+
+    python benchmarks/alert_latency/run.py [--minutes 5] [--critical 40] [--rate 20]
+
+``everyspan up`` as a process of its own with nothing set but ports, data and one PagerDuty route to
+a stand-in; agents with OpenTelemetry's batch processor as it is. Failures come at random times, so
+that they meet every phase of the schedules, on top of a stream of healthy traces. Each failure has
+a service of its own, hence an alert of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.trace import Status, StatusCode
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty  # noqa: E402
+from tests.everyspan_up import Up, free_ports  # noqa: E402
+
+LIMIT_SECONDS = 60.0
+_PATIENCE_SECONDS = 180
+STAGES = (
+    "span's end → ingest's answer",
+    "→ verdict",
+    "→ rule fires",
+    "→ webhook accepts",
+    "→ PagerDuty's request",
+)
+# Calls of a tool of which half fail: over min_judged and over every fail rate.
+_CALLS = 24
+
+
+class _Exporter(OTLPSpanExporter):
+    """Remembers when ingest said that it has the batch."""
+
+    acknowledged: float = 0.0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self.acknowledged = time.time()
+        return result
+
+
+@dataclass
+class Failure:
+    """One planted failure. Times in seconds since 1970."""
+
+    service: str
+    classifier: str
+    at: float
+    ended: float = 0.0
+    paged: float = 0.0
+    exporter: _Exporter | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+def agent(service: str, up: Up) -> tuple[TracerProvider, _Exporter]:
+    """An agent's OpenTelemetry with its default batches."""
+    exporter = _Exporter(endpoint=f"http://127.0.0.1:{up.ports['otlp-http']}/v1/traces")
+    resource = Resource(
+        {"service.name": service, "deployment.environment.name": "production"},
+    )
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider, exporter
+
+
+def turn(provider: TracerProvider, rng: Random, said: str, error: str = "") -> float:
+    """A trace of an agent, a tool and a model call. Returns when it ended."""
+    tracer = provider.get_tracer("benchmark")
+    question = f"Where is my order number {rng.randint(1, 10**9)} and when will it come?"
+    with tracer.start_as_current_span(
+        "support", attributes={"gen_ai.operation.name": "invoke_agent", "input.value": question}
+    ):
+        with tracer.start_as_current_span(
+            "execute_tool get_order",
+            attributes={
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "get_order",
+                "gen_ai.tool.call.arguments": json.dumps({"order": rng.randint(1, 10**9)}),
+            },
+        ) as tool:
+            if error:
+                tool.set_status(Status(StatusCode.ERROR, error))
+            else:
+                result = json.dumps({"state": "shipped", "parcel": rng.randint(1, 10**9)})
+                tool.set_attribute("gen_ai.tool.call.result", result)
+        with tracer.start_as_current_span(
+            "chat gpt-4.1-mini",
+            attributes={
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "gpt-4.1-mini",
+                "gen_ai.input.messages": _messages("user", question),
+                "gen_ai.output.messages": _messages("assistant", said),
+            },
+        ):
+            pass
+    return time.time()
+
+
+def _messages(role: str, text: str) -> str:
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
+
+
+def play(failure: Failure, up: Up, rng: Random) -> None:
+    """Send it when its time has come."""
+    provider, failure.exporter = agent(failure.service, up)
+    time.sleep(max(0.0, failure.at - time.time()))
+    if failure.classifier == "data_leakage":
+        letters = "".join(
+            rng.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=36)
+        )
+        failure.ended = turn(provider, rng, f"The sync uses the token ghp_{letters}.")
+    else:
+        for number in range(_CALLS):
+            broken = "TimeoutError: no answer after 10 s" if number % 2 else ""
+            failure.ended = turn(provider, rng, "It has shipped.", broken)
+    time.sleep(30)
+    provider.shutdown()
+
+
+def healthy(up: Up, per_second: float, stop: threading.Event) -> None:
+    """A stream of traces in which nothing fails."""
+    provider, _ = agent("healthy", up)
+    rng = Random(1)
+    while not stop.wait(1 / per_second):
+        turn(provider, rng, "Your order has shipped and is on its way.")
+    provider.shutdown()
+
+
+def measure(failure: Failure, up: Up, alerts: dict[str, dict[str, Any]]) -> None:
+    """Split what lies between the span's end and the page."""
+    assert failure.exporter is not None
+    alert = alerts[f"{failure.service} {failure.classifier}"]
+    (row,) = up.query(
+        "SELECT toUnixTimestamp64Milli(max(verdict_at)) / 1000 AS judged FROM everyspan.spans"
+        f" WHERE service_name = '{failure.service}'"
+    )
+    fired = datetime.fromisoformat(alert["alert"]["startsAt"]).timestamp()
+    times = (
+        failure.ended,
+        failure.exporter.acknowledged,
+        float(row["judged"]),
+        fired,
+        alert["created_at"] / 1000,
+        failure.paged,
+    )
+    spans = pairwise(times)
+    failure.stages = {
+        name: max(0.0, end - start) for name, (start, end) in zip(STAGES, spans, strict=True)
+    }
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def line(name: str, seconds: list[float]) -> str:
+    """One row of the table."""
+    figures = [statistics.median(seconds), quantile(seconds, 0.95), max(seconds)]
+    return f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |"
+
+
+def table(name: str, failures: list[Failure]) -> bool:
+    """Print one; whether p95 is under the limit and every failure was told."""
+    told = [f for f in failures if f.paged]
+    whole = [f.paged - f.ended for f in told]
+    print(f"\n{name}: {len(told)} of {len(failures)} told\n")
+    print("| stage | p50 s | p95 s | max s |\n|---|---:|---:|---:|")
+    for stage in STAGES:
+        print(line(stage, [f.stages[stage] for f in told]))
+    print(line("**span's end to PagerDuty**", whole))
+    return len(told) == len(failures) and quantile(whole, 0.95) < LIMIT_SECONDS
+
+
+def listed(up: Up) -> dict[str, dict[str, Any]]:
+    """Service and classifier to the first delivery that was made of it."""
+    answer = up.request("GET", "/v1/alerts?limit=1000", port="alerting")
+    found: dict[str, dict[str, Any]] = {}
+    for row in reversed(json.loads(answer.body)["deliveries"]):
+        if row["event"] == "trigger":
+            found.setdefault(f"{row['service']} {row['classifier']}", row)
+    for row in found.values():
+        row |= json.loads(up.request("GET", f"/v1/alerts/{row['id']}", port="alerting").body)
+    return found
+
+
+def watch(failures: list[Failure], server: PagerDuty) -> int:
+    """Note pages as they come. Returns how many failures are not told yet."""
+    paged: dict[tuple[str, str], float] = {}
+    for at, event in server.events:
+        payload = event["payload"]
+        paged.setdefault((payload["group"], payload["class"]), at / 1e9)
+    for failure in failures:
+        failure.paged = paged.get((failure.service, failure.classifier), 0.0)
+    return sum(not failure.paged for failure in failures)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5.0, help="in which the failures come")
+    parser.add_argument("--critical", type=int, default=40, help="leaked keys: one span alerts")
+    parser.add_argument("--rate", type=int, default=20, help="failing tools: a fail rate alerts")
+    parser.add_argument("--healthy", type=float, default=1.0, help="healthy traces a second")
+    parser.add_argument("--seed", type=int, default=4)
+    given = parser.parse_args()
+    rng = Random(given.seed)
+    with tempfile.TemporaryDirectory(prefix="alert-latency-") as folder, pagerduty() as server:
+        routes = Path(folder) / "routes.toml"
+        routes.write_text(
+            f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
+            f'url = "{server.url}"\n[[routes]]\ndestinations = ["oncall"]\n'
+        )
+        up = Up(Path(folder) / "data", free_ports(), {"EVERYSPAN_ALERT_ROUTES": str(routes)})
+        up.start()
+        try:
+            start = time.time() + 5
+            kinds = ["data_leakage"] * given.critical + ["tool_call_error"] * given.rate
+            failures = [
+                Failure(f"{kind}-{number}", kind, start + rng.random() * given.minutes * 60)
+                for number, kind in enumerate(kinds)
+            ]
+            stop = threading.Event()
+            threading.Thread(target=healthy, args=(up, given.healthy, stop), daemon=True).start()
+            threads = [
+                threading.Thread(target=play, args=(f, up, Random(rng.random())), daemon=True)
+                for f in failures
+            ]
+            for thread in threads:
+                thread.start()
+            deadline = start + given.minutes * 60 + _PATIENCE_SECONDS
+            while watch(failures, server) and time.time() < deadline:
+                time.sleep(0.5)
+            stop.set()
+            time.sleep(2)
+            alerts = listed(up)
+            for failure in failures:
+                if failure.paged:
+                    measure(failure, up, alerts)
+            print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
+            print(f"{given.minutes:g} minutes, {given.healthy:g} healthy traces a second")
+            critical = [f for f in failures if f.classifier == "data_leakage"]
+            rates = [f for f in failures if f.classifier == "tool_call_error"]
+            good = [table("Critical: one span", critical), table("Fail rate", rates)]
+            if server.refused:
+                print("PagerDuty's schema refused:", *server.refused[:5], sep="\n  ")
+            return 0 if all(good) and not server.refused else 1
+        finally:
+            if up.process is not None and up.process.poll() is None:
+                up.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""What a replay can't do, as sentences for a person."""
+
+from __future__ import annotations
+
+
+class ReplayError(Exception):
+    """The command can't go on; the text names the reason and the remedy."""
+
+
+class ReplayStopped(BaseException):
+    """Ends a run at a call that the record does not answer.
+
+    A BaseException, so that an agent that catches the errors of its tools does not go on.
+    """
+
+
+class ReplayedError(Exception):
+    """A recorded exception whose class is not loaded here, or takes other arguments.
+
+    Where the class is loaded, what is raised is of a subclass of both.
+    """
+
+    recorded_type: str = ""
