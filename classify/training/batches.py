@@ -41,11 +41,11 @@ class Reader:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
         self._tokens: dict[Input, tuple[Any, Any]] = {}
-        self._mixed = mixed
+        self.mixed = mixed
 
     def precision(self) -> torch.autocast:
         """What the matrices are multiplied in: bfloat16 where that was asked for."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
 
     def states(self, inputs: list[Input], whole: bool) -> tuple[Tensor, Tensor]:
         """States [batch, tokens, 384] and mask [batch, tokens] of inputs, padded to the longest:

