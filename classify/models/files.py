@@ -94,9 +94,7 @@ def path_of(folder: str, name: str) -> Path:
     path = Path(folder or ASSETS) / name
     if not path.is_file():
         raise ModelError(
-            f"{path} is missing; install Everyspan again (its package carries the model), or set"
-            " EVERYSPAN_CLASSIFY_MODEL to a folder that holds"
-            f" {EMBEDDINGS}, {LOWER}, {TOKENIZER}, {HEADS} and its towers"
+            f"{path} is missing; install Everyspan again: its package carries the model"
         )
     return path
 

@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from classify.training.inputs import Input, Sample
+from classify.training.inputs import Input
+from classify.training.judge import MAX_TOKENS, Floats
 from classify.training.model import Embeddings, General, Lower, Tower
-
-MAX_TOKENS = 256
-#: Windows of a long text that are looked at.
-MAX_WINDOWS = 12
-
-Floats = NDArray[np.float64]
 
 
 class Reader:
@@ -82,17 +76,6 @@ class Reader:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         cosines: Floats = (vectors[0::2] * vectors[1::2]).sum(axis=1)
         return cosines
-
-    def worst(self, head: int, each: list[Sample]) -> tuple[Floats, Floats]:
-        """Logits (the worst window of each sample) and labels."""
-        flat = [choice for sample in each for choice in sample.choices[:MAX_WINDOWS]]
-        logits = self.logits(head, flat)
-        found, at = [], 0
-        for sample in each:
-            size = len(sample.choices[:MAX_WINDOWS])
-            found.append(logits[at : at + size].max())
-            at += size
-        return np.array(found), np.array([sample.label for sample in each])
 
     def _each(self, upper: nn.Module, inputs: list[Any], whole: bool) -> Floats:
         order = sorted(range(len(inputs)), key=lambda i: _length(inputs[i]))

@@ -76,8 +76,8 @@ def _inputs(head: str, record: Record) -> list[Input]:
         context = "\n".join(record.context) or "\n".join(
             str(step.get("output", "")) for step in record.steps
         )
-        found = windows(context, 2 * BESIDE)
-        return [form.hallucination(found[0].text, record.output)] if len(found) == 1 else []
+        parts = windows(context, 2 * BESIDE)
+        return [form.hallucination(parts[0].text, record.output)] if len(parts) == 1 else []
     if head == "retrieval_relevance":
         return [
             form.retrieval_relevance(asked, windows(c, BESIDE)[0].text) for c in record.context[:1]

@@ -10,13 +10,10 @@ came; a tower is trained on all its heads together, drawing other samples in eac
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
-from dataclasses import asdict
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,14 +21,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from classify.models.files import EMBEDDINGS, GENERAL, HEADS, LOWER, TOKENIZER, Blend
-from classify.training import blend, export, measure
-from classify.training.batches import MAX_TOKENS, MAX_WINDOWS, Reader
+from classify.models.files import EMBEDDINGS, GENERAL, LOWER, TOKENIZER
+from classify.training import export
+from classify.training.batches import Reader
+from classify.training.calibrate import calibrate
 from classify.training.inputs import Input, Sample
+from classify.training.judge import MAX_WINDOWS
 from classify.training.model import Embeddings, General, Lower, Tower
 from classify.training.plan import SEED, WHOLE, Plan, balanced, gather, plans
 
-MEASURES = "measures.json"
 _HEAD_RATE, _LAYER_RATE = 1e-3, 1.2e-4
 _WORDS = "word_embeddings.weight"
 
@@ -61,7 +59,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
     reader.mixed = False
-    _calibrate(reader, heads, options)
+    calibrate(reader, heads, options)
     export.embeddings(below[0], options.out / EMBEDDINGS)
     export.lower(below[1], options.out / LOWER)
     export.tower(general, options.out / f"{GENERAL}.onnx", False)
@@ -212,45 +210,6 @@ def _follow(average: dict[str, Tensor], tower: Tower, keep: float) -> None:
             average[name].mul_(keep).add_(parameter, alpha=1 - keep)
 
 
-def _calibrate(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> None:
-    """Fits blends, calibrates, measures on the held-out sources; adds to heads.json and
-    measures.json what they say of other towers."""
-    document: dict[str, Any] = _read(options.out / HEADS) or {"heads": {}}
-    figures: dict[str, Any] = _read(options.out / MEASURES) or {}
-    for index, plan in enumerate(heads):
-        held = [sample for sample, _ in balanced(plan.held, options.held, SEED)]
-        check = [sample for sample, _ in balanced(plan.check, 2 * options.held, SEED)]
-        network: Blend | None = None
-        if plan.blend:
-            fitted, check = blend.halves(check)
-            fitted = [sample for sample in fitted if _file(sample) not in plan.leave_out]
-            check = [sample for sample in check if _file(sample) not in plan.leave_out]
-            table = blend.shown(reader, plan.blend, index, fitted)
-            network = blend.fit(plan.blend, table, fitted)
-        scored = []
-        for each in (check, held):
-            if network is None:
-                scored.append(reader.worst(index, each))
-            else:
-                labels = np.array([sample.label for sample in each])
-                scored.append((blend.logits(network, reader, index, each), labels))
-        result = measure.calibrated(*scored[0], *scored[1], [sample.source for sample in held])
-        print(plan.head, measure.line(result), flush=True)
-        figures[plan.head] = asdict(result)
-        document["heads"][plan.head] = {
-            "tower": options.tower,
-            "index": index,
-            "temperature": round(result.temperature, 6),
-            "bias": round(result.bias, 6),
-            "threshold": round(result.threshold, 6),
-            "abstains": result.abstains,
-            **({"blend": network.model_dump()} if network else {}),
-        }
-    document = {"version": options.version, "max_tokens": MAX_TOKENS, "heads": document["heads"]}
-    (options.out / HEADS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    (options.out / MEASURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-
-
 def _rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """In half precision, the vectors of words in eight bits each: little more than the service's
     int8 files keep, and half as much to send to where the training runs."""
@@ -262,14 +221,6 @@ def _rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             found[name] = values.half().float() if values.is_floating_point() else values
     return found
-
-
-def _file(sample: Sample) -> str:
-    return sample.source.replace("/", "+")
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 if __name__ == "__main__":
