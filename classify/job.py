@@ -22,6 +22,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from classify.classifier import Classifier
+from classify.custom.backfill import BackFill
+from classify.custom.member import Members
+from classify.custom.store import current, members, newest_revision
+from classify.custom.vectors import model
 from classify.deployed_set import deploy
 from classify.judge import Judged, Task
 from classify.pool import JudgePool, WorkerDiedError
@@ -80,7 +84,15 @@ class ClassifyJob:
         self.telemetry.version.set(self.version)
         index, count = settings.shard
         share = Share(settings.database, self.version, index, count)
+        self._share = share
         self._old = OldRows(share)
+        #: Custom classifiers as they are now, and their rows to go over.
+        self._revision = -1
+        self._custom = Members()
+        self._pickled = b""
+        self._back_fill = BackFill(share, self._custom)
+        self._back_fill_pace = Pace(1.0, settings.classify_batch_rows)
+        self._back_fill_at = time.monotonic() + SWEEP_SECONDS
         self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
         self._ask_at = self._look_at = time.monotonic()
         self._finder = Finder(
@@ -123,6 +135,19 @@ class ClassifyJob:
             self._client.close()
             self._client = None
 
+    def _refresh(self, client: Client) -> None:
+        """Take over custom classifiers that were added or changed since."""
+        revision = newest_revision(client, self._settings.database)
+        if revision == self._revision:
+            return
+        self._custom = members(current(client, self._settings.database))
+        self._pickled = self._custom.pickled() if revision else b""
+        self._back_fill = BackFill(self._share, self._custom)
+        self._revision = revision
+        if revision:
+            names = ", ".join(member.name for member in self._custom.members)
+            logger.info("custom classifiers: %s", names or "none")
+
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         if time.monotonic() >= self._sweep_at:
             self._days = self._finder.days(client)
@@ -137,6 +162,7 @@ class ClassifyJob:
         self._strikes = 0
         done: set[DueTrace] = set()
         while not stopping():
+            self._refresh(client)
             due = self._finder.recent(client)
             self._observe_lag(due)
             todo = self._not_yet(due, done)
@@ -152,10 +178,30 @@ class ClassifyJob:
                 found_rows = batches(todo, self._settings.classify_batch_rows)
                 written += self._process(found_rows, stopping)
                 continue
-            again = self._again(client, stopping)
+            filled = self._fill(client, stopping)
+            written += filled
+            again = 0 if filled else self._again(client, stopping)
+            if filled:
+                continue
             if not again:
                 break
             written += again
+        return written
+
+    def _fill(self, client: Client, stopping: Callable[[], bool]) -> int:
+        """Have the custom classifiers judge a round of rows that they have not seen, for about two
+        seconds, then new rows come first again. Returns rows written, 0 where none is left."""
+        began = time.monotonic()
+        if began >= self._back_fill_at:
+            self._back_fill.again()
+            self._back_fill_at = began + SWEEP_SECONDS
+        taken = self._not_yet(self._back_fill.take(client, self._back_fill_pace.rows), set())
+        if not taken:
+            return 0
+        # A batch for each worker.
+        size = -(-self._back_fill_pace.rows // self._pool.depth)
+        written = self._process(batches(taken, size), stopping, custom_only=True)
+        self._back_fill_pace.took(time.monotonic() - began)
         return written
 
     def _again(self, client: Client, stopping: Callable[[], bool]) -> int:
@@ -173,9 +219,13 @@ class ClassifyJob:
         if not traces:
             return 0
         found = self._not_yet(traces, set())
-        written = self._process([found] if found else [], stopping, before)
+        written = self._process([found] if found else [], stopping, before, old=True)
         self._pace.took(time.monotonic() - began)
         return written
+
+    @property
+    def _compares(self) -> bool:
+        return any(member.definition.learns for member in self._custom.members)
 
     def _not_yet(self, due: Iterable[DueTrace], done: set[DueTrace]) -> list[DueTrace]:
         now = time.monotonic()
@@ -193,7 +243,13 @@ class ClassifyJob:
         )
 
     def _process(
-        self, found: Iterable[list[DueTrace]], stopping: Callable[[], bool], before: int = 0
+        self,
+        found: Iterable[list[DueTrace]],
+        stopping: Callable[[], bool],
+        before: int = 0,
+        *,
+        old: bool = False,
+        custom_only: bool = False,
     ) -> int:
         """Load the next batch and write the last one while workers judge."""
         flights: deque[_Flight] = deque()
@@ -201,7 +257,8 @@ class ClassifyJob:
         for traces in found:
             if stopping():
                 break
-            for flight in self._departures(Batch(traces, before=before)):
+            batch = Batch(traces, before=before, old=old, custom_only=custom_only)
+            for flight in self._departures(batch):
                 flights.append(flight)
                 if len(flights) >= self._pool.depth:
                     written += self._land(flights.popleft())
@@ -213,7 +270,9 @@ class ClassifyJob:
         """Load and submit, in smaller parts where the rows are too large or can't be loaded."""
         began = time.monotonic()
         try:
-            loaded = self._rows.load(batch, sessions=self._sessions)
+            loaded = self._rows.load(
+                batch, sessions=self._sessions, vectors_of=model() if self._compares else 0
+            )
         except TooLargeError:
             for part in self._halves(batch):
                 yield from self._departures(part, failure)
@@ -227,6 +286,7 @@ class ClassifyJob:
             for part in self._halves(batch):
                 yield from self._departures(part, failure)
             return
+        days = self._settings.classify_vector_days
         task = Task(
             loaded,
             self._schema,
@@ -236,6 +296,10 @@ class ClassifyJob:
             batch.root_id,
             failure,
             batch.before,
+            self._pickled,
+            batch.custom_only,
+            0.0 if batch.old or batch.custom_only else self._settings.classify_embed_share,
+            int(time.time()) + days * 86_400 if days else 0,
         )
         yield _Flight(batch, task, self._pool.submit(task), began)
 
@@ -269,6 +333,8 @@ class ClassifyJob:
             self._rows.write_spans(block)
         for block in judged.content:
             self._rows.write_content(block)
+        if judged.vectors:
+            self._rows.write_vectors(judged.vectors)
 
     def _after_death(self, flight: _Flight, error: WorkerDiedError) -> int:
         """Find the trace that kills its worker, and store that it does."""

@@ -15,6 +15,8 @@ from struct import Struct
 from typing import Any
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, applies
+from classify.custom.member import Members, unpickled
+from classify.custom.vectors import Vectors, using
 from classify.rows import Loaded, Schema
 from clickhouse.content import ContentRecord
 from clickhouse.native import read_columns, write_columns
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 _FLOAT32 = Struct("f")
 _span_values = attrgetter(*SPAN_COLUMNS)
 _CONTENT_FIELDS = tuple(f.name for f in fields(ContentRecord))
+_HOUR_NS = 3600 * 10**9
+#: Kinds of step whose texts custom classifiers are mostly about.
+_EMBEDDED_KINDS = frozenset(("llm", "agent", "chain", "tool"))
 
 
 @dataclass(slots=True)
@@ -35,6 +40,9 @@ class Task:
 
     ``failure``: judge nothing, and say this as evidence (the classifiers kill their process).
     ``before``: rows judged before that, ms since 1970, are written again in any case.
+    ``custom``: the custom classifiers, pickled; with ``custom_only`` nothing else judges, and only
+    rows that they have not judged are written. ``embed_share``: share of texts, 0 to 1, whose
+    vectors are made ahead; ``vectors_expire``: until when vectors are kept, s since 1970, 0: not.
     """
 
     loaded: Loaded
@@ -45,12 +53,16 @@ class Task:
     root_id: str = ""
     failure: str = ""
     before: int = 0
+    custom: bytes = b""
+    custom_only: bool = False
+    embed_share: float = 0.0
+    vectors_expire: int = 0
 
 
 @dataclass(slots=True)
 class Judged:
     """What to write, in this order: ``changed`` (rows judged before, that change), ``pending``,
-    ``content``. A stop in between leaves the trace pending, so that it is judged again.
+    ``content``, ``vectors``. A stop in between leaves the trace pending, to be judged again.
 
     ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
     """
@@ -58,6 +70,7 @@ class Judged:
     changed: list[bytes] = field(default_factory=list)
     pending: list[bytes] = field(default_factory=list)
     content: list[bytes] = field(default_factory=list)
+    vectors: bytes = b""
     rows: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
@@ -71,41 +84,68 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     if not columns:
         return judged
     spans = [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
-    content = read_columns(task.loaded.content)
+    custom = unpickled(task.custom)
+    if task.custom_only:
+        classifiers, content = (), {}
+    else:
+        content = read_columns(task.loaded.content)
     marked = _merge_content(spans, content, judged.errors)
     traces = _traces(spans)
-    _settle_usage(traces, spans, judged.errors)
+    if not task.custom_only:
+        _settle_usage(traces, spans, judged.errors)
     with_context = _with_sessions(traces, spans, task.loaded)
 
     verdicts = {c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in classifiers}
+    with using(Vectors(task.loaded.vectors)) as vectors:
+        added = {
+            c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in custom.members
+        }
+        due = [i for i, version in enumerate(columns["verdict_version"]) if not version]
+        _embed_ahead(vectors, [spans[i] for i in due], task.embed_share, judged.errors)
+    judged.vectors = _vectors_to_write(vectors, spans, task)
+
     names = tuple(verdicts)
     old_versions, old_evidence = columns["verdict_version"], columns["evidence"]
-    judged_at = columns["verdict_at"]
+    judged_at, old_custom = columns["verdict_at"], columns["custom"]
+    custom_versions = columns["custom_version"]
     pending, changed = [], []
     evidence: dict[int, dict[str, str]] = {}
+    labels: dict[int, dict[str, str]] = {}
     for i, version in enumerate(old_versions):
-        if version > task.version:
+        if version > task.version or (task.custom_only and not version):
             continue
-        evidence[i] = {k: v for k, v in old_evidence[i].items() if k not in verdicts} | {
-            name: v.evidence for name in names if (v := verdicts[name][i]).evidence
+        labels[i] = {k: v for k, v in old_custom[i].items() if k in custom.kept} | {
+            name: found[i].label for name, found in added.items()
         }
-        if version < task.version or judged_at[i] < task.before:
+        gone = set(verdicts) | set(added) | (set(old_custom[i]) - custom.kept)
+        evidence[i] = {k: v for k, v in old_evidence[i].items() if k not in gone} | {
+            name: v.evidence
+            for name, found in (verdicts | added).items()
+            if (v := found[i]).evidence
+        }
+        if task.custom_only:
+            if custom_versions[i] < custom.revision or labels[i] != old_custom[i]:
+                pending.append(i)
+        elif version < task.version or judged_at[i] < task.before:
             pending.append(i)
         elif (
             evidence[i] != old_evidence[i]
+            or labels[i] != old_custom[i]
             or any(_differs(verdicts[n][i], columns[n][i], columns[f"{n}_score"][i]) for n in names)
             or _span_differs(spans[i], columns, i)
         ):
             changed.append(i)
 
+    everything = verdicts | added
     for rows, blocks in ((changed, judged.changed), (pending, judged.pending)):
         for start in range(0, len(rows), task.batch_rows):
             chunk = rows[start : start + task.batch_rows]
             new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
+            new |= _custom_columns(columns, labels, added, custom, chunk)
             blocks.append(write_columns(task.schema.spans, new))
             judged.rows += len(chunk)
-            for name in names:
-                for label, count in Counter(verdicts[name][i].label for i in chunk).items():
+            for name, found in everything.items():
+                for label, count in Counter(found[i].label for i in chunk).items():
                     judged.verdicts[name, label] += count
     for start in range(0, len(marked), task.batch_rows):
         chunk = marked[start : start + task.batch_rows]
@@ -277,6 +317,64 @@ def _columns_to_write(
         new[name] = [found[i].label for i in rows]
         new[f"{name}_score"] = [found[i].score for i in rows]
     new["evidence"] = [evidence[i] for i in rows]
-    new["verdict_version"] = [task.version] * len(rows)
-    new["verdict_at"] = [task.now] * len(rows)
+    if not task.custom_only:
+        new["verdict_version"] = [task.version] * len(rows)
+        new["verdict_at"] = [task.now] * len(rows)
     return new
+
+
+def _custom_columns(
+    columns: dict[str, Sequence[Any]],
+    labels: dict[int, dict[str, str]],
+    added: dict[str, list[Verdict]],
+    custom: Members,
+    rows: list[int],
+) -> dict[str, Sequence[Any]]:
+    old_scores, old_versions = columns["custom_scores"], columns["custom_version"]
+    return {
+        "custom": [labels[i] for i in rows],
+        "custom_scores": [
+            {k: v for k, v in old_scores[i].items() if k in custom.kept}
+            | {
+                name: found[i].score
+                for name, found in added.items()
+                if not math.isnan(found[i].score)
+            }
+            for i in rows
+        ],
+        "custom_version": [max(custom.revision, old_versions[i]) for i in rows],
+    }
+
+
+def _embed_ahead(
+    vectors: Vectors, spans: Sequence[Span], share: float, errors: Counter[str]
+) -> None:
+    """Have the vectors of a share of the texts made, chosen by their hash: what a new custom
+    classifier is held against at once, without waiting for the encoder."""
+    if not share:
+        return
+    texts = dict.fromkeys(
+        text
+        for span in spans
+        if span.step_kind in _EMBEDDED_KINDS
+        for text in (span.input, span.output)
+        if text.strip()
+    )
+    limit = int(share * 256)
+    chosen = [text for text in texts if vectors.hash(text)[0] < limit]
+    try:
+        vectors.of(chosen)
+    except Exception:
+        logger.exception("vectors of %d texts", len(chosen))
+        errors["vectors"] += 1
+
+
+def _vectors_to_write(vectors: Vectors, spans: Sequence[Span], task: Task) -> bytes:
+    if not vectors.fresh or not task.vectors_expire:
+        return b""
+    hours: dict[bytes, set[int]] = {}
+    for span in spans:
+        for text in (span.input, span.output):
+            if text and (key := vectors.hash(text)) in vectors.fresh:
+                hours.setdefault(key, set()).add(span.start_time // _HOUR_NS * 3600)
+    return vectors.block(hours, task.vectors_expire)

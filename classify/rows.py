@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import (
 )
 
 from classify.classifier import Classifier
+from classify.custom.vectors import DIMENSIONS, TYPES
 from classify.settings import ClassifySettings
 from classify.work import DAY_NS, DueTrace, between
 
@@ -46,25 +47,29 @@ class Batch:
     """Traces to judge together. ``stretch``: part of a single, very large trace, as the first and
     last start_time in ns; ``root_id`` is then the span_id of the trace's root. ``limited``: whether
     loading it stops at the limit of bytes. ``before``: rows judged before that, ms since 1970, are
-    written again in any case."""
+    written again in any case. ``old``: all were judged before, so that vectors of their texts may
+    be stored; ``custom_only``: only custom classifiers judge."""
 
     traces: Sequence[DueTrace]
     stretch: tuple[int, int] | None = None
     root_id: str = ""
     limited: bool = True
     before: int = 0
+    old: bool = False
+    custom_only: bool = False
 
 
 @dataclass(slots=True)
 class Loaded:
-    """All stored spans of the batch, its unmerged content, and spans of earlier traces of the same
-    sessions: Native blocks. ``earlier``: trace_id to the ids of its session's earlier traces,
-    oldest first."""
+    """All stored spans of the batch, its unmerged content, spans of earlier traces of the same
+    sessions, and stored vectors of its texts (hash and vector): Native blocks. ``earlier``:
+    trace_id to the ids of its session's earlier traces, oldest first."""
 
     rows: bytes
     content: bytes
     session: bytes = b""
     earlier: dict[str, list[str]] = field(default_factory=dict)
+    vectors: bytes = b""
 
 
 def read_schema(client: Client, database: str, classifiers: Sequence[Classifier]) -> Schema:
@@ -103,14 +108,17 @@ class Rows:
         # order of inserts is what a stop in between relies on.
         self._insert = {"distributed_foreground_insert": 1} if settings.cluster else {}
 
-    def load(self, batch: Batch, *, sessions: bool) -> Loaded:
-        """Raises TooLargeError, and clickhouse-connect's errors."""
+    def load(self, batch: Batch, *, sessions: bool, vectors_of: int = 0) -> Loaded:
+        """``vectors_of``: the model whose vectors are wanted, 0 for none. Raises TooLargeError, and
+        clickhouse-connect's errors."""
         ids = [trace.trace_id for trace in batch.traces]
         window = (
             min(trace.first for trace in batch.traces) - DAY_NS,
             max(trace.last for trace in batch.traces) + DAY_NS,
         )
         rows = self._spans(ids, batch.stretch or window, limited=batch.limited)
+        if batch.custom_only:
+            return Loaded(rows, b"", vectors=self._vectors(batch, vectors_of))
         content = self._read(
             f"SELECT {', '.join(self._schema.content)} FROM {self._database}.span_content FINAL"
             f" PREWHERE trace_id IN %(ids)s WHERE merged = 0 AND {between('time', *window)}",
@@ -120,6 +128,8 @@ class Rows:
         loaded = Loaded(rows, content)
         if sessions and not batch.stretch:
             self._load_sessions(loaded, ids, window)
+        if batch.old:
+            loaded.vectors = self._vectors(batch, vectors_of)
         return loaded
 
     def split(self, trace: DueTrace, stretch: tuple[int, int] | None) -> tuple[int, int, str]:
@@ -144,6 +154,28 @@ class Rows:
     def write_content(self, block: bytes) -> None:
         """Insert rows of span_content, all columns."""
         self._write("span_content", list(self._schema.content), block)
+
+    def write_vectors(self, block: bytes) -> None:
+        """Insert rows of text_vectors."""
+        self._write("text_vectors", list(TYPES), block)
+
+    def _vectors(self, batch: Batch, model: int) -> bytes:
+        """What is stored of the texts of the batch's hours."""
+        if not model:
+            return b""
+        first = min(trace.first for trace in batch.traces)
+        last = max(trace.last for trace in batch.traces)
+        return self._read(
+            f"SELECT hash, toFixedString(any(vector), {DIMENSIONS}) AS vector"
+            f" FROM {self._database}.text_vectors"
+            f" WHERE model = {model} AND hour >= toStartOfHour(toDateTime({first // 10**9}, 'UTC'))"
+            f" AND hour <= toDateTime({last // 10**9}, 'UTC') AND hash GLOBAL IN ("
+            f"SELECT arrayJoin([MD5(input), MD5(output)]) FROM {self._database}.spans_raw"
+            f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', first, last)})"
+            " GROUP BY hash",
+            [trace.trace_id for trace in batch.traces],
+            limited=False,
+        )
 
     def _write(self, table: str, columns: list[str], block: bytes) -> None:
         self._client.raw_insert(

@@ -10,17 +10,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.metadata import version
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from clickhouse_connect.driver.client import Client
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
 from classify.classifier import Classifier
 from classify.coverage import coverage
+from classify.custom.api import check_caller, router
+from classify.custom.catalog import Catalog
+from classify.custom.definition import DefinitionError
+from classify.custom.file import Folder
 from classify.job import ClassifyJob
 from classify.rejudge import ask
 from classify.settings import ClassifySettings
@@ -31,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _COVERAGE_SECONDS = 15.0
 _COVERAGE_DAYS = 2
+_FILES_SECONDS = 5.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -47,7 +53,8 @@ class ClassifyService:
     """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
     built-in ones unless given. ``telemetry``: shared by the shares of one process.
 
-    Raises ThresholdError where the settings' thresholds name no classifier.
+    Raises ThresholdError where the settings' thresholds name no classifier, and DefinitionError
+    where EVERYSPAN_CLASSIFIERS is no folder.
     """
 
     def __init__(
@@ -66,6 +73,15 @@ class ClassifyService:
         self._settings = settings
         self._connect = connect
         self._classifiers = classifiers
+        #: Custom classifiers, to add to and to look at.
+        self.catalog = Catalog(connect, settings.database, [each.name for each in classifiers])
+        if settings.classifiers and not settings.classifiers.is_dir():
+            raise DefinitionError(
+                f"EVERYSPAN_CLASSIFIERS: {settings.classifiers} is no folder; make it, or leave the"
+                " setting out"
+            )
+        self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
+        self._up_to_date = False
         self._job: ClassifyJob | None = None
         self._scheduler: BackgroundScheduler | None = None
         self._stopping = threading.Event()
@@ -91,6 +107,14 @@ class ClassifyService:
             misfire_grace_time=None,
         )
         scheduler.add_job(self._observe, "interval", seconds=_COVERAGE_SECONDS)
+        if self._settings.shard[0] == 0:
+            # Once at the start, and where there is a folder to watch, again and again.
+            scheduler.add_job(
+                self._keep_custom,
+                "interval",
+                seconds=_FILES_SECONDS,
+                next_run_time=datetime.now(UTC),
+            )
         # A run that takes longer than the interval is no news.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler.start()
@@ -117,6 +141,11 @@ class ClassifyService:
     def version(self) -> int:
         """Number of the deployed classifier set; 0 before the start."""
         return self._job.version if self._job else 0
+
+    @property
+    def token(self) -> SecretStr:
+        """What callers of the HTTP interface must show; '' for none."""
+        return self._settings.classify_token
 
     @property
     def not_ready(self) -> str:
@@ -151,6 +180,19 @@ class ClassifyService:
             if not self._stopping.is_set():
                 self._failure = ""
 
+    def _keep_custom(self) -> None:
+        """Custom classifiers of another model are learned anew; those of files follow them."""
+        try:
+            if not self._up_to_date:
+                for name in self.catalog.learn_anew():
+                    logger.info("custom classifier %s is learned anew for this model", name)
+                self._up_to_date = True
+            if self._folder is not None and self._folder.read():
+                self.telemetry.errors.labels("classifier_files").inc()
+        except Exception:
+            self.telemetry.errors.labels("storage").inc()
+            logger.warning("custom classifiers could not be brought up to date", exc_info=True)
+
     def _observe(self) -> None:
         try:
             with self._connect() as client:
@@ -165,10 +207,22 @@ class ClassifyService:
 
 
 def create_app(service: ClassifyService) -> FastAPI:
-    """/v1/rejudge, /healthz, /readyz and /metrics. Whoever made ``service`` starts and stops it."""
-    app = FastAPI(title="Everyspan classify", docs_url=None, redoc_url=None, openapi_url=None)
+    """/v1/rejudge, /v1/classifiers, /healthz, /readyz, /metrics and /openapi.json. Whoever made
+    ``service`` starts and stops it."""
+    app = FastAPI(
+        title="Everyspan classify",
+        version=version("everyspan-server"),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(router(service.catalog, service.token))
 
-    @app.post("/v1/rejudge", status_code=202)
+    def checked(request: Request) -> None:
+        # It only costs time: without a token everybody may.
+        if service.token.get_secret_value():
+            check_caller(request, service.token)
+
+    @app.post("/v1/rejudge", status_code=202, dependencies=[Depends(checked)])
     def rejudge(stretch: Stretch) -> dict[str, str]:
         """Have the spans that start in a stretch of time judged again."""
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from clickhouse.settings import ClickHouseSettings
 
@@ -66,6 +67,38 @@ class ClassifySettings(ClickHouseSettings):
             "`jailbreak=0.9, toxicity=0.95`."
         ),
     ] = ""
+    classify_embed_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the texts whose vectors are made before a custom classifier asks "
+            "for them, so that a new one knows your traffic at once. 1: all, so that the first one "
+            "goes over old rows in seconds; 0: none.",
+        ),
+    ] = 0.02
+    classify_vector_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days that vectors of texts are kept (400 bytes a text), so that custom "
+            "classifiers go over old rows fast; 0: none are.",
+        ),
+    ] = 30
+    classify_token: Annotated[
+        SecretStr,
+        Field(
+            description="Bearer token for classify's HTTP interface; empty: only callers on the "
+            "same machine."
+        ),
+    ] = SecretStr("")
+    classifiers: Annotated[
+        Path | None,
+        Field(
+            description="Folder of TOML files of custom classifiers, kept in git; none for none."
+        ),
+    ] = None
     classify_shard: Annotated[
         str,
         Field(

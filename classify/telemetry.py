@@ -30,8 +30,9 @@ class Telemetry:
         self.errors = Counter(
             "everyspan_classify_errors_total",
             "Errors by where: a classifier's name (its verdict is then not_applicable with the"
-            " error as evidence), usage, late_content, worker (a process died), trace (put off"
-            " after a storage error), storage (ClickHouse refused or did not answer).",
+            " error as evidence), usage, late_content, vectors, classifier_files (one of the folder"
+            " can't be read), worker (a process died), trace (put off after a storage error),"
+            " storage (ClickHouse refused or did not answer).",
             ["where"],
             registry=self.registry,
         )

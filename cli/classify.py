@@ -7,7 +7,6 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated
 
-import requests
 import typer
 from tenacity import (
     Retrying,
@@ -17,6 +16,8 @@ from tenacity import (
     wait_fixed,
 )
 
+from classify.settings import ClassifySettings
+from cli.classify_client import call
 from cli.console import console, errors, log_to_stderr, plain_errors, read_settings
 from cli.moment import moment
 from cli.options import ClassifyPort, Data, Dsn, Host
@@ -53,7 +54,6 @@ def classify(
 ) -> None:
     """Judge every row that has no verdicts yet, and go on doing so."""
     from classify.service import ClassifyService, create_app
-    from classify.settings import ClassifySettings
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
     from clickhouse.stack_metrics import StackMetrics
@@ -68,7 +68,7 @@ def classify(
         clickhouse_dsn=clickhouse_dsn,
     )
     if since or until:
-        _judge_again(settings.host, settings.classify_port, since, until)
+        _judge_again(settings, since, until)
         return
     log_to_stderr()
 
@@ -127,7 +127,7 @@ def classify(
         asyncio.run(run())
 
 
-def _judge_again(host: str, port: int, since: str | None, until: str | None) -> None:
+def _judge_again(settings: ClassifySettings, since: str | None, until: str | None) -> None:
     now = datetime.now(UTC)
     if not since:
         errors.print("[bold red]error:[/] --until needs --since; add --since 24h", highlight=False)
@@ -136,19 +136,7 @@ def _judge_again(host: str, port: int, since: str | None, until: str | None) -> 
         "since": moment("--since", since, now).isoformat(),
         "until": (moment("--until", until, now) if until else now).isoformat(),
     }
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    try:
-        answer = requests.post(f"{address}/v1/rejudge", json=stretch, timeout=30)
-    except requests.RequestException as error:
-        errors.print(
-            f"[bold red]error:[/] no classify service answers at {address}; start `everyspan up` or"
-            " `everyspan classify`, or give --host and --classify-port",
-            highlight=False,
-        )
-        raise typer.Exit(1) from error
-    if answer.status_code != 202:
-        errors.print(f"{address}: {answer.status_code} {answer.text}", markup=False)
-        raise typer.Exit(1)
+    call(settings, "POST", "/v1/rejudge", stretch)
     console.print(
         f"judging again what started from {stretch['since']} to {stretch['until']}, newest first,"
         " after new rows; `everyspan status` shows how much is left",

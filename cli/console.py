@@ -18,6 +18,7 @@ from alerting.enrich.playbook import PlaybookError
 from alerting.enrich.source_code import RootsError
 from alerting.routing import RoutesError
 from alerting.spool import SpoolError
+from classify.custom.definition import DefinitionError as ClassifierError
 from classify.models.files import ModelError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
@@ -64,12 +65,13 @@ def plain_errors() -> Iterator[None]:
         StorageUnavailableError,
         MigrationError,
         ThresholdError,
+        ClassifierError,
+        DefinitionError,
         RulesError,
         RoutesError,
         RootsError,
         PlaybookError,
         SpoolError,
-        DefinitionError,
         StateError,
         DatasetError,
         ModelError,

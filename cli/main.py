@@ -9,6 +9,7 @@ import typer
 
 from cli import (
     alerts,
+    classifier,
     classify,
     dataset,
     demo,
@@ -50,6 +51,7 @@ app.command()(demo.demo)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(classifier.app, name="classifier")
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,8 @@ import typer
 from rich.table import Table
 
 from classify.coverage import coverage
+from classify.custom.backfill import progress
+from classify.custom.store import current
 from classify.deployed_set import latest_version
 from classify.rejudge import left
 from cli.console import console, plain_errors
@@ -41,6 +43,7 @@ def status(
             f"SELECT (SELECT max(name) FROM {database}.migrations), max(version),"
             f" argMax(classifiers, version) FROM {database}.classifier_sets"
         ).result_rows[0]
+        custom = progress(client, database)
         waiting = left(client, database, latest_version(client, database))
         recent, again = client.query(
             f"SELECT countIf(ingested_at > now() - INTERVAL {_MINUTES} MINUTE), count()"
@@ -63,6 +66,7 @@ def status(
         "lag_seconds": round(judged.oldest_pending_seconds, 3),
         "judged_per_second": round(recent / (60 * _MINUTES), 2),
         "to_judge_again": waiting,
+        "custom_to_go_over": custom.left,
         "judged_again_per_second": round(again / (60 * _MINUTES), 2),
         "judged_again_in_seconds": round(waiting * 60 * _MINUTES / again) if again else None,
         "first_span": first.isoformat() if judged.rows else None,
@@ -73,6 +77,11 @@ def status(
         "classifiers": {
             each["name"]: {"version": each["version"], "threshold": each["threshold"]}
             for each in json.loads(described or "[]")
+        },
+        "custom_classifiers": {
+            each.name: {"version": each.version, "state": each.state}
+            for each in current(client, database)
+            if each.state != "removed"
         },
         "migration": migration,
         "clickhouse": client.server_version,
@@ -85,6 +94,8 @@ def status(
     for name, value in facts.items():
         if name == "coverage":
             text = f"{judged.ratio:.2%}"
+        elif name == "custom_classifiers":
+            text = "\n".join(f"{each} {f['version']}, {f['state']}" for each, f in value.items())
         elif name == "classifiers":
             text = "\n".join(
                 f"{each} {facts['version']}, fails from {facts['threshold']:.3g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import nan
 from typing import Annotated, Any
 
 import typer
@@ -63,14 +64,19 @@ def load(client: Client, database: str, wanted: str) -> list[Row]:
         if len(wanted) == 32
         else "startsWith(trace_id, {wanted:String})"
     )
-    columns = ", ".join([_COLUMNS, *verdicts, *(f"{name}_score" for name in verdicts)])
+    columns = ", ".join(
+        [_COLUMNS, *verdicts, *(f"{name}_score" for name in verdicts), "custom", "custom_scores"]
+    )
     result = client.query(
         f"SELECT {columns} FROM {database}.spans WHERE {condition} ORDER BY start_time, span_id",
         parameters={"wanted": wanted},
     )
     rows = [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
     for row in rows:
-        row["verdicts"] = {name: (row[name], row[f"{name}_score"]) for name in verdicts}
+        row["verdicts"] = {name: (row[name], row[f"{name}_score"]) for name in verdicts} | {
+            name: (label, row["custom_scores"].get(name, nan))
+            for name, label in row["custom"].items()
+        }
     return rows
 
 

@@ -107,7 +107,7 @@ def start(
             f" {', '.join(missing)}; there are {', '.join((*names, *OPERATIONAL))}"
         )
     view = str(client.command(f"SHOW CREATE TABLE {database}.experiment_spans"))
-    if any(f"{name} = " not in view for name in wanted):
+    if any(f"{names[name]} = " not in view for name in wanted):
         create_experiment_spans(client, database, names, cluster)
     before = stored(client, database).get(definition.name)
     started = counted = since or now

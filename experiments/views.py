@@ -1,39 +1,45 @@
 """The view ``experiment_spans``, which names every classifier, made anew where there are more.
 
-The migration makes it for the built-in classifiers. One that was added later as a pair of columns
-gets into it when an experiment that is judged by it starts.
+The migration makes it for the built-in classifiers. A custom one gets into it when an experiment
+that is judged by it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from clickhouse_connect.driver.client import Client
 
 
-def classifiers(client: Client, database: str) -> list[str]:
-    """Names of the classifiers that ``spans`` has a label and a score of."""
+def classifiers(client: Client, database: str) -> dict[str, str]:
+    """Name to what a row of ``spans`` says of it: a column, or an entry of ``custom``."""
+    parameters = {"database": database}
     rows = client.query(
         "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'"
         " ORDER BY position",
-        parameters={"database": database},
+        parameters=parameters,
     ).result_rows
-    names = [str(name) for (name,) in rows]
-    return [name for name in names if f"{name}_score" in names]
+    columns = [str(name) for (name,) in rows]
+    found = {name: name for name in columns if f"{name}_score" in columns}
+    custom = client.query(
+        f"SELECT name FROM {database}.custom_classifiers GROUP BY name"
+        " HAVING argMax(state, revision) != 'removed' ORDER BY name"
+    ).result_rows
+    return found | {str(name): f"custom['{name}']" for (name,) in custom}
 
 
 def create_experiment_spans(
-    client: Client, database: str, names: Sequence[str], cluster: str = ""
+    client: Client, database: str, names: Mapping[str, str], cluster: str = ""
 ) -> None:
     """Make the view with these classifiers. ``cluster``: EVERYSPAN_CLUSTER, '' for none."""
     client.command(statement(database, names, f"ON CLUSTER '{cluster}'" if cluster else ""))
 
 
-def statement(database: str, names: Sequence[str], on_cluster: str) -> str:
+def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
     """As in migrations/0009_experiments.sql."""
 
-    def each(form: str) -> str:
-        return ",\n        ".join(form.format(name) for name in names)
+    def each(form: str, values: Iterable[str]) -> str:
+        return ",\n        ".join(form.format(value) for value in values)
 
     return f"""CREATE OR REPLACE VIEW {database}.experiment_spans {on_cluster} AS
 SELECT
@@ -44,13 +50,13 @@ SELECT
     ifNull(input_tokens, 0) + ifNull(output_tokens, 0) AS tokens,
     name != 'everyspan.feedback' AS own,
     [
-        {each("'{}'")}
+        {each("'{}'", names)}
     ] AS classifiers,
     [
-        {each("{} = 'fail'")}
+        {each("{} = 'fail'", names.values())}
     ] AS failed,
     [
-        {each("{} IN ('pass', 'fail')")}
+        {each("{} IN ('pass', 'fail')", names.values())}
     ] AS judged
 FROM {database}.spans
 ARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of

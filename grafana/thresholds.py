@@ -33,6 +33,14 @@ class ClassifierThresholds(_Strict):
     critical: bool = False
 
 
+class Custom(_Strict):
+    """All classifiers that users add; each may have a ``max_fail_rate`` of its own."""
+
+    max_fail_rate: Rate
+    severity: Severity
+    team: Name
+
+
 class FailRate(_Strict):
     """How fail rates are judged."""
 
@@ -84,6 +92,7 @@ class Thresholds(_Strict):
     """All of thresholds.toml."""
 
     classifier: dict[Name, ClassifierThresholds]
+    custom: Custom
     fail_rate: FailRate
     operational: Operational
     drift: Drift

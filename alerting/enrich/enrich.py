@@ -227,7 +227,8 @@ def _prompt(row: Row, steps: list[Row]) -> str:
     return own or next((str(s["prompt_version"]) for s in steps if s["prompt_version"]), "")
 
 
-def _classifiers(client: Client, database: str) -> list[str]:
+def _classifiers(client: Client, database: str) -> dict[str, tuple[str, str]]:
+    """Name to the SQL of label and score: columns, or of those that users added, map entries."""
     names = [
         name
         for (name,) in client.query(
@@ -236,7 +237,9 @@ def _classifiers(client: Client, database: str) -> list[str]:
             parameters={"database": database},
         ).result_rows
     ]
-    return [name for name in names if f"{name}_score" in names]
+    found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
+    added = client.query(f"SELECT DISTINCT name FROM {database}.custom_classifiers").result_rows
+    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for (name,) in added} | found
 
 
 def _threshold(client: Client, database: str, classifier: str) -> float:

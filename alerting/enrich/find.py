@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,9 +56,11 @@ def window_of(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
     return max(start, earliest).astimezone(UTC), (end + _AFTER).astimezone(UTC)
 
 
-def question(alert: Alert, classifiers: list[str], now: datetime) -> Question | None:
+def question(
+    alert: Alert, classifiers: Mapping[str, tuple[str, str]], now: datetime
+) -> Question | None:
     """What the alert asks of the rows; None where no rows can answer it (a silent service, an alert
-    of another system). ``classifiers``: names that the view has columns for."""
+    of another system). ``classifiers``: name to the SQL of its label and of its score."""
     labels = alert.labels
     kind = labels.get("kind", "")
     window = window_of(alert, now)
@@ -78,13 +81,14 @@ def question(alert: Alert, classifiers: list[str], now: datetime) -> Question | 
     name = labels.get("classifier") or labels.get("metric", "")
     root, within = "parent_span_id = ''", " AND ".join(scope)
     if name in classifiers:
+        label, score = classifiers[name]
         return Question(
             kind or "fail_rate",
             name,
-            f"{within} AND {name} = 'fail'",
-            f"{within} AND {name} IN ('pass', 'fail')",
-            f"{name}_score DESC, start_time DESC",
-            f"{name}_score",
+            f"{within} AND {label} = 'fail'",
+            f"{within} AND {label} IN ('pass', 'fail')",
+            f"{score} DESC, start_time DESC",
+            score,
             parameters,
             window,
         )

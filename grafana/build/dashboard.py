@@ -169,7 +169,16 @@ def textbox(name: str, label: str) -> Json:
 
 
 def classifier_variable(names: Sequence[str]) -> Json:
-    """The classifiers of a layer."""
+    """The classifiers of a layer; with CUSTOM, those that users have added are looked up."""
+    if sql.CUSTOM in names:
+        ours = ", ".join(f"'{name}'" for name in sql.columns(names))
+        query = (
+            f"SELECT arrayJoin(arrayConcat([{ours}], (SELECT groupArray(name) FROM (SELECT name"
+            " FROM custom_classifiers GROUP BY name HAVING argMax(state, revision) IN"
+            " ('live', 'disabled') ORDER BY name)))) AS classifier"
+        )
+        found = query_variable("classifier", "Classifier", "classifier")
+        return found | {"definition": query, "query": {"editorType": "sql", "rawSql": query}}
     every = {"selected": True, "text": "All", "value": "$__all"}
     options = [{"selected": False, "text": name, "value": name} for name in names]
     return {

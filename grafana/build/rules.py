@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
-from grafana.build.sql import ROOT, wilson_low
+from grafana.build.sql import ROOT, classifiers, custom_counts, wilson_low
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
 DATASOURCE_UID = "everyspan-clickhouse"
@@ -34,12 +34,12 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
         for uid, board in boards.items()
         for panel in board["panels"]
     }
-    classifiers = [
+    own = [
         _critical(name, one, thresholds) if one.critical else _fail_rate(name, one, thresholds)
         for name, one in thresholds.classifier.items()
     ]
     groups = [
-        _group("Classifiers", "20s", classifiers, panels),
+        _group("Classifiers", "20s", [*own, _custom(thresholds)], panels),
         _group("Operational", "1m", _operational(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
         _group("Experiments", "1m", _experiments(thresholds), panels),
@@ -175,6 +175,56 @@ WHERE judged >= {rate.min_judged}"""
         f"{one.max_fail_rate:.0%}.",
         board=f"everyspan-{one.layer}",
         panel=_CLASSIFIER_PANEL[one.layer],
+    )
+
+
+def _custom(thresholds: Thresholds) -> Json:
+    """One rule for all classifiers that users add: each is a series of its own, with its own limit."""
+    rate, custom = thresholds.fail_rate, thresholds.custom
+    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    lower = f"least({wilson_low('failed', 'judged')}, failed_recently / judged_recently)"
+    sql = f"""SELECT service, environment, classifier,
+  if(failed >= {rate.min_failed} AND judged_recently > 0 AND {lower} > max_fail_rate,
+    {lower}, 0) AS fail_rate
+FROM (
+  SELECT service_name AS service, environment, v.1 AS classifier, v.2 AS failed, v.3 AS judged,
+    arrayFirst(r -> r.1 = v.1, recent).2 AS failed_recently,
+    arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
+  FROM (
+    SELECT service_name, environment, {custom_counts()} AS counts,
+      {custom_counts(recent).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
+    FROM spans
+    WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
+      AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND notEmpty(custom)
+    GROUP BY service_name, environment
+  )
+  ARRAY JOIN counts AS v
+  WHERE v.3 >= {rate.min_judged}
+) AS seen
+INNER JOIN (
+  SELECT name AS classifier, if(argMax(max_fail_rate, revision) > 0,
+    argMax(max_fail_rate, revision), {custom.max_fail_rate}) AS max_fail_rate
+  FROM custom_classifiers
+  GROUP BY name
+  HAVING argMax(state, revision) = 'live'
+) AS live USING (classifier)"""
+    return _rule(
+        "everyspan-custom",
+        "A custom classifier fails too often",
+        sql,
+        seconds=rate.long_window_seconds,
+        above=0,
+        severity=custom.severity,
+        team=custom.team,
+        labels={"layer": "quality", "kind": "fail_rate"},
+        summary="{{ $labels.classifier }}: at least {{ humanizePercentage $values.B.Value }} of the "
+        f"judged spans of {_BY_SERVICE} fail",
+        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {_duration(rate.short_window_seconds)} lie above what the "
+        f"classifier says (--max-fail-rate), {custom.max_fail_rate:.0%} where it says nothing.",
+        board="everyspan-quality",
+        panel=_CLASSIFIER_PANEL["quality"],
+        annotations={"threshold": f"{custom.max_fail_rate:g}"},
     )
 
 
@@ -382,7 +432,7 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
     group = ["service_name", "environment"]
     past = windows("$__fromTime", "$__toTime")
-    rates = drift(list(thresholds.classifier), f"WHERE {past}", "$__toTime", group)
+    rates = drift(classifiers(), f"WHERE {past}", "$__toTime", group)
     tokens = token_drift(
         f"WHERE {past} AND step_kind = 'llm' AND model != ''", "$__toTime", [*group, "model"]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.build.panels import Json, table
-from grafana.build.sql import chosen, where
+from grafana.build.sql import chosen, counts, where
 from grafana.thresholds import read
 
 WEEKS = 4
@@ -39,9 +39,6 @@ def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) 
     """
     least = read().drift.min_judged
     columns = "".join(f"{column}, " for column in group)
-    tuples = ",\n      ".join(
-        f"('{n}', countIf({n} = 'fail'), countIf({n} IN ('pass', 'fail')))" for n in names
-    )
     return f"""SELECT {columns}classifier,
     sumIf(failed, week = 0) / sumIf(judged, week = 0) AS fail_rate,
     sumIf(failed, week > 0) AS past_failed, sumIf(judged, week > 0) AS past_judged,
@@ -55,7 +52,7 @@ def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) 
     SELECT {columns}week, v.1 AS classifier, v.2 AS failed, v.3 AS judged
     FROM (
       SELECT {columns}{week_number(end)} AS week,
-      [{tuples}] AS counts
+      {counts(names)} AS counts
       FROM spans
       {condition}
       GROUP BY {columns}week

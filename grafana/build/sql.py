@@ -45,37 +45,70 @@ def where(
     return "WHERE " + "\n  AND ".join(conditions)
 
 
+#: Among the names of verdict columns, what stands for all classifiers that users have added: their
+#: verdicts are in maps by name.
+CUSTOM = "custom"
+_LABELS = "CAST(mapValues(custom), 'Array(String)')"
+_KEYS = "CAST(mapKeys(custom), 'Array(String)')"
+
+
 def classifiers(layer: Literal["quality", "safety", "all"] = "all") -> list[str]:
-    """Names of the verdict columns."""
-    return list(read().classifier) if layer == "all" else read().layer(layer)
+    """Names of the verdict columns, and CUSTOM, which belongs to the quality layer."""
+    if layer == "safety":
+        return read().layer(layer)
+    return [*(list(read().classifier) if layer == "all" else read().layer(layer)), CUSTOM]
 
 
-def counts(names: Iterable[str]) -> str:
-    """Array of (classifier, failed, judged), an aggregate."""
+def columns(names: Iterable[str]) -> list[str]:
+    """The names without CUSTOM."""
+    return [name for name in names if name != CUSTOM]
+
+
+def counts(names: Sequence[str], condition: str = "") -> str:
+    """Array of (classifier, failed, judged), an aggregate; ``condition``: of rows that count."""
+    also = f" AND {condition}" if condition else ""
     tuples = ",\n    ".join(
-        f"('{n}', countIf({n} = 'fail'), countIf({n} IN ('pass', 'fail')))" for n in names
+        f"('{n}', countIf({n} = 'fail'{also}), countIf({n} IN ('pass', 'fail'){also}))"
+        for n in columns(names)
     )
-    return f"[{tuples}]"
-
-
-def failed(names: Iterable[str]) -> str:
-    """Array of the classifiers that failed this row, and that the variable names."""
     return (
+        f"arrayConcat([{tuples}], {custom_counts(condition)})" if CUSTOM in names else f"[{tuples}]"
+    )
+
+
+def custom_counts(condition: str = "") -> str:
+    """Array of (classifier, failed, judged) of the custom ones, an aggregate."""
+    sums = "sumMapIf" if condition else "sumMap"
+    also = f", {condition}" if condition else ""
+    summed = (
+        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}){also})"
+    )
+    return f"arrayZip(({summed} AS sums).1, sums.2, sums.3)"
+
+
+def failed(names: Sequence[str]) -> str:
+    """Array of the classifiers that failed this row, and that the variable names."""
+    ours = (
         "arrayFilter(c -> c != '', ["
-        + ", ".join(f"if({n} = 'fail', '{n}', '')" for n in names)
+        + ", ".join(f"if({n} = 'fail', '{n}', '')" for n in columns(names))
         + "])"
     )
+    if CUSTOM not in names:
+        return ours
+    return f"arrayConcat({ours}, arrayFilter((c, l) -> l = 'fail', {_KEYS}, {_LABELS}))"
 
 
-def any_failed(names: Iterable[str], *, selected: bool = False) -> str:
+def any_failed(names: Sequence[str], *, selected: bool = False) -> str:
     """Whether a row has a failed verdict; ``selected``: of those that $classifier names."""
-    return (
-        "("
-        + " OR ".join(
-            f"({n} = 'fail' AND {chosen(repr(n))})" if selected else f"{n} = 'fail'" for n in names
-        )
-        + ")"
-    )
+    each = [
+        f"({n} = 'fail' AND {chosen(repr(n))})" if selected else f"{n} = 'fail'"
+        for n in columns(names)
+    ]
+    if CUSTOM in names:
+        also = f" AND {chosen('c')}" if selected else ""
+        each.append(f"arrayExists((c, l) -> l = 'fail'{also}, {_KEYS}, {_LABELS})")
+    return "(" + " OR ".join(each) + ")"
 
 
 def chosen(expression: str) -> str:
@@ -83,9 +116,13 @@ def chosen(expression: str) -> str:
     return f"$__conditionalAll({expression} IN (${{classifier:singlequote}}), $classifier)"
 
 
-def verdicts(names: Iterable[str]) -> str:
+def verdicts(names: Sequence[str]) -> str:
     """Array of (classifier, label, score) of one row."""
-    return "[" + ", ".join(f"('{n}', toString({n}), {n}_score)" for n in names) + "]"
+    ours = "[" + ", ".join(f"('{n}', toString({n}), {n}_score)" for n in columns(names)) + "]"
+    if CUSTOM not in names:
+        return ours
+    theirs = f"arrayMap((c, l) -> (c, l, custom_scores[c]), {_KEYS}, {_LABELS})"
+    return f"arrayConcat({ours}, {theirs})"
 
 
 def newest_failures(

@@ -125,6 +125,7 @@ def store(
         kinds = ["“Delivered on Monday” is not supported by document 1 of search", "no document"]
         evidence = [
             {"hallucination": kinds[int(s.trace_id, 16) % 4 == 0] + " a.b@mail-post.eu"}
+            | {"promises_refund": "output: a refund is on its way"}
             if label == "fail"
             else {}
             for s, label in zip(spans, labels, strict=True)
@@ -137,6 +138,8 @@ def store(
                 [0.97 if label == "fail" else 0.1 for label in labels],
                 evidence,
                 [1] * len(spans),
+                [{"promises_refund": label} if label else {} for label in labels],
+                [{"promises_refund": 0.8} if label == "fail" else {} for label in labels],
             ],
             column_names=[
                 *SPAN_COLUMNS,
@@ -144,8 +147,16 @@ def store(
                 "hallucination_score",
                 "evidence",
                 "verdict_version",
+                "custom",
+                "custom_scores",
             ],
             column_oriented=True,
+            database=made.database,
+        )
+        client.insert(
+            "custom_classifiers",
+            [["promises_refund", 1, "live"]],
+            column_names=["name", "revision", "state"],
             database=made.database,
         )
         settings = AlertingSettings(
@@ -216,6 +227,16 @@ def test_everything_that_is_known(store: tuple[str, AlertingSettings, Client], a
     assert where.change is not None
     assert where.change.summary == "Answer from the pages"
     assert where.permalink == (f"https://github.com/shop/agent/blob/{revision(agent)}/agent.py#L12")
+
+
+def test_classifiers_that_users_added(store: tuple[str, AlertingSettings, Client]) -> None:
+    case = found(store, classifier="promises_refund")
+    assert case.unenriched == ""
+    assert (case.failing, case.traces) == (8, 8)
+    best = case.failures[0]
+    assert (best.step_name, best.evidence) == ("answer", "output: a refund is on its way")
+    assert best.score == pytest.approx(0.8)
+    assert best.suggested_fix
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ def add_verdict_columns(client: Client, database: str) -> None:
 def fill(client: Client, database: str, rows: int, days: int, *, incident: bool = True) -> None:
     """Insert ``rows`` spans spread over the ``days`` up to now, a day at a time."""
     traces = max(1, rows // STEPS // days)
+    client.insert(
+        "custom_classifiers",
+        [["promises_refund", 1, "live", 0.0], ["mentions_rival", 2, "live", 0.2]],
+        column_names=["name", "revision", "state", "max_fail_rate"],
+        database=database,
+    )
     for day in range(days):
         client.command(_insert(database, traces, day, incident and day == 0))
 
@@ -123,6 +129,17 @@ def _row(incident: bool) -> list[tuple[str, str]]:
         ("ingested_at", "toDateTime64(trace_start, 3) + toIntervalSecond(2)"),
         ("verdict_at", "toDateTime64(trace_start, 3) + toIntervalSecond(9)"),
         ("verdict_version", "1"),
+        # Two classifiers that users added.
+        (
+            "custom",
+            "map('promises_refund', multiIf(kind != 'llm', 'not_applicable', bad, 'fail', 'pass'),"
+            " 'mentions_rival', if(kind = 'llm', 'pass', 'not_applicable'))",
+        ),
+        (
+            "custom_scores",
+            "if(kind = 'llm', map('promises_refund', toFloat32(if(bad, 0.9, 0.05)),"
+            " 'mentions_rival', toFloat32(0.1)), map())",
+        ),
         (
             "evidence",
             "mapFilter((k, v) -> v != '', map("
@@ -131,7 +148,8 @@ def _row(incident: bool) -> list[tuple[str, str]]:
             "'data_leakage', if(kind = 'llm' AND u3 = 999, 'aws_access_key: AKIA…7Q', ''),"
             "'tool_call_error', if(kind = 'tool' AND u3 < 60, 'argument order_id is missing', ''),"
             "'prompt_injection', if(kind = 'retrieval' AND u3 = 500,"
-            " '‘ignore all previous instructions’ in document returns', '')))",
+            " '‘ignore all previous instructions’ in document returns', ''),"
+            "'promises_refund', if(kind = 'llm' AND bad, 'output: a refund is on its way', '')))",
         ),
     ]
 

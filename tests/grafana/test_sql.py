@@ -138,6 +138,38 @@ def test_rule(
     assert len(numeric) == 1, f"an alert query returns one number and labels, not {kinds}"
 
 
+def test_classifiers_that_users_add_need_no_file_changed(client: Client) -> None:
+    board = load(FOLDER / "dashboards/quality.json")
+    values = values_of(board)
+    (variable,) = [v for v in board["templating"]["list"] if v["name"] == "classifier"]
+    _, _, rows = run(client, variable["query"]["rawSql"], timedelta(days=1), **values)
+    names = [name for (name,) in rows]
+    assert names[-2:] == ["mentions_rival", "promises_refund"]
+    assert "hallucination" in names
+    shown = set()
+    for panel in panels(board):
+        for target in panel.get("targets", []):
+            chosen = values | {"classifier": "promises_refund"}
+            columns, _, rows = run(client, target["rawSql"], timedelta(hours=1), **chosen)
+            if "classifier" in columns and rows:
+                at = columns.index("classifier")
+                assert {row[at] for row in rows} == {"promises_refund"}, panel["title"]
+                shown.add(panel["title"])
+            elif panel["title"] == "How sure are the verdicts?":
+                assert sum(row[columns.index("custom")] for row in rows) > 0
+    assert {"How often does each classifier fail?", "What failed most recently?"} <= shown
+    assert {"Which model fails?", "Which inputs fail most?"} <= shown
+
+
+def test_the_generic_rule_fires_for_the_one_that_fails(client: Client) -> None:
+    (rule,) = [p.values[0] for p in rules() if p.values[0]["uid"] == "everyspan-custom"]
+    _, _, rows = run(client, rule["data"][0]["model"]["rawSql"], timedelta(hours=1))
+    rates = {(row[0], row[2]): row[3] for row in rows}
+    assert {name for _, name in rates} == {"promises_refund", "mentions_rival"}
+    assert max(rate for (_, name), rate in rates.items() if name == "promises_refund") > 0.1
+    assert all(rate == 0 for (_, name), rate in rates.items() if name == "mentions_rival")
+
+
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
 def test_dashboards_are_strict_and_do_not_overlap(path: Path) -> None:
     board = load(path)

@@ -18,6 +18,7 @@ from grafana.build.sql import (
     ROOT,
     any_failed,
     classifiers,
+    counts,
     fail_rate_over_time,
     failed,
     where,
@@ -120,27 +121,23 @@ ORDER BY time, service"""
 
 
 def _week() -> Json:
-    week = "INTERVAL 7 DAY"
     both = (
         "($__timeFilter(start_time) OR (start_time >= $__fromTime - INTERVAL 7 DAY"
         " AND start_time <= $__toTime - INTERVAL 7 DAY))"
     )
-    tuples = ",\n    ".join(
-        f"('{n}', countIf({n} = 'fail' AND start_time >= $__fromTime),"
-        f" countIf({n} IN ('pass', 'fail') AND start_time >= $__fromTime),"
-        f" countIf({n} = 'fail' AND start_time <= $__toTime - {week}),"
-        f" countIf({n} IN ('pass', 'fail') AND start_time <= $__toTime - {week}))"
-        for n in classifiers()
-    )
-    sql = f"""SELECT v.1 AS classifier, v.3 AS judged, v.2 AS failed, v.2 / nullIf(v.3, 0) AS fail_rate,
-  v.4 / nullIf(v.5, 0) AS week_before, fail_rate - week_before AS change
+    sql = f"""SELECT v.1 AS classifier, sumIf(v.3, now) AS judged, sumIf(v.2, now) AS failed,
+  failed / nullIf(judged, 0) AS fail_rate,
+  sumIf(v.2, NOT now) / nullIf(sumIf(v.3, NOT now), 0) AS week_before,
+  fail_rate - week_before AS change
 FROM (
-  SELECT [{tuples}] AS counts
+  SELECT start_time >= $__fromTime AS now, {counts(classifiers())} AS counts
   FROM spans
   {where(time=both)}
+  GROUP BY now
 )
 ARRAY JOIN counts AS v
-WHERE v.3 + v.5 > 0 AND $__conditionalAll(v.1 IN (${{classifier:singlequote}}), $classifier)
+WHERE v.3 > 0 AND $__conditionalAll(v.1 IN (${{classifier:singlequote}}), $classifier)
+GROUP BY classifier
 ORDER BY fail_rate DESC"""
     return table(
         "Is any classifier worse than last week?",

@@ -9,6 +9,7 @@ from grafana.build.sql import (
     any_failed,
     chosen,
     classifiers,
+    columns,
     fail_rate_by,
     fail_rate_over_time,
     newest_failures,
@@ -109,24 +110,28 @@ def _scores() -> Json:
     # Each score becomes its tenth once; not judged (NaN) becomes 255. Counting seventy columns in
     # one pass is faster than one row per span and classifier.
     tenths = ",\n      ".join(
-        f"if(isNaN({n}_score), 255, least(9, toUInt8({n}_score * 10))) AS tenth_{n}" for n in _NAMES
+        f"if(isNaN({n}_score), 255, least(9, toUInt8({n}_score * 10))) AS tenth_{n}"
+        for n in columns(_NAMES)
     )
     series = ",\n    ".join(
         f"[{', '.join(f'countIf(tenth_{n} = {i})' for i in range(10))}] AS counts_{n}"
-        for n in _NAMES
+        for n in columns(_NAMES)
     )
-    columns = ", ".join(f"if({chosen(repr(n))}, count_{n}, 0) AS {n}" for n in _NAMES)
-    joined = ", ".join(f"counts_{n} AS count_{n}" for n in _NAMES)
-    sql = f"""SELECT concat('0.', toString(tenth)) AS score, {columns}
+    shown = ", ".join(f"if({chosen(repr(n))}, count_{n}, 0) AS {n}" for n in columns(_NAMES))
+    joined = ", ".join(f"counts_{n} AS count_{n}" for n in columns(_NAMES))
+    sql = f"""SELECT concat('0.', toString(tenth)) AS score, {shown}, count_custom AS custom
 FROM (
-  SELECT {series}
+  SELECT {series},
+    sumForEach(arrayMap(i -> countEqual(tenths_custom, i), range(10))) AS counts_custom
   FROM (
-    SELECT {tenths}
+    SELECT {tenths},
+      arrayMap(c -> least(9, toUInt8(custom_scores[c] * 10)), arrayFilter(c -> {chosen("c")},
+        CAST(mapKeys(custom_scores), 'Array(String)'))) AS tenths_custom
     FROM spans
     {where()}
   )
 )
-ARRAY JOIN range(10) AS tenth, {joined}
+ARRAY JOIN range(10) AS tenth, {joined}, counts_custom AS count_custom
 ORDER BY tenth"""
     return barchart(
         "How sure are the verdicts?",

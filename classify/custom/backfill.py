@@ -1,0 +1,108 @@
+"""Finds the rows that the newest custom classifiers have not judged: newest first, day by day.
+
+Nothing is remembered between runs: a row is due by its custom_version alone, or because it has a
+verdict of a classifier that was removed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+from classify.custom.member import Members
+from classify.custom.store import current, members
+from classify.work import DueTrace, Share
+
+#: Traces that one search returns at most.
+_MAX_TRACES = 20_000
+_FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of judged rows: those that the custom classifiers have been over, and those left."""
+
+    rows: int
+    left: int
+
+    @property
+    def ratio(self) -> float:
+        """0 to 1; 1 where nothing is left."""
+        return 1.0 - self.left / self.rows if self.rows else 1.0
+
+
+class BackFill:
+    """For one share of the work, and one state of the classifiers."""
+
+    def __init__(self, share: Share, of: Members) -> None:
+        self._share = share
+        self._due = due(of)
+        self._days: deque[str] | None = None
+        self._found: deque[DueTrace] = deque()
+
+    def take(self, client: Client, rows: int) -> list[DueTrace]:
+        """Traces of about so many due rows, newest first; [] where nothing is left."""
+        if not self._due:
+            return []
+        if self._days is None:
+            self._days = deque(self._search_days(client))
+        while not self._found and self._days:
+            self._found.extend(self._search(client, self._days[0]))
+            if len(self._found) < _MAX_TRACES:
+                self._days.popleft()
+        taken: list[DueTrace] = []
+        size = 0
+        while self._found and (not taken or size + self._found[0].rows <= rows):
+            taken.append(self._found.popleft())
+            size += taken[-1].rows
+        return taken
+
+    def again(self) -> None:
+        """Look everywhere anew: rows may have come that an older worker judged."""
+        self._days = None
+
+    def _search_days(self, client: Client) -> list[str]:
+        share = self._share
+        found = client.query(
+            f"SELECT DISTINCT toString(toDate(start_time)) AS day FROM {share.database}.spans_raw"
+            f" WHERE verdict_version > 0 AND {share.traces} AND {self._due} ORDER BY day DESC"
+        ).result_rows
+        return [day for (day,) in found]
+
+    def _search(self, client: Client, day: str) -> list[DueTrace]:
+        share = self._share
+        found = client.query(
+            f"""
+            SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
+                   toUnixTimestamp64Nano(max(start_time)), count()
+            FROM {share.database}.spans_raw FINAL
+            WHERE toDate(start_time) = toDate('{day}') AND verdict_version > 0
+              AND {share.traces} AND {self._due}
+            GROUP BY trace_id
+            ORDER BY toStartOfHour(max(start_time)) DESC, trace_id
+            LIMIT {_MAX_TRACES}
+            {_FINAL}
+            """
+        ).result_rows
+        return [DueTrace(trace_id, first, last, rows, 0.0) for trace_id, first, last, rows in found]
+
+
+def due(of: Members) -> str:
+    """As SQL; '' where no row can be."""
+    conditions = [f"custom_version < {of.revision}"] if of.members else []
+    if of.removed:
+        names = ", ".join(f"'{name}'" for name in of.removed)
+        conditions.append(f"hasAny(mapKeys(custom), [{names}])")
+    return f"({' OR '.join(conditions)})" if conditions else ""
+
+
+def progress(client: Client, database: str) -> Progress:
+    """Of everything that is stored."""
+    condition = due(members(current(client, database)))
+    ((rows, left),) = client.query(
+        f"SELECT count(), countIf({condition or 0}) FROM {database}.spans_raw FINAL"
+        f" WHERE verdict_version > 0 {_FINAL}"
+    ).result_rows
+    return Progress(int(rows), int(left))

@@ -1,0 +1,467 @@
+"""``everyspan classifier``: classifiers of your own, from a few examples, from rules, or both."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from typer.core import TyperCommand
+
+from classify.settings import ClassifySettings
+from cli.classify_client import call, fail
+from cli.console import console, read_settings
+from cli.options import ClassifyPort, Host
+
+app = typer.Typer(
+    help="Classifiers of your own, from a few examples, from rules, or both.",
+    no_args_is_help=True,
+)
+
+_LISTS = ("--positive", "--negative")
+_MAX_TEXT = 110
+Name = Annotated[str, typer.Argument(help="Lower-case letters, digits, underscores.")]
+Positive = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--positive",
+        envvar="EVERYSPAN_CLASSIFIER_POSITIVE",
+        metavar="SPAN_ID…",
+        help="Spans that it should find: 16 hex digits, TRACE/SPAN, or a trace for its root.",
+    ),
+]
+Negative = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--negative",
+        envvar="EVERYSPAN_CLASSIFIER_NEGATIVE",
+        metavar="SPAN_ID…",
+        help="Spans that it should leave alone.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", envvar="EVERYSPAN_CLASSIFIER_JSON", help="Print JSON.")
+]
+
+
+class _Spread(TyperCommand):
+    """Takes several values after one --positive or --negative."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option = ""
+        for arg in args:
+            if arg.startswith("-"):
+                option = arg if arg in _LISTS else ""
+                if not option:
+                    spread.append(arg)
+            elif option:
+                spread += [part for each in arg.split(",") if each for part in (option, each)]
+            else:
+                spread.append(arg)
+        found: list[str] = super().parse_args(ctx, spread)
+        return found
+
+
+@app.callback()
+def classifier(
+    context: typer.Context, host: Host = None, classify_port: ClassifyPort = None
+) -> None:
+    """Classifiers of your own, from a few examples, from rules, or both."""
+    context.obj = read_settings(ClassifySettings, host=host, classify_port=classify_port)
+
+
+@app.command(cls=_Spread)
+def add(
+    context: typer.Context,
+    name: Name,
+    positive: Positive = None,
+    negative: Negative = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            "--examples",
+            envvar="EVERYSPAN_CLASSIFIER_EXAMPLES",
+            help='JSONL file: {"mark": "positive", "text": "…"}, input and output for --on both, or'
+            " span_id.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EVERYSPAN_CLASSIFIER_ON",
+            help="What is compared: output (default), input, both, or steps of a trace.",
+        ),
+    ] = None,
+    describe: Annotated[
+        str,
+        typer.Option(envvar="EVERYSPAN_CLASSIFIER_DESCRIBE", help="What it finds, in a sentence."),
+    ] = "",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="EVERYSPAN_CLASSIFIER_KIND",
+            help="Kinds of step to look at; those of the positive spans by default.",
+        ),
+    ] = None,
+    rule: Annotated[
+        Path | None,
+        typer.Option(
+            "--rule",
+            envvar="EVERYSPAN_CLASSIFIER_RULE",
+            help="TOML file with conditions; see classify/README.md.",
+        ),
+    ] = None,
+    max_fail_rate: Annotated[
+        float | None,
+        typer.Option(
+            envvar="EVERYSPAN_CLASSIFIER_MAX_FAIL_RATE",
+            help="Where the alert fires, 0 to 1; thresholds.toml says it by default.",
+        ),
+    ] = None,
+    enable: Annotated[
+        bool,
+        typer.Option(
+            "--enable",
+            envvar="EVERYSPAN_CLASSIFIER_ENABLE",
+            help="Let it judge even with too little evidence.",
+        ),
+    ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            envvar="EVERYSPAN_CLASSIFIER_WAIT",
+            help="Wait until it has gone over all old rows.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn a classifier and let it judge every row, old ones too."""
+    body = _toml(rule) if rule else {}
+    if body.setdefault("name", name) != name:
+        fail(f"{rule}: name is '{body['name']}', but you are adding '{name}'; make them the same")
+    for field, value in (
+        ("on", on),
+        ("describe", describe or None),
+        ("kinds", kind),
+        ("max_fail_rate", max_fail_rate),
+    ):
+        if value is not None:
+            body[field] = value
+    ids: dict[str, list[str]] = {"positive": positive or [], "negative": negative or []}
+    if examples:
+        written = _jsonl(examples, ids)
+        body["examples"] = [*body.get("examples", []), *written]
+    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | {"enable": enable})
+    _say(answer, as_json)
+    if wait and answer["state"] == "live":
+        _progress(_settings(context))
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    removed: Annotated[
+        bool,
+        typer.Option("--removed", envvar="EVERYSPAN_CLASSIFIER_REMOVED", help="Removed ones too."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List them, and how far they are with old rows."""
+    found = call(_settings(context), "GET", f"/v1/classifiers?removed={str(removed).lower()}")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "state", "version", "on", "examples", "rules", "by", "file", "changed"):
+        table.add_column(column)
+    for each in found["classifiers"]:
+        table.add_row(
+            each["name"],
+            each["state"],
+            str(each["version"]),
+            each["on"],
+            str(each["examples"]),
+            str(each["rules"]),
+            escape(each["author"]),
+            escape(each["source"]),
+            each["changed_at"].replace("T", " ")[:19],
+        )
+    console.print(table)
+    left, rows = found["back_fill"]["left"], found["back_fill"]["rows"]
+    if left:
+        console.print(f"{left:,} of {rows:,} stored rows are still to go over", highlight=False)
+    elif not found["classifiers"]:
+        console.print("none yet; `everyspan classifier add --help`", highlight=False)
+
+
+@app.command()
+def show(context: typer.Context, name: Name) -> None:
+    """One as JSON: definition, examples, quality, earlier versions."""
+    typer.echo(json.dumps(call(_settings(context), "GET", f"/v1/classifiers/{name}"), indent=2))
+
+
+@app.command(cls=_Spread)
+def review(
+    context: typer.Context,
+    name: Name,
+    positive: Positive = None,
+    negative: Negative = None,
+    as_json: AsJson = False,
+) -> None:
+    """Confirm or reject real rows; each answer sharpens it at once.
+
+    On a terminal it asks row by row; otherwise it prints the rows, to be answered with --positive
+    and --negative.
+    """
+    settings = _settings(context)
+    if positive or negative:
+        body = {"positive": positive or [], "negative": negative or []}
+        _say(call(settings, "POST", f"/v1/classifiers/{name}/examples", body), as_json)
+        return
+    answer = call(settings, "GET", f"/v1/classifiers/{name}/review")
+    if as_json or not console.is_terminal:
+        _say(answer, as_json)
+        return
+    _ask(settings, name, answer)
+
+
+@app.command()
+def disable(context: typer.Context, name: Name) -> None:
+    """Let it judge no more. The verdicts that it gave stay."""
+    call(_settings(context), "POST", f"/v1/classifiers/{name}/disable", {})
+    console.print(f"{name} judges no more; `everyspan classifier enable {name}` undoes it")
+
+
+@app.command()
+def enable(context: typer.Context, name: Name) -> None:
+    """Let it judge (again): a disabled one, or a draft on your word."""
+    call(_settings(context), "POST", f"/v1/classifiers/{name}/enable", {})
+    console.print(f"{name} is live")
+
+
+@app.command()
+def remove(context: typer.Context, name: Name) -> None:
+    """Let it judge no more and take its verdicts from the rows."""
+    call(_settings(context), "DELETE", f"/v1/classifiers/{name}")
+    console.print(f"{name} is removed; its verdicts go in the background")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    name: Name,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="EVERYSPAN_CLASSIFIER_OUTPUT",
+            help="File; the terminal by default.",
+        ),
+    ] = None,
+) -> None:
+    """Write one as a TOML file, with what it has learned: for git, or another Everyspan."""
+    text = call(_settings(context), "GET", f"/v1/classifiers/{name}/export", text=True)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"{output} can't be written: {error.strerror}")
+    console.print(f"wrote {output}", highlight=False)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="TOML file as export writes it.")],
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            envvar="EVERYSPAN_CLASSIFIER_REPLACE",
+            help="Take the place of one with that name.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take one from a TOML file."""
+    body = {"toml": _read(path), "replace": replace}
+    _say(call(_settings(context), "POST", "/v1/import", body), as_json)
+
+
+def _settings(context: typer.Context) -> ClassifySettings:
+    assert isinstance(context.obj, ClassifySettings)
+    return context.obj
+
+
+def _say(answer: dict[str, Any], as_json: bool = False) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    state, name = answer["state"], answer["name"]
+    color = "green" if state == "live" else "yellow"
+    console.print(f"[bold]{name}[/] version {answer['version']} is [{color}]{state}[/]")
+    if answer["reason"] and state != "live":
+        console.print(f"  {answer['reason']}", highlight=False, markup=False, soft_wrap=True)
+        if state == "draft":
+            console.print(
+                f"  it judges nothing yet: `everyspan classifier review {name}`, or `everyspan"
+                f" classifier enable {name}` to let it judge all the same",
+                highlight=False,
+                soft_wrap=True,
+            )
+    quality = ", ".join(
+        f"{key.replace('_', ' ')} {_figure(value)}"
+        for key, value in answer["quality"].items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    )
+    if quality:
+        console.print(f"  on the examples, cross-checked: {quality}", highlight=False)
+    if answer["expected_fail_rate"] is not None:
+        console.print(
+            f"  fails {answer['expected_fail_rate']:.2%} of {answer['sampled']:,} recent rows"
+            f" (scores from {answer['threshold']:.3g} up)",
+            highlight=False,
+        )
+    for each in answer["near_duplicates"]:
+        console.print(
+            f"  [yellow]much like {each['name']}[/]: {each['overlap']:.0%} of what either"
+            " fails, both do",
+            highlight=False,
+        )
+    for title, rows in (
+        ("nearest to the examples", answer["nearest"]),
+        ("most doubtful", answer["borderline"]),
+    ):
+        if rows:
+            console.print(f"  [bold]{title}[/]")
+        for row in rows:
+            console.print(
+                f"    {row['score']:.2f}  {row['span_id']}  {escape(_line(row['text']))}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    if answer["to_go_over"]:
+        console.print(
+            f"  judges new rows now; goes over {answer['to_go_over']:,} stored rows, newest first"
+            " (`everyspan classifier list` shows how far it is)",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
+    """Row by row, the doubtful ones first: they teach most."""
+    _say(answer | {"nearest": [], "borderline": []})
+    asked: set[str] = set()
+    while True:
+        row = next(
+            (
+                each
+                for pair in zip(answer["borderline"], answer["nearest"], strict=False)
+                for each in pair
+                if each["span_id"] not in asked
+            ),
+            None,
+        ) or next(
+            (e for e in answer["borderline"] + answer["nearest"] if e["span_id"] not in asked), None
+        )
+        if row is None:
+            console.print("nothing left to ask; come back when there is new traffic")
+            return
+        asked.add(row["span_id"])
+        console.print(
+            f"\n[bold]{row['score']:.2f}[/]  {escape(row['text'][:800])}", highlight=False
+        )
+        said = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
+        if said == "q":
+            return
+        if said not in ("y", "n"):
+            continue
+        place = f"{row['trace_id']}/{row['span_id']}"
+        body = {
+            "positive": [place] if said == "y" else [],
+            "negative": [place] if said == "n" else [],
+        }
+        answer = call(settings, "POST", f"/v1/classifiers/{name}/examples", body)
+        rate = answer["expected_fail_rate"]
+        console.print(
+            f"[dim]version {answer['version']}, {answer['state']}; fails"
+            f" {'–' if rate is None else f'{rate:.2%}'} of recent rows[/]",
+            highlight=False,
+        )
+
+
+def _progress(settings: ClassifySettings) -> None:
+    columns = (TextColumn("old rows"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=None)
+        while True:
+            found = call(settings, "GET", "/v1/classifiers")["back_fill"]
+            bar.update(task, total=found["rows"], completed=found["rows"] - found["left"])
+            if not found["left"]:
+                return
+            time.sleep(1)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{path} can't be read: {error}")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        fail(f"{path} is no TOML: {error}")
+
+
+def _jsonl(path: Path, ids: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Written examples; those that name a span go to ``ids``."""
+    found = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            fail(f"{path} line {number} is no JSON: {error}")
+        if not isinstance(value, dict):
+            fail(
+                f'{path} line {number}: write an object such as {{"mark": "positive", "text": "…"}}'
+            )
+        mark = value.get("mark", value.get("label", "positive"))
+        if isinstance(mark, int):
+            mark = "positive" if mark else "negative"
+        if mark not in ids:
+            fail(f"{path} line {number}: mark is {mark!r}; write positive or negative")
+        if value.get("span_id"):
+            trace_id = value.get("trace_id", "")
+            ids[mark].append(f"{trace_id}/{value['span_id']}" if trace_id else value["span_id"])
+            continue
+        texts = {k: value[k] for k in ("text", "input", "output") if k in value}
+        if not texts:
+            fail(f"{path} line {number}: names no text, input, output or span_id")
+        found.append({"mark": mark} | texts)
+    return found
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…"
