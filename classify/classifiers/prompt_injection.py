@@ -9,7 +9,7 @@ from functools import partial
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
 from classify.models.pieces import Piece, narrowed, quoted, threshold_of, verdicts, version_of
-from classify.models.rows import speaks
+from classify.models.rows import said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Span, Verdict
 
@@ -62,7 +62,11 @@ def _texts(subject: Subject) -> list[tuple[str, str]]:
     if span.step_kind == "tool":
         where = f"result of {span.tool_name or span.name}"
         return [(where, span.output)] if span.output else []
-    return [(_MESSAGE, span.input)] if span.input and speaks(subject) else []
+    if not span.input or not speaks(subject):
+        return []
+    # Documents that were pasted into the prompt are judged with it, unless they have a row.
+    retrieved = any(other.step_kind == "retrieval" for other in subject.trace.spans)
+    return [(_MESSAGE, said(subject) if retrieved else span.input)]
 
 
 classifier: Classifier = PromptInjection()
