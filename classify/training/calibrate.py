@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def calibrate(judge: Judge, heads: list[Plan], options: argparse.Namespace) -> N
                 scored.append((blend.logits(network, judge, index, each), labels))
         result = measure.calibrated(*scored[0], *scored[1], [sample.source for sample in held])
         print(plan.head, measure.line(result), flush=True)
+        result = replace(result, abstains=result.abstains or plan.abstains)
         figures[plan.head] = asdict(result)
         document["heads"][plan.head] = {
             "tower": options.tower,

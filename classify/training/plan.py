@@ -34,6 +34,7 @@ class Plan:
     samples: int
     blend: list[str] = field(default_factory=list)
     leave_out: list[str] = field(default_factory=list)
+    abstains: bool = False
     train: list[Sample] = field(default_factory=list)
     check: list[Sample] = field(default_factory=list)
     held: list[Sample] = field(default_factory=list)
