@@ -112,7 +112,7 @@ def test_from_the_command_to_verdicts(stack: Up, tmp_path: Path) -> None:
     assert "version 2 is live" in told
     shown = json.loads(command(stack, "show", "promises_refund"))
     assert [e["mark"] for e in shown["definition"]["examples"]] == ["positive"] * 4 + ["negative"]
-    assert 0 < shown["head_bytes"] < 16_384
+    assert 0 < shown["head_bytes"] < 262_144
 
     path = tmp_path / "refund.toml"
     command(stack, "export", "promises_refund", "-o", str(path))
