@@ -1,17 +1,23 @@
-"""forgetfulness: the assistant contradicts or ignores what was said earlier in the session."""
+"""forgetfulness: the assistant contradicts or ignores what was said earlier in the session.
+
+Plain cases are found by rule, the rest by the model's head. While the head abstains, only sessions
+are judged in which the user said something that the rules know.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
-from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models import form, memory
+from classify.models.pieces import Piece, abstains, quoted, threshold_of, verdicts, version_of
 from classify.models.rows import turns_of
 from clickhouse.span import Verdict
 
 #: Earlier turns that an answer is held against.
 _MAX_EARLIER = 12
+#: As sure as a contradicted figure.
+_BY_RULE = 0.999999
 
 
 class Forgetfulness:
@@ -19,7 +25,7 @@ class Forgetfulness:
 
     name = head = "forgetfulness"
     description = "The assistant contradicts, or asks again for, what was said earlier."
-    version = version_of(1)
+    version = version_of(2)
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
@@ -27,7 +33,24 @@ class Forgetfulness:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        return verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+        found = verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+        silent = abstains(self.head)
+        for i, subject in enumerate(subjects):
+            checked = _plainly(subject)
+            if checked.label == "fail":
+                found[i] = Verdict(
+                    "fail", _BY_RULE, quoted(f"user said “{checked.told[:120]}”", checked.answer)
+                )
+            elif checked.label == "pass" and silent:
+                found[i] = Verdict("pass", 0.0)
+        return found
+
+
+def _plainly(subject: Subject) -> memory.Finding:
+    turns = turns_of(subject.trace)
+    if len(turns) < 3 or turns[-1][0] != "assistant":
+        return memory.Finding("open")
+    return memory.check([text for role, text in turns if role == "user"], turns[-1][1])
 
 
 def _pieces(subject: Subject) -> list[Piece]:

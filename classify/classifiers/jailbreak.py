@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
 from classify.models.pieces import Piece, threshold_of, verdicts, version_of
-from classify.models.rows import speaks
+from classify.models.rows import said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Verdict
 
@@ -15,11 +15,11 @@ _MAX_CHARACTERS = 40_000
 
 
 class Jailbreak:
-    """Looks at the user's last message of each model step, in windows."""
+    """Looks at what the user wrote to each model step, in windows."""
 
     name = head = "jailbreak"
     description = "The user tries to make the model drop its rules."
-    version = version_of(1)
+    version = version_of(2)
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))
@@ -30,7 +30,7 @@ class Jailbreak:
         rows = [
             [
                 Piece(form.jailbreak(window.text), "input", window.text)
-                for window in windows(subject.span.input[:_MAX_CHARACTERS])
+                for window in windows(said(subject)[:_MAX_CHARACTERS])
             ]
             if speaks(subject)
             else []

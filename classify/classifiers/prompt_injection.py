@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
 from classify.models.pieces import Piece, narrowed, quoted, threshold_of, verdicts, version_of
-from classify.models.rows import speaks
+from classify.models.rows import said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Span, Verdict
 
 _MAX_CHARACTERS = 40_000
+_MESSAGE = "input"
 
 
 class PromptInjection:
@@ -20,7 +22,7 @@ class PromptInjection:
 
     name = head = "prompt_injection"
     description = "A document, tool result or message holds instructions meant for the model."
-    version = version_of(1)
+    version = version_of(2)
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "retrieval", "reranker", "tool", "agent", "chain"))
@@ -30,7 +32,7 @@ class PromptInjection:
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         rows = [
             [
-                Piece(form.prompt_injection(window.text), where, window.text)
+                Piece(form.prompt_injection(window.text, where != _MESSAGE), where, window.text)
                 for where, text in _texts(subject)
                 for window in windows(text[:_MAX_CHARACTERS])
             ]
@@ -47,7 +49,8 @@ class PromptInjection:
             return verdict
         for piece in row:
             if verdict.evidence == quoted(piece.where, piece.text):
-                sentence = narrowed(self.head, piece.text, form.prompt_injection)
+                made = partial(form.prompt_injection, fetched=piece.where != _MESSAGE)
+                sentence = narrowed(self.head, piece.text, made)
                 return replace(verdict, evidence=quoted(piece.where, sentence))
         return verdict
 
@@ -59,7 +62,11 @@ def _texts(subject: Subject) -> list[tuple[str, str]]:
     if span.step_kind == "tool":
         where = f"result of {span.tool_name or span.name}"
         return [(where, span.output)] if span.output else []
-    return [("input", span.input)] if span.input and speaks(subject) else []
+    if not span.input or not speaks(subject):
+        return []
+    # Documents that were pasted into the prompt are judged with it, unless they have a row.
+    retrieved = any(other.step_kind == "retrieval" for other in subject.trace.spans)
+    return [(_MESSAGE, said(subject) if retrieved else span.input)]
 
 
 classifier: Classifier = PromptInjection()

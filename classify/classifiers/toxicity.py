@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
 from classify.models.pieces import Piece, threshold_of, verdicts, version_of
-from classify.models.rows import is_answer, speaks
+from classify.models.rows import is_answer, said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Verdict
 
@@ -34,7 +34,7 @@ def _pieces(subject: Subject) -> list[Piece]:
     if not speaks(subject):
         return []
     span = subject.span
-    texts = [("input", span.input)]
+    texts = [("input", said(subject))]
     if is_answer(span):
         texts.append(("output", span.output))
     return [

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 #: Rows that are shown to confirm or reject.
 SHOWN = 10
 #: Examples of opposite marks that are closer than this contradict each other (cosine).
-_CONTRADICTION = 0.98
+_CONTRADICTION = 0.975
 #: Classifiers that share more than this of what they fail are near-duplicates (Jaccard).
 _DUPLICATE, _DUPLICATE_LEAST = 0.6, 3
 #: A sample of the traffic serves several answers of one review.

@@ -1,8 +1,9 @@
 """Runs the encoder: texts in, one probability for each head out, or a vector that says what they
 are about.
 
-The lower layers are shared; a tower of upper layers stands on them for each family of heads, and
-one as it came, whose mean is the vector. Loaded at first use, once per process: importing this
+Embeddings and lower layers are shared; towers stand on them: of upper layers for heads that look at
+one text, and one as it came, whose mean is the vector. The tower of the heads that look at a pair
+has all layers of its own, on the embeddings. Loaded at first use, once per process: importing this
 module loads neither the run time nor the model. Inputs are judged once: repeats within a call and
 across calls (the last REMEMBERED) are looked up. All heads of a tower come out of one pass, so that
 a text that three classifiers look at costs one.
@@ -53,7 +54,8 @@ class Encoder:
     def __init__(self, folder: str = "", threads: int = 1) -> None:
         self.heads = files.heads(folder)
         self._folder, self._threads = folder, threads
-        self._session = _session(str(files.path_of(folder, files.ENCODER)), threads)
+        self._embeddings = _session(str(files.path_of(folder, files.EMBEDDINGS)), threads)
+        self._lower = _session(str(files.path_of(folder, files.LOWER)), threads)
         self._tokenizer = _tokenizer(str(files.path_of(folder, files.TOKENIZER)))
         self._towers: dict[str, Any] = {}
         self._known: OrderedDict[bytes, Floats] = OrderedDict()
@@ -206,9 +208,13 @@ class Encoder:
             types[row, :size] = piece.type_ids
         self.ran += len(chunk)
         self.tokens += ids.size
-        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        states = self._session.run(["states"], feeds)[0]
-        found: Floats = upper.run(["out"], {"states": states, "attention_mask": mask})[0]
+        tokens = {"input_ids": ids, "token_type_ids": types}
+        states = self._embeddings.run(["embedded"], tokens)[0]
+        on = upper.get_inputs()[0].name
+        if on == "states":
+            feeds = {"embedded": states, "attention_mask": mask}
+            states = self._lower.run(["states"], feeds)[0]
+        found: Floats = upper.run(["out"], {on: states, "attention_mask": mask})[0]
         return found
 
 

@@ -1,4 +1,4 @@
-"""The model's files: encoder.onnx, one file a tower, tokenizer.json, heads.json, in one folder."""
+"""The model's files: embeddings.onnx, lower.onnx, one file a tower, tokenizer.json, heads.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from classify.models import overlap
 ASSETS = Path(__file__).parent / "assets"
 """The folder of the model that comes with Everyspan."""
 
-ENCODER, TOKENIZER, HEADS = "encoder.onnx", "tokenizer.json", "heads.json"
+EMBEDDINGS, LOWER = "embeddings.onnx", "lower.onnx"
+TOKENIZER, HEADS = "tokenizer.json", "heads.json"
 #: The tower with the upper layers as they came: one vector a text instead of heads.
 GENERAL = "general"
 #: What a blend may look at besides `overlap.FEATURES`.
@@ -93,9 +94,7 @@ def path_of(folder: str, name: str) -> Path:
     path = Path(folder or ASSETS) / name
     if not path.is_file():
         raise ModelError(
-            f"{path} is missing; install Everyspan again (its package carries the model), or set"
-            " EVERYSPAN_CLASSIFY_MODEL to a folder that holds"
-            f" {ENCODER}, {TOKENIZER}, {HEADS} and its towers"
+            f"{path} is missing; install Everyspan again: its package carries the model"
         )
     return path
 

@@ -62,10 +62,11 @@ def jailbreak(text: str) -> str:
     return cleaned(text)
 
 
-def prompt_injection(text: str) -> str:
-    """User input, a document, a tool's result, or a window of it. 1: holds instructions that
-    somebody else than the developer or the user put there for the model."""
-    return cleaned(text)
+def prompt_injection(text: str, fetched: bool = True) -> str:
+    """A document or a tool's result (``fetched``), or user input, or a window of it: 'document: …',
+    'message: …'. A task is what a message is for, and does not belong in a document. 1: holds
+    instructions that somebody else than the developer or the user put there for the model."""
+    return f"{'document' if fetched else 'message'}: {cleaned(text)}"
 
 
 def toxicity(text: str) -> str:

@@ -28,6 +28,13 @@ def speaks(subject: Subject) -> bool:
     return span.step_kind == "llm" or (span is subject.trace.root and not answers_of(subject.trace))
 
 
+def said(subject: Subject) -> str:
+    """What the user wrote to this step: of a prompt that was built around the words that the trace
+    began with, these words; else all of its input."""
+    asked = subject.trace.root.input.strip()
+    return asked if asked and asked in subject.span.input else subject.span.input
+
+
 def context_of(subject: Subject) -> list[tuple[str, str]]:
     """(where it came from, text) that the answer could rest on: documents and tool results of
     steps before it, tool results in its own messages."""

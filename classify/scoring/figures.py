@@ -10,7 +10,8 @@ Floats = NDArray[np.float64]
 
 def figures(scores: Floats, labels: Floats, threshold: float) -> dict[str, float]:
     """AUROC, average precision, F1 and balanced accuracy at ``threshold``, recall at 1 % false
-    alarms, expected calibration error, and the four counts. NaN where a label is missing."""
+    alarms, expected calibration error, false alarms per 10,000 healthy records and the four
+    counts. NaN where a label is missing."""
     failed = scores >= threshold
     true = labels == 1
     hits, alarms = int((failed & true).sum()), int((failed & ~true).sum())
@@ -24,6 +25,9 @@ def figures(scores: Floats, labels: Floats, threshold: float) -> dict[str, float
         "balanced_accuracy": (hits / max(1, hits + missed) + quiet / max(1, quiet + alarms)) / 2,
         "recall_at_1_percent_false_alarms": recall_at(scores, labels) if both else float("nan"),
         "expected_calibration_error": calibration_error(scores, labels),
+        "false_alarms_per_10000_healthy": 10_000 * alarms / (alarms + quiet)
+        if alarms + quiet
+        else float("nan"),
         "true_positives": float(hits),
         "false_positives": float(alarms),
         "false_negatives": float(missed),

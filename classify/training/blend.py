@@ -12,23 +12,23 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from classify.models import files, overlap
 from classify.models.encoder import blended
-from classify.training.batches import Floats, Reader
 from classify.training.inputs import Sample
+from classify.training.judge import Floats, Judge
 from classify.training.plan import SEED
 
 _UNITS = 12
 _STEPS = 600
 
 
-def shown(reader: Reader, features: list[str], head: int, each: list[Sample]) -> Floats:
+def shown(judge: Judge, features: list[str], head: int, each: list[Sample]) -> Floats:
     """What the blend looks at, shape (len(each), len(features)). Each sample has one input."""
     pairs = [sample.choices[0] for sample in each]
     table = np.array([overlap.features(*pair) for pair in pairs if not isinstance(pair, str)])
     columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
     if files.LOGIT in features:
-        columns[files.LOGIT] = reader.logits(head, pairs)
+        columns[files.LOGIT] = judge.logits(head, pairs)
     if files.COSINE in features:
-        columns[files.COSINE] = reader.cosines(pairs)
+        columns[files.COSINE] = judge.cosines(pairs)
     return np.stack([columns[name] for name in features], axis=1)
 
 
@@ -60,9 +60,9 @@ def fit(features: list[str], table: Floats, each: list[Sample]) -> files.Blend:
     )
 
 
-def logits(blend: files.Blend, reader: Reader, head: int, each: list[Sample]) -> Floats:
+def logits(blend: files.Blend, judge: Judge, head: int, each: list[Sample]) -> Floats:
     """The blend's logit for each sample."""
-    return blended(blend, shown(reader, blend.features, head, each))
+    return blended(blend, shown(judge, blend.features, head, each))
 
 
 def halves(each: list[Sample]) -> tuple[list[Sample], list[Sample]]:

@@ -41,7 +41,7 @@ class Source(BaseModel):
     licence: str
     tasks: list[str]
     reader: str
-    cap: int = 3000
+    cap: int = 4000
     evaluation_only: bool = False
     """Its licence (or a decision) bars training: it goes to DIR/evaluation/<task>."""
     note: str = ""
@@ -55,7 +55,7 @@ class Generator(BaseModel):
     name: str
     tasks: list[str]
     licence: str = "Apache-2.0"
-    cap: int = 3000
+    cap: int = 4000
     note: str = ""
 
 
@@ -215,10 +215,11 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m classify.training.build", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder for the records")
     parser.add_argument("--mirror", type=Path, help="folder of owner+name/repo git directories")
+    parser.add_argument("--recipes", type=Path, default=HERE, help="folder of sources*.yaml")
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--task", action="append", default=[], help="only this task; repeatable")
     given = parser.parse_args(words)
-    summary = build(given.data, given.mirror, given.seed, set(given.task))
+    summary = build(given.data, given.mirror, given.seed, set(given.task), given.recipes)
     for row in summary["files"]:
         counts = "  ".join(f"{row.get(n, 0):6d}" for n in ("healthy", "fails", "undecided"))
         barred = "  evaluation only" if row["evaluation_only"] else ""

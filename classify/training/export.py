@@ -14,21 +14,30 @@ from torch import nn
 
 from classify.training.model import WIDTH
 
+_STATES = (torch.ones(2, 16, WIDTH), torch.ones(2, 16, dtype=torch.long))
+
+
+def embeddings(model: nn.Module, path: Path) -> None:
+    """Writes ids to states."""
+    sample = tuple(torch.ones(2, 16, dtype=torch.long) for _ in range(2))
+    axes = {0: "batch", 1: "tokens"}
+    names = ["input_ids", "token_type_ids"]
+    _write(model, sample, names, "embedded", dict.fromkeys([*names, "embedded"], axes), path)
+
 
 def lower(model: nn.Module, path: Path) -> None:
-    """Writes what stands below the towers: ids to states."""
-    sample = tuple(torch.ones(2, 16, dtype=torch.long) for _ in range(3))
+    """Writes the shared layers: states to states."""
     axes = {0: "batch", 1: "tokens"}
-    names = ["input_ids", "attention_mask", "token_type_ids"]
-    _write(model, sample, names, "states", dict.fromkeys([*names, "states"], axes), path)
+    names = ["embedded", "attention_mask"]
+    _write(model, _STATES, names, "states", dict.fromkeys([*names, "states"], axes), path)
 
 
-def tower(model: nn.Module, path: Path) -> None:
-    """Writes a tower: states to logits, or to vectors."""
-    sample = (torch.ones(2, 16, WIDTH), torch.ones(2, 16, dtype=torch.long))
+def tower(model: nn.Module, path: Path, whole: bool) -> None:
+    """Writes a tower: states to logits, or to vectors. The name of its first input says what it
+    stands on."""
     axes = {0: "batch", 1: "tokens"}
-    names = ["states", "attention_mask"]
-    _write(model, sample, names, "out", {**dict.fromkeys(names, axes), "out": {0: "batch"}}, path)
+    names = ["embedded" if whole else "states", "attention_mask"]
+    _write(model, _STATES, names, "out", {**dict.fromkeys(names, axes), "out": {0: "batch"}}, path)
 
 
 def tokenizer(source: Path, out: Path) -> None:
@@ -48,7 +57,7 @@ def _write(
 ) -> None:
     plain, fused = path.with_suffix(".plain"), path.with_suffix(".fused")
     torch.onnx.export(
-        model.eval(),
+        model.cpu().eval(),
         sample,
         str(plain),
         input_names=names,

@@ -59,8 +59,9 @@ def samples(record: Record) -> Iterator[Sample]:
 def _inputs(head: str, record: Record) -> list[Input]:
     asked = _asked(record)
     if head == "prompt_injection":
-        texts = list(record.context) or [asked]
-        return [form.prompt_injection(w.text) for t in texts for w in windows(t, ALONE)]
+        found = [*record.context, *(str(step.get("output", "")) for step in record.steps)]
+        texts, fetched = (found, True) if found else ([asked], False)
+        return [form.prompt_injection(w.text, fetched) for t in texts for w in windows(t, ALONE)]
     if head == "jailbreak":
         return [form.jailbreak(w.text) for w in windows(asked, ALONE)]
     if head == "toxicity":
@@ -75,8 +76,8 @@ def _inputs(head: str, record: Record) -> list[Input]:
         context = "\n".join(record.context) or "\n".join(
             str(step.get("output", "")) for step in record.steps
         )
-        found = windows(context, 2 * BESIDE)
-        return [form.hallucination(found[0].text, record.output)] if len(found) == 1 else []
+        parts = windows(context, 2 * BESIDE)
+        return [form.hallucination(parts[0].text, record.output)] if len(parts) == 1 else []
     if head == "retrieval_relevance":
         return [
             form.retrieval_relevance(asked, windows(c, BESIDE)[0].text) for c in record.context[:1]

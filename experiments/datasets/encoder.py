@@ -24,7 +24,8 @@ def fingerprint() -> str:
     """16 hexadecimal digits of the model's files: vectors of different ones can't be compared."""
     digest = hashlib.sha256()
     for path in (
-        files.path_of("", files.ENCODER),
+        files.path_of("", files.EMBEDDINGS),
+        files.path_of("", files.LOWER),
         files.tower_of("", files.GENERAL),
         files.path_of("", files.TOKENIZER),
     ):

@@ -48,7 +48,7 @@ def test_what_is_at_the_end_of_a_long_text_is_seen() -> None:
 
 def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"install Everyspan"):
-        path_of(str(tmp_path), "encoder.onnx")
+        path_of(str(tmp_path), "lower.onnx")
     with pytest.raises(ModelError, match="no head 'x'"):
         heads().head("x")
 

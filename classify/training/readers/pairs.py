@@ -35,6 +35,31 @@ def claim(
     )
 
 
+def evidence(document: str, said: str, size: int = 780) -> str:
+    """The sentences of a document that share most words with what is said, in their order, about
+    ``size`` characters: what the service looks at of a long text."""
+    told = set(re.findall(r"\w{3,}", said.lower()))
+    each = [s for line in document.split("\n") for s in sentences(line)]
+    best = sorted(
+        range(len(each)),
+        key=lambda i: (-len(told & set(re.findall(r"\w{3,}", each[i].lower()))), i),
+    )
+    chosen: list[int] = []
+    for at in best:
+        if size <= 0:
+            break
+        chosen.append(at)
+        size -= len(each[at])
+    return " ".join(each[i] for i in sorted(chosen))
+
+
+def changed_sentence(said: str, before: str) -> str:
+    """The first sentence that is not in the text before its change; the first for none."""
+    known = set(sentences(before))
+    each = sentences(said)
+    return next((one for one in each if one not in known), each[0])
+
+
 def retrieved(query: str, document: str, label: float, kind: str, licence: str = "") -> Record:
     """One (query, document) pair of retrieval_relevance."""
     return Record(
