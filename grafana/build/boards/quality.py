@@ -122,7 +122,7 @@ def _scores() -> Json:
     sql = f"""SELECT concat('0.', toString(tenth)) AS score, {shown}, count_custom AS custom
 FROM (
   SELECT {series},
-    sumForEach(arrayMap(i -> countEqual(tenths_custom, i), range(10))) AS counts_custom
+    arrayResize(sumForEach(arrayMap(i -> countEqual(tenths_custom, i), range(10))), 10) AS counts_custom
   FROM (
     SELECT {tenths},
       arrayMap(c -> least(9, toUInt8(custom_scores[c] * 10)), arrayFilter(c -> {chosen("c")},
