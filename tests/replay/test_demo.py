@@ -33,7 +33,7 @@ def trace(traces: dict[tuple[str, int], str]) -> str:
 
 def _failing(replays: Replays, trace_id: str) -> list[str]:
     rows = replays.up.spans(trace_id)
-    return [row["name"] for row in rows if row["instruction_following"] == "fail"]
+    return [row["name"] for row in rows if row["hallucination"] == "fail"]
 
 
 def test_the_failure_is_step_4_of_7(replays: Replays, trace: str) -> None:
@@ -41,7 +41,7 @@ def test_the_failure_is_step_4_of_7(replays: Replays, trace: str) -> None:
     assert len(rows) == 7
     assert rows[3]["name"] == "chat gpt-4.1-mini"
     assert "10 years" in rows[3]["output"]
-    assert [row["instruction_following"] for row in rows].index("fail") == 3
+    assert [row["hallucination"] for row in rows].index("fail") == 3
 
 
 def test_step_4_on_runs_again_and_fails_again(replays: Replays, trace: str) -> None:
@@ -63,7 +63,7 @@ def test_step_4_on_runs_again_and_fails_again(replays: Replays, trace: str) -> N
     assert "2036" in run["value"]
     # The help pages were not searched, the tool past the step was called.
     assert replays.calls == ["get_order"]
-    assert "instruction_following" in run["failures"]
+    assert "hallucination" in run["failures"]
     assert _failing(replays, run["trace_id"]) == ["chat gpt-4.1-mini"]
     same = replays.everyspan("diff", trace, run["trace_id"], "--json")
     assert same.status == 0, same.out
@@ -94,7 +94,7 @@ def test_the_corrected_document_makes_it_pass(replays: Replays, trace: str) -> N
     run = done.run
     assert "2031" in run["value"]
     assert replays.calls == ["get_order"]
-    assert "instruction_following" not in run["failures"]
+    assert "hallucination" not in run["failures"]
     assert _failing(replays, run["trace_id"]) == []
     assert run["warnings"] == []
     differing = replays.everyspan("diff", trace, run["trace_id"], "--json")
@@ -104,7 +104,7 @@ def test_the_corrected_document_makes_it_pass(replays: Replays, trace: str) -> N
     assert [number for number, step in steps.items() if step["changed"]] == [1, 2, 3, 4, 6, 7]
     assert set(steps[2]["changes"]) == {"documents"}
     assert set(steps[1]["changes"]) >= {"output"}
-    assert "fail →" in steps[4]["changes"]["instruction_following"]
+    assert "fail →" in steps[4]["changes"]["hallucination"]
     shown = replays.everyspan("diff", trace, run["trace_id"])
     assert "6 of 7 steps differ" in shown.out
     assert re.search(r"^~ +4 +4  live +chat gpt-4.1-mini", shown.out, re.MULTILINE)
@@ -122,8 +122,8 @@ def test_a_late_step_saves_time_and_tokens(replays: Replays, trace: str) -> None
 
 def test_how_often_it_fails(replays: Replays, trace: str) -> None:
     arguments = (trace, "--from-step", "4", "--times", "4", *ENTRY)
-    done = replays.everyspan("replay", *arguments, "--fail-on", "instruction_following")
-    assert "4 of 4 judged runs failed (instruction_following): 100%" in done.out, done.out
+    done = replays.everyspan("replay", *arguments, "--fail-on", "hallucination")
+    assert "4 of 4 judged runs failed (hallucination): 100%" in done.out, done.out
     assert "95 % interval 51% to 100%" in done.out
     assert replays.calls == ["get_order"] * 4
 
