@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--traces", type=int, default=60)
     parser.add_argument("--others", action="store_true")
     options = parser.parse_args()
-    encoder().logits(["warm up"])
+    encoder().logits("safety", ["warm up"])
     found = traces(options.traces)
     rows = sum(len(trace.spans) for trace in found)
     total, seconds = ours(found)
