@@ -66,3 +66,11 @@ def test_an_unknown_field_of_a_recipe_is_named(tmp_path: Path) -> None:
     (tmp_path / "sources_x.yaml").write_text("sources: [{repository: a/b, licenze: MIT}]")
     with pytest.raises(ValueError, match="licenze"):
         build.recipes(tmp_path)
+
+
+def test_healthy_traffic_is_never_trained_on() -> None:
+    recipe = build.recipes(build.HERE / "healthy")
+    assert recipe.sources
+    assert all(source.evaluation_only for source in recipe.sources)
+    trained = {s.repository for s in build.recipes().sources if not s.evaluation_only}
+    assert not trained & {source.repository for source in recipe.sources}

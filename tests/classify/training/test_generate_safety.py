@@ -10,7 +10,7 @@ from classify.training.record import Record
 
 FAMILIES = (
     "injection_documents injection_short jailbreak_frames jailbreak_disguised jailbreak_dialogue "
-    "trigger_words toxicity_register"
+    "trigger_words toxicity_register support_pages"
 ).split()
 
 
@@ -40,7 +40,7 @@ def test_a_family_is_the_same_for_the_same_seed_and_has_hard_healthy_texts(name:
     assert not [one for one in first if HOLE.search(one.text().replace("{noun}", ""))][:1]
 
 
-@pytest.mark.parametrize("name", ["injection", "jailbreak", "toxicity", "trigger"])
+@pytest.mark.parametrize("name", ["injection", "jailbreak", "toxicity", "trigger", "support"])
 def test_every_hole_of_a_grammar_has_a_rule(name: str) -> None:
     rules = Grammar(name, Random(0)).rules
     given = {"aim", "first", "second"}
