@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import re
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from alerting.outbox import Delivery, Outbox, Silence
 from alerting.routing import Routes
 from alerting.sample import sample
 from alerting.settings import AlertingSettings
+from classify.caller import check_caller
 
 
 class _Body(BaseModel):
@@ -50,34 +49,11 @@ class Testing(_Body):
     labels: dict[str, str] = {}
 
 
-def check_caller(request: Request, settings: AlertingSettings) -> None:
-    """The token, where one is set; else only callers on this machine. Raises HTTPException."""
-    token = settings.alerting_token.get_secret_value()
-    if token:
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode()):
-            return
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer with EVERYSPAN_ALERTING_TOKEN"
-        )
-    try:
-        here = ipaddress.ip_address(request.client.host if request.client else "").is_loopback
-    except ValueError:
-        here = False
-    if not here:
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, "set EVERYSPAN_ALERTING_TOKEN to call this from another machine"
-        )
-    # A web page can't send this across origins unasked.
-    if request.method != "GET" and "json" not in request.headers.get("content-type", ""):
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type application/json")
-
-
 def router(settings: AlertingSettings, routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
     """/v1/alerts and /v1/silences."""
 
     def checked(request: Request) -> None:
-        check_caller(request, settings)
+        check_caller(request, settings.alerting_token, "EVERYSPAN_ALERTING_TOKEN")
 
     api = APIRouter(dependencies=[Depends(checked)])
 

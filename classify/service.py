@@ -20,9 +20,10 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
 
+from classify.caller import check_caller
 from classify.classifier import Classifier
 from classify.coverage import coverage
-from classify.custom.api import check_caller, router
+from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
@@ -220,7 +221,7 @@ def create_app(service: ClassifyService) -> FastAPI:
     def checked(request: Request) -> None:
         # It only costs time: without a token everybody may.
         if service.token.get_secret_value():
-            check_caller(request, service.token)
+            check_caller(request, service.token, "EVERYSPAN_CLASSIFY_TOKEN")
 
     @app.post("/v1/rejudge", status_code=202, dependencies=[Depends(checked)])
     def rejudge(stretch: Stretch) -> dict[str, str]:

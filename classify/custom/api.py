@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
@@ -12,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import Field, SecretStr, ValidationError
 
+from classify.caller import check_caller
 from classify.custom import file
 from classify.custom.catalog import Answer, Catalog, Listed, listed, told
 from classify.custom.definition import (
@@ -83,34 +82,11 @@ class Detail(Listed):
     history: list[Listed]
 
 
-def check_caller(request: Request, secret: SecretStr) -> None:
-    """The token, where one is set; else only callers on this machine. Raises HTTPException."""
-    token = secret.get_secret_value()
-    if token:
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode()):
-            return
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer with EVERYSPAN_CLASSIFY_TOKEN"
-        )
-    try:
-        here = ipaddress.ip_address(request.client.host if request.client else "").is_loopback
-    except ValueError:
-        here = False
-    if not here:
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, "set EVERYSPAN_CLASSIFY_TOKEN to call this from another machine"
-        )
-    # A web page can't send this across origins unasked.
-    if request.method != "GET" and "json" not in request.headers.get("content-type", ""):
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type application/json")
-
-
 def router(catalog: Catalog, token: SecretStr) -> APIRouter:
     """The routes. 404: no such classifier; 409: the name is in use; 422: wrong input."""
 
     def checked(request: Request) -> None:
-        check_caller(request, token)
+        check_caller(request, token, "EVERYSPAN_CLASSIFY_TOKEN")
 
     api = APIRouter(dependencies=[Depends(checked)], tags=["custom classifiers"])
 
