@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models import form, memory
-from classify.models.pieces import Piece, abstains, quoted, threshold_of, verdicts, version_of
+from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
 from classify.models.rows import turns_of
 from clickhouse.span import Verdict
 
 #: Earlier turns that an answer is held against.
 _MAX_EARLIER = 12
-#: As sure as a contradicted figure.
-_BY_RULE = 0.999999
 
 
 class Forgetfulness:
@@ -33,24 +31,17 @@ class Forgetfulness:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        found = verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
-        silent = abstains(self.head)
-        for i, subject in enumerate(subjects):
-            checked = _plainly(subject)
-            if checked.label == "fail":
-                found[i] = Verdict(
-                    "fail", _BY_RULE, quoted(f"user said “{checked.told[:120]}”", checked.answer)
-                )
-            elif checked.label == "pass" and silent:
-                found[i] = Verdict("pass", 0.0)
-        return found
+        return verdicts(self.head, self.threshold, subjects, _pieces, _plainly)
 
 
-def _plainly(subject: Subject) -> memory.Finding:
+def _plainly(subject: Subject) -> Verdict:
     turns = turns_of(subject.trace)
     if len(turns) < 3 or turns[-1][0] != "assistant":
-        return memory.Finding("open")
-    return memory.check([text for role, text in turns if role == "user"], turns[-1][1])
+        return NOT_APPLICABLE
+    found = memory.check([text for role, text in turns if role == "user"], turns[-1][1])
+    if found.label == "fail":
+        return Verdict("fail", BY_RULE, quoted(f"user said “{found.told[:120]}”", found.answer))
+    return Verdict("pass", 0.0) if found.label == "pass" else NOT_APPLICABLE
 
 
 def _pieces(subject: Subject) -> list[Piece]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models import figures, form
 from classify.models.claims import claims
-from classify.models.pieces import Piece, abstains, quoted, threshold_of, verdicts, version_of
+from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
 from classify.models.rows import context_of, is_answer, speaks
 from classify.models.windows import BESIDE, windows
 from clickhouse.span import Verdict
 
 #: Claims of an answer that the model is asked about: those of which the context says least.
 _CLAIMS = 4
-#: A figure that is contradicted is; as sure as a broken rule of instruction_following.
-_BY_RULE = 0.999999
 _WORD = re.compile(r"\w{3,}|\d+")
 
 
@@ -37,23 +35,18 @@ class Hallucination:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        found = verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
-        silent = abstains(self.head)
-        for i, subject in enumerate(subjects):
-            checked = _figures(subject)
-            if checked.label == "fail":
-                where = f"“{checked.claim[:120]}” is contradicted by {checked.where}"
-                found[i] = Verdict("fail", _BY_RULE, quoted(where, checked.passage))
-            elif checked.label == "pass" and silent:
-                found[i] = Verdict("pass", 0.0)
-        return found
+        return verdicts(self.head, self.threshold, subjects, _pieces, _figures)
 
 
-def _figures(subject: Subject) -> figures.Finding:
+def _figures(subject: Subject) -> Verdict:
     if not speaks(subject) or not is_answer(subject.span):
-        return figures.Finding("open")
+        return NOT_APPLICABLE
     told = [claim.told for claim in claims(subject.span.output)]
-    return figures.check(told, context_of(subject), subject.span.input)
+    found = figures.check(told, context_of(subject), subject.span.input)
+    if found.label == "fail":
+        where = f"“{found.claim[:120]}” is contradicted by {found.where}"
+        return Verdict("fail", BY_RULE, quoted(where, found.passage))
+    return Verdict("pass", 0.0) if found.label == "pass" else NOT_APPLICABLE
 
 
 def _pieces(subject: Subject) -> list[Piece]:

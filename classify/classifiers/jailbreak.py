@@ -27,16 +27,16 @@ class Jailbreak:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        rows = [
-            [
-                Piece(form.jailbreak(window.text), "input", window.text)
-                for window in windows(said(subject)[:_MAX_CHARACTERS])
-            ]
-            if speaks(subject)
-            else []
-            for subject in subjects
-        ]
-        return verdicts(self.head, self.threshold, rows)
+        return verdicts(self.head, self.threshold, subjects, _pieces)
+
+
+def _pieces(subject: Subject) -> list[Piece]:
+    if not speaks(subject):
+        return []
+    return [
+        Piece(form.jailbreak(window.text), "input", window.text)
+        for window in windows(said(subject)[:_MAX_CHARACTERS])
+    ]
 
 
 classifier: Classifier = Jailbreak()

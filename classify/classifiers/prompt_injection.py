@@ -40,7 +40,9 @@ class PromptInjection:
         ]
         return [
             self._sharp(found, row)
-            for found, row in zip(verdicts(self.head, self.threshold, rows), rows, strict=True)
+            for found, row in zip(
+                verdicts(self.head, self.threshold, rows, list), rows, strict=True
+            )
         ]
 
     def _sharp(self, verdict: Verdict, row: Sequence[Piece]) -> Verdict:

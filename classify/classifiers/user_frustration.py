@@ -24,7 +24,7 @@ class UserFrustration:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        return verdicts(self.head, self.threshold, [_pieces(subject) for subject in subjects])
+        return verdicts(self.head, self.threshold, subjects, _pieces)
 
 
 def _pieces(subject: Subject) -> list[Piece]:

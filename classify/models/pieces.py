@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
 
 from classify.classifier import NOT_APPLICABLE
 from classify.models.encoder import Input, encoder
@@ -14,6 +15,9 @@ from classify.models.windows import sentences
 from clickhouse.span import Verdict
 
 MAX_EVIDENCE = 300
+#: Of what a rule says: it is plain, though the words may have been meant loosely.
+BY_RULE = 0.999999
+_T = TypeVar("_T")
 _guesses: ContextVar[bool] = ContextVar("guesses", default=False)
 
 
@@ -53,15 +57,37 @@ def abstains(head: str) -> bool:
     return heads().head(head).abstains and not _guesses.get()
 
 
-def verdicts(head: str, threshold: float, rows: Sequence[Sequence[Piece]]) -> list[Verdict]:
-    """One verdict a row: the worst of its pieces, after the best of each choice.
+def verdicts(
+    head: str,
+    threshold: float,
+    subjects: Sequence[_T],
+    pieces: Callable[[_T], Sequence[Piece]],
+    rule: Callable[[_T], Verdict] | None = None,
+) -> list[Verdict]:
+    """One verdict a subject: the worst of its pieces, after the best of each choice.
 
-    A row without pieces is not applicable. Nor is any where the model's head does not tell failing
-    from healthy texts of sources that it has not seen: it abstains, at no cost.
+    One without pieces is not applicable. Nor is any where the model's head does not tell failing
+    from healthy texts of sources that it has not seen: it abstains, at no cost. Where ``rule`` says
+    fail it overrules the head; where it says pass it counts while the head abstains.
     """
+    silent = abstains(head)
+    if silent:
+        found = [NOT_APPLICABLE] * len(subjects)
+    else:
+        found = _by_head(head, threshold, [pieces(subject) for subject in subjects])
+    if rule is None:
+        return found
+    said = map(rule, subjects)
+    return [
+        plain if plain.label == "fail" or (silent and plain.label == "pass") else guess
+        for plain, guess in zip(said, found, strict=True)
+    ]
+
+
+def _by_head(head: str, threshold: float, rows: Sequence[Sequence[Piece]]) -> list[Verdict]:
     flat = [piece for row in rows for piece in row]
-    if not flat or abstains(head):
-        return [NOT_APPLICABLE for _ in rows]
+    if not flat:
+        return [NOT_APPLICABLE] * len(rows)
     scores = encoder().scores(head, [piece.input for piece in flat])
     found, at = [], 0
     for row in rows:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from classify import messages
-from classify.classifier import Classifier, Layer, Subject, Unit
+from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.classifiers.instruction_following.rules import broken
 from classify.models import form
-from classify.models.pieces import Piece, quoted, threshold_of, verdicts, version_of
+from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
 from classify.models.rows import is_answer, speaks
 from clickhouse.span import Verdict
-
-#: A rule that is broken is broken; what it asks for may still have been meant loosely.
-_BY_RULE = 0.999999
 
 
 class InstructionFollowing:
@@ -29,23 +26,22 @@ class InstructionFollowing:
     threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        told = [_instructions(subject) for subject in subjects]
-        rows = [
-            [
-                Piece(
-                    form.instruction_following(text, subject.span.output), text, subject.span.output
-                )
-            ]
-            if text
-            else []
-            for text, subject in zip(told, subjects, strict=True)
-        ]
-        found = verdicts(self.head, self.threshold, rows)
-        for i, (text, subject) in enumerate(zip(told, subjects, strict=True)):
-            if text and (wrong := broken(text, subject.span.output)):
-                evidence = quoted(f"“{wrong[0].instruction[:160]}”", wrong[0].how)
-                found[i] = Verdict("fail", _BY_RULE, evidence)
-        return found
+        return verdicts(self.head, self.threshold, subjects, _pieces, _broken)
+
+
+def _pieces(subject: Subject) -> list[Piece]:
+    if not (text := _instructions(subject)):
+        return []
+    output = subject.span.output
+    return [Piece(form.instruction_following(text, output), text, output)]
+
+
+def _broken(subject: Subject) -> Verdict:
+    text = _instructions(subject)
+    if not text or not (wrong := broken(text, subject.span.output)):
+        return NOT_APPLICABLE
+    evidence = quoted(f"“{wrong[0].instruction[:160]}”", wrong[0].how)
+    return Verdict("fail", BY_RULE, evidence)
 
 
 def _instructions(subject: Subject) -> str:
