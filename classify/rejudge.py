@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
-from classify.work import DueTrace, Share
+from classify.work import DueTrace, Share, judged_before, take
 
 #: A batch should take about so long: that is what a new row may have to wait.
 _BATCH_SECONDS = 2.0
@@ -97,34 +97,15 @@ class OldRows:
             self._found.extend(self._search(client, self._of))
             if len(self._found) >= _MAX_TRACES:
                 self._left.appendleft(self._of)
-        taken: list[DueTrace] = []
-        size = 0
-        while self._found and (not taken or size + self._found[0].rows <= rows):
-            taken.append(self._found.popleft())
-            size += taken[-1].rows
-        return taken, self._of.before
+        return take(self._found, rows), self._of.before
 
     def _search(self, client: Client, old: Old) -> list[DueTrace]:
-        share = self._share
         due = (
             _asked(old.since, old.until, old.before)
             if old.before
-            else f"verdict_version < {share.version}"
+            else f"verdict_version < {self._share.version}"
         )
-        found = client.query(
-            f"""
-            SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
-                   toUnixTimestamp64Nano(max(start_time)), count()
-            FROM {share.database}.spans_raw FINAL
-            WHERE toDate(start_time) = toDate('{old.day}') AND verdict_version > 0
-              AND {share.traces} AND {due}
-            GROUP BY trace_id
-            ORDER BY max(start_time) DESC
-            LIMIT {_MAX_TRACES}
-            {_FINAL}
-            """
-        ).result_rows
-        return [DueTrace(trace_id, first, last, rows, 0.0) for trace_id, first, last, rows in found]
+        return judged_before(client, self._share, old.day, due, "max(start_time) DESC", _MAX_TRACES)
 
 
 def ask(client: Client, database: str, since: datetime, until: datetime) -> None:

@@ -7,6 +7,7 @@ enough. What an older set has judged is due too, but not here: see rejudge.py.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -173,6 +174,37 @@ class Finder:
             self._orphans.clear()
         self._orphans |= {i: newest for i, (_, newest) in candidates.items() if i not in found}
         return [trace for i, (trace, _) in candidates.items() if i in found]
+
+
+def take(found: deque[DueTrace], rows: int) -> list[DueTrace]:
+    """Traces of about so many rows off the front; one at least, where there is one."""
+    taken: list[DueTrace] = []
+    size = 0
+    while found and (not taken or size + found[0].rows <= rows):
+        taken.append(found.popleft())
+        size += taken[-1].rows
+    return taken
+
+
+def judged_before(
+    client: Client, share: Share, day: str, due: str, order: str, most: int
+) -> list[DueTrace]:
+    """Traces with rows of that day (UTC, YYYY-MM-DD) that have verdicts and are ``due``; that and
+    ``order`` as SQL, ``most`` at most."""
+    rows = client.query(
+        f"""
+        SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
+               toUnixTimestamp64Nano(max(start_time)), count()
+        FROM {share.database}.spans_raw FINAL
+        WHERE toDate(start_time) = toDate('{day}') AND verdict_version > 0
+          AND {share.traces} AND {due}
+        GROUP BY trace_id
+        ORDER BY {order}
+        LIMIT {most}
+        {_FINAL}
+        """
+    ).result_rows
+    return [DueTrace(trace_id, first, last, count, 0.0) for trace_id, first, last, count in rows]
 
 
 def batches(traces: Iterable[DueTrace], rows: int) -> Iterator[list[DueTrace]]:

@@ -13,10 +13,8 @@ from clickhouse_connect.driver.client import Client
 
 from classify.custom.member import Members
 from classify.custom.store import current, members
-from classify.work import DueTrace, Share
+from classify.work import MAX_TRACES, DueTrace, Share, judged_before, take
 
-#: Traces that one search returns at most.
-_MAX_TRACES = 20_000
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 
@@ -50,14 +48,9 @@ class BackFill:
             self._days = deque(self._search_days(client))
         while not self._found and self._days:
             self._found.extend(self._search(client, self._days[0]))
-            if len(self._found) < _MAX_TRACES:
+            if len(self._found) < MAX_TRACES:
                 self._days.popleft()
-        taken: list[DueTrace] = []
-        size = 0
-        while self._found and (not taken or size + self._found[0].rows <= rows):
-            taken.append(self._found.popleft())
-            size += taken[-1].rows
-        return taken
+        return take(self._found, rows)
 
     def again(self) -> None:
         """Look everywhere anew: rows may have come that an older worker judged."""
@@ -72,21 +65,8 @@ class BackFill:
         return [day for (day,) in found]
 
     def _search(self, client: Client, day: str) -> list[DueTrace]:
-        share = self._share
-        found = client.query(
-            f"""
-            SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
-                   toUnixTimestamp64Nano(max(start_time)), count()
-            FROM {share.database}.spans_raw FINAL
-            WHERE toDate(start_time) = toDate('{day}') AND verdict_version > 0
-              AND {share.traces} AND {self._due}
-            GROUP BY trace_id
-            ORDER BY toStartOfHour(max(start_time)) DESC, trace_id
-            LIMIT {_MAX_TRACES}
-            {_FINAL}
-            """
-        ).result_rows
-        return [DueTrace(trace_id, first, last, rows, 0.0) for trace_id, first, last, rows in found]
+        order = "toStartOfHour(max(start_time)) DESC, trace_id"
+        return judged_before(client, self._share, day, self._due, order, MAX_TRACES)
 
 
 def due(of: Members) -> str:

@@ -395,8 +395,7 @@ class Catalog:
         if definition.learns:
             _check_examples(positives, negatives)
             learned = self._head(client, definition)
-            head, quality = learned.to_bytes(), _quality(learned)
-            reason = "" if learned.enough else learned.reason
+            head, quality, reason = learned.to_bytes(), learned.quality, learned.reason
         state: State = "draft" if reason and not enable else "live"
         if before and before.state in ("disabled", "live"):
             # Somebody has decided; more examples do not overrule that.
@@ -443,10 +442,8 @@ class Catalog:
 
     def _answer(self, client: Client, record: Record, reason: str) -> Answer:
         definition = record.definition
-        if definition.fail_if or definition.only:
-            nearest, borderline, rate, sampled, duplicates = self._by_judging(client, record)
-        else:
-            nearest, borderline, rate, sampled, duplicates = self._by_vectors(client, record)
+        ask = self._by_judging if definition.fail_if or definition.only else self._by_vectors
+        nearest, borderline, rate, sampled, duplicates = ask(client, record)
         left = progress(client, self._database).left if record.state == "live" else 0
         if not reason and record.state != "live":
             reason = str(record.quality.get("reason") or record.state)
@@ -715,11 +712,6 @@ def told(error: ValidationError, within: str = "") -> str:
         text = problem["msg"].removeprefix("Value error, ")
         found.append(f"{place}: {text}" if place else text)
     return (f"{within}: " if within else "") + "; ".join(found)
-
-
-def _quality(head: Head) -> dict[str, Any]:
-    found: Any = head.quality
-    return dict(found) if isinstance(found, dict) else dict(vars(found))
 
 
 def _me() -> str:

@@ -17,7 +17,7 @@ positive that taught: no share of failures is presumed. benchmarks/fewshot measu
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,14 +65,10 @@ class Head:
 
     def score(self, vectors: Floats) -> NDArray[np.float64]:
         """Probabilities, shape (n,)."""
-        plain = (self._plain(vectors) - self.middle) / self.width
-        # Small ones stay apart from each other: none is rounded to 0.
-        return 1.0 / (1.0 + np.exp(np.minimum(-_STEEP * plain.astype(np.float64), 600.0)))
-
-    def _plain(self, vectors: Floats) -> NDArray[np.float64]:
-        """Scores, shape (n,)."""
         likes, crowd = self._likeness(_unit(np.asarray(vectors, np.float32) - self.centre))
-        return (likes - crowd).astype(np.float64)
+        plain = ((likes - crowd).astype(np.float64) - self.middle) / self.width
+        # Small ones stay apart from each other: none is rounded to 0.
+        return 1.0 / (1.0 + np.exp(np.minimum(-_STEEP * plain, 600.0)))
 
     def _likeness(self, x: Floats, own: bool = False) -> tuple[Floats, Floats]:
         """To the positives, less what the negatives take; and to the crowd. ``own``: x is the
@@ -131,20 +127,24 @@ def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
     many = len(background) >= _LEAST_BACKGROUND
     centre = background.mean(axis=0) if many else np.zeros(width)
     ours = _unit(positives - centre)
-    others = _others(ours, _unit(background - centre)) if many else np.zeros((0, width), np.float32)
+    # How like each positive is to the others.
+    apart = _left_out(ours)
+    others = np.zeros((0, width), np.float32)
+    if many:
+        others = _others(ours, float(apart.mean()), _unit(background - centre))
     basis = _principal(others)
     bank, scale = _in_eight_bits(others @ basis)
     head = Head(
         centre.astype(np.float32),
         ours,
-        _unit(negatives - centre) if len(negatives) else np.zeros((0, width), np.float32),
+        _unit(negatives - centre),
         basis,
         bank.astype(np.float32) * np.float32(scale),
     )
     known, crowds = head._likeness(others, own=True)
-    usual = (known - crowds)[known < _left_out(ours).mean()]
+    usual = (known - crowds)[known < apart.mean()]
     likes, crowds = head._likeness(ours)
-    left_out = _left_out(ours) - crowds
+    left_out = apart - crowds
     high = float(left_out.mean())
     low = float(np.quantile(usual, 1.0 - _TAIL)) if many else min(0.5 * high, 0.3)
     # Also when it is read back rounded.
@@ -156,24 +156,18 @@ def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
     elif len(background) + len(negatives) < _LEAST_BACKGROUND:
         reason = "there is too little other traffic to tell them from; wait, or give negatives"
     beaten = np.mean([np.mean(usual < each) for each in left_out]) if many else 0.0
-    return Head(
-        head.centre,
-        head.positives,
-        head.negatives,
-        head.basis,
-        head.bank,
-        middle,
-        max(abs(high - low), 0.05),
-        0.5,
-        {"auroc": round(float(beaten), 4), "positives": len(positives)},
-        not reason,
-        reason,
+    return replace(
+        head,
+        middle=middle,
+        width=max(abs(high - low), 0.05),
+        quality={"auroc": round(float(beaten), 4), "positives": len(positives)},
+        enough=not reason,
+        reason=reason,
     )
 
 
-def _others(positives: Floats, background: Floats) -> Floats:
+def _others(positives: Floats, among_themselves: float, background: Floats) -> Floats:
     """The background without what is looked for, where that is a crowd."""
-    among_themselves = float(_left_out(positives).mean())
     likes = background @ _direction(positives)
     same = likes >= _SAME * among_themselves
     if np.mean(likes >= among_themselves) <= _OFTEN or len(likes) - same.sum() < _LEAST_BACKGROUND:

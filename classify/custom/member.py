@@ -69,9 +69,8 @@ class Member:
             found[i] = self._verdict(float(score), texts[i], rules.get(i))
         for i in chosen:
             if i not in texts:
-                found[i] = rules.get(i, NOT_APPLICABLE)
-                if i in rules and self.definition.together == "and":
-                    found[i] = NOT_APPLICABLE
+                alone = self.definition.together == "or"
+                found[i] = rules.get(i, NOT_APPLICABLE) if alone else NOT_APPLICABLE
         return found
 
     def scores(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
