@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-import requests
 import typer
 from rich.table import Table
 
 from alerting.settings import AlertingSettings
-from cli.console import console, errors, read_settings
+from cli.console import console, fail, read_settings
 from cli.options import AlertingPort, Host
+from cli.service_client import ask, refusal
 
 app = typer.Typer(
     help="Alerts that were told, that wait, that are dead; silences.",
@@ -129,7 +129,7 @@ def silence(
     """Record alerts with these labels without telling anybody."""
     found = _DURATION.fullmatch(for_.strip())
     if not found:
-        _fail(f"--for {for_}: write a number and s, m, h or d, such as 2h")
+        fail(f"--for {for_}: write a number and s, m, h or d, such as 2h")
     body = {
         "matchers": _pairs("MATCHERS", matchers),
         "seconds": int(found[1]) * _SECONDS[found[2]],
@@ -161,33 +161,18 @@ def unsilence(
 
 
 def _call(settings: AlertingSettings, method: str, path: str, body: Any = None) -> Any:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    host = "127.0.0.1" if host == "0.0.0.0" else host
-    address = f"http://{host}:{settings.alerting_port}"
-    token = settings.alerting_token.get_secret_value()
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    try:
-        answer = requests.request(
-            method,
-            address + path,
-            data=None if body is None else json.dumps(body),
-            headers=headers,
-            timeout=60,
-        )
-    except requests.RequestException:
-        _fail(
-            f"no alerting service answers at {address}; start `everyspan up`, or give --host and"
-            " --alerting-port"
-        )
+    answer = ask(
+        method,
+        settings.host,
+        settings.alerting_port,
+        path,
+        body,
+        token=settings.alerting_token.get_secret_value(),
+        service="alerting",
+        remedy="start `everyspan up`, or give --host and --alerting-port",
+    )
     if not answer.ok:
-        try:
-            detail = answer.json()["detail"]
-        except (ValueError, KeyError, TypeError):
-            detail = answer.text
-        told = detail if isinstance(detail, str) else "; ".join(e["msg"] for e in detail)
-        _fail(told)
+        fail(refusal(answer))
     return answer.json()
 
 
@@ -196,15 +181,9 @@ def _pairs(option: str, each: list[str]) -> dict[str, str]:
     for text in each:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            _fail(f"{option} {text}: write label=value")
+            fail(f"{option} {text}: write label=value")
         found[name] = value
     return found
-
-
-def _fail(told: str) -> NoReturn:
-    errors.print("[bold red]error:[/]", end=" ")
-    errors.print(told, highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def _time(milliseconds: int) -> str:

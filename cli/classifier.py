@@ -15,8 +15,8 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from classify.settings import ClassifySettings
-from cli.classify_client import call, fail
-from cli.console import console, read_settings
+from cli.classify_client import call
+from cli.console import console, fail, read_settings
 from cli.options import ClassifyPort, Host
 
 app = typer.Typer(

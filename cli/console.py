@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -54,6 +54,13 @@ def read_settings(kind: type[_Settings], **given: object) -> _Settings:
         raise typer.Exit(2) from error
 
 
+def fail(told: str, code: int = 1) -> NoReturn:
+    """End the command with an error."""
+    errors.print("[bold red]error:[/]", end=" ")
+    errors.print(told, highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Expected failures end the command with their sentence instead of a stack trace."""
@@ -77,9 +84,7 @@ def plain_errors() -> Iterator[None]:
         ModelError,
         ClickHouseError,
     ) as error:
-        errors.print("[bold red]error:[/]", end=" ")
-        errors.print(str(error), highlight=False, soft_wrap=True, markup=False)
-        raise typer.Exit(1) from error
+        fail(str(error))
 
 
 def log_to_stderr() -> None:

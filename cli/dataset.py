@@ -6,13 +6,13 @@ import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from cli import dataset_report
-from cli.console import console, errors, plain_errors, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.moment import duration, moment
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import is_served, open_reader
@@ -170,7 +170,7 @@ def build(
         except ValidationError as error:
             problem = error.errors()[0]
             option = str(problem["loc"][0]).replace("_", "-")
-            _fail(f"--{option} {problem['input']}: {problem['msg'].removeprefix('Value error, ')}")
+            fail(f"--{option} {problem['input']}: {problem['msg'].removeprefix('Value error, ')}")
         _check_name(name)
         definition.wanted_controls(1)
         window = _window(definition, since, until, now)
@@ -319,7 +319,7 @@ def refresh(
     now = datetime.now(UTC)
     patience = duration(retire_after)
     if patience is None:
-        _fail(f"--retire-after {retire_after}: write a number and h, d or w, such as 30d", 2)
+        fail(f"--retire-after {retire_after}: write a number and h, d or w, such as 30d", 2)
     with plain_errors():
         wanted = formats(format_)
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
@@ -478,7 +478,7 @@ def _window(
     if since:
         start = moment("--since", since, now)
     if start >= end:
-        _fail(f"--since {start:%Y-%m-%d %H:%M} is not before --until {end:%Y-%m-%d %H:%M}", 2)
+        fail(f"--since {start:%Y-%m-%d %H:%M} is not before --until {end:%Y-%m-%d %H:%M}", 2)
     return start, end
 
 
@@ -500,14 +500,8 @@ def _check_name(name: str) -> None:
     try:
         TypeAdapter(NameType).validate_python(name)
     except ValidationError:
-        _fail(
+        fail(
             f"NAME {name}: use letters, digits, dots, dashes and underscores, at most 64, not"
             " beginning with a sign",
             2,
         )
-
-
-def _fail(told: str, code: int = 1) -> NoReturn:
-    errors.print("[bold red]error:[/]", end=" ")
-    errors.print(told, highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(code)

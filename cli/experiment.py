@@ -6,15 +6,15 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
-import requests
 import typer
 from rich.table import Table
 
-from cli.console import console, errors, plain_errors, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
+from cli.service_client import ask, refusal
 
 if TYPE_CHECKING:  # scipy and numpy are loaded by the commands that need them
     from experiments.status import Status
@@ -128,10 +128,10 @@ def start(
 
     with plain_errors():
         if str(file).startswith(("http:", "https:")):
-            _fail("EVERYSPAN_EXPERIMENTS is a URL here; give --file with the TOML file")
+            fail("EVERYSPAN_EXPERIMENTS is a URL here; give --file with the TOML file")
         definitions = read_file(file)
         if name not in definitions:
-            _fail(f"{file} defines {', '.join(definitions)}, but not {name}")
+            fail(f"{file} defines {', '.join(definitions)}, but not {name}")
         definition = definitions[name]
         moment = _moment(since)
         body = {
@@ -194,23 +194,20 @@ def _change(
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         definition = read_definition(body["definition"], f"experiment {name}")
         return api.summary(start(client, settings.database, definition, since, settings.cluster))
-    given = settings.host
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(given, given)
-    address = f"[{address}]" if ":" in address else address
-    url = f"http://{address}:{settings.classify_port}"
-    try:
-        answer = requests.post(f"{url}/v1/experiments/{name}/{what}", json=body, timeout=60)
-    except requests.RequestException:
-        _fail(
-            f"no classify service answers at {url}; start `everyspan up` or `everyspan classify`,"
-            " or give --host and --classify-port, or --clickhouse-dsn"
-        )
+    answer = ask(
+        "POST",
+        settings.host,
+        settings.classify_port,
+        f"/v1/experiments/{name}/{what}",
+        body,
+        service="classify",
+        remedy=(
+            "start `everyspan up` or `everyspan classify`, or give --host and --classify-port, or"
+            " --clickhouse-dsn"
+        ),
+    )
     if not answer.ok:
-        try:
-            detail = answer.json()["detail"]
-        except (ValueError, KeyError, TypeError):
-            detail = answer.text
-        _fail(detail if isinstance(detail, str) else "; ".join(each["msg"] for each in detail))
+        fail(refusal(answer))
     return dict(answer.json())
 
 
@@ -262,11 +259,5 @@ def _moment(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
-        _fail(f"--since {text}: write 30m, 24h, 7d, or a time such as 2026-11-24T08:00Z")
+        fail(f"--since {text}: write 30m, 24h, 7d, or a time such as 2026-11-24T08:00Z")
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _fail(text: str) -> NoReturn:
-    errors.print("[bold red]error:[/]", end=" ")
-    errors.print(text, highlight=False, soft_wrap=True, markup=False)
-    raise typer.Exit(1)
