@@ -83,22 +83,15 @@ class Encoder:
                 )
             logits = found[:, form.index].astype(np.float64)
         if form.blend is not None:
-            logits = blended(form.blend, self.shown(form.blend.features, inputs, logits))
+            table = shown(form.blend.features, inputs, lambda: logits, lambda: self.cosines(inputs))
+            logits = blended(form.blend, table)
         return sigmoid((logits - form.bias) / form.temperature)
 
-    def shown(
-        self, features: Sequence[str], inputs: Sequence[Input], logits: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """What a blend looks at, shape (len(inputs), len(features)). Inputs are pairs."""
-        pairs = [each if not isinstance(each, str) else (each, each) for each in inputs]
-        table = np.array([overlap.features(*pair) for pair in pairs])
-        columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
-        columns[files.LOGIT] = logits
-        if files.COSINE in features:
-            texts = [text for pair in pairs for text in pair]
-            vectors = self.vectors(texts)
-            columns[files.COSINE] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
-        return np.stack([columns[name] for name in features], axis=1)
+    def cosines(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
+        """How near to each other the two texts of each pair are, -1 to 1, shape (len(inputs),)."""
+        vectors = self.vectors([text for each in inputs for text in _pair(each)])
+        found: NDArray[np.float64] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
+        return found
 
     def logits(self, tower: str, inputs: Sequence[Input], cut: Cut = "worst") -> Floats:
         """Shape (len(inputs), heads of the tower)."""
@@ -222,6 +215,26 @@ class Encoder:
 def encoder(folder: str = "", threads: int = 1) -> Encoder:
     """This process's encoder, loaded when first asked for. Raises ModelError."""
     return Encoder(folder, threads)
+
+
+def shown(
+    features: Sequence[str],
+    inputs: Sequence[Input],
+    logits: Callable[[], NDArray[np.float64]],
+    cosines: Callable[[], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """What a blend looks at, shape (len(inputs), len(features)). Inputs are pairs. ``logits`` and
+    ``cosines``: of each, asked for where the blend looks at them."""
+    table = np.array([overlap.features(*_pair(each)) for each in inputs])
+    columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
+    for name, ask in ((files.LOGIT, logits), (files.COSINE, cosines)):
+        if name in features:
+            columns[name] = ask()
+    return np.stack([columns[name] for name in features], axis=1)
+
+
+def _pair(text: Input) -> Pair:
+    return (text, text) if isinstance(text, str) else text
 
 
 def blended(blend: files.Blend, shown: NDArray[np.float64]) -> NDArray[np.float64]:

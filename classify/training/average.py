@@ -22,7 +22,7 @@ from onnx import numpy_helper
 
 from classify.models.files import EMBEDDINGS, GENERAL, HEADS, LOWER, TOKENIZER
 from classify.training.calibrate import calibrate
-from classify.training.judge import Int8
+from classify.training.judge import MAX_TOKENS, Int8
 from classify.training.plan import gather, plans
 
 _QUANTIZED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"
@@ -45,7 +45,7 @@ def main() -> None:
     average([run / f"{options.tower}.onnx" for run in options.runs], options.out)
     known = options.out / HEADS
     if not known.exists():
-        known.write_text(json.dumps({"version": 1, "max_tokens": 256, "heads": {}}))
+        known.write_text(json.dumps({"version": 1, "max_tokens": MAX_TOKENS, "heads": {}}))
     calibrate(Int8(options.out, options.tower, options.threads), heads, options)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from classify.models import files, overlap
-from classify.models.encoder import blended
+from classify.models import encoder, files
 from classify.training.inputs import Sample
 from classify.training.judge import Floats, Judge
 from classify.training.plan import SEED
@@ -23,13 +21,9 @@ _STEPS = 600
 def shown(judge: Judge, features: list[str], head: int, each: list[Sample]) -> Floats:
     """What the blend looks at, shape (len(each), len(features)). Each sample has one input."""
     pairs = [sample.choices[0] for sample in each]
-    table = np.array([overlap.features(*pair) for pair in pairs if not isinstance(pair, str)])
-    columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
-    if files.LOGIT in features:
-        columns[files.LOGIT] = judge.logits(head, pairs)
-    if files.COSINE in features:
-        columns[files.COSINE] = judge.cosines(pairs)
-    return np.stack([columns[name] for name in features], axis=1)
+    return encoder.shown(
+        features, pairs, lambda: judge.logits(head, pairs), lambda: judge.cosines(pairs)
+    )
 
 
 def fit(features: list[str], table: Floats, each: list[Sample]) -> files.Blend:
@@ -62,7 +56,7 @@ def fit(features: list[str], table: Floats, each: list[Sample]) -> files.Blend:
 
 def logits(blend: files.Blend, judge: Judge, head: int, each: list[Sample]) -> Floats:
     """The blend's logit for each sample."""
-    return blended(blend, shown(judge, blend.features, head, each))
+    return encoder.blended(blend, shown(judge, blend.features, head, each))
 
 
 def halves(each: list[Sample]) -> tuple[list[Sample], list[Sample]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classify.models import files
 from classify.models.encoder import Encoder
 from classify.training.inputs import Input, Sample
 
@@ -43,9 +42,7 @@ class Int8:
         return found
 
     def cosines(self, pairs: list[Input]) -> Floats:
-        nothing: Any = np.zeros(len(pairs))
-        found: Floats = self._encoder.shown([files.COSINE], pairs, nothing)[:, 0]
-        return found
+        return self._encoder.cosines(pairs)
 
 
 def worst(judge: Judge, head: int, each: list[Sample]) -> tuple[Floats, Floats]:
