@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from classify.custom.backfill import progress
@@ -18,31 +16,11 @@ from classify.custom.definition import (
 from classify.custom.store import newest_revision
 from clickhouse.connection import connect
 from clickhouse.span import Span
+from tests.classify.custom.conftest import BUILT_IN
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers, span_of
-from tests.classify.job_store import Store, Tree, Words, engine, store
+from tests.classify.job_store import Store, Tree, Words, store
 
-BUILT_IN = ("words", "tree")
 FOUR = [span_of(i) for i in range(4)]
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("catalog")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    """Eight refunds (numbers 0 to 7) and twenty other answers (8 to 27), judged."""
-    with store(dsn) as opened:
-        opened.insert(answers([*REFUNDS, *OTHERS]))
-        opened.judge(classify_embed_share=1.0)
-        yield opened
-
-
-@pytest.fixture
-def catalog(db: Store) -> Catalog:
-    return Catalog(lambda: connect(db.settings.dsn), db.database, BUILT_IN)
 
 
 def verdicts(db: Store, name: str) -> dict[str, str]:

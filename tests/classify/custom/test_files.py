@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ from classify.custom import file
 from classify.custom.catalog import Catalog
 from classify.custom.definition import Definition, DefinitionError, NameInUseError
 from clickhouse.connection import connect
+from tests.classify.custom.conftest import BUILT_IN
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers, span_of
-from tests.classify.job_store import Store, engine, store
+from tests.classify.job_store import Store, store
 
 FOUR = [span_of(i) for i in range(4)]
 RULE = """
@@ -26,25 +26,6 @@ equals = ""
 """
 
 
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("files")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        opened.insert(answers([*REFUNDS, *OTHERS]))
-        opened.judge(classify_embed_share=1.0)
-        yield opened
-
-
-@pytest.fixture
-def catalog(db: Store) -> Catalog:
-    return Catalog(lambda: connect(db.settings.dsn), db.database, ("words", "tree"))
-
-
 def test_what_is_exported_judges_the_same_elsewhere(
     db: Store, catalog: Catalog, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +35,7 @@ def test_what_is_exported_judges_the_same_elsewhere(
     assert tomllib.loads(text)["examples"][0]["texts"] == [REFUNDS[0]]
     with store(dsn) as other:
         other.insert(answers([*REFUNDS, *OTHERS]))
-        there = Catalog(lambda: connect(other.settings.dsn), other.database, ("words", "tree"))
+        there = Catalog(lambda: connect(other.settings.dsn), other.database, BUILT_IN)
         monkeypatch.setattr("classify.custom.catalog.learn", None)
         answer = there.take(file.read(text))
         assert (answer.state, answer.version) == ("live", 1)
