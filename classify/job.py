@@ -325,6 +325,15 @@ class ClassifyJob:
             self.telemetry.verdicts.labels(classifier, label).inc(count)
         for where, count in judged.errors.items():
             self.telemetry.errors.labels(where).inc(count)
+        if judged.reused:
+            self.telemetry.reused_ids.inc(judged.reused.total())
+            logger.warning(
+                "%d spans of trace %s came with ids that an earlier run had used; all are kept,"
+                " told apart by id_reuse (does the sender call random.seed? everyspan.init"
+                " prevents that)",
+                judged.reused.total(),
+                next(iter(judged.reused)),
+            )
         self.telemetry.batch_seconds.observe(time.monotonic() - flight.began)
         return judged.rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from struct import Struct
@@ -18,6 +18,7 @@ from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, appl
 from classify.custom.member import Members, unpickled
 from classify.custom.vectors import Vectors, using
 from classify.rows import Loaded, Schema
+from classify.runs import told_apart
 from clickhouse.content import ContentRecord
 from clickhouse.native import read_columns, write_columns
 from clickhouse.span import LABELS, SPAN_COLUMNS, Span, Verdict
@@ -65,6 +66,7 @@ class Judged:
     ``content``, ``vectors``. A stop in between leaves the trace pending, to be judged again.
 
     ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
+    ``reused``: trace_id to rows written of runs that used its ids again.
     """
 
     changed: list[bytes] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Judged:
     rows: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
 
 
 def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
@@ -83,12 +86,15 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     columns = read_columns(task.loaded.rows)
     if not columns:
         return judged
-    spans = [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
     custom = unpickled(task.custom)
     if task.custom_only:
         classifiers, content = (), {}
     else:
         content = read_columns(task.loaded.content)
+    columns, run_of = told_apart(columns, _waiting(columns, content, custom, task))
+    spans = [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
+    for span, number in zip(spans, run_of, strict=False):
+        span.id_reuse = number
     marked = _merge_content(spans, content, judged.errors)
     traces = _traces(spans)
     if not task.custom_only:
@@ -140,6 +146,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     for rows, blocks in ((changed, judged.changed), (pending, judged.pending)):
         for start in range(0, len(rows), task.batch_rows):
             chunk = rows[start : start + task.batch_rows]
+            judged.reused += Counter(spans[i].trace_id for i in chunk if spans[i].id_reuse)
             new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
             new |= _custom_columns(columns, labels, added, custom, chunk)
             blocks.append(write_columns(task.schema.spans, new))
@@ -155,20 +162,42 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     return judged
 
 
+def _waiting(
+    columns: dict[str, Sequence[Any]],
+    content: dict[str, Sequence[Any]],
+    custom: Members,
+    task: Task,
+) -> Callable[[int], bool]:
+    """Whether there is anything to do about a row, by its position."""
+    named = set(zip(content["trace_id"], content["span_id"], strict=True)) if content else set()
+
+    def waits(i: int) -> bool:
+        return (
+            columns["verdict_version"][i] < task.version
+            or columns["verdict_at"][i] < task.before
+            or columns["custom_version"][i] < custom.revision
+            or (columns["trace_id"][i], columns["span_id"][i]) in named
+        )
+
+    return waits
+
+
 def _merge_content(
     spans: list[Span], content: dict[str, Sequence[Any]], errors: Counter[str]
 ) -> list[int]:
     """Puts content on its spans, in place. Returns the positions of the records that had one."""
     if not content:
         return []
-    records: dict[tuple[str, str], list[int]] = {}
-    for i, key in enumerate(zip(content["trace_id"], content["span_id"], strict=True)):
-        records.setdefault(key, []).append(i)
-    done: list[int] = []
+    where: dict[tuple[str, str], list[int]] = {}
     for position, span in enumerate(spans):
-        found = records.get((span.trace_id, span.span_id))
-        if not found:
-            continue
+        where.setdefault((span.trace_id, span.span_id), []).append(position)
+    records: dict[int, list[int]] = {}
+    for i, key in enumerate(zip(content["trace_id"], content["span_id"], strict=True)):
+        if found := where.get(key):
+            records.setdefault(_nearest(spans, found, content["time"][i]), []).append(i)
+    done: list[int] = []
+    for position, found in records.items():
+        span = spans[position]
         done += found
         try:
             spans[position] = merge(
@@ -181,11 +210,21 @@ def _merge_content(
     return sorted(set(done))
 
 
+def _nearest(spans: Sequence[Span], positions: Sequence[int], time: int) -> int:
+    """Of spans with the same ids the one during which a record was written."""
+    if len(positions) == 1:
+        return positions[0]
+    return min(
+        positions,
+        key=lambda i: max(spans[i].start_time - time, time - spans[i].end_time, 0),
+    )
+
+
 def _traces(spans: Sequence[Span]) -> list[list[int]]:
-    """Positions of the spans of each trace, by start time."""
-    found: dict[str, list[int]] = {}
+    """Positions of the spans of each run of a trace, by start time."""
+    found: dict[tuple[str, int], list[int]] = {}
     for i, span in enumerate(spans):
-        found.setdefault(span.trace_id, []).append(i)
+        found.setdefault((span.trace_id, span.id_reuse), []).append(i)
     for positions in found.values():
         positions.sort(key=lambda i: (spans[i].start_time, spans[i].span_id))
     return list(found.values())
@@ -201,9 +240,13 @@ def _settle_usage(traces: list[list[int]], spans: list[Span], errors: Counter[st
             errors["usage"] += 1
             continue
         if settled:
-            new = {(span.span_id, span.start_time): span for span in settled}
+            new = {_key(span): span for span in settled}
             for i in positions:
-                spans[i] = new.get((spans[i].span_id, spans[i].start_time), spans[i])
+                spans[i] = new.get(_key(spans[i]), spans[i])
+
+
+def _key(span: Span) -> tuple[str, int, int]:
+    return span.span_id, span.start_time, span.fingerprint
 
 
 def _with_sessions(

@@ -36,6 +36,11 @@ class Telemetry:
             ["where"],
             registry=self.registry,
         )
+        self.reused_ids = Counter(
+            "everyspan_classify_reused_ids_total",
+            "Rows of runs that used the ids of an earlier run again; see id_reuse in the schema.",
+            registry=self.registry,
+        )
         self.pending_rows = Gauge(
             "everyspan_classify_pending_rows",
             "Rows of the last two days that wait for their verdicts.",

@@ -19,7 +19,7 @@ from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
+    " evidence, verdict_version, id_reuse, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
 
@@ -52,8 +52,17 @@ def trace(
             + ", ".join(ids[:5])
         )
         raise typer.Exit(1)
-    console.print(tree(rows))
-    console.print(f"\nreplay from {_replay(rows)}", highlight=False, soft_wrap=True)
+    runs = sorted({row["id_reuse"] for row in rows})
+    for run in runs:
+        if len(runs) > 1:
+            console.print(
+                f"[yellow]run {run + 1}[/] of {len(runs)} that used these ids: the sender's ids are"
+                " not random",
+                soft_wrap=True,
+            )
+        shown = [row for row in rows if row["id_reuse"] == run]
+        console.print(tree(shown))
+    console.print(f"\nreplay from {_replay(shown)}", highlight=False, soft_wrap=True)
 
 
 def load(client: Client, database: str, wanted: str) -> list[Row]:

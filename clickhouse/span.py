@@ -36,7 +36,8 @@ class Span:
     """One span. Times are nanoseconds since 1970 in UTC, durations milliseconds, costs US dollars.
 
     None for tokens and cost means unknown. ``input_messages``, ``output_messages``,
-    ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none.
+    ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none. ``fingerprint``
+    tells spans apart that were sent with the same ids, ``id_reuse`` counts the runs that did so.
     """
 
     trace_id: str
@@ -92,6 +93,8 @@ class Span:
     scope_name: str = ""
     scope_version: str = ""
     convention: str = ""
+    fingerprint: int = 0
+    id_reuse: int = 0
 
     @property
     def end_time(self) -> int:

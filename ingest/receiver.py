@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from ingest.known_ids import KnownIds
 from ingest.limits import ContentLimits
 from ingest.prepare import Body, Prepared, Rules, prepare, warm_up
 from ingest.refusal import Refusal, Refused
@@ -26,6 +27,7 @@ from ingest.writer import Writer
 log = logging.getLogger(__name__)
 
 _OPEN_AGAIN_SECONDS = 2.0
+_WARN_AGAIN_SECONDS = 60.0
 
 
 class Receiver:
@@ -53,6 +55,8 @@ class Receiver:
         self._preparing = 0
         self._pending = 0
         self._warm = False
+        self._known_ids = KnownIds()
+        self._reused, self._warn_at = 0, 0.0
         self._stopping = False
 
     async def start(self) -> None:
@@ -169,8 +173,23 @@ class Receiver:
             self.telemetry.ignored.labels(body.signal).inc(prepared.ignored)
         if prepared.not_understood:
             self.telemetry.count_not_understood(prepared.not_understood)
+        if prepared.ids and (reused := self._known_ids.reused(*prepared.ids)):
+            self.telemetry.reused_ids.inc(reused)
+            self._warn_of_reuse(reused)
         for stage, seconds in prepared.seconds.items():
             self.telemetry.stage_seconds.labels(stage).inc(seconds)
+
+    def _warn_of_reuse(self, spans: int) -> None:
+        self._reused += spans
+        if time.monotonic() < self._warn_at:
+            return
+        log.warning(
+            "%d spans came with trace and span ids that another span had; all are stored, and told"
+            " apart by the columns fingerprint and id_reuse (does the sender call random.seed?"
+            " everyspan.init prevents it)",
+            self._reused,
+        )
+        self._reused, self._warn_at = 0, time.monotonic() + _WARN_AGAIN_SECONDS
 
     async def _open(self) -> None:
         while True:

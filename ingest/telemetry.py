@@ -44,6 +44,12 @@ class Telemetry:
             ["scope", "attribute"],
             registry=self.registry,
         )
+        self.reused_ids = Counter(
+            "everyspan_ingest_reused_ids_total",
+            "Spans with the ids of another span that came lately, with other content or start: all"
+            " are stored, told apart by the columns fingerprint and id_reuse.",
+            registry=self.registry,
+        )
         self.stage_seconds = Counter(
             "everyspan_ingest_stage_cpu_seconds_total",
             "CPU seconds by stage.",

@@ -59,7 +59,7 @@ class _Tree:
     """The spans by start time, as numbers 0 to n - 1, and what they report."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        unique = {(span.start_time, span.span_id): span for span in spans}
+        unique = {(span.start_time, span.span_id, span.fingerprint): span for span in spans}
         self.spans = [unique[key] for key in sorted(unique)]
         self.usage = [_reported(span) for span in self.spans]
         self.masks = [

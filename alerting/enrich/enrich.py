@@ -23,6 +23,7 @@ from alerting.enrich.find import (
     counted,
     onset,
     question,
+    run_of,
     steps_of,
     window_of,
 )
@@ -113,7 +114,7 @@ def _enriched(case: Case, alert: Alert, client: Client, tools: Tools, now: datet
         changed = what_changed(client, database, asked, since, seconds)
     threshold = _threshold(client, database, asked.classifier)
     failures = tuple(
-        _failure(row, count, steps.get(row["trace_id"], []), asked, threshold, tools)
+        _failure(row, count, steps.get(run_of(row), []), asked, threshold, tools)
         for row, count in picked
     )
     return Case(

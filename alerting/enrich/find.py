@@ -26,7 +26,7 @@ COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
     " error_type, status_message, model, prompt_name, prompt_version, session_id, user_id,"
     " service_name, service_version, environment, tool_name, input, output, cost_usd, code_file,"
-    " code_line, code_function, code_revision, code_repository, evidence"
+    " code_line, code_function, code_revision, code_repository, evidence, id_reuse"
 )
 
 
@@ -184,16 +184,18 @@ def onset(client: Client, database: str, asked: Question, seconds: int) -> datet
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
-def steps_of(client: Client, database: str, rows: list[Row], seconds: int) -> dict[str, list[Row]]:
-    """trace_id to all its steps in order, as the Trace dashboard numbers them."""
+def steps_of(
+    client: Client, database: str, rows: list[Row], seconds: int
+) -> dict[tuple[str, int], list[Row]]:
+    """What ``run_of`` says to all steps of that run in order, as the Trace dashboard has them."""
     if not rows:
         return {}
     first, last = min(r["start_time"] for r in rows), max(r["start_time"] for r in rows)
     found = _rows(
         client,
-        f"SELECT trace_id, span_id, parent_span_id, name, step_kind, start_time, code_file,"
-        f" code_line, code_function, code_revision, code_repository, prompt_version, model,"
-        f" cost_usd, documents, tool_name, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
+        f"SELECT trace_id, id_reuse, span_id, parent_span_id, name, step_kind, start_time,"
+        f" code_file, code_line, code_function, code_revision, code_repository, prompt_version,"
+        f" model, cost_usd, documents, tool_name, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
         f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {_FINAL}",
@@ -204,10 +206,15 @@ def steps_of(client: Client, database: str, rows: list[Row], seconds: int) -> di
         },
         seconds,
     )
-    traces: dict[str, list[Row]] = {}
+    traces: dict[tuple[str, int], list[Row]] = {}
     for row in found:
-        traces.setdefault(row["trace_id"], []).append(row)
+        traces.setdefault(run_of(row), []).append(row)
     return traces
+
+
+def run_of(row: Row) -> tuple[str, int]:
+    """trace_id and id_reuse: what tells the traces of a sender apart whose ids come again."""
+    return row["trace_id"], row["id_reuse"]
 
 
 def _rows(client: Client, sql: str, parameters: dict[str, Any], seconds: int) -> list[Row]:

@@ -167,3 +167,35 @@ def test_which_version_of_a_row_wins(dsn: str) -> None:
         insert("sent once more", 0)
         client.command(f"OPTIMIZE TABLE {settings.database}.spans_raw FINAL")
         assert seen() == ["judged again"]
+
+
+def test_rows_from_before_fingerprints_stay_and_are_told_apart_from_then_on(
+    dsn: str, copied: Path
+) -> None:
+    with database(dsn) as (client, settings):
+        newer = [path for path in copied.glob("*.sql") if path.name >= "0013"]
+        later = {path: path.read_text() for path in newer}
+        for path in newer:
+            path.unlink()
+        migrate(client, settings)
+        old = [name for name in SPAN_COLUMNS if name not in ("fingerprint", "id_reuse")]
+        span = Span("a" * 32, "b" * 16, start_time=time.time_ns())
+        row = [getattr(span, name) for name in old]
+        client.insert("spans_raw", [row], column_names=old, database=settings.database)
+        for path, text in later.items():
+            path.write_text(text)
+        migrate(client, settings)
+        other = Span("a" * 32, "b" * 16, start_time=span.start_time + 1, fingerprint=7)
+        for _ in range(2):
+            client.insert(
+                "spans_raw",
+                columns_of([other]),
+                column_names=list(SPAN_COLUMNS),
+                column_oriented=True,
+                database=settings.database,
+            )
+        client.command(f"OPTIMIZE TABLE {settings.database}.spans_raw FINAL")
+        found = client.query(
+            f"SELECT fingerprint FROM {settings.database}.spans ORDER BY fingerprint"
+        ).result_rows
+        assert [fingerprint for (fingerprint,) in found] == [0, 7]

@@ -22,7 +22,7 @@ _COLUMNS = (
     " status_message, provider, model, input_tokens, output_tokens, cost_usd, input, output,"
     " input_messages, output_messages, tool_definitions, system_instructions, tool_name,"
     " documents, document_scores, code_file, code_line, attributes, resource_attributes, events,"
-    " links, scope_name, verdict_version, evidence"
+    " links, scope_name, verdict_version, evidence, id_reuse"
 )
 _SECONDS = 30
 
@@ -69,9 +69,12 @@ class Store:
             f"SELECT {columns} FROM {self.database}.spans WHERE trace_id IN {{ids:Array(String)}}",
             ids="[" + ",".join(f"'{i}'" for i in ids) + "]",
         )
+        # Of several runs with the same ids, the latest.
+        latest = {row["trace_id"]: row["id_reuse"] for row in sorted(rows, key=_reuse)}
         by_id: dict[str, list[Mapping[str, Any]]] = {}
         for row in rows:
-            by_id.setdefault(str(row["trace_id"]), []).append(row)
+            if row["id_reuse"] == latest[row["trace_id"]]:
+                by_id.setdefault(str(row["trace_id"]), []).append(row)
         return [trace_of(by_id[i], classifiers) for i in ids if i in by_id]
 
     def pending(self, ids: list[str]) -> dict[str, tuple[int, int]]:
@@ -160,3 +163,7 @@ def store(dsn: str | None = None, environ: Mapping[str, str] = os.environ) -> St
         unquote(parts.password or ""),
         database,
     )
+
+
+def _reuse(row: Mapping[str, Any]) -> int:
+    return int(row["id_reuse"])
