@@ -50,7 +50,11 @@ def encode(value: Any) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     except (TypeError, ValueError):
+        pass
+    try:
         return repr(value)
+    except RecursionError:
+        return "…"
 
 
 def messages(text: str) -> list[dict[str, Any]]:

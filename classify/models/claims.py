@@ -16,13 +16,18 @@ _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _BULLET = re.compile(r"^\s{0,12}(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s")
 _TABLE_RULE = re.compile(r"^[\s|:+=-]+$")
-_MARKS = re.compile(r"(\*\*|__|`|~~)(?=\S)(.+?)(?<=\S)\1")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
+# What may stand between two marks is bounded: else a text of opening ones alone takes long.
+_MARKS = re.compile(r"(\*\*|__|`|~~)(?=\S)(.{1,300}?)(?<=\S)\1")
+_LINK = re.compile(r"!?\[([^\[\]]{0,300})\]\([^()\s]{0,500}\)")
 _CITATION = re.compile(
-    r"\s?(?:\[\d+(?:\s*[,–-]\s*\d+)*\]|【[^】]*】|\[(?:doc|source)[^\]]*\])", re.I
+    r"\s?(?:\[\d+(?:\s*[,–-]\s*\d+)*\]|【[^【】]{0,200}】|\[(?:doc|source)[^\[\]]{0,200}\])", re.I
 )
 #: A full stop, a mark of other scripts, or the end of the line.
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+|$)|[。！？｡]+[”」』）]*|[।۔؟]+(?=\s|$)")
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s|$)|[。！？｡]+[”」』）]*|(?<![।۔؟])[।۔؟]++(?=\s|$)"
+)
+#: The longest word that is looked up among the abbreviations, with what stands before it.
+_BEFORE = 64
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof sr jr st no nr vs etc e.g i.e eg ie approx ca cf al fig figs eq sec ch vol pp p"
     " inc ltd co corp dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri"
@@ -98,7 +103,8 @@ def split(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for match in _END.finditer(text):
-        if match[0].startswith(".") and _is_abbreviation(text[start : match.start()], text, match):
+        before = text[max(start, match.start() - _BEFORE) : match.start()]
+        if match[0].startswith(".") and _is_abbreviation(before, text, match):
             continue
         if piece := text[start : match.end()].strip():
             found.append(piece)
@@ -112,7 +118,7 @@ def _is_abbreviation(before: str, text: str, match: re.Match[str]) -> bool:
     word = before.rpartition(" ")[2].lstrip("(\"'[").lower()
     if len(match[0].rstrip("\"'”’)]")) > 1:
         return False
-    after = text[match.end() :].lstrip()
+    after = text[match.end() : match.end() + _BEFORE].lstrip()
     if word in _ABBREVIATIONS:
         return bool(after)
     if len(word) == 1 and word.isalpha():

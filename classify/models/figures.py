@@ -24,7 +24,11 @@ _WORDS = {
         " fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100}
-_NUMBER = rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\b(?:{'|'.join(_WORDS)})\b"
+# A number has a length: else each digit of a long run would be tried as the start of one.
+_NUMBER = (
+    r"(?<!\d)\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,9})?|(?<!\d)\d{1,15}(?:[.,]\d{1,9})?"
+    rf"|\b(?:{'|'.join(_WORDS)})\b"
+)
 #: Spelling to (dimension, how many of the dimension's unit).
 _UNITS: dict[str, tuple[str, float]] = {
     spelling: (dimension, factor)
@@ -71,6 +75,8 @@ _HEDGE = re.compile(
 _CLAUSE = re.compile(r"[,;:]\s+")
 #: Telling words that clause and passage must share, and their share of the clause's.
 _SHARED, _SHARE, _SHARE_OF_JSON = 2, 0.6, 0.3
+#: Figures of an answer that are held against the passages: most answers have a few.
+_MOST_SAID = 100
 #: A passage with more figures of one dimension is a table: which of them is meant is not plain.
 _MOST = 3
 _MOST_SUMS = 40
@@ -118,10 +124,15 @@ def check(claims: Sequence[str], context: Sequence[tuple[str, str]], said: str =
         for passage in _passages(text)
     ]
     confirmed, doubtful = False, False
+    left = _MOST_SAID
     for claim in claims:
+        whole = frozenset(stems(claim))
         for clause in _CLAUSE.split(claim):
-            here, whole = frozenset(stems(clause)), frozenset(stems(claim))
-            for figure in figures(clause):
+            if not left:
+                break
+            here = frozenset(stems(clause))
+            for figure in figures(clause)[:left]:
+                left -= 1
                 near = [
                     each
                     for each in passages

@@ -14,8 +14,10 @@ shortened here, by `excerpt`, to a stated number of characters, so that they alw
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 MAX_TOKENS = 256
@@ -28,6 +30,8 @@ MAX_TURNS = 6
 
 _FIRST_TEXT = 400
 _OUTPUT = 550
+#: Of arguments: what is nested deeper is shown as '…'.
+_MAX_DEPTH = 20
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
 #: Zero-width and direction marks, variation selectors, soft hyphen: used to cut words in two.
@@ -35,6 +39,10 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000\U000e0001\U000e0100-\U000e01ef]"
 )
+#: Combining marks in a row.
+_MAX_MARKS = 30
+#: What such a run is among, and rare enough to look further.
+_RUN = re.compile(rf"[^\w\s]{{{_MAX_MARKS + 1}}}")
 #: Tag characters: ASCII in an invisible copy, which models read.
 _TAGS = {0xE0000 + code: code for code in range(0x20, 0x7F)}
 
@@ -45,8 +53,19 @@ def cleaned(text: str) -> str:
     if not text.isascii():
         # Half a surrogate pair can't be encoded.
         text = text.encode(errors="replace").decode()
-        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text.translate(_TAGS)))
+        text = _INVISIBLE.sub("", text.translate(_TAGS))
+        if _RUN.search(text):
+            text = _marks().sub(r"\1", text)
+        text = unicodedata.normalize("NFKC", text)
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    """A run of combining marks that is longer than any language's: putting it in order takes the
+    square of its length. See Unicode Standard Annex 15, Stream-Safe Text Format."""
+    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
+    return re.compile(f"([{marks}]{{{_MAX_MARKS}}})[{marks}]+")
 
 
 def excerpt(text: str, characters: int) -> str:
@@ -163,11 +182,14 @@ def call(name: str, arguments: Any, description: str = "") -> str:
     return f"{text} # {excerpt(_one_line(description), 120)}" if description else text
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, depth: int = 0) -> str:
+    if depth >= _MAX_DEPTH and isinstance(value, (Mapping, list, tuple)):
+        return "…"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}={_value(each)}" for key, each in value.items()) + "}"
+        told = (f"{key}={_value(each, depth + 1)}" for key, each in value.items())
+        return "{" + ", ".join(told) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(_value(each, depth + 1) for each in value) + "]"
     return "null" if value is None else str(value)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from classify.models.windows import sentences
@@ -30,6 +31,8 @@ _REFUSALS = re.compile(
     r")" + _THING + _END,
     re.I,
 )
+#: Things that a user can't have, of which an answer is searched: people name a few.
+_MOST_REFUSED = 30
 #: Too little of a thing to look for it.
 _NO_THING = frozenset(
     "it that this them these those one ones any anything something everything nothing much more"
@@ -67,7 +70,10 @@ _DETAILS = tuple(
             r"order (?:number|no\b|id)",
             r"\border (?:number |no\.? |id |#)?(?:is )?(?P<value>[a-z]{0,4}-?\d{3,}\w*)",
         ),
-        (r"e-?mail", r"(?P<value>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"),
+        (
+            r"e-?mail",
+            r"(?<![\w.+-])(?P<value>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})",
+        ),
         (r"(?:phone|telephone|mobile)(?: number)?\b", r"(?P<value>\+?\d[\d ()/-]{6,}\d)"),
         (
             r"(?:booking|reservation|confirmation) (?:number|reference|code|id)",
@@ -102,11 +108,12 @@ def check(turns: Sequence[str], answer: str) -> Finding:
     """The first plain case. ``turns``: the user's, oldest first, the one that is answered too."""
     parts = [part.text for part in sentences(answer)]
     label: Literal["open", "pass"] = "open"
-    for told, word in _refused(turns):
+    offers = [part for part in parts if _OFFER.search(part) and not _TAKEN_BACK.search(part)]
+    for turn, at, word in islice(_refused(turns), _MOST_REFUSED):
         label = "pass"
-        for part in parts:
-            if word.search(part) and _OFFER.search(part) and not _TAKEN_BACK.search(part):
-                return Finding("fail", told, part)
+        for part in offers:
+            if word.search(part):
+                return Finding("fail", _around(turn, at), part)
     for asks, tells in _DETAILS:
         values = [(turn, match) for turn in turns for match in tells.finditer(turn)]
         # Of several it may be asked which.
@@ -120,18 +127,21 @@ def check(turns: Sequence[str], answer: str) -> Finding:
     return Finding(label)
 
 
-def _refused(turns: Sequence[str]) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """What the user said they can't or won't have, and how it is found in an answer."""
+def _refused(turns: Sequence[str]) -> Iterator[tuple[str, int, re.Pattern[str]]]:
+    """Where the user said what they can't or won't have, and how it is found in an answer."""
+    looked_at: set[str] = set()
     for at, turn in enumerate(turns):
-        later = " ".join(turns[at + 1 :])
         for refusal in _REFUSALS.finditer(turn):
             thing = refusal["thing"].lower()
+            if thing in looked_at or len(looked_at) >= _MOST_REFUSED:
+                continue
+            looked_at.add(thing)
             plain = thing.split()[-1] not in _NO_THING or _NAMED.search(refusal[0])
             one = re.escape(thing.removesuffix("s"))
             word = re.compile(rf"\b{one}(?:s|es)?\b", re.I)
             # Whoever asks for it later has changed their mind.
-            if plain and len(thing) > 2 and not word.search(later):
-                yield _around(turn, refusal.start()), word
+            if plain and len(thing) > 2 and not any(map(word.search, turns[at + 1 :])):
+                yield turn, refusal.start(), word
 
 
 def _around(turn: str, at: int) -> str:

@@ -17,8 +17,11 @@ BESIDE = 110
 #: Tokens that neighbouring windows share.
 OVERLAP = 30
 
-#: Where a text may be cut: after a sentence, a line, else a word.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？｡]+[”」』）]*|\n+|[।؟۔]+(?=\s|$)")
+#: Where a text may be cut: after a sentence or a line, else a word. A run of marks is looked at
+#: once, from its first, so that a text of dots takes no longer than another.
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？｡]+[”」』）]*|\n+|(?<![।؟۔])[।؟۔]++(?=\s|$)"
+)
 _WORD_END = re.compile(r"\s+")
 
 

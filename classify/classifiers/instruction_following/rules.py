@@ -61,7 +61,15 @@ _CASE = re.compile(
 _CONDITION = re.compile(r"\b(?:if|unless|when|where|except|for example|e\.g|such as|or)\b", re.I)
 # A full stop within quotation marks ends none.
 _SENTENCE = re.compile(r"(?:[\"“][^\"”\n]{1,60}[\"”]|[^.!?\n]|[.!?](?!\s|$))+")
-_BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+", re.M)
+_BULLET = re.compile(r"^[^\S\n]*(?:[-*•+]|\d+[.)])\s", re.M)
+_BLANKS = re.compile(r"[^\S\n]+")
+_FENCE = re.compile(r"^\s*```(?:json)?\s*|(?<!\s)\s*+```\s*$")
+_END_OF_SENTENCE = re.compile(r"(?<![.!?])[.!?]++(?=\s|$)|\n")
+#: Sentences that are held against the output; a prompt has a few dozen instructions.
+_MOST = 100
+
+
+_CHECKABLE = (_AT_MOST, _AT_LEAST, _EXACTLY, _JSON, _WITHOUT, _WITH, _END, _START, _CASE)
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,11 +82,19 @@ class Broken:
 
 def broken(instructions: str, output: str) -> list[Broken]:
     """Every instruction of the text that the output breaks."""
-    found = []
+    found: list[Broken] = []
+    checked = 0
     for match in _SENTENCE.finditer(instructions):
-        sentence = match[0].strip()
-        if sentence and not _CONDITION.search(sentence):
-            found += [Broken(sentence, how) for how in _check(sentence, output)]
+        # Runs of blanks as one: they take a pattern with several gaps long.
+        sentence = _BLANKS.sub(" ", match[0]).strip()
+        if not sentence or _CONDITION.search(sentence):
+            continue
+        if not any(pattern.search(sentence) for pattern in _CHECKABLE):
+            continue
+        found += [Broken(sentence, how) for how in _check(sentence, output)]
+        checked += 1
+        if checked == _MOST:
+            break
     return found
 
 
@@ -140,13 +156,11 @@ def _count(unit: str, text: str) -> int:
         return len(_BULLET.findall(text))
     if unit == "line":
         return len([line for line in text.splitlines() if line.strip()])
-    return len(
-        [s for s in re.findall(r"[^.!?\n]*\w[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|$)", text) if s.strip()]
-    )
+    return sum(1 for part in _END_OF_SENTENCE.split(text) if re.search(r"\w", part))
 
 
 def _is_json(text: str) -> bool:
-    bare = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text.strip())
+    bare = _FENCE.sub("", text.strip())
     try:
         json.loads(bare)
     except (ValueError, RecursionError):
