@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from alerting.routing import Routes
 from alerting.sample import sample
 from alerting.settings import AlertingSettings
 from classify.caller import check_caller
+from service.pattern import PatternError, pattern
 
 
 class _Body(BaseModel):
@@ -37,9 +37,9 @@ class Silencing(_Body):
         for label, text in value.items():
             if text.startswith("~"):
                 try:
-                    re.compile(text[1:])
-                except re.error as error:
-                    raise ValueError(f"{label}: '{text[1:]}': {error}") from error
+                    pattern(text[1:])
+                except PatternError as error:
+                    raise ValueError(f"{label}: {error}") from error
         return value
 
 

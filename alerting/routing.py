@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from service.pattern import PatternError, pattern
+
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -113,7 +115,7 @@ class Matcher:
     def matches(self, labels: Mapping[str, str]) -> bool:
         there = labels.get(self.label, "")
         if self.value.startswith("~"):
-            return re.fullmatch(self.value[1:], there) is not None
+            return pattern(self.value[1:]).fullmatch(there)
         return there == self.value
 
 
@@ -202,8 +204,8 @@ def _resolved(path: str, name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def _check(path: str, number: int, matcher: Matcher) -> None:
     try:
-        re.compile(matcher.value[1:] if matcher.value.startswith("~") else "")
-    except re.error as error:
+        pattern(matcher.value[1:] if matcher.value.startswith("~") else "")
+    except PatternError as error:
         raise RoutesError(
             f"{path}: routes, number {number}: match.{matcher.label}: {error}"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import logging
 import string
 import tomllib
 from collections.abc import Mapping
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.pattern import Pattern, PatternTimeoutError, pattern
+
+logger = logging.getLogger(__name__)
 
 OWN = Path(__file__).parents[1] / "playbook"
 #: What an entry may speak of.
@@ -41,7 +45,7 @@ class _File(BaseModel):
 class Entry:
     """``when``: what the evidence must match."""
 
-    when: re.Pattern[str]
+    when: Pattern
     fix: str
 
 
@@ -65,9 +69,17 @@ def suggested(playbook: Playbook, name: str, facts: Mapping[str, str]) -> str:
     """The fix for a failure of ``name``; of 'default' where it has no entry."""
     for key in (name, "default"):
         for entry in playbook.get(key, []):
-            if entry.when.search(facts["evidence"]):
+            if _holds(entry.when, facts["evidence"]):
                 return " ".join(entry.fix.format_map(facts).split())
     return ""
+
+
+def _holds(when: Pattern, evidence: str) -> bool:
+    try:
+        return when.search(evidence)
+    except PatternTimeoutError as error:
+        logger.warning("playbook: %s", error)
+        return False
 
 
 def _read(path: Path) -> list[Entry]:
@@ -83,12 +95,12 @@ def _read(path: Path) -> list[Entry]:
     for number, each in enumerate(document.entry, 1):
         try:
             names = {name for _, name, _, _ in string.Formatter().parse(each.fix) if name}
-            pattern = re.compile(each.when, re.I)
-        except (re.error, ValueError) as error:
+            when = pattern(each.when, ignore_case=True)
+        except ValueError as error:
             raise PlaybookError(f"{path}: entry {number}: {error}") from error
         if unknown := sorted(names - set(FACTS)):
             raise PlaybookError(
                 f"{path}: entry {number}: {{{unknown[0]}}} is no fact; use {', '.join(FACTS)}"
             )
-        entries.append(Entry(pattern, each.fix))
+        entries.append(Entry(when, each.fix))
     return entries

@@ -6,7 +6,6 @@ A condition names where it looks (``column``, ``attribute``, ``arguments``, ``re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from classify import messages
 from classify.classifier import Subject
 from clickhouse.span import SPAN_COLUMNS, STEP_KINDS, Span
+from service.pattern import PatternError, pattern
 
 #: Characters of a text that a regular expression sees: one that runs away costs its batch.
 _MAX_MATCHED = 100_000
@@ -149,11 +149,9 @@ class Condition(Source):
         for field in ("matches", "not_matches"):
             if text := getattr(self, field):
                 try:
-                    re.compile(text)
-                except re.error as error:
-                    raise ValueError(
-                        f"{field} '{text}' is no regular expression: {error}"
-                    ) from error
+                    pattern(text)
+                except PatternError as error:
+                    raise ValueError(f"{field} {error}") from error
         return self
 
     @property
@@ -192,9 +190,9 @@ class Condition(Source):
         if self.contains is not None:
             return self.contains.casefold() in text.casefold()
         if self.matches is not None:
-            return _regex(self.matches).search(text[:_MAX_MATCHED]) is not None
+            return pattern(self.matches).search(text[:_MAX_MATCHED])
         if self.not_matches is not None:
-            return _regex(self.not_matches).search(text[:_MAX_MATCHED]) is None
+            return not pattern(self.not_matches).search(text[:_MAX_MATCHED])
         if self.equals is not None:
             return _same(value, self.equals)
         if self.not_equals is not None:
@@ -305,11 +303,6 @@ def _found(path: str, value: Any) -> list[Any]:
         return list(_path(path).findall(value))
     except (jsonpath.JSONPathError, RecursionError):
         return []
-
-
-@lru_cache(maxsize=1024)
-def _regex(text: str) -> re.Pattern[str]:
-    return re.compile(text)
 
 
 def _number(value: Any) -> float | None:

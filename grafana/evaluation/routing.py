@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import calendar
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from grafana.models.provisioning import MuteTime, Policy, Route, TimeInterval, seconds
+from service.pattern import pattern
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = (
@@ -75,7 +75,7 @@ def _matches(labels: Mapping[str, str], name: str, sign: str, value: str) -> boo
     there = labels.get(name, "")
     if sign in ("=", "!="):
         return (there == value) == (sign == "=")
-    return (re.fullmatch(value, there) is not None) == (sign == "=~")
+    return pattern(value).fullmatch(there) == (sign == "=~")
 
 
 def muted(target: Target, times: Sequence[MuteTime], now: datetime) -> bool:

@@ -1,0 +1,1 @@
+"""What every service has: see the files' first lines."""
