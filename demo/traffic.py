@@ -75,6 +75,7 @@ def run_traffic(
             version="1.4.0",
             entry="demo.replay:answer",
             instrument=False,  # the agent's model calls have a span written by hand
+            quiet=True,
         )
         _endpoint = endpoint
     elif _endpoint != endpoint:

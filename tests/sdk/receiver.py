@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,7 +93,8 @@ def _log_bodies(body: bytes) -> list[Any]:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(delay: float = 0, port: int = 0) -> Iterator[Receiver]:
+    """Answers each request `delay` seconds after it came; port 0: any."""
     received = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,6 +104,7 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
+            time.sleep(delay)
             with received.lock:
                 received.headers.append({k.lower(): v for k, v in self.headers.items()})
                 if self.path == "/v1/traces":
@@ -116,7 +119,7 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -73,7 +73,7 @@ def test_genai_libraries_only_one_each(install: Install) -> None:
         "langchain",
         "opentelemetry-semantic-conventions-ai<1",
     )
-    assert sorted(_instrumentation.turn_on(True)) == ["langchain", "openai"]
+    assert sorted(_instrumentation.turn_on(True).on) == ["langchain", "openai"]
     assert started() == [
         "openinference-instrumentation-langchain",
         "opentelemetry-instrumentation-genai-openai",
@@ -87,7 +87,7 @@ def test_different_spellings_are_one_library(install: Install) -> None:
     )
     install("openinference-instrumentation-vertexai", "vertexai")
     install("opentelemetry-instrumentation-vertexai", "google_cloud_aiplatform")
-    assert sorted(_instrumentation.turn_on(True)) == ["google_genai", "vertexai"]
+    assert sorted(_instrumentation.turn_on(True).on) == ["google_genai", "vertexai"]
     assert len(started()) == 2
 
 
@@ -100,7 +100,7 @@ def test_a_broken_one_is_a_warning_and_the_next_is_tried(install: Install) -> No
     )
     install("openinference-instrumentation-openai", "openai")
     with pytest.warns(RuntimeWarning, match="openai-v2' does not work.*boom"):
-        assert _instrumentation.turn_on(True) == ["openai"]
+        assert list(_instrumentation.turn_on(True).on) == ["openai"]
     assert started() == ["openinference-instrumentation-openai"]
 
 
@@ -118,7 +118,7 @@ def test_one_whose_library_is_missing_is_left_off_quietly(
         "no-such-library>=1; extra == 'instruments'",
         fails="raise ModuleNotFoundError('no_such_library')",
     )
-    assert _instrumentation.turn_on(True) == []
+    assert not _instrumentation.turn_on(True).on
     assert not recwarn.list
 
 
@@ -127,9 +127,9 @@ def test_by_name(install: Install) -> None:
     install("opentelemetry-instrumentation-requests", "requests")
     install("openinference-instrumentation-groq", "groq")
     with pytest.warns(RuntimeWarning, match="instrument='nothing'"):
-        on = _instrumentation.turn_on(["requests", "openai", "nothing"])
-    assert sorted(on) == ["openai", "requests"]
-    assert _instrumentation.turn_on(False) == []
+        found = _instrumentation.turn_on(["requests", "openai", "nothing"])
+    assert sorted(found.on) == ["openai", "requests"]
+    assert not _instrumentation.turn_on(False).on
 
 
 def test_content_variables() -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExportResult
+from opentelemetry.sdk.trace import ReadableSpan, Span
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+
+from everyspan._closing import Closer, for_milliseconds
+from everyspan._delivery import Delivery, unheard
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 
@@ -31,13 +38,79 @@ class CountingExporter(OTLPSpanExporter):
     _counting = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = super().export(spans)
+        with unheard():
+            result = super().export(spans)
         with self._counting:
             if result is SpanExportResult.SUCCESS:
                 self.sent += len(spans)
             else:
                 self.failed += len(spans)
         return result
+
+
+class LogExporter(OTLPLogExporter):
+    """The OTLP exporter of log records, which leaves the telling to `Delivery`."""
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        with unheard():
+            return super().export(batch)
+
+
+class SpanProcessor(BatchSpanProcessor):
+    """Sends spans in batches; whoever flushes it or ends it waits only so long."""
+
+    def __init__(self, exporter: CountingExporter, delivery: Delivery, closer: Closer) -> None:
+        super().__init__(exporter)
+        self._delivery = delivery
+        self._closer = closer
+        #: Whether any span was started in this process.
+        self.any_span = False
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self.any_span = True
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        flush = super().force_flush
+        return self._closer.run(
+            lambda: flush(timeout_millis),
+            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
+        )
+
+    def flush_at_exit(self) -> bool:
+        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+
+    def shutdown(self) -> None:
+        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
+
+
+class LogProcessor(BatchLogRecordProcessor):
+    """The same for log records."""
+
+    def __init__(self, exporter: LogExporter, delivery: Delivery, closer: Closer) -> None:
+        super().__init__(exporter)
+        self._delivery = delivery
+        self._closer = closer
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        flush = super().force_flush
+        return self._closer.run(
+            lambda: flush(timeout_millis),
+            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
+        )
+
+    def flush_at_exit(self) -> bool:
+        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+
+    def shutdown(self) -> None:
+        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
+
+
+def _done(run: Callable[[], None]) -> Callable[[], bool]:
+    def ran() -> bool:
+        run()
+        return True
+
+    return ran
 
 
 def signal_endpoint(
@@ -59,6 +132,11 @@ def signal_endpoint(
             f"give the base address of OTLP/HTTP, such as {DEFAULT_ENDPOINT}"
         )
     return f"{base.rstrip('/')}/v1/{signal}"
+
+
+def shown(traces_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """`signal_endpoint`'s URL of traces, or the one that their own variable names."""
+    return traces_url or environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
 
 
 def headers(token: str | None, environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:

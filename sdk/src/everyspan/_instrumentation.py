@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import (
     Distribution,
     EntryPoint,
@@ -19,60 +20,11 @@ from importlib.metadata import (
     version,
 )
 
+from everyspan._libraries import LIBRARIES, find, normal, traces_itself
+
 logger = logging.getLogger("everyspan")
 
 GROUP = "opentelemetry_instrumentor"
-
-#: GenAI libraries, and the names their instrumentations go by (after `_normal`).
-LIBRARIES: dict[str, frozenset[str]] = {
-    library: frozenset({library, *also})
-    for library, also in {
-        "openai": ("openai_v2",),
-        "openai_agents": ("openai_agents_v2",),
-        "anthropic": (),
-        "claude_agent_sdk": (),
-        "google_genai": ("google_generativeai",),
-        "google_adk": (),
-        "vertexai": ("google_cloud_aiplatform",),
-        "bedrock": (),
-        "sagemaker": (),
-        "cohere": (),
-        "mistralai": ("mistral",),
-        "groq": (),
-        "ollama": (),
-        "together": (),
-        "replicate": (),
-        "watsonx": (),
-        "writer": ("writer_sdk",),
-        "alephalpha": (),
-        "voyageai": (),
-        "transformers": (),
-        "litellm": (),
-        "portkey": (),
-        "langchain": (),
-        "langgraph": (),
-        "llama_index": ("llamaindex",),
-        "haystack": (),
-        "dspy": (),
-        "crewai": (),
-        "autogen": (),
-        "autogen_agentchat": (),
-        "agno": (),
-        "smolagents": (),
-        "beeai": (),
-        "strands": ("strands_agents",),
-        "pydantic_ai": (),
-        "instructor": (),
-        "guardrails": (),
-        "promptflow": (),
-        "pipecat": (),
-        "agentspec": (),
-        "agentscope": (),
-        "qwen_agent": (),
-        "qwenpaw": (),
-        "mcp": (),
-    }.items()
-}
 
 #: Two instrumentations of one library would report every call twice. The first of these runs:
 #: the official one speaks the current convention itself, OpenInference covers the most fields.
@@ -84,6 +36,11 @@ _CONTENT_OFF = {
     "TRACELOOP_TRACE_CONTENT": "false",
     "OPENINFERENCE_HIDE_INPUTS": "true",
     "OPENINFERENCE_HIDE_OUTPUTS": "true",
+    # Libraries that trace themselves. Mistral's spans can't leave it out.
+    "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE": "metadata_only",
+    "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS": "false",
+    "HAYSTACK_CONTENT_TRACING_ENABLED": "false",
+    "MISTRAL_SDK_TELEMETRY": "false",
 }
 _OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 _OPT_IN_GENAI = "gen_ai_latest_experimental"
@@ -107,32 +64,69 @@ def set_content_variables(
         environ.update(_CONTENT_OFF)
 
 
-def turn_on(wanted: bool | Sequence[str]) -> list[str]:
-    """Turns on what is installed; returns the names of the libraries now instrumented.
+@dataclass
+class TurnedOn:
+    """What `turn_on` found.
+
+    on       library to the distribution of the instrumentation that now records it.
+    refused  library that is there in a version its instrumentations don't take, to the reason.
+    """
+
+    on: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def turn_on(
+    wanted: bool | Sequence[str], environ: MutableMapping[str, str] = os.environ
+) -> TurnedOn:
+    """Turns on what is installed.
 
     `wanted`: True for every GenAI library, or names of entry points or libraries (then also of
-    others than GenAI). One that does not work is a RuntimeWarning, never an exception.
+    others than GenAI). One that does not work is a RuntimeWarning, never an exception. A library
+    that traces itself has one voice: its own spans are switched off where an instrumentation runs,
+    or the instrumentation is left off where they can't be, unless it was named.
     """
+    found = TurnedOn()
     if wanted is False:
-        return []
+        return found
     installed = list(entry_points(group=GROUP))
-    on: list[str] = []
     for library, candidates in _by_library(installed, wanted).items():
+        known = find(library)
+        itself = traces_itself(known) if known is not None else None
+        if itself is not None and itself.alone and wanted is True:
+            continue
         for candidate in sorted(candidates, key=_rank):
-            if _start(candidate):
-                on.append(library)
+            if _start(candidate, library, found.refused):
+                found.on[library] = _distribution(candidate)
+                found.refused.pop(library, None)
                 break
+    for each in LIBRARIES:
+        itself = traces_itself(each)
+        if itself is not None:
+            for name, value in (itself.off if each.name in found.on else itself.on).items():
+                environ.setdefault(name, value)
     if wanted is not True:
-        known = {_normal(e.name) for e in installed} | {_library(e.name) or "" for e in installed}
-        for name in wanted:
-            if _normal(name) not in known and _library(name) not in known:
-                warnings.warn(
-                    f"everyspan.init: instrument={name!r}: no installed instrumentation has "
-                    f"this name; installed: {', '.join(sorted(e.name for e in installed)) or '-'}",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
-    return on
+        _warn_of_unknown(wanted, installed)
+    return found
+
+
+def _warn_of_unknown(wanted: Sequence[str], installed: Sequence[EntryPoint]) -> None:
+    names = {normal(e.name) for e in installed} | {_library(e.name) or "" for e in installed}
+    for name in wanted:
+        library = find(name)
+        if normal(name) in names or (library is not None and library.name in names):
+            continue
+        remedy = (
+            f"pip install 'everyspan-sdk[{library.extra}]'"
+            if library is not None and library.extra
+            else f"installed: {', '.join(sorted(e.name for e in installed)) or '-'}"
+        )
+        warnings.warn(
+            f"everyspan.init: instrument={name!r}: no installed instrumentation has "
+            f"this name; {remedy}",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 def _rank(entry: EntryPoint) -> tuple[int, bool]:
@@ -144,7 +138,7 @@ def _rank(entry: EntryPoint) -> tuple[int, bool]:
 def family(entry: EntryPoint) -> str:
     """Who made an instrumentation, told by what its distribution depends on."""
     distribution: Distribution | None = entry.dist
-    name = _normal(distribution.name) if distribution is not None else ""
+    name = normal(distribution.name) if distribution is not None else ""
     if name.startswith("openinference"):
         return "openinference"
     requires = {_required(requirement) for requirement in _requires(entry)}
@@ -158,25 +152,25 @@ def family(entry: EntryPoint) -> str:
 def _by_library(
     installed: Iterable[EntryPoint], wanted: bool | Sequence[str]
 ) -> dict[str, list[EntryPoint]]:
-    names = None if isinstance(wanted, bool) else {_normal(name) for name in wanted}
+    names = None if isinstance(wanted, bool) else {normal(name) for name in wanted}
     found: dict[str, list[EntryPoint]] = {}
     for entry in installed:
         library = _library(entry.name)
         if names is None:
             if library is not None:
                 found.setdefault(library, []).append(entry)
-        elif _normal(entry.name) in names or library in names:
-            found.setdefault(library or _normal(entry.name), []).append(entry)
+        elif normal(entry.name) in names or library in names:
+            found.setdefault(library or normal(entry.name), []).append(entry)
     return found
 
 
 def _library(name: str) -> str | None:
-    normal = _normal(name)
-    return next((library for library, names in LIBRARIES.items() if normal in names), None)
+    library = find(name)
+    return library.name if library is not None else None
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-.\s]+", "_", name.strip().lower())
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.value
 
 
 def _requires(entry: EntryPoint) -> list[str]:
@@ -184,7 +178,7 @@ def _requires(entry: EntryPoint) -> list[str]:
 
 
 def _required(requirement: str) -> str:
-    return _normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+    return normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
 
 
 def _library_is_missing(entry: EntryPoint) -> bool:
@@ -199,8 +193,8 @@ def _library_is_missing(entry: EntryPoint) -> bool:
     return bool(named)
 
 
-def _start(entry: EntryPoint) -> bool:
-    """True when the library is instrumented now."""
+def _start(entry: EntryPoint, library: str, refused: dict[str, str]) -> bool:
+    """True when the library is instrumented now; a version that is not taken goes to `refused`."""
     if _library_is_missing(entry):
         logger.debug("everyspan: %s left off: its library is not installed", entry.name)
         return False
@@ -213,11 +207,11 @@ def _start(entry: EntryPoint) -> bool:
         if type(error).__name__ == "DependencyConflictError":
             # The library is there in a version that this one does not know.
             logger.debug("everyspan: %s left off: %s", entry.name, error)
+            refused.setdefault(library, f"{_distribution(entry)}: {error}")
             return False
-        distribution = entry.dist.name if entry.dist is not None else entry.value
         warnings.warn(
-            f"everyspan.init: the instrumentation {distribution!r} does not work and is left off: "
-            f"{type(error).__name__}: {error}",
+            f"everyspan.init: the instrumentation {_distribution(entry)!r} does not work and is "
+            f"left off: {type(error).__name__}: {error}",
             RuntimeWarning,
             stacklevel=5,
         )

@@ -13,14 +13,23 @@ from pathlib import Path
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider, set_logger_provider
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from everyspan import _content, _experiment, _export, _git, _instrumentation, _source, _step
+from everyspan import (
+    _content,
+    _delivery,
+    _experiment,
+    _export,
+    _git,
+    _ids,
+    _instrumentation,
+    _notices,
+    _source,
+    _step,
+)
+from everyspan._closing import Closer
 from everyspan._export import CountingExporter, ExportCounts
 
 
@@ -29,6 +38,8 @@ class _Setup:
     provider: TracerProvider
     logs: LoggerProvider
     exporter: CountingExporter
+    spans: _export.SpanProcessor
+    records: _export.LogProcessor
 
 
 _lock = threading.Lock()
@@ -50,6 +61,7 @@ def init(
     capture_content: bool = True,
     experiments: str | os.PathLike[str] | None = None,
     entry: str | None = None,
+    quiet: bool | None = None,
 ) -> None:
     """Sends this process's traces to Everyspan, or to any OTLP/HTTP receiver.
 
@@ -62,16 +74,20 @@ def init(
     capture_content  False: no prompts, answers, arguments or results leave the process.
     experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
     entry            `module:function` that runs the agent, for `everyspan replay`.
+    quiet            True: says nothing of what it turned on, of what is missing, nor of an endpoint
+                     that does not answer; left out: EVERYSPAN_QUIET.
 
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
-    its resource. Raises RuntimeError where the provider set is of another make, ValueError for
-    an endpoint that is no URL and for a file of experiments that can't be used. A second call
-    warns and changes nothing.
+    its resource; its ids come from the system's random numbers where they came from `random`.
+    Raises RuntimeError where the provider set is of another make, ValueError for an endpoint that
+    is no URL, for EVERYSPAN_EXIT_SECONDS that is no number and for a file of experiments that
+    can't be used. A second call warns and changes nothing.
     """
     global _setup, provisional
     with _lock:
         if _setup is not None and provisional:
             provisional = False
+            _notices.set_quiet(quiet)
             _instrumentation.set_content_variables(capture_content)
             _instrumentation.turn_on(instrument)
             return
@@ -85,6 +101,7 @@ def init(
         traces_url = _export.signal_endpoint(endpoint, "traces")
         logs_url = _export.signal_endpoint(endpoint, "logs")
         headers = _export.headers(token)
+        exit_seconds = _delivery.exit_seconds()
         _experiment.configure(None if experiments is None else os.fspath(experiments))
 
         checkout = _find_checkout()
@@ -96,20 +113,32 @@ def init(
         # A provider made elsewhere has its resource already: its spans carry ours themselves.
         missing = {k: v for k, v in git.items() if k not in provider.resource.attributes}
         provider.add_span_processor(_source.SourceProcessor(sources, missing if reused else None))
-        exporter = CountingExporter(endpoint=traces_url, headers=headers)
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        delivery = _delivery.Delivery(_delivery.base(_export.shown(traces_url)), exit_seconds)
+        closer = Closer()
+        exporter = CountingExporter(
+            endpoint=traces_url, headers=headers, session=_delivery.session(delivery)
+        )
+        spans = _export.SpanProcessor(exporter, delivery, closer)
+        provider.add_span_processor(spans)
 
         # Some instrumentations send prompts and answers as log records, not on the span.
         logs = _logger_provider(resource)
-        logs.add_log_record_processor(
-            BatchLogRecordProcessor(OTLPLogExporter(endpoint=logs_url, headers=headers))
+        records = _export.LogProcessor(
+            _export.LogExporter(
+                endpoint=logs_url, headers=headers, session=_delivery.session(delivery)
+            ),
+            delivery,
+            closer,
         )
+        logs.add_log_record_processor(records)
 
         _content.capture.enabled = capture_content
         _step.sources = sources
-        _setup = _Setup(provider, logs, exporter)
+        _setup = _Setup(provider, logs, exporter, spans, records)
+        _notices.set_quiet(quiet)
         if reused:
-            atexit.register(flush)  # its owner may not flush at exit
+            _ids.secure(provider)
+            atexit.register(_flush_at_exit, _setup)  # its owner may not flush at exit
             if service and provider.resource.attributes.get("service.name") != service:
                 warnings.warn(
                     f"everyspan.init: the TracerProvider set before names its service "
@@ -119,7 +148,30 @@ def init(
                     stacklevel=2,
                 )
     _instrumentation.set_content_variables(capture_content)
-    _instrumentation.turn_on(instrument)
+    found = _instrumentation.turn_on(instrument)
+    if replaying:
+        return
+    for level, text in _notices.opening(
+        str(provider.resource.attributes.get("service.name")), delivery.endpoint, instrument, found
+    ):
+        _notices.say(text, level)
+    if not found.on and _records_everything(provider):
+        atexit.register(_say_if_nothing_was_recorded, spans, os.getpid())
+
+
+def _flush_at_exit(setup: _Setup) -> None:
+    setup.spans.flush_at_exit()
+    setup.records.flush_at_exit()
+
+
+def _records_everything(provider: TracerProvider) -> bool:
+    """Whether the sampler leaves no span out, so that none recorded means none made."""
+    return "AlwaysOn" in provider.sampler.get_description().partition(",")[0]
+
+
+def _say_if_nothing_was_recorded(spans: _export.SpanProcessor, process: int) -> None:
+    if os.getpid() == process and not spans.any_span and not _step.decorated:
+        _notices.say(_notices.NOTHING_RECORDED)
 
 
 def flush(timeout_seconds: float = 30.0) -> bool:
@@ -188,7 +240,7 @@ def _tracer_provider(resource: Resource) -> tuple[TracerProvider, bool]:
             "everyspan.init() before the code that sets it, or set an "
             "opentelemetry.sdk.trace.TracerProvider there."
         )
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, id_generator=_ids.SystemIdGenerator())
     trace.set_tracer_provider(provider)
     return provider, False
 

@@ -37,6 +37,9 @@ Kind = Literal[
 #: Set by init(): names files relative to the checkout.
 sources: _source.Sources | None = None
 
+#: Whether any function of this process is a step.
+decorated = False
+
 
 class Recorded(Protocol):
     """An answer from the record, given instead of running the step."""
@@ -103,6 +106,8 @@ def step(
                 f"everyspan.step: {target!r} is no function; "
                 'write @everyspan.step(kind="tool") above a def'
             )
+        global decorated
+        decorated = True
         return _wrap(target, _Step(target, kind, name, capture, unsafe))
 
     return decorate if function is None else decorate(function)
