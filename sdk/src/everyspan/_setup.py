@@ -20,7 +20,16 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from everyspan import _content, _experiment, _export, _git, _instrumentation, _source, _step
+from everyspan import (
+    _content,
+    _entries,
+    _experiment,
+    _export,
+    _git,
+    _instrumentation,
+    _source,
+    _step,
+)
 from everyspan._export import CountingExporter, ExportCounts
 
 
@@ -61,14 +70,17 @@ def init(
     instrument       True: every GenAI instrumentation installed; or a list of names; or False.
     capture_content  False: no prompts, answers, arguments or results leave the process.
     experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
-    entry            `module:function` that runs the agent, for `everyspan replay`.
+    entry            `module:function` that runs the agent, for `everyspan replay`: declared like
+                     `everyspan.entry`, and named by every trace.
 
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
     its resource. Raises RuntimeError where the provider set is of another make, ValueError for
-    an endpoint that is no URL and for a file of experiments that can't be used. A second call
-    warns and changes nothing.
+    an endpoint that is no URL, an entry that is no module:function and a file of experiments that
+    can't be used. A second call warns and changes nothing.
     """
     global _setup, provisional
+    if entry:
+        _entries.of_init(entry)
     with _lock:
         if _setup is not None and provisional:
             provisional = False
