@@ -34,7 +34,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failing step that stands for others. ``step`` of ``steps``, counted from 1; ``similar``:
-    failing rows of the same cause in the window, this one included; ``evidence`` is masked."""
+    failing rows of the same cause in the window, this one included; ``evidence`` is masked;
+    ``replay_note``: what the command lacks, '' for nothing."""
 
     trace_id: str
     span_id: str
@@ -57,6 +58,7 @@ class Failure:
     source: Source | None = None
     suggested_fix: str = ""
     replay_command: str = ""
+    replay_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

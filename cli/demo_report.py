@@ -71,8 +71,11 @@ def where_to_look(
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
     command = "everyspan" if shutil.which("everyspan") else os.path.relpath(sys.argv[0])
     console.print("\n[bold]Where to look[/]")
+    turn = next((t for t in traffic["turns"] if t["scenario"] == "tent-guarantee"), failing)
+    again = f"{command} replay {turn['trace_id']} --from-step 4 --entry demo.replay:answer{port}"
     rows = [
         ("a trace", f"{command} trace {failing['trace_id']}{port}"),
+        ("again", again),
         ("SQL", f'{command} sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),
         ("curl", f"curl '{clickhouse}/?query=SELECT+count()+FROM+everyspan.spans'"),
         (

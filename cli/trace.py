@@ -14,7 +14,7 @@ from rich.tree import Tree
 from cli.console import console, errors, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
-from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command
+from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
@@ -94,7 +94,8 @@ def _replay(rows: list[Row]) -> str:
     step = next((i for i, row in enumerate(rows, 1) if row["status"] == "error" or _failed(row)), 1)
     entry = next((row["entry"] for row in rows if row["entry"]), "")
     name = escape(rows[step - 1]["name"])
-    return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step, entry)}"
+    note = f"\n({note})" if (note := replay_note(entry)) else ""
+    return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step)}{note}"
 
 
 def verdict_columns(client: Client, database: str) -> list[str]:

@@ -2,6 +2,9 @@
 
     everyspan replay TRACE_ID --from-step 4
 
+pyproject.toml names this module, so that its entry is known where the repository is; elsewhere the
+command takes `--entry demo.replay:answer`.
+
 An agent that keeps a conversation must have it back first; the trace holds it, in the messages of
 its first model call.
 """
@@ -17,10 +20,12 @@ from demo.chat import ChatClient
 from demo.help_pages import HelpPages
 from demo.llm_standin import StandIn
 from demo.scenarios import Scenario, Turn, instructions, scenarios, shop
+from demo.sdk import everyspan
 from demo.tools import Tools
 from demo.traffic import MODEL
 
 
+@everyspan.entry
 def answer(question: str, recorded: Trace) -> str:
     """Answers the question of the recorded turn. Raises ValueError for a trace of another agent."""
     scenario, number = _turn(recorded, question)

@@ -1,4 +1,9 @@
-"""The command that runs a trace again from a step: what alerts, dashboards and the demo print."""
+"""The command that runs a trace again from a step: what alerts, dashboards and the demo print.
+
+It is pasted into a shell, and what a span says is whatever a sender wrote: the command holds the
+trace's id and a number. The entry that the trace names is looked up by the replay itself, among
+those that the code there declares; a command with ``--entry`` from a trace would import it.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +11,28 @@ import re
 
 #: Resource attribute in which a service says what to call: ``support.agent:answer``.
 ENTRY_ATTRIBUTE = "everyspan.entry"
-#: What stands there for those that do not.
-_PLACEHOLDER = "module:function"
-# The command is pasted into a shell, and the attribute is whatever a sender wrote.
-_ENTRY = "[A-Za-z_][A-Za-z0-9_.]{0,199}:[A-Za-z_][A-Za-z0-9_.]{0,199}"
+_ENTRY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,199}:[A-Za-z_][A-Za-z0-9_.]{0,199}")
+_TRACE = "[0-9a-f]{32}"
 
 
-def replay_command(trace_id: str, step: int, entry: str = "") -> str:
-    """``step`` counts from 1; 0 for one that is not known: from the first."""
-    told = entry if re.fullmatch(_ENTRY, entry) else _PLACEHOLDER
-    return f"everyspan replay {trace_id} --from-step {step or 1} --entry {told}"
+def replay_command(trace_id: str, step: int) -> str:
+    """``step`` counts from 1; 0 for one that is not known: from the first. '' for no trace id."""
+    if not re.fullmatch(_TRACE, trace_id):
+        return ""
+    return f"everyspan replay {trace_id} --from-step {step or 1}"
+
+
+def replay_note(entry: str) -> str:
+    """What to say beside the command where the trace does not name its entry, else ''."""
+    if _ENTRY.fullmatch(entry):
+        return ""
+    unknown = "names no known entry" if entry else "names no entry"
+    return f"the trace {unknown}: unless it is a decorated agent's, add --entry module:function"
 
 
 def replay_sql(step: str) -> str:
     """The same as an SQL expression over rows of the view; ``step``: SQL of the number."""
-    entry = f"resource_attributes['{ENTRY_ATTRIBUTE}']"
     return (
-        f"concat('everyspan replay ', trace_id, ' --from-step ', toString({step}), ' --entry ',"
-        f" if(match({entry}, '^{_ENTRY}$'), {entry}, '{_PLACEHOLDER}'))"
+        f"if(match(trace_id, '^{_TRACE}$'),"
+        f" concat('everyspan replay ', trace_id, ' --from-step ', toString({step})), '')"
     )

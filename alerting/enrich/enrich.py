@@ -37,7 +37,7 @@ from classify.classifiers.data_leakage.contacts import find_emails
 from classify.classifiers.data_leakage.finding import mask, mask_email
 from classify.classifiers.data_leakage.identifiers import find_identifiers
 from classify.classifiers.data_leakage.secrets import without_secrets
-from grafana.replay_command import replay_command
+from grafana.replay_command import replay_command, replay_note
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +194,8 @@ def _failure(
         cost_usd=sum(s["cost_usd"] or 0.0 for s in steps) or None,
         source=_masked_source(found),
         suggested_fix=worded(tools.settings, facts, fix),
-        replay_command=replay_command(row["trace_id"], number, entry),
+        replay_command=replay_command(row["trace_id"], number),
+        replay_note=replay_note(entry),
     )
 
 

@@ -112,7 +112,7 @@ def python_literal(value: Any) -> Any:
     if isinstance(value, str) and value[:2] in ("{'", "['", "[{") and len(value) < 65_536:
         try:
             return ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return value
     return value
 

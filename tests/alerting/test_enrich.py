@@ -34,7 +34,7 @@ from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from demo.pagerduty import SCHEMA
-from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_sql
+from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note, replay_sql
 from tests.clickhouse.databases import database, engine
 
 NOW = datetime.now(UTC)
@@ -213,8 +213,8 @@ def test_everything_that_is_known(store: tuple[str, AlertingSettings, Client], a
     assert "a.b@mail-post.eu" not in best.evidence, "somebody's address is masked"
     assert "Delivered on Monday" in best.evidence
     assert best.trace_url.startswith("https://grafana.example/d/everyspan-trace?var-trace_id=")
-    assert best.replay_command == replay_command(best.trace_id, 4, "agent:answer")
-    assert best.replay_command.endswith(" --from-step 4 --entry agent:answer")
+    assert best.replay_command == f"everyspan replay {best.trace_id} --from-step 4"
+    assert best.replay_note == "", "the trace names its entry"
     assert (best.model, best.prompt_version) == ("gpt-4.1", "v8")
     assert best.suggested_fix
     assert "v8" in best.suggested_fix
@@ -459,23 +459,29 @@ def test_the_command_of_dashboards_is_that_of_alerts(
         f"SELECT DISTINCT trace_id, {replay_sql('4')} FROM {settings.database}.spans WHERE name = "
     )
     ((trace_id, told),) = client.query(f"{sql}'answer' LIMIT 1").result_rows
-    assert told == replay_command(trace_id, 4, "agent:answer")
-    ((trace_id, told),) = client.query(f"{sql}'step 1' LIMIT 1").result_rows
     assert told == replay_command(trace_id, 4)
 
 
-@pytest.mark.parametrize("entry", ["a:b; rm -rf ~", "$(id):x", "a:b\n", "a", ":", "a b:c", "`id`"])
-def test_what_a_sender_calls_its_entry_is_pasted_into_no_shell(
-    store: tuple[str, AlertingSettings, Client], entry: str
+@pytest.mark.parametrize(
+    "trace_id", ["", "abc", "$(id)", f"{'a' * 32}\n", f"{'a' * 32}; id", "A" * 32, f"{'a' * 31}`"]
+)
+def test_what_is_no_trace_id_is_pasted_into_no_shell(
+    store: tuple[str, AlertingSettings, Client], trace_id: str
 ) -> None:
-    placeholder = "everyspan replay abc --from-step 2 --entry module:function"
-    assert replay_command("abc", 2, entry) == placeholder
+    assert replay_command(trace_id, 2) == ""
     told = store[2].query(
-        f"SELECT {replay_sql('2')} FROM (SELECT 'abc' AS trace_id,"
-        " map({name:String}, {entry:String}) AS resource_attributes)",
-        parameters={"name": ENTRY_ATTRIBUTE, "entry": entry},
+        f"SELECT {replay_sql('2')} FROM (SELECT {{id:String}} AS trace_id)",
+        parameters={"id": trace_id},
     )
-    assert told.result_rows == [(placeholder,)]
+    assert told.result_rows == [("",)]
+
+
+@pytest.mark.parametrize("entry", ["", "a:b; rm -rf ~", "$(id):x", "a:b\n", "a", ":", "`id`"])
+def test_an_unknown_entry_is_said(entry: str) -> None:
+    unknown = "names no known entry" if entry else "names no entry"
+    told = f"the trace {unknown}: unless it is a decorated agent's, add --entry module:function"
+    assert replay_note(entry) == told
+    assert replay_note("support.agent:answer") == ""
 
 
 def test_causes() -> None:

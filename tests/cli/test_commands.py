@@ -68,7 +68,7 @@ def test_trace_shows_the_tree_and_what_failed(up: Up, trace: str) -> None:
     assert any("late" in line for line in lines)
     agent = next(line for line in lines if "answer" in line)
     assert lines[tool].index("get_order") > agent.index("answer")
-    told = rf"replay from step \d \(.*get_order\): everyspan replay {trace} --from-step \d --entry "
+    told = rf"from step \d \(.*get_order\): everyspan replay {trace} --from-step \d\n\(the trace"
     assert re.search(told, done.stdout), done.stdout
 
 

@@ -37,7 +37,7 @@ def test_demo_finds_what_was_planted() -> None:
         r"source +demo/chat\.py line \d+ in demo\.chat\.ChatClient\.complete\n",
         r"\n> \d+ +with _tracer\.start_as_current_span",
         r"suggested fix +\S.{40}",
-        rf"replay +everyspan replay {trace[1]} --from-step {step[1]} --entry \S+:\S+\n",
+        rf"replay +everyspan replay {trace[1]} --from-step {step[1]}\n",
         r"\d+ events taken, 0 refused",
     ):
         assert re.search(told, alert), (told, alert)

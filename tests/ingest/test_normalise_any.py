@@ -49,6 +49,8 @@ _TEXTS = [
     *"gen_ai.choice gen_ai.user.message request response function_call_output reasoning".split(),
     *("", '{"a":1}', "[1]", '"x"', "\\ud800", "{'a': 1}", "NaN", "1e999", "-5", "hello"),
     '[{"type":"text","text":"x"}]',
+    # What Python writes and JSON has not.
+    *("{'a': {[]: 1}}", "{'a': {1, 2}}", "{'a': b'x'}", "['a', 1j, ...]", "{'messages': {1: b''}}"),
 ]
 _DATA: Any = st.recursive(
     st.sampled_from(_TEXTS)

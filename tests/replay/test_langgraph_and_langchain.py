@@ -86,12 +86,11 @@ def test_a_model_without_http(replays: Replays) -> None:
     replays.up.judged([trace])
     names = [row["name"] for row in replays.up.spans(trace, "name")]
     assert names == ["invoke_agent run", "Local", "add", "Local"]
-    run = replays.replay(trace, "--from-step", "4", "--no-judge").run
+    given = ("--from-step", "4", "--load", "tests.replay.agents.local_model", "--no-judge")
+    run = replays.replay(trace, *given).run
     assert run["recorded"] == [2, 3]
     assert replays.calls == ["model answer to one and 5"]
     assert run["value"] == "answer to answer to one and 5"
     assert run["warnings"] == []
-    changed = replays.replay(
-        trace, "--from-step", "4", "--set", "step[3].output=6", "--no-judge"
-    ).run
+    changed = replays.replay(trace, *given, "--set", "step[3].output=6").run
     assert changed["value"] == "answer to answer to one and 6"

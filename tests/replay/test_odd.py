@@ -13,6 +13,9 @@ NAMES = (
     " missing arguments chained"
 ).split()
 
+#: The traces begin with decorated agents of this module, so they name them.
+LOAD = ("--load", "tests.replay.agents.odd")
+
 
 @pytest.fixture(scope="module")
 def traces(replays: Replays) -> dict[str, str]:
@@ -30,7 +33,7 @@ class Odd:
         trace = self._traces[name]
         rows = self._replays.up.spans(trace, "name")
         step = [row["name"] for row in rows].index("last") + 1
-        given = ("--from-step", str(step), "--no-judge", *arguments)
+        given = ("--from-step", str(step), "--no-judge", *LOAD, *arguments)
         return self._replays.replay(trace, *given, ODD=odd)
 
     @property
@@ -112,7 +115,7 @@ def test_unsafe_tools_stay_recorded(odd: Odd) -> None:
 
 
 def test_kept_tools_are_answered_after_the_step(odd: Odd, traces: Any, replays: Replays) -> None:
-    given = ("--from-step", "2", "--keep", "double", "--no-judge")
+    given = ("--from-step", "2", "--keep", "double", "--no-judge", *LOAD)
     run = replays.replay(traces["chained"], *given).run
     assert odd.calls == ["last"]
     assert _answered(run) == 3

@@ -8,6 +8,7 @@ Everything added is a standard attribute; see README.md for the list.
 """
 
 from everyspan._context import context
+from everyspan._entries import entry
 from everyspan._experiment import variant
 from everyspan._export import ExportCounts
 from everyspan._feedback import feedback, traceparent
@@ -17,6 +18,7 @@ from everyspan._step import step
 __all__ = [
     "ExportCounts",
     "context",
+    "entry",
     "export_counts",
     "feedback",
     "flush",

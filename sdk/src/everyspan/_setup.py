@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from everyspan import (
     _content,
     _delivery,
+    _entries,
     _experiment,
     _export,
     _git,
@@ -73,17 +74,21 @@ def init(
     instrument       True: every GenAI instrumentation installed; or a list of names; or False.
     capture_content  False: no prompts, answers, arguments or results leave the process.
     experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
-    entry            `module:function` that runs the agent, for `everyspan replay`.
+    entry            `module:function` that runs the agent, for `everyspan replay`: declared like
+                     `everyspan.entry`, and named by every trace.
     quiet            True: says nothing of what it turned on, of what is missing, nor of an endpoint
                      that does not answer; left out: EVERYSPAN_QUIET.
 
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
     its resource; its ids come from the system's random numbers where they came from `random`.
     Raises RuntimeError where the provider set is of another make, ValueError for an endpoint that
-    is no URL, for EVERYSPAN_EXIT_SECONDS that is no number and for a file of experiments that
+    is no URL, an entry that is no module:function, for EVERYSPAN_EXIT_SECONDS that is no number
+    and for a file of experiments that
     can't be used. A second call warns and changes nothing.
     """
     global _setup, provisional
+    if entry:
+        _entries.of_init(entry)
     with _lock:
         if _setup is not None and provisional:
             provisional = False

@@ -69,12 +69,12 @@ class Sources:
         module = str(frame.f_globals.get("__name__", ""))
         if filename.startswith("<frozen") or f"{module}.".startswith(_TRACING_MODULES):
             return None
-        path = os.path.realpath(filename)
-        if path.startswith(_PACKAGE) or any(part in path for part in _INSTALLED):
-            return None
-        if path.startswith(_STANDARD_LIBRARY):
-            return None
-        return self.name(filename)
+        return None if is_library(os.path.realpath(filename)) else self.name(filename)
+
+
+def is_library(path: str) -> bool:
+    """Whether a real path is of the standard library, of an installed package or of this one."""
+    return path.startswith((_PACKAGE, *_STANDARD_LIBRARY)) or any(n in path for n in _INSTALLED)
 
 
 if sys.version_info >= (3, 11):

@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode
 
-from everyspan import _content, _drive, _exact, _source, _step_attributes
+from everyspan import _content, _drive, _entries, _exact, _source, _step_attributes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,7 +108,10 @@ def step(
             )
         global decorated
         decorated = True
-        return _wrap(target, _Step(target, kind, name, capture, unsafe))
+        wrapped = _wrap(target, _Step(target, kind, name, capture, unsafe))
+        if kind == "agent" and not unsafe:
+            _entries.of_step(wrapped)
+        return wrapped
 
     return decorate if function is None else decorate(function)
 

@@ -22,9 +22,18 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from everyspan import _own
+
 #: What was recorded as `__main__` is this module here: set by a replay.
 main = "__main__"
 
+#: Of libraries, what is data and nothing else: no client, no file, no code of its own.
+_DATA = (
+    "anthropic.types.",
+    "langchain_core.documents.base:Document",
+    "langchain_core.messages.",
+    "openai.types.",
+)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -48,14 +57,21 @@ def encode(value: Any) -> str:
 def decode(text: str) -> Any:
     """The value of `encode`. Raises NotReadableError.
 
-    Classes are taken from modules that are loaded already, never imported: a trace is data from
-    elsewhere.
+    A trace is data from elsewhere. Nothing is imported for it, and it makes only dataclasses,
+    pydantic models, enums and named tuples, of the user's own loaded modules or known to be data.
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotReadableError(f"what was recorded is no whole JSON ({error})") from error
-    return _decoded(found)
+    try:
+        return _decoded(found)
+    except NotReadableError:
+        raise
+    except Exception as error:  # {"$bytes": 7}, {"$set": [[]]}, one list in another 10,000 times
+        raise NotReadableError(
+            f"what was recorded is not as a step records it ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _encoded(value: Any) -> Any:
@@ -120,11 +136,11 @@ def _decoded(found: Any) -> Any:
     value = found.get("value")
     cls = _loaded(held)
     try:
-        if name == "$enum":
-            return cls[value]
-        if name == "$namedtuple":
-            return cls(*_decoded(value))
-        if name == "$model":
+        if name == "$enum" and issubclass(cls, enum.Enum):
+            return cls[str(value)]
+        if name == "$namedtuple" and issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return tuple.__new__(cls, _items(cls, _decoded(value)))
+        if name == "$model" and hasattr(cls, "__pydantic_validator__"):
             return cls.model_validate(value)
         if name == "$dataclass" and dataclasses.is_dataclass(cls):
             return _dataclass(cls, _decoded(value))
@@ -136,6 +152,12 @@ def _decoded(found: Any) -> Any:
             "was the class changed since?"
         ) from error
     raise NotReadableError(f"{name} {held!r} is nothing that can be read back")
+
+
+def _items(cls: Any, held: list[Any]) -> list[Any]:
+    if len(held) != len(cls._fields):
+        raise NotReadableError(f"{_name(cls)} has {len(cls._fields)} fields, not {len(held)}")
+    return held
 
 
 def _dataclass(cls: Any, held: dict[str, Any]) -> Any:
@@ -154,14 +176,18 @@ def _name(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _loaded(name: str) -> Any:
+def _loaded(name: str) -> type[Any]:
     module, _, qualified = str(name).partition(":")
-    found: Any = sys.modules.get(main if module == "__main__" else module)
-    for part in qualified.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, type):
+    found = _own.class_of(main if module == "__main__" else module, qualified)
+    if found is None:
         raise NotReadableError(
             f"the class {name} is not loaded here; import its module before the replay"
+        )
+    plain = issubclass(found, (enum.Enum, tuple)) and found.__module__ in sys.stdlib_module_names
+    if not (plain or _own.is_own(found.__module__) or _name(found).startswith(_DATA)):
+        raise NotReadableError(
+            f"the class {name} is a library's, and a trace makes only what is yours: below the "
+            f"working directory, or of a package that --load names"
         )
     return found
 

@@ -1,6 +1,6 @@
 """Replay and fork a recorded trace.
 
-    everyspan replay TRACE_ID --from-step 4 --entry module:function
+    everyspan replay TRACE_ID --from-step 4
 
 Runs in the agent's own environment. README.md says how.
 """

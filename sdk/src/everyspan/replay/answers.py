@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import json
 import sys
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
-from everyspan import _exact, _values
+from everyspan import _exact, _own, _values
 from everyspan.replay.errors import ReplayedError
 from everyspan.replay.record import Step, is_cut
 
@@ -36,11 +35,16 @@ class Answer:
         self.value: Any = None
         self.items: list[Any] = []
         self.returned: Any = None
-        if self._stream is not None:
-            self.items = _items(step)
-            self.returned = _decoded(step, _exact.RETURNED)
-        elif self.error is None:
-            self.value = _value(step)
+        try:
+            if self._stream is not None:
+                self.items = _items(step)
+                self.returned = _decoded(step, _exact.RETURNED)
+            elif self.error is None:
+                self.value = _value(step)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise NotRecordedError(
+                f"what it gave back is not as a step records it ({type(error).__name__}: {error})"
+            ) from error
 
     def attributes(self) -> dict[str, Any]:
         return {SOURCE: "record", SOURCE_STEP: self.step.number}
@@ -174,10 +178,10 @@ def made_again(name: str, message: str, args: list[Any] | None = None) -> BaseEx
     """The exception of that class where it is loaded, else a ReplayedError that says its name."""
     cls = _class(name)
     if cls is None:
-        error = ReplayedError(f"{name}: {message}")
-        error.recorded_type = name
-        return error
-    for attempt in (args, [message], _literal(message)):
+        return _named(name, message)
+    # The __init__ of a library is not called with what a trace says.
+    known = _own.is_own(cls.__module__) or cls.__module__ in sys.stdlib_module_names
+    for attempt in (args, [message], _key(message)) if known else ():
         if attempt is None:
             continue
         try:
@@ -186,10 +190,19 @@ def made_again(name: str, message: str, args: list[Any] | None = None) -> BaseEx
                 return made
         except Exception:  # noqa: S112 - another way is tried
             continue
-    stand_in = type(cls.__name__, (ReplayedError, cls), {"__init__": _init, "__str__": _str})
-    found: BaseException = stand_in(message)
+    try:
+        stand_in = type(cls.__name__, (ReplayedError, cls), {"__init__": _init, "__str__": _str})
+        found: BaseException = stand_in(message)
+    except Exception:  # a class that takes no subclass
+        return _named(name, message)
     found.recorded_type = name  # type: ignore[attr-defined]
     return found
+
+
+def _named(name: str, message: str) -> ReplayedError:
+    error = ReplayedError(f"{name}: {message}")
+    error.recorded_type = name
+    return error
 
 
 def _init(self: BaseException, message: str) -> None:
@@ -200,27 +213,25 @@ def _str(self: BaseException) -> str:
     return str(self.args[0])
 
 
-def _literal(message: str) -> list[Any] | None:
+def _key(message: str) -> list[Any] | None:
     """A KeyError's text is the repr of its argument."""
-    try:
-        return [ast.literal_eval(message)]
-    except (ValueError, SyntaxError):
-        return None
+    quoted = len(message) > 1 and message[0] == message[-1] and message[0] in "'\""
+    if quoted:
+        return [message[1:-1]]
+    return [int(message)] if message.isdecimal() and len(message) < 20 else None
 
 
 def _class(name: str) -> type[BaseException] | None:
     module, _, own = name.rpartition(".")
     if not module:
-        found = getattr(builtins, own, None)
+        found: Any = getattr(builtins, own, None)
     else:
         found = None
         parts = name.split(".")
         for split in range(len(parts) - 1, 0, -1):
             owner = ".".join(parts[:split])
-            at: Any = sys.modules.get(_values.main if owner == "__main__" else owner)
-            if at is not None:
-                for part in parts[split:]:
-                    at = getattr(at, part, None)
-                found = at
+            owner = _values.main if owner == "__main__" else owner
+            if owner in sys.modules:
+                found = _own.class_of(owner, ".".join(parts[split:]))
                 break
     return found if isinstance(found, type) and issubclass(found, BaseException) else None

@@ -20,6 +20,7 @@ from everyspan.replay.runner import Plan, run
 from everyspan.replay.session import OnMismatch, Policy
 from everyspan.replay.spans import Run
 from everyspan.replay.store import Store, store
+from everyspan.replay.terminal import as_json, say
 
 _STORED_SECONDS = 10.0
 
@@ -30,8 +31,8 @@ def replay(arguments: Sequence[str]) -> int:
     given = values("replay", made.parse_args(list(arguments)))
     try:
         return _replay(given)
-    except ReplayError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ReplayError, RecursionError) as error:
+        _say_error(error)
         return 1
 
 
@@ -42,14 +43,15 @@ def diff(arguments: Sequence[str]) -> int:
     try:
         at = _store(given)
         a, b = at.trace(given.a), at.trace(given.b)
-    except ReplayError as error:
-        print(f"error: {error}", file=sys.stderr)
+        differ = diff_report.differ(a, b)
+        if given.json:
+            say([as_json(diff_report.difference_json(a, b))])
+        else:
+            say(diff_report.difference(a, b))
+    except (ReplayError, RecursionError) as error:
+        _say_error(error)
         return 2
-    if given.json:
-        print(json.dumps(diff_report.difference_json(a, b), ensure_ascii=False))
-    else:
-        print("\n".join(diff_report.difference(a, b)))
-    return 1 if diff_report.differ(a, b) else 0
+    return 1 if differ else 0
 
 
 def _replay(given: argparse.Namespace) -> int:
@@ -63,11 +65,9 @@ def _replay(given: argparse.Namespace) -> int:
     outcomes = run(plan)
     judged = _judged(given, at, [outcome.run for outcome in outcomes])
     if given.json:
-        print(
-            json.dumps(report.replay_json(plan, outcomes, judged), ensure_ascii=False, default=str)
-        )
+        say([as_json(report.replay_json(plan, outcomes, judged))])
     else:
-        print("\n".join(report.replay(plan, outcomes, judged, _fail_on(given, trace))))
+        say(report.replay(plan, outcomes, judged, _fail_on(given, trace)))
     stopped = any(outcome.session.stopped for outcome in outcomes)
     return 1 if stopped else 0
 
@@ -78,10 +78,10 @@ def _only(given: argparse.Namespace, at: Store, trace: Trace) -> int:
     sent, session = send(trace, step, given, _number(given.times, "--times"), os.environ)
     judged = _judged(given, at, [one.run for one in sent])
     if given.json:
-        print(json.dumps(report.only_json(trace, step, sent, judged), ensure_ascii=False))
+        say([as_json(report.only_json(trace, step, sent, judged))])
     else:
         fail_on = frozenset(given.fail_on) or frozenset(step.failed)
-        print("\n".join(report.only(step, sent, judged, fail_on, session.changes.unused())))
+        say(report.only(step, sent, judged, fail_on, session.changes.unused()))
     return 1 if all(one.error for one in sent) else 0
 
 
@@ -108,6 +108,7 @@ def plan_of(given: argparse.Namespace, trace: Trace, step: Step) -> Plan:
         tuple(parse(given.set, trace, step)),
         read_patch(given.patch) if given.patch else Patch(),
         times,
+        tuple(given.load),
     )
 
 
@@ -115,15 +116,13 @@ def step_of(text: str | None, trace: Trace, option: str) -> Step:
     """Raises ReplayError for a number that is no step."""
     if text is None:
         raise ReplayError(
-            f"which step? Give {option} with a number from this list:\n"
-            + "\n".join(report.listing(trace))
+            f"which step? Give {option} with a number from this list:", report.listing(trace)
         )
     try:
         return trace.step(int(text))
     except (ValueError, IndexError):
         raise ReplayError(
-            f"{option} {text}: the trace has steps 1 to {len(trace)}:\n"
-            + "\n".join(report.listing(trace))
+            f"{option} {text}: the trace has steps 1 to {len(trace)}:", report.listing(trace)
         ) from None
 
 
@@ -169,4 +168,11 @@ def _store(given: argparse.Namespace) -> Store:
 
 def _say(given: argparse.Namespace, text: str) -> None:
     if not given.json:
-        print(text, file=sys.stderr, flush=True)
+        say([text], sys.stderr)
+
+
+def _say_error(error: ReplayError | RecursionError) -> None:
+    if isinstance(error, ReplayError):
+        say([f"error: {error}", *error.below], sys.stderr)
+    else:
+        say(["error: a value in the trace is nested too deeply to be read"], sys.stderr)

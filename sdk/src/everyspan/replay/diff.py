@@ -72,7 +72,12 @@ def _covered(a: Trace, b: Trace) -> frozenset[int]:
     root = b.root.attributes
     if root.get("replay.of") != a.trace_id or COVERED not in root:
         return frozenset()
-    return frozenset(json.loads(root[COVERED]))
+    try:
+        found = json.loads(root[COVERED])
+    except ValueError:
+        return frozenset()
+    numbers = found if isinstance(found, list) else []
+    return frozenset(number for number in numbers if isinstance(number, int))
 
 
 def _align(steps: Sequence[Step], a: Trace, b: Trace) -> dict[str, Step]:

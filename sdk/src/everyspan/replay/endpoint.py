@@ -1,13 +1,17 @@
 """A local endpoint for model calls: the record answers the first ones, the rest is passed on.
 
-OpenAI- and Anthropic-compatible, streaming included; it listens on loopback only. The agent finds
-it by `OPENAI_BASE_URL` and `ANTHROPIC_BASE_URL`, or by `everyspan.replay.model_url`.
+OpenAI- and Anthropic-compatible, streaming included. The agent finds it by `OPENAI_BASE_URL` and
+`ANTHROPIC_BASE_URL`, or by `everyspan.replay.model_url`. It listens on loopback only, and answers
+those alone who know the token that its address begins with: other users and pages in a browser
+reach loopback too.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+import secrets
 import threading
 import urllib.error
 import urllib.request
@@ -18,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyspan.replay.errors import ReplayError, ReplayStopped
+from everyspan.replay.http_client import opener
 from everyspan.replay.model_calls import ModelCalls, error_of
 from everyspan.replay.record import Step
 from everyspan.replay.wire import Api, api_of, sse
@@ -49,6 +54,7 @@ class Endpoint:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._upstreams: list[str] = []
+        self._token = secrets.token_urlsafe(32)
         self.calls: ModelCalls | None = None
         #: Told the id of each recorded answer that is given, to mark its span.
         self.on_answer: Callable[[str, Step], None] = lambda identity, step: None
@@ -61,18 +67,30 @@ class Endpoint:
         self.calls = calls
         self.live_tokens = self.live_calls = 0
 
+    @property
+    def host(self) -> str:
+        """Host and port, as its callers have them in their Host header."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
     def url(self, base: str) -> str:
-        """The address that stands for `base`."""
+        """The address that stands for `base`. Raises ReplayError for one that is not HTTP."""
         base = base.rstrip("/")
+        if not base.startswith(("http://", "https://")):
+            raise ReplayError(f"{base!r} is no http(s) address of a model such as https://host/v1")
         if base not in self._upstreams:
             self._upstreams.append(base)
         number = self._upstreams.index(base)
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{number}{urlsplit(base).path}"
+        return f"http://{self.host}/{self._token}/{number}{urlsplit(base).path}"
+
+    def knows(self, path: str) -> bool:
+        """Whether the path begins with the token."""
+        given = path.lstrip("/").partition("/")[0]
+        return hmac.compare_digest(given.encode(), self._token.encode())
 
     def upstream(self, path: str) -> str | None:
         """Where a request to this path goes on to."""
-        number, _, rest = path.lstrip("/").partition("/")
-        if not number.isdigit() or int(number) >= len(self._upstreams):
+        number, _, rest = path.lstrip("/").partition("/")[2].partition("/")
+        if not number.isdecimal() or int(number) >= len(self._upstreams):
             return None
         parts = urlsplit(self._upstreams[int(number)])
         return f"{parts.scheme}://{parts.netloc}/{rest}"
@@ -114,12 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        upstream = self.owner.upstream(self.path)
-        if upstream is None:
-            self._json(404, _error(f"no such path: {self.path}"))
+        if (upstream := self._allowed()) is None:
             return
-        api, calls = api_of(self.path), self.owner.calls
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        api, calls = api_of(upstream), self.owner.calls
         body = _object(raw)
         if api is None or calls is None or body is None:
             self._pass_on(upstream, raw, None)
@@ -137,11 +153,24 @@ class _Handler(BaseHTTPRequestHandler):
         self._pass_on(upstream, raw if changed is body else json.dumps(changed).encode(), api)
 
     def do_GET(self) -> None:
-        upstream = self.owner.upstream(self.path)
-        if upstream is None:
-            self._json(404, _error(f"no such path: {self.path}"))
-        else:
+        if (upstream := self._allowed()) is not None:
             self._pass_on(upstream, None, None)
+
+    def _allowed(self) -> str | None:
+        """Where the request goes on to; None for one that is answered already."""
+        upstream = None
+        if self.headers.get("Host") != self.owner.host:
+            # A name that somebody's DNS leads to this machine.
+            self._refuse(403, "this is no address of the replay")
+        elif not self.owner.knows(self.path):
+            self._refuse(401, "the address begins with no token of this replay")
+        elif (upstream := self.owner.upstream(self.path)) is None:
+            self._refuse(404, "no such path")
+        return upstream
+
+    def _refuse(self, status: int, why: str) -> None:
+        self.close_connection = True  # what was sent is not read
+        self._json(status, _error(f"everyspan replay: {why}"), {"Connection": "close"})
 
     def _answer(self, api: Api, recorded: Step, body: dict[str, Any]) -> None:
         if recorded.status == "error":
@@ -219,17 +248,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: the replay prints its own report."""
-
-
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def opener(url: str) -> urllib.request.OpenerDirector:
-    """Without the proxy of the environment for addresses of this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1":
-        return _direct
-    return urllib.request.build_opener()
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

@@ -1,19 +1,19 @@
-"""The user's own agent: found by `module:function`, called with what it was called with."""
+"""The user's own agent: named by the user, or chosen by the trace among what the code declares."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from everyspan import _exact, _values
+from everyspan import _entries, _exact, _own, _values
 from everyspan.replay.errors import ReplayError
+from everyspan.replay.modules import TABLE, load, load_declared
 from everyspan.replay.record import Step, Trace
 
 #: Resource attribute of `everyspan.init(entry=…)`.
@@ -29,62 +29,72 @@ class Entry:
     target: Any
 
 
-def find(given: str | None, trace: Trace) -> Entry:
-    """The entry that was given, else the one that the trace names. Raises ReplayError."""
-    root = trace.root
-    name = given or root.resource.get(ENTRY) or _function_of(root)
-    if not name:
-        where = f" (the trace begins in {root.code})" if root.code else ""
-        raise ReplayError(
-            f"which function runs the agent{where}? Name it, such as {_EXAMPLE}, or say it once in "
-            "everyspan.init(entry=…), and every trace and alert will name it"
-        )
-    target = _load(name)
-    _values.main = name.partition(":")[0]
-    return Entry(name, target)
+def find(given: str | None, modules: Sequence[str], trace: Trace) -> Entry:
+    """The entry that was given, else the one of those declared that the trace names.
+
+    `modules`: of --load. Raises ReplayError.
+    """
+    if given:
+        found = Entry(given, _load(given))
+    else:
+        load_declared(modules)
+        found = _chosen(trace.root, _entries.declared())
+    _values.main = found.name.partition(":")[0]
+    return found
 
 
-def _function_of(root: Step) -> str:
-    """`module:function` of a root that is a decorated function of a module."""
-    qualified = root.attributes.get("code.function.name") or ""
-    if not root.is_decorated or not qualified or "<locals>" in qualified:
+def _chosen(root: Step, declared: Mapping[str, _entries.Declared]) -> Entry:
+    """By name, or the only one where the trace names none. Raises ReplayError."""
+    told = root.resource.get(ENTRY) or ""
+    name = told if told in declared else _of_decorated(root, declared)
+    if not name and not told:
+        said = [one.name for one in declared.values() if one.said] or list(declared)
+        name = said[0] if len(said) == 1 else ""
+    if name:
+        return Entry(name, declared[name].target)
+    if not told:
+        what = "the trace names no entry"
+    elif _entries.NAME.fullmatch(told):
+        what = f"the trace names the entry {told}, which nothing loaded here declares"
+    else:
+        what = f"the trace names an entry that is no module:function ({told[:80]!r})"
+    where = f" (it begins in {root.code})" if root.code else ""
+    raise ReplayError(
+        f"which function runs the agent? {what}{where}; "
+        f"declared here: {', '.join(declared) or 'none'}. Name the function, {_EXAMPLE}, or the "
+        'module that declares it with @everyspan.entry or @everyspan.step(kind="agent"): --load '
+        f'my_agent, or once in the pyproject.toml of this folder: [{TABLE}] load = ["my_agent"]'
+    )
+
+
+def _of_decorated(root: Step, declared: Mapping[str, _entries.Declared]) -> str:
+    """The declared function that the trace's root is a call of; '' for none."""
+    module, _, function = (root.attributes.get("code.function.name") or "").rpartition(".")
+    if not root.is_decorated or not module:
         return ""
-    module, _, function = qualified.rpartition(".")
-    if module == "__main__":
-        module = _module_of(root)
-    # A class in between makes it a method: nobody knows how the object was made.
-    if not module or module.rpartition(".")[2][:1].isupper():
-        return ""
-    return f"{module}:{function}"
+    if module != "__main__":
+        return name if (name := f"{module}:{function}") in declared else ""
+    # The program's file, which is a module here.
+    file = f"/{root.code.rpartition(':')[0].lstrip('/')}"
+    found = [
+        name
+        for name in declared
+        if name.partition(":")[2] == function and _file_of(name).endswith(file)
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
-def _module_of(root: Step) -> str:
-    """The module that a program's file is, seen from here; '' where it is none."""
-    parts = root.code.rpartition(":")[0].removesuffix(".py").split("/")
-    there = os.path.isfile(os.path.join(*parts) + ".py") if all(parts) else False
-    return ".".join(parts) if there and all(part.isidentifier() for part in parts) else ""
+def _file_of(name: str) -> str:
+    file = _own.table(sys.modules.get(name.partition(":")[0])).get("__file__") or ""
+    return os.path.realpath(file).replace(os.sep, "/")
 
 
 def _load(name: str) -> Any:
+    """What the user names. Raises ReplayError."""
     module, colon, path = name.partition(":")
     if not colon or not module or not path:
         raise ReplayError(f"--entry {name!r} is no module:function, such as {_EXAMPLE}")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            raise ReplayError(
-                f"--entry {name}: there is no module {error.name} here; run the replay in the "
-                f"agent's folder and environment (now {here}, {sys.executable})"
-            ) from error
-        raise ReplayError(f"--entry {name}: importing it failed: {error}") from error
-    except Exception as error:
-        raise ReplayError(
-            f"--entry {name}: importing it failed: {type(error).__name__}: {error}"
-        ) from error
+    found = load(module, f"--entry {name}")
     for part in path.split("."):
         if not hasattr(found, part):
             raise ReplayError(f"--entry {name}: {module} has no {path}")

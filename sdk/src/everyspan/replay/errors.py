@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ReplayError(Exception):
-    """The command can't go on; the text names the reason and the remedy."""
+    """The command can't go on; the text names the reason and the remedy. `below`: more lines."""
+
+    def __init__(self, text: str, below: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.below = below
 
 
 class ReplayStopped(BaseException):

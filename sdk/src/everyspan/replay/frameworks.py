@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ def caller(entry: entries.Entry, session: Session, given: Mapping[str, Any]) -> 
 def recorded_answers(session: Session, calls: ModelCalls, run: Run) -> Iterator[None]:
     """LangChain, where the agent uses it, asks the record before it calls a model or a tool."""
     recorded = any("langchain" in step.scope for step in session.trace.steps)
-    if "langchain_core" not in sys.modules and not recorded:
+    installed = recorded and importlib.util.find_spec("langchain_core") is not None
+    if "langchain_core" not in sys.modules and not installed:
         yield
         return
     with langchain.models(calls, run), langchain.tools(session, run):

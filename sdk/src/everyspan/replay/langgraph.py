@@ -147,7 +147,31 @@ def _keeps(graph: Any) -> bool:
 
 
 def _memory() -> Any:
-    return import_module("langgraph.checkpoint.memory").InMemorySaver()
+    return import_module("langgraph.checkpoint.memory").InMemorySaver(serde=_Kept())
+
+
+class _Kept:
+    """A serialiser that keeps copies of the objects themselves.
+
+    LangGraph's own makes objects of what it reads, and what it reads here comes from a trace.
+    """
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        self._objects.append(_copied(obj))
+        return "kept", str(len(self._objects) - 1).encode()
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        return _copied(self._objects[int(data[1])])
+
+
+def _copied(obj: Any) -> Any:
+    try:
+        return copy.deepcopy(obj)
+    except Exception:  # a lock, a client
+        return obj
 
 
 def _super_step(step: Step) -> int | None:

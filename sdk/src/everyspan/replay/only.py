@@ -20,8 +20,8 @@ from opentelemetry import trace as otel
 from everyspan import _setup
 from everyspan.replay.answers import SOURCE, SOURCE_STEP
 from everyspan.replay.changes import Changes, Patch, parse, read_patch
-from everyspan.replay.endpoint import opener
 from everyspan.replay.errors import ReplayError
+from everyspan.replay.http_client import opener
 from everyspan.replay.model_calls import ModelCalls
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.session import Policy, Session

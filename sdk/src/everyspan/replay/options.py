@@ -39,6 +39,13 @@ OPTIONS = (
         "MODULE:FUNCTION",
     ),
     Option(
+        "load",
+        "Module that declares the agent's entries, of which the trace names one; those in "
+        "pyproject.toml by default.",
+        "MODULE",
+        many=True,
+    ),
+    Option(
         "argument",
         "Argument of the entry, where the trace has none or another is wanted.",
         "NAME=VALUE",

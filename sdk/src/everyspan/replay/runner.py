@@ -35,6 +35,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     patch: Patch = field(default_factory=Patch)
     times: int = 1
+    #: Modules that declare entries, of --load.
+    load: tuple[str, ...] = ()
 
 
 @dataclass
@@ -57,7 +59,7 @@ def run(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[
     """The runs, one after the other. Raises ReplayError for an entry that can't be called."""
     with Endpoint() as endpoint, _environment(variables(endpoint)), _urls(endpoint):
         _setup.replaying = True
-        entry = entries.find(plan.entry, plan.trace)
+        entry = entries.find(plan.entry, plan.load, plan.trace)
         spans = RunSpans()
         spans.install(_provider(plan.trace))
         outcomes = []

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 from everyspan.replay.errors import ReplayError
+from everyspan.replay.http_client import direct
 from everyspan.replay.record import Trace, trace_of
 
 _COLUMNS = (
@@ -110,7 +111,8 @@ class Store:
             pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
             request.add_header("Authorization", f"Basic {pair}")
         try:
-            with _direct.open(request, timeout=_SECONDS) as answer:
+            # Whatever proxy the agent goes through is not meant for ClickHouse on this machine.
+            with direct.open(request, timeout=_SECONDS) as answer:
                 return [json.loads(line) for line in answer.read().splitlines() if line]
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace").strip()[:500]
@@ -121,10 +123,6 @@ class Store:
                 f"no ClickHouse answers at {self.url} ({reason}); start `everyspan up`, or name "
                 "another with --clickhouse-dsn or EVERYSPAN_CLICKHOUSE_DSN"
             ) from error
-
-
-# Whatever proxy the agent goes through is not meant for ClickHouse on this machine.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def store(dsn: str | None = None, environ: Mapping[str, str] = os.environ) -> Store:
