@@ -74,6 +74,11 @@ def quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def quote_name(name: str) -> str:
+    """A SQL identifier."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "``") + "`"
+
+
 def allow(name: str, value: str, *, nested: bool = False) -> bool:
     """True to apply the setting, False to drop it as meaningless here.
 
