@@ -220,12 +220,12 @@ class _House:
         self._evaluator.start()
 
     async def _stop(self) -> None:
+        companions = [self._watch.stop, self._metrics.stop]
         if self._evaluator is not None:
-            await asyncio.to_thread(self._evaluator.stop)
-        await asyncio.to_thread(self._watch.stop)
-        await asyncio.to_thread(self._metrics.stop)
-        await self._grpc.stop()
-        await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
+            companions.append(self._evaluator.stop)
+        companions += [service.stop for service in self._classify]
+        # At once: there is one deadline for all, and no one should wait for the slowest.
+        await asyncio.gather(self._grpc.stop(), *(asyncio.to_thread(stop) for stop in companions))
         await self._receiver.stop()
 
     def _clickhouse(self) -> Site:

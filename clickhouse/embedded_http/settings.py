@@ -40,6 +40,9 @@ _FREE = re.compile(
 _FIXED = {
     # Arrays from nothing: the largest that one call of a function may get to chew on.
     "function_range_max_elements_in_block": "10000000",
+    # Compiling many patterns is one call too.
+    "max_hyperscan_regexp_length": "10000",
+    "max_hyperscan_regexp_total_length": "100000",
     # The disk is the writers'.
     "max_bytes_before_external_group_by": "0",
     "max_bytes_before_external_sort": "0",
