@@ -10,7 +10,6 @@ See ``refresh_parts_interval`` and the ``plain`` metadata type in ClickHouse's d
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -57,10 +56,8 @@ def read_schema(engine: str) -> list[str]:
         connection.close()
 
 
-def open_mirror(engine: str, directory: Path, memory_bytes: int) -> str:
-    """Make ``directory`` ready for a reader of ``engine``. Returns what chDB knows it by."""
-    store = os.path.realpath(engine.partition("?")[0])
-    directory.mkdir(parents=True)
+def mirror(store: str, directory: Path, memory_bytes: int) -> str:
+    """What chDB knows a reader of the writer's directory ``store`` by; its own is ``directory``."""
     config = directory / "config.xml"
     config.write_text(
         "<clickhouse><storage_configuration><disks>"

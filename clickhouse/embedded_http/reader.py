@@ -20,13 +20,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import uvicorn
 
 from clickhouse.embedded_http import sandbox
-from clickhouse.embedded_http.app import App, create_app
-from clickhouse.embedded_http.mirror import attach, open_mirror
+
+if TYPE_CHECKING:
+    from clickhouse.embedded_http.app import App
 
 # Whoever writes comes first where the processor is short.
 _NICE = 5
@@ -70,10 +71,16 @@ def main() -> None:
     _yield_to_others()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     directory = Path(orders.directory)
-    engine = open_mirror(orders.engine, directory, orders.memory_bytes)
-    store = orders.engine.partition("?")[0]
+    directory.mkdir(parents=True)
+    store = os.path.realpath(orders.engine.partition("?")[0])
+    os.environ["TMPDIR"] = str(directory)
+    # chDB starts threads when it is imported, and they keep the rights that they start with.
     sandbox.enter(readable=[store], writable=[str(directory)])
     threading.Thread(target=_end_with_owner, daemon=True).start()
+    from clickhouse.embedded_http.app import create_app
+    from clickhouse.embedded_http.mirror import attach, mirror
+
+    engine = mirror(store, directory, orders.memory_bytes)
     attach(engine, orders.schema)
     app = create_app(engine, hidden=_hidden(store, str(directory)), **orders.app)
     asyncio.run(_serve(app, socket.socket(fileno=orders.listener), told))

@@ -21,10 +21,11 @@ ENDLESS = (
     "SELECT hasAll(arrayMap(x -> toString(x), range(1000000)),"
     " arrayMap(x -> toString(x), range(1000000)))"
 )
+# Six of these stay just under a limit of 2 GiB each, and over 4 GiB together, for a long time.
 JOIN = (
-    "SELECT count() FROM (SELECT number AS k, repeat('x', 100) AS v FROM numbers(30000000)) AS a"
-    " JOIN (SELECT number AS k, repeat('y', 100) AS v FROM numbers(30000000)) AS b USING (k)"
-    " WHERE length(a.v) + length(b.v) > 1"
+    "SELECT count() FROM numbers(10000000000) AS a JOIN (SELECT number AS k, repeat('y', 100) AS v"
+    " FROM numbers(7000000)) AS b ON a.number % 7000000 = b.k WHERE length(b.v) > 1"
+    " SETTINGS max_execution_time = 10"
 )
 LEVENSHTEIN = "SELECT arrayLevenshteinDistance(range(3000000), range(3000000))"
 
