@@ -8,20 +8,33 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import uvicorn
 
-_GRACE_SECONDS = 10
+from cli.deadline import Deadline
+
+# Requests in progress get so long at the end. The whole end has a deadline too.
+_GRACE_SECONDS = 3
 
 
 class AddressInUseError(Exception):
     """An address can't be listened on; the text names the service and the setting to change."""
 
 
+@runtime_checkable
+class Listener(Protocol):
+    """Answers a listening socket by itself, in processes of its own for example."""
+
+    async def start(self, listener: socket.socket) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Site:
-    """One application, where it listens, and the setting that says so. Port 0 takes a free one."""
+    """An ASGI application or `Listener`, where it listens, and the setting that says so. Port 0
+    takes a free one."""
 
     name: str
     app: Any
@@ -45,7 +58,8 @@ async def serve(
     ready: Callable[[dict[str, int]], None],
 ) -> None:
     """Listen, ``start`` the rest, call ``ready`` (site name to port), wait for SIGTERM or SIGINT,
-    finish the requests in progress, ``stop`` the rest.
+    finish the requests in progress, ``stop`` the rest: within `deadline.SECONDS`, or the process
+    ends without.
 
     Raises AddressInUseError before anything has started.
     """
@@ -53,13 +67,22 @@ async def serve(
     ports = {name: int(sock.getsockname()[1]) for name, sock in listening.items()}
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
+    deadline = Deadline()
+
+    def end(number: int) -> None:
+        deadline.begin(number)
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, end, number)
+    listeners = [site for site in sites if isinstance(site.app, Listener)]
     servers: list[_Server] = []
     running: list[asyncio.Task[None]] = []
     try:
         await start()
-        for site in sites:
+        for site in listeners:
+            await site.app.start(listening[site.name])
+        for site in (site for site in sites if site not in listeners):
             server = _Server(
                 uvicorn.Config(
                     site.app,
@@ -79,14 +102,19 @@ async def serve(
             if done:
                 break
         else:
+            deadline.stage = "running"
             ready(ports)
         await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
     finally:
+        deadline.stage = "finishing requests"
         for server in servers:
             server.should_exit = True
-        await asyncio.gather(*running, return_exceptions=True)
+        leaving = [site.app.stop() for site in listeners]
+        await asyncio.gather(*running, *leaving, return_exceptions=True)
+        deadline.stage = "finishing work in progress"
         await stop()
+        deadline.stage = "closing"
         for sock in listening.values():
             sock.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
@@ -39,6 +39,9 @@ from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
+
+if TYPE_CHECKING:
+    from clickhouse.embedded_http.process import ReaderProcess
 
 
 def up(
@@ -119,12 +122,18 @@ class _House:
             experiments(lambda: connect(settings.dsn), settings.database, settings.cluster)
         )
         judging.include_router(datasets(settings, lambda: connect(settings.dsn)))
+        registries = {
+            "ingest": self._receiver.telemetry.registry,
+            "classify": telemetry.registry,
+            "alerting": alerts.state.registry,
+        }
+        exposed = [telemetry.registry]
+        self._readers = self._clickhouse_readers() if settings.embedded else None
+        if self._readers is not None:
+            registries["clickhouse"] = self._readers.metrics.registry
+            exposed.append(self._readers.metrics.registry)
         self._metrics = StackMetrics(
-            {
-                "ingest": self._receiver.telemetry.registry,
-                "classify": telemetry.registry,
-                "alerting": alerts.state.registry,
-            },
+            registries,
             lambda: connect(settings.dsn),
             settings.database,
         )
@@ -134,7 +143,7 @@ class _House:
         self._sites = [
             Site(
                 "OTLP/HTTP",
-                create_ingest(self._receiver, [telemetry.registry]),
+                create_ingest(self._receiver, exposed),
                 ingest.host,
                 ingest.otlp_http_port,
                 "EVERYSPAN_OTLP_HTTP_PORT",
@@ -156,6 +165,17 @@ class _House:
         ]
         if settings.embedded:
             self._sites.append(self._clickhouse())
+
+    def _clickhouse_readers(self) -> ReaderProcess:
+        from clickhouse.embedded_http.process import ReaderProcess
+
+        settings = self._settings
+        return ReaderProcess(
+            embedded_engine(settings.dsn),
+            database=settings.database,
+            user=settings.clickhouse_user,
+            password=settings.clickhouse_password.get_secret_value(),
+        )
 
     async def run(self) -> None:
         """Raises AddressInUseError, PortInUseError, and what opening the data directory raises."""
@@ -200,27 +220,20 @@ class _House:
         self._evaluator.start()
 
     async def _stop(self) -> None:
+        companions = [self._watch.stop, self._metrics.stop]
         if self._evaluator is not None:
-            await asyncio.to_thread(self._evaluator.stop)
-        await asyncio.to_thread(self._watch.stop)
-        await asyncio.to_thread(self._metrics.stop)
-        await self._grpc.stop()
-        await asyncio.gather(*(asyncio.to_thread(service.stop) for service in self._classify))
+            companions.append(self._evaluator.stop)
+        companions += [service.stop for service in self._classify]
+        # At once: there is one deadline for all, and no one should wait for the slowest.
+        await asyncio.gather(self._grpc.stop(), *(asyncio.to_thread(stop) for stop in companions))
         await self._receiver.stop()
 
     def _clickhouse(self) -> Site:
-        from clickhouse.embedded_http.app import create_app
-
         settings = self._settings
-        app = create_app(
-            embedded_engine(settings.dsn),
-            database=settings.database,
-            user=settings.clickhouse_user,
-            password=settings.clickhouse_password.get_secret_value(),
-        )
+        assert self._readers is not None
         return Site(
             "ClickHouse HTTP",
-            app,
+            self._readers,
             settings.clickhouse_host,
             settings.clickhouse_port,
             "EVERYSPAN_CLICKHOUSE_PORT",

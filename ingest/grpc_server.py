@@ -27,7 +27,7 @@ _SERVICES: dict[Signal, str] = {
     "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 3.0
 
 
 class PortInUseError(Exception):

@@ -7,7 +7,8 @@ connection for good, and one client's must not reach the next.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -15,7 +16,7 @@ from threading import Lock
 from chdb.state.sqlitelike import Connection
 
 from clickhouse.embedded_http.errors import QueryRefused, from_engine
-from clickhouse.embedded_http.settings import Limits, bounded, quote
+from clickhouse.embedded_http.settings import Limits, bounded, quote, quote_name
 
 # Parsing is bounded too: a deep or huge statement costs CPU before any limit of its own applies.
 _MAX_QUERY_BYTES = 1 << 20
@@ -34,26 +35,26 @@ class Result:
 class Engine:
     """Runs text that the guard has let through. Safe to use from several threads."""
 
-    def __init__(self, path: str, limits: Limits) -> None:
+    def __init__(self, path: str, limits: Limits, hidden: Collection[str] = ()) -> None:
         directory, mark, options = path.partition("?")
         # chDB compares paths letter by letter: every spelling must come to the same one.
         self._path = os.path.realpath(directory) + mark + options
         self._limits = limits
+        # Longest first: one may be the beginning of another.
+        texts = sorted(filter(None, hidden), key=len, reverse=True)
+        self._hidden = re.compile("|".join(map(re.escape, texts))) if texts else None
         self._lock = Lock()
         self._anchor: Connection | None = None
 
     def open(self) -> None:
-        """Keep the engine open until ``close``, whoever else comes and goes."""
+        """Keep the engine open, whatever comes and goes."""
         with self._lock:
             if self._anchor is None:
                 self._anchor = Connection(self._path)
 
-    def close(self) -> None:
-        """Let go of the engine; other connections of the process keep it open."""
-        with self._lock:
-            if self._anchor is not None:
-                self._anchor.close()
-                self._anchor = None
+    def ping(self) -> None:
+        """Raises QueryRefused when not even ``SELECT 1`` is answered."""
+        self._scalar("SELECT 1")
 
     @cached_property
     def version(self) -> str:
@@ -95,6 +96,13 @@ class Engine:
         """EXPLAIN AST of one canonical statement, parameters filled in. Nothing is executed."""
         return self._scalar(f"EXPLAIN AST {sql}", params)
 
+    def limited(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Settings (name to SQL value) with every limit cut to ours and ours filled in.
+
+        Raises QueryRefused.
+        """
+        return bounded(dict(wanted), self._limits)
+
     def run(
         self,
         sql: str,
@@ -107,15 +115,13 @@ class Engine:
     ) -> Result:
         """Run one checked statement read-only and within the limits.
 
-        ``settings``: name to SQL value. ``tag`` is what ``kill`` finds it by.
+        ``settings``: what ``limited`` gave. ``tag`` is what ``kill`` finds it by.
         """
         connection = Connection(self._path)
         try:
-            wanted = {**bounded(dict(settings), self._limits), "log_comment": quote(tag)}
+            wanted = {**settings, "log_comment": quote(tag)}
             if database:
-                connection.query(
-                    f"USE `{database.replace(chr(92), chr(92) * 2).replace('`', '``')}`"
-                )
+                connection.query(f"USE {quote_name(database)}")
             assignments = ", ".join(f"{name} = {value}" for name, value in wanted.items())
             connection.query(f"SET {assignments}")
             connection.query("SET readonly = 1")
@@ -129,13 +135,17 @@ class Engine:
         except QueryRefused:
             raise
         except Exception as error:
-            raise from_engine(str(error)) from error
+            raise self._error(error) from error
         finally:
             connection.close()
 
     def kill(self, tag: str) -> None:
         """Ask the engine to stop the statement that runs under ``tag``, if it still does."""
         self._scalar(f"KILL QUERY WHERE Settings['log_comment'] = {quote(tag)} ASYNC")
+
+    def _error(self, error: Exception) -> QueryRefused:
+        text = str(error)
+        return from_engine(self._hidden.sub("…", text) if self._hidden else text)
 
     def _scalar(self, sql: str, params: Mapping[str, str] | None = None) -> str:
         self.open()
@@ -145,6 +155,6 @@ class Engine:
             answer = connection.query(sql, "TSVRaw", params=dict(params or {}))
             return (answer.bytes() or b"").decode("utf-8", "replace").rstrip("\n")
         except Exception as error:
-            raise from_engine(str(error)) from error
+            raise self._error(error) from error
         finally:
             connection.close()

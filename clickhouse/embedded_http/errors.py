@@ -21,6 +21,9 @@ _NAMES = {
     1002: "UNKNOWN_EXCEPTION",
 }
 
+#: Codes with which a statement is turned away before the engine runs it, for what it wants.
+REFUSED = frozenset({115, 164, 497})
+
 # Exception code to HTTP status, as ClickHouse's exceptionCodeToHTTPStatus.cpp groups them. One
 # differs on purpose: 202 (too many queries) is 503, so that clients wait and try again.
 _STATUS: dict[int, tuple[int, ...]] = {

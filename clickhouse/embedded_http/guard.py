@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 from clickhouse.embedded_http import settings
 from clickhouse.embedded_http.errors import QueryRefused
+from clickhouse.embedded_http.guard_rules import HIDDEN, OPEN_TABLES, why_refused
+from clickhouse.embedded_http.handshake import QUESTION
 from clickhouse.embedded_http.tokens import Token, tokenise, unquote
 
 _ROOTS = re.compile(
@@ -33,29 +35,13 @@ _TABLE_FUNCTIONS = frozenset(
     "numbers numbers_mt zeros zeros_mt generateseries generate_series generaterandom values null"
     " view format".split()
 )
-# Scalar functions that reach files, other processes, the network, models or other tables by name.
-_SCALAR_FUNCTIONS = re.compile(
-    r"file|ai[a-z]+|sleep|sleepeachrow|joinget\w*|dictget\w*|dicthas|dictisin"
-    r"|catboostevaluate|evalmlmethod|naivebayes\w+|getserversetting|getmacro|getserverport"
-    r"|tcpport|filesystem\w*|showcertificate|addressto\w+|demangle|logtrace|generateserialid"
-    r"|hascolumnintable|zookeeper\w*|reversedns\w*|getclienthttpheader|currentrequesturl|__\w+"
-)
 # Functions whose first argument may be a function given by its bare name.
 _HIGHER_ORDER = re.compile(r"array\w+|map\w+")
 
-# Tables of ``system`` that describe the schema and the engine, not its host or other readers.
-_SYSTEM_TABLES = frozenset(
-    """
-    aggregate_function_combinators build_options codecs collations columns completions constraints
-    contributors data_skipping_index_types data_skipping_indices data_type_families
-    database_engines databases documentation errors events formats functions keywords licenses
-    merge_tree_settings merges metrics mutations numbers numbers_mt one parts parts_columns
-    projections projection_parts settings settings_changes table_engines table_functions tables
-    time_zones zeros zeros_mt
-    """.split()
-)
 _NODE = re.compile(r"\s*(\w+)(.*)")
 _NODE_TAIL = re.compile(r"(?: \(alias .*\))?(?: \(children \d+\))?$", re.S)
+_EVERY_COLUMN = re.compile(r"Asterisk|QualifiedAsterisk|\w*Matcher")
+_HIDDEN_NAMES = frozenset[str]().union(*HIDDEN.values())
 _CLAUSE_END = {"UNION", "EXCEPT", "INTERSECT", "FORMAT", "INTO", "SETTINGS", "PARALLEL"}
 _PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -92,11 +78,16 @@ class Guard:
             # Its data may follow the statement; there is no point in parsing it.
             raise QueryRefused(164, "Cannot execute query in readonly mode: INSERT is not a read")
         text = self._canonical(sql)
+        if text == QUESTION:
+            # The one place where displayName() may stand: it is not the engine that answers.
+            return Statement(text)
         tokens = tokenise(text)
         statement = self._split(text, tokens)
         self._check_calls(tokens)
         self._check_parameters(text, params)
-        self._check_tree(self._syntax_tree(statement.sql, params))
+        tree = self._syntax_tree(statement.sql, params)
+        self._check_tree(tree)
+        _check_hidden(tree, tokens)
         return statement
 
     def check_setting(self, name: str, value: str) -> dict[str, str]:
@@ -165,9 +156,12 @@ class Guard:
             index += 1
 
     def _check_filters(self, tokens: list[Token]) -> None:
-        """Conditions in additional_table_filters are SQL in strings: check each as a statement."""
+        """Conditions in additional_table_filters are SQL in strings: check each as a statement.
+        The tables' names are strings too, and a name is a statement that may be checked."""
         for token in tokens:
             if token.kind == "string":
+                if token.value.lower().lstrip('` "').startswith("system"):
+                    raise _denied("tables of 'system' can't be filtered from outside")
                 self.check(f"SELECT ({unquote(token.text)}\n)", {})
 
     def _check_calls(self, tokens: list[Token]) -> None:
@@ -189,8 +183,8 @@ class Guard:
 
     def _check_function(self, name: str, scalar_only: bool = False) -> None:
         lowered = name.lower()
-        if _SCALAR_FUNCTIONS.fullmatch(lowered):
-            raise _denied(f"function '{name}' reaches outside of the database")
+        if reason := why_refused(lowered):
+            raise _denied(f"function '{name}' {reason}")
         if not scalar_only and lowered in self._refused_tables:
             raise _denied(f"table function '{name}' reaches outside of the database")
 
@@ -231,8 +225,36 @@ class Guard:
         overlay = (head == "default" and rest) or (name == "default" and " default " in root)
         if overlay and not whole:
             raise _denied("database 'default' is an overlay of the file system")
-        if head == "system" and rest and rest.split(".")[0] not in _SYSTEM_TABLES:
+        if head == "system" and rest and rest.split(".")[0] not in OPEN_TABLES:
             raise _denied(f"system table '{rest}' is not open to readers")
+
+
+def _check_hidden(tree: str, tokens: list[Token]) -> None:
+    """Columns of system tables that tell where the data lies, by name and by ``*``."""
+    nodes = [_NODE_TAIL.sub("", line.strip()) for line in tree.split("\n")]
+    # SHOW is a SELECT from these tables that the tree does not show.
+    words = {t.value for t in tokens if t.kind in ("word", "quoted")}
+    if nodes[0].startswith("Show") and (found := words & _HIDDEN_NAMES):
+        raise _denied(f"column '{min(found)}' tells where the data lies")
+    hidden: set[str] = set()
+    for node in nodes:
+        kind, _, name = node.partition(" ")
+        parts = name.strip().split(".")
+        # Identifiers of three parts are columns; of two, tables after IN.
+        if parts[0] == "system" and len(parts) == 2 and parts[1] in HIDDEN:
+            if kind != "TableIdentifier":
+                raise _denied(f"'{name}' can be read with FROM only, column by column")
+            hidden |= HIDDEN[parts[1]]
+    if not hidden:
+        return
+    if "NATURAL" in words:
+        raise _denied("NATURAL JOIN with a table of 'system'; name the columns")
+    for position, node in enumerate(nodes):
+        kind, _, name = node.partition(" ")
+        if kind in ("Identifier", "Function") and name.rpartition(".")[2] in hidden:
+            raise _denied(f"column '{name}' tells where the data lies")
+        if _EVERY_COLUMN.match(kind) and nodes[max(0, position - 2)] != "Function count":
+            raise _denied("tables of 'system' are read column by column; name those you need")
 
 
 def _denied(reason: str) -> QueryRefused:

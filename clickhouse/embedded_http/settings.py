@@ -36,6 +36,20 @@ _FREE = re.compile(
     r"|do_not_merge_across_partitions_select_final|max_(?:rows|bytes)_to_(?:read|sort|group_by)"
     r"|(?:result|timeout|read|sort|group_by)_overflow_mode|additional_table_filters"
 )
+# What holds for every statement and can't be changed.
+_FIXED = {
+    # Arrays from nothing: the largest that one call of a function may get to chew on.
+    "function_range_max_elements_in_block": "10000000",
+    # Compiling many patterns is one call too.
+    "max_hyperscan_regexp_length": "10000",
+    "max_hyperscan_regexp_total_length": "100000",
+    # The disk is the writers'.
+    "max_bytes_before_external_group_by": "0",
+    "max_bytes_before_external_sort": "0",
+    "max_bytes_ratio_before_external_group_by": "0",
+    "max_bytes_ratio_before_external_sort": "0",
+    "max_temporary_data_on_disk_size_for_query": "1",
+}
 # Limits: a reader may lower these, never raise them.
 _LIMITS = ("max_execution_time", "max_result_rows", "max_result_bytes", "max_memory_usage")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -74,6 +88,11 @@ def quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def quote_name(name: str) -> str:
+    """A SQL identifier."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "``") + "`"
+
+
 def allow(name: str, value: str, *, nested: bool = False) -> bool:
     """True to apply the setting, False to drop it as meaningless here.
 
@@ -101,7 +120,7 @@ def allow(name: str, value: str, *, nested: bool = False) -> bool:
 def bounded(wanted: dict[str, str], limits: Limits) -> dict[str, str]:
     """``wanted`` (name to SQL text) with every limit cut to ours and ours filled in."""
     ceilings = limits.clauses()
-    result = {**wanted}
+    result = {**wanted, **_FIXED}
     for name, ceiling in ceilings.items():
         asked = _number(name, wanted[name]) if name in wanted else 0.0
         # 0 means "no limit" to the engine.

@@ -6,6 +6,7 @@ writing clickhouse-connect client has the same directory open in it.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -99,9 +100,9 @@ def serve(directory: Path, **options: Any) -> Iterator[Server]:
 def main() -> None:
     """python embedded_http_server.py DIRECTORY PORT OPTIONS"""
     import clickhouse_connect
-    import uvicorn
 
-    from clickhouse.embedded_http.app import create_app
+    from cli.serve import Site, serve
+    from clickhouse.embedded_http.process import ReaderProcess
 
     directory, port, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
     writer = clickhouse_connect.get_client(dsn=f"chdb:///{directory}")
@@ -128,7 +129,12 @@ def main() -> None:
         [["a", "b"]] * ROWS,
     ]
     writer.insert("everyspan.spans_raw", columns, column_oriented=True)
-    uvicorn.run(create_app(directory, **options), host="127.0.0.1", port=port, log_level="warning")
+
+    async def nothing() -> None:
+        pass
+
+    site = Site("ClickHouse HTTP", ReaderProcess(directory, **options), "127.0.0.1", port, "")
+    asyncio.run(serve([site], start=nothing, stop=nothing, ready=lambda ports: None))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clickhouse.embedded_http.guard_rules import why_refused
 from tests.clickhouse.embedded_http_server import Answer, Server, serve
 
 SECRET = "the-secret-of-another-file"
+PASSWORD = {"user": "reader", "password": "a password"}
 
 
 @pytest.fixture(scope="module")
@@ -30,185 +35,76 @@ def server(directory: Path, secret: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def locked(directory: Path, secret: Path) -> Iterator[Server]:
+    with serve(directory / "locked", max_execution_seconds=3, **PASSWORD) as running:
+        yield running
+
+
 def refused(answer: Answer) -> None:
     assert SECRET not in answer.text
-    assert answer.code in (36, 62, 115, 164, 497), answer
+    # Not a read, not granted, no setting; or nothing that the engine knows.
+    assert answer.code in (36, 62, 115, 164, 497, 46, 47, 60, 69), answer
     assert answer.status >= 400
     assert f"Code: {answer.code}. DB::Exception: " in answer.text
 
 
-ESCAPES = [
-    # the scalar function, in every dress
-    "SELECT file('{file}')",
-    "SELECT FILE('{file}')",
-    "SELECT fIlE ( '{file}' )",
-    "SELECT file/**/('{file}')",
-    "SELECT file -- x\n('{file}')",
-    "SELECT `file`('{file}')",
-    "SELECT \"file\"('{file}')",
-    "SELECT length(file('{file}')) AS file",
-    "WITH file('{file}') AS x SELECT x",
-    "WITH (SELECT file('{file}')) AS x SELECT x",
-    "WITH x AS (SELECT file('{file}')) SELECT * FROM x",
-    "WITH f AS (p -> file(p)) SELECT f('{file}')",
-    "SELECT 1 WHERE 1 IN (SELECT length(file('{file}')))",
-    "SELECT 1 WHERE (SELECT file('{file}')) != ''",
-    "SELECT * FROM (SELECT file('{file}'))",
-    "SELECT * FROM view(SELECT file('{file}'))",
-    "SELECT 1 UNION ALL SELECT length(file('{file}'))",
-    "SELECT count() FROM spans GROUP BY file('{file}')",
-    "SELECT 1 ORDER BY file('{file}')",
-    "SELECT 1 LIMIT length(file('{file}'))",
-    "SELECT sum(1) OVER w FROM spans WINDOW w AS (PARTITION BY file('{file}'))",
-    "SELECT 1 HAVING file('{file}') != ''",
-    "SELECT arrayMap(file, ['{file}'])",
-    "SELECT arrayMap(`file`, ['{file}'])",
-    "SELECT arrayMap((file), ['{file}'])",
-    "SELECT arrayMap(((file)) AS f, ['{file}'])",
-    "SELECT arrayFilter(file, ['{file}'])",
-    "SELECT arrayMap(x -> file(x), ['{file}'])",
-    "SELECT * APPLY file FROM (SELECT '{file}')",
-    "SELECT * APPLY(file) FROM (SELECT '{file}')",
-    "SELECT COLUMNS('.*') APPLY(x -> file(x)) FROM (SELECT '{file}')",
-    "SELECT * REPLACE(file('{file}') AS dummy) FROM system.one",
-    "SELECT 1 IN file('{file}')",
-    "SHOW TABLES WHERE file('{file}') != ''",
-    "SHOW DATABASES WHERE name = file('{file}')",
-    "SHOW COLUMNS FROM spans WHERE file('{file}') != ''",
-    "EXPLAIN SELECT file('{file}')",
-    "EXPLAIN SYNTAX SELECT file('{file}')",
-    "EXPLAIN QUERY TREE SELECT file('{file}')",
-    "DESCRIBE (SELECT file('{file}'))",
-    "SELECT @@file('{file}')",
-    # files as tables
-    "SELECT * FROM file('{file}')",
-    "SELECT * FROM file('{file}', CSV, 'a String')",
-    "DESCRIBE TABLE file('{file}')",
-    "DESC file('{file}')",
-    "SELECT * FROM default.`{file}`",
-    "SELECT * FROM `default`.`{file}`",
-    'SELECT * FROM "default"."{file}"',
-    "SELECT '1' IN default.`{file}`",
-    "SELECT '1' NOT IN `default`.`{file}`",
-    "SELECT '1' GLOBAL IN default.`{file}`",
-    "SELECT * FROM spans WHERE file IN (SELECT * FROM default.`{file}`)",
-    "DESC default.`{file}`",
-    "EXISTS TABLE default.`{file}`",
-    "SHOW CREATE TABLE default.`{file}`",
-    "SELECT * FROM merge('default', '.*')",
-    "SELECT * FROM merge('.*')",
-    "SELECT * FROM viewIfPermitted(SELECT * FROM file('{file}') ELSE null('a String'))",
-    "SELECT * FROM viewExplain('EXPLAIN', '', (SELECT 1))",
-    "SELECT * FROM (EXPLAIN SELECT 1)",
-    "SELECT * FROM filesystem('/')",
-    "SELECT * FROM sqlite('{file}', 't')",
-    "SELECT * FROM icebergLocal('{file}')",
-    "SELECT hasColumnInTable('default', '{file}', 'a')",
-    # other machines and programs
-    "SELECT * FROM url('http://127.0.0.1:9/', CSV, 'a String')",
-    "SELECT * FROM s3('http://127.0.0.1:9/x', CSV, 'a String')",
-    "SELECT * FROM remote('127.0.0.1', system.one)",
-    "SELECT * FROM remoteSecure('127.0.0.1', system, one)",
-    "SELECT * FROM cluster('default', system.one)",
-    "SELECT * FROM clusterAllReplicas('default', system.one)",
-    "SELECT * FROM executable('id', TSV, 'a String')",
-    "SELECT * FROM python(os)",
-    "SELECT * FROM Python(x)",
-    "SELECT * FROM mysql('127.0.0.1:9', 'd', 't', 'u', 'p')",
-    "SELECT * FROM eval('SELECT 1')",
-    "SELECT * FROM loop(system.one)",
-    "SELECT * FROM dictionary('d')",
-    "SELECT dictGet('d', 'a', 1)",
-    "SELECT joinGet('default.x', 'a', 1)",
-    "SELECT aiGenerate('x')",
-    "SELECT AIGenerate('x')",
-    "SELECT catboostEvaluate('{file}', 1)",
-    "SELECT logTrace('x')",
-    "SELECT sleep(3)",
-    "SELECT sleepEachRow(1) FROM spans",
-    "SELECT * FROM input('a String')",
-    # writing
-    "SELECT 1 INTO OUTFILE '{out}'",
-    "SELECT 1 into/**/outfile '{out}' FORMAT CSV",
-    "SELECT 1 INTO OUTFILE '{out}' TRUNCATE",
-    "SHOW TABLES INTO OUTFILE '{out}'",
-    "EXPLAIN SELECT 1 INTO OUTFILE '{out}'",
-    "INSERT INTO everyspan.spans_raw (span_id) VALUES (1)",
-    "INSERT INTO FUNCTION file('{out}', CSV, 'a String') VALUES ('x')",
-    "INSERT INTO everyspan.spans_raw (span_id) SELECT 1",
-    "EXPLAIN INSERT INTO everyspan.spans_raw (span_id) SELECT 1",
-    "EXPLAIN SYNTAX INSERT INTO FUNCTION file('{out}') SELECT 1",
-    "CREATE TABLE everyspan.x (a Int8) ENGINE = Memory",
-    "CREATE TEMPORARY TABLE x (a Int8)",
-    "CREATE FUNCTION f AS x -> file(x)",
-    "DROP TABLE everyspan.spans_raw",
-    "DETACH TABLE everyspan.spans_raw",
-    "TRUNCATE TABLE everyspan.spans_raw",
-    "OPTIMIZE TABLE everyspan.spans_raw",
-    "ALTER TABLE everyspan.spans_raw DELETE WHERE 1",
-    "DELETE FROM everyspan.spans_raw WHERE 1",
-    "BACKUP TABLE everyspan.spans_raw TO File('{out}')",
-    # the engine itself
-    "KILL QUERY WHERE 1",
-    "SYSTEM FLUSH LOGS",
-    "SYSTEM SHUTDOWN",
-    "SET readonly = 0",
-    "SET max_threads = 1",
-    "USE default",
-    "SHOW PROCESSLIST",
-    "SHOW GRANTS",
-    "CHECK TABLE everyspan.spans_raw",
-    "ATTACH DATABASE x",
-    "GRANT ALL ON *.* TO default",
-    "BEGIN TRANSACTION",
-    "SELECT * FROM system.processes",
-    "SELECT * FROM system.server_settings",
-    "SELECT '1' IN system.users",
-    "SELECT * FROM `system`.`users`",
-    "SELECT * FROM system.named_collections",
-    "SELECT * FROM system.stack_trace",
-    "SELECT * FROM system.disks",
-    # more than one statement
-    "SELECT 1; SELECT 2",
-    "SELECT 1;; SELECT 2",
-    "SELECT 1; DROP TABLE everyspan.spans_raw",
-    "SELECT 1 /* ; */ ; INSERT INTO everyspan.spans_raw (span_id) VALUES (1)",
-    "SELECT 1 FORMAT TSV; SELECT 2",
-    "SELECT ';'; SELECT 2",
-    # settings
-    "SELECT 1 SETTINGS readonly = 0",
-    "SELECT 1 SETTINGS `readonly` = 0",
-    "SELECT 1 SETTINGS final, readonly = 0",
-    "SELECT * FROM (SELECT 1 SETTINGS readonly = 0)",
-    "SELECT * FROM (SELECT 1 SETTINGS max_execution_time = 0)",
-    "SELECT * FROM (SELECT 1 SETTINGS max_memory_usage = 0)",
-    "SELECT 1 WHERE 1 IN (SELECT 1 SETTINGS allow_experimental_eval_table_function = 1)",
-    "SELECT 1 FORMAT CSV SETTINGS allow_introspection_functions = 1",
-    "SELECT 1 SETTINGS dialect = 'kusto'",
-    "SELECT 1 SETTINGS format_schema = '{file}'",
-    "SELECT 1 SETTINGS output_format_schema = '{out}'",
-    "SELECT 1 SETTINGS format_template_row = '{file}' FORMAT Template",
-    "SELECT 1 SETTINGS readonly = 0 UNION ALL SELECT 2",
-    "EXPLAIN SELECT 1 SETTINGS readonly = 0",
-    "SELECT * FROM spans SETTINGS additional_table_filters ="
-    " {{'everyspan.spans': 'file(\\'{file}\\') = \\'\\''}}",
-    "SELECT * FROM spans SETTINGS additional_table_filters ="
-    " {{'everyspan.spans': '\\'1\\' IN default.`{file}`'}}",
-    "SELECT * FROM spans SETTINGS additional_table_filters ="
-    " {{'everyspan.spans': '1) FROM system.users -- '}}",
-    # names that lie about the syntax tree
-    "SELECT arrayMap(file, ['{file}']) AS `x\n   ExpressionList (children 1)`",
-    "SELECT 1 AS `a\nb`",
-]
+def _table(name: str) -> list[tuple[str, str]]:
+    """Heading and statement of each line; ``\\n`` and ``\\t`` stand for themselves."""
+    found, heading = [], ""
+    for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            heading = line[3:]
+        elif line and not line.startswith("#"):
+            found.append((heading, re.sub(r"\\([\\nt])", lambda m: _UNESCAPED[m[1]], line)))
+    return found
 
 
-@pytest.mark.parametrize("attempt", ESCAPES)
-def test_refuses(server: Server, secret: Path, attempt: str) -> None:
+_UNESCAPED = {"\\": "\\", "n": "\n", "t": "\t"}
+ATTEMPTS = _table("guard_attempts.txt")
+
+
+def test_the_table_of_attempts_is_long_and_says_no_thing_twice() -> None:
+    assert len(ATTEMPTS) >= 600
+    assert len({statement for _, statement in ATTEMPTS}) == len(ATTEMPTS)
+
+
+@pytest.mark.parametrize(("heading", "attempt"), ATTEMPTS)
+def test_refuses(
+    server: Server, locked: Server, directory: Path, secret: Path, heading: str, attempt: str
+) -> None:
     out = secret.with_name("written.csv")
-    sql = attempt.format(file=secret, out=out)
-    refused(server.ask(sql))
-    refused(server.ask(method="GET", query=sql))
+    sql = attempt.replace("{file}", str(secret)).replace("{out}", str(out))
+    strange = locked.ask(sql)
+    assert (strange.status, strange.code) == (403, 516)
+    for answer in (server.ask(sql), locked.ask(method="GET", query=sql, **PASSWORD)):
+        if heading.startswith("harmless"):
+            assert answer.text in ("", "1\n")
+        else:
+            refused(answer)
+        # What the statement itself says may come back; what else is known of the machine may not.
+        told = answer.text.replace(str(secret), "").replace(str(out), "")
+        assert SECRET not in told
+        assert str(directory) not in told
+        assert os.uname().release not in told
+        assert socket.gethostname() not in re.findall(r"[\w.-]+", told)
     assert not out.exists()
+
+
+def test_every_alias_of_a_refused_function_is_refused_too(server: Server) -> None:
+    rows = server.ask("SELECT name, alias_to FROM system.functions WHERE alias_to != ''").text
+    pairs = [row.split("\t") for row in rows.splitlines()]
+    assert len(pairs) > 100
+    for name, of in pairs:
+        assert why_refused(name.lower()) == why_refused(of.lower()), name
+
+
+def test_errors_do_not_tell_where_the_data_lies(server: Server, directory: Path) -> None:
+    for path in (directory / "data", directory / "data" / "store" / "x"):
+        answer = server.ask(f"SELECT noSuchFunction('{path}', '{os.uname().release}')")
+        assert answer.code == 46
+        assert str(directory) not in answer.text
+        assert os.uname().release not in answer.text
 
 
 def test_nothing_was_written_by_the_attempts(server: Server) -> None:

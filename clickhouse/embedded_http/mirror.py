@@ -1,0 +1,92 @@
+"""One engine's tables in the engine of another process, without a copy and without writing.
+
+chDB opens a directory for one process only. What readers ask therefore runs in an engine of its
+own, which attaches the same tables (same UUID, so the same place below ``store/``) over a read-only
+disk that lies on the writer's directory. Parts never change once they are there; the reader lists
+them anew every ``REFRESH_SECONDS``, and the writer keeps merged ones for eight minutes.
+See ``refresh_parts_interval`` and the ``plain`` metadata type in ClickHouse's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from chdb.state.sqlitelike import Connection
+
+from clickhouse.embedded_http.settings import quote_name
+from clickhouse.embedded_http.tokens import tokenise
+
+#: How far a reader may lag behind the writer. Twenty tables cost 2 % of a core.
+REFRESH_SECONDS = 0.2
+_DISK = "spans"
+_SETTINGS = f"disk = '{_DISK}', refresh_parts_interval = {REFRESH_SECONDS}"
+
+
+def read_schema(engine: str) -> list[str]:
+    """Statements that make the reader's tables. ``engine``: what chDB knows the writer's by.
+
+    Only tables that keep their rows in files, and views. Raises chDB's errors.
+    """
+    connection = Connection(engine)
+    try:
+        rows = connection.query(
+            "SELECT database, name, engine FROM system.tables"
+            " WHERE database NOT IN (SELECT name FROM system.databases WHERE engine != 'Atomic')"
+            " AND NOT is_temporary AND (engine LIKE '%MergeTree' OR engine = 'View')"
+            " ORDER BY database, engine = 'View', name",
+            "JSONCompactEachRow",
+        )
+        found = [json.loads(line) for line in (rows.bytes() or b"").splitlines()]
+        statements = [
+            f"CREATE DATABASE IF NOT EXISTS {quote_name(database)} ENGINE = Atomic"
+            for database in dict.fromkeys(database for database, _, _ in found)
+        ]
+        for database, name, kind in found:
+            answer = connection.query(
+                f"SHOW CREATE TABLE {quote_name(database)}.{quote_name(name)}"
+                " SETTINGS show_table_uuid_in_table_create_query_if_not_nil = 1",
+                "TSVRaw",
+            )
+            sql = (answer.bytes() or b"").decode().rstrip("\n")
+            statements.append(_attach(sql, with_parts=kind != "View"))
+        return statements
+    finally:
+        connection.close()
+
+
+def mirror(store: str, directory: Path, memory_bytes: int) -> str:
+    """What chDB knows a reader of the writer's directory ``store`` by; its own is ``directory``."""
+    config = directory / "config.xml"
+    config.write_text(
+        "<clickhouse><storage_configuration><disks>"
+        f"<{_DISK}><type>object_storage</type><object_storage_type>local</object_storage_type>"
+        f"<metadata_type>plain</metadata_type><readonly>true</readonly>"
+        f"<path>{escape(store)}/</path></{_DISK}>"
+        "</disks></storage_configuration></clickhouse>\n"
+    )
+    return f"{directory / 'engine'}?config-file={config}&max_server_memory_usage={memory_bytes}"
+
+
+def attach(engine: str, statements: list[str]) -> None:
+    """Run what ``read_schema`` gave. Raises chDB's errors."""
+    connection = Connection(engine)
+    try:
+        for statement in statements:
+            connection.query(statement)
+    finally:
+        connection.close()
+
+
+def _attach(create: str, *, with_parts: bool) -> str:
+    """``CREATE … UUID '…'`` in the engine's own spelling, as the reader attaches it."""
+    tokens = tokenise(create)
+    assert tokens[0].text == "CREATE"
+    parts = [create[tokens[0].end :]]
+    if with_parts:
+        clause = [t for t in tokens if t.depth == 0 and t.text == "SETTINGS"]
+        # A MergeTree table always has one: its index_granularity.
+        at = clause[-1].end
+        parts = [create[tokens[0].end : at], f" {_SETTINGS},", create[at:]]
+    return "".join(("ATTACH", *parts))

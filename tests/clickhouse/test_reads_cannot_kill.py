@@ -1,0 +1,150 @@
+"""Hostile readers of ``everyspan up``: the port comes back, ingest never notices, and
+the process ends when it is asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.everyspan_up import Answer, Up, running
+from tests.ingest.otlp_payloads import request, span, trace_id
+
+# Hours inside one call of a function that has its uses, so that the guard lets it through.
+ENDLESS = (
+    "SELECT hasAll(arrayMap(x -> toString(x), range(1000000)),"
+    " arrayMap(x -> toString(x), range(1000000)))"
+)
+# Six of these stay just under a limit of 2 GiB each, and over 4 GiB together, for a long time.
+JOIN = (
+    "SELECT count() FROM numbers(10000000000) AS a JOIN (SELECT number AS k, repeat('y', 100) AS v"
+    " FROM numbers(7000000)) AS b ON a.number % 7000000 = b.k WHERE length(b.v) > 1"
+    " SETTINGS max_execution_time = 10"
+)
+LEVENSHTEIN = "SELECT arrayLevenshteinDistance(range(3000000), range(3000000))"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Up]:
+    with running(tmp_path / "data") as up:
+        yield up
+
+
+def ask(up: Up, sql: str) -> Answer:
+    return up.request("POST", "/", sql.encode(), port="clickhouse", timeout=90)
+
+
+def store(up: Up, spans: int = 10) -> str:
+    trace = trace_id()
+    answer = up.post(
+        "/v1/traces", request(*(span(trace) for _ in range(spans))).SerializeToString()
+    )
+    assert answer.status == 200, answer.body
+    return trace.hex()
+
+
+def metric(up: Up, name: str) -> float:
+    lines = up.request("GET", "/metrics").body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def until_answered(up: Up, seconds: float) -> float:
+    """Ask until there is an answer; the seconds that it took."""
+    started = time.monotonic()
+    while True:
+        try:
+            if ask(up, "SELECT 1").status == 200:
+                return time.monotonic() - started
+        except OSError:
+            pass  # A reader that ended under a request.
+        assert time.monotonic() - started < seconds
+        time.sleep(0.1)
+
+
+def test_what_never_ends_neither_keeps_the_port_nor_the_process(stack: Up) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        refused = list(pool.map(lambda _: ask(stack, LEVENSHTEIN), range(8)))
+        assert {answer.status for answer in refused} == {403}
+        until_answered(stack, 3)
+
+        hostile = [pool.submit(ask, stack, f"{ENDLESS} AS x{n}") for n in range(8)]
+        time.sleep(1)
+        # Five seconds are everybody's, then three to obey, then a fresh reader.
+        until_answered(stack, 20)
+        assert {attempt.result().status for attempt in hostile} == {503}
+        assert metric(stack, "everyspan_clickhouse_places_lost_total") >= 1
+        assert metric(stack, "everyspan_clickhouse_readers_replaced_total") >= 1
+        trace = store(stack)
+        time.sleep(1)
+        assert len(stack.spans(trace, "span_id")) == 10
+
+        hostile = [pool.submit(ask, stack, f"{ENDLESS} AS y{n}") for n in range(8)]
+        time.sleep(1)
+        started = time.monotonic()
+        assert stack.stop() == 0
+        assert time.monotonic() - started < 10
+        for attempt in hostile:
+            attempt.exception()
+
+
+def test_large_joins_take_nothing_from_ingest(stack: Up) -> None:
+    ended = threading.Event()
+    statuses: list[int] = []
+    stored: list[str] = []
+
+    def send() -> None:
+        while not ended.is_set():
+            stored.append(store(stack))
+
+    def read() -> None:
+        while not ended.is_set():
+            statuses.append(ask(stack, JOIN).status)
+
+    with ThreadPoolExecutor(8) as pool:
+        senders = [pool.submit(send) for _ in range(2)]
+        readers = [pool.submit(read) for _ in range(6)]
+        time.sleep(12)
+        ended.set()
+        for work in (*senders, *readers):
+            work.result()  # Raises where a span was not taken.
+    # The joins were too large, and told so.
+    assert statuses
+    assert 200 not in statuses
+    time.sleep(1)
+    rows = stack.query("SELECT uniqExact(trace_id) AS n, count() AS spans FROM everyspan.spans")
+    assert int(rows[0]["n"]) == len(stored)
+    assert int(rows[0]["spans"]) == 10 * len(stored)
+
+
+def test_a_killed_reader_is_replaced(stack: Up) -> None:
+    trace = store(stack)
+    assert stack.process is not None
+    [reader] = [
+        int(pid)
+        for pid in os.listdir("/proc")
+        if pid.isdigit()
+        and b"embedded_http.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        and f"PPid:\t{stack.process.pid}\n" in Path(f"/proc/{pid}/status").read_text()
+    ]
+    os.kill(reader, signal.SIGKILL)
+    until_answered(stack, 20)
+    assert len(stack.spans(trace, "span_id")) == 10
+
+
+def test_readers_see_what_was_stored_within_a_second(stack: Up) -> None:
+    for _ in range(5):
+        trace = store(stack)
+        deadline = time.monotonic() + 2
+        while len(stack.spans(trace, "span_id")) < 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_readyz_of_the_port(stack: Up) -> None:
+    assert stack.request("GET", "/readyz", port="clickhouse").status == 200
