@@ -9,6 +9,7 @@ COPY classify classify
 COPY grafana grafana
 COPY alerting alerting
 COPY experiments experiments
+COPY service service
 COPY cli cli
 COPY demo demo
 # Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.

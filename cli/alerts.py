@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from alerting.settings import AlertingSettings
-from cli.console import console, fail, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.options import AlertingPort, Host
-from cli.service_client import ask, refusal
+from service.client import Client
 
 app = typer.Typer(
     help="Alerts that were told, that wait, that are dead; silences.",
@@ -161,19 +161,15 @@ def unsilence(
 
 
 def _call(settings: AlertingSettings, method: str, path: str, body: Any = None) -> Any:
-    answer = ask(
-        method,
+    client = Client(
+        "alerting",
         settings.host,
         settings.alerting_port,
-        path,
-        body,
-        token=settings.alerting_token.get_secret_value(),
-        service="alerting",
-        remedy="start `everyspan up`, or give --host and --alerting-port",
+        settings.alerting_token,
+        "start `everyspan up`, or give --host and --alerting-port",
     )
-    if not answer.ok:
-        fail(refusal(answer))
-    return answer.json()
+    with plain_errors():
+        return client.call(method, path, body)
 
 
 def _pairs(option: str, each: list[str]) -> dict[str, str]:

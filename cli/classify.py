@@ -81,8 +81,22 @@ def classify(
         reraise=True,
     )
 
-    async def run() -> None:
+    with plain_errors():
         service = ClassifyService(settings, lambda: connect(settings.dsn))
+        app = create_app(service)
+        app.include_router(
+            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
+        site = Site(
+            "classify",
+            app,
+            settings.host,
+            settings.classify_port,
+            "EVERYSPAN_CLASSIFY_PORT",
+        )
+        client = opening(connect, settings.dsn)
+        migrate(client, settings)
+        client.close()
         metrics = StackMetrics(
             {"classify": service.telemetry.registry},
             lambda: connect(settings.dsn),
@@ -102,29 +116,14 @@ def classify(
             metrics.stop()
             service.stop()
 
-        app = create_app(service)
-        app.include_router(
-            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        asyncio.run(
+            serve(
+                [site],
+                start=lambda: asyncio.to_thread(start),
+                stop=lambda: asyncio.to_thread(stop),
+                ready=say(settings.host),
+            )
         )
-        site = Site(
-            "classify",
-            app,
-            settings.host,
-            settings.classify_port,
-            "EVERYSPAN_CLASSIFY_PORT",
-        )
-        await serve(
-            [site],
-            start=lambda: asyncio.to_thread(start),
-            stop=lambda: asyncio.to_thread(stop),
-            ready=say(settings.host),
-        )
-
-    with plain_errors():
-        client = opening(connect, settings.dsn)
-        migrate(client, settings)
-        client.close()
-        asyncio.run(run())
 
 
 def _judge_again(settings: ClassifySettings, since: str | None, until: str | None) -> None:

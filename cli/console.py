@@ -29,6 +29,7 @@ from experiments.definition import DefinitionError
 from experiments.store import StateError
 from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
+from service.errors import UserError
 
 console = Console()
 errors = Console(stderr=True)
@@ -83,6 +84,7 @@ def plain_errors() -> Iterator[None]:
         DatasetError,
         ModelError,
         ClickHouseError,
+        UserError,
     ) as error:
         fail(str(error))
 

@@ -418,6 +418,7 @@ def _open(
 ) -> tuple[Client, UpSettings, Writer]:
     """A reader, and the way to write: the running service where it alone can."""
     from classify.settings import ClassifySettings
+    from cli.classify_client import classify_client
     from experiments.datasets.store import check_schema
     from experiments.datasets.writer import Direct, Service
 
@@ -425,10 +426,8 @@ def _open(
     client.database = settings.database
     if is_served(settings):
         service = read_settings(ClassifySettings, host=host, classify_port=classify_port)
-        at = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)
-        address = f"http://{f'[{at}]' if ':' in at else at}:{service.classify_port}"
         check_schema(client, settings.database)
-        return client, settings, Service(address)
+        return client, settings, Service(classify_client(service))
     if settings.embedded:
         from clickhouse.migrate import migrate
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli.classify_client import classify_client
 from cli.console import console, fail, plain_errors, read_settings
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
-from cli.service_client import ask, refusal
 
 if TYPE_CHECKING:  # scipy and numpy are loaded by the commands that need them
     from experiments.status import Status
@@ -194,21 +194,8 @@ def _change(
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         definition = read_definition(body["definition"], f"experiment {name}")
         return api.summary(start(client, settings.database, definition, since, settings.cluster))
-    answer = ask(
-        "POST",
-        settings.host,
-        settings.classify_port,
-        f"/v1/experiments/{name}/{what}",
-        body,
-        service="classify",
-        remedy=(
-            "start `everyspan up` or `everyspan classify`, or give --host and --classify-port, or"
-            " --clickhouse-dsn"
-        ),
-    )
-    if not answer.ok:
-        fail(refusal(answer))
-    return dict(answer.json())
+    service = classify_client(settings, ", or --clickhouse-dsn")
+    return dict(service.call("POST", f"/v1/experiments/{name}/{what}", body))
 
 
 def _show(found: Status) -> None:

@@ -8,9 +8,11 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
+
+from service.caller import Gate
 
 _GRACE_SECONDS = 10
 
@@ -19,15 +21,30 @@ class AddressInUseError(Exception):
     """An address can't be listened on; the text names the service and the setting to change."""
 
 
+class Gated(Protocol):
+    """An ASGI application that asks every caller who it is."""
+
+    @property
+    def gate(self) -> Gate: ...
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
 @dataclass(frozen=True)
 class Site:
-    """One application, where it listens, and the setting that says so. Port 0 takes a free one."""
+    """One application, where it listens, and the setting that says so. Port 0 takes a free one.
+
+    Raises ExposedError when made where the application lets in everybody who can reach it.
+    """
 
     name: str
-    app: Any
+    app: Gated
     host: str
     port: int
     setting: str
+
+    def __post_init__(self) -> None:
+        self.app.gate.check_listening(self.host)
 
 
 class _Server(uvicorn.Server):
@@ -68,6 +85,8 @@ async def serve(
                     lifespan="on",
                     timeout_graceful_shutdown=_GRACE_SECONDS,
                     server_header=False,
+                    # Or who calls would be what X-Forwarded-For says.
+                    proxy_headers=False,
                     ws="none",
                 )
             )

@@ -217,6 +217,7 @@ class _House:
             database=settings.database,
             user=settings.clickhouse_user,
             password=settings.clickhouse_password.get_secret_value(),
+            allowed_hosts=settings.host_names,
         )
         return Site(
             "ClickHouse HTTP",
