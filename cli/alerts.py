@@ -69,7 +69,7 @@ def alerts(
         )
     console.print(table)
     told = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
-    console.print(told or "no alerts yet", highlight=False)
+    console.print(told or "no alerts yet")
 
 
 @app.command()
@@ -82,7 +82,7 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(help="Its
 def resend(context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]) -> None:
     """Tell it again, dead ones too."""
     _call(context.obj, "POST", f"/v1/alerts/{number}/resend", {})
-    console.print(f"{number} is told again", highlight=False)
+    console.print(f"{number} is told again")
 
 
 @app.command()
@@ -91,7 +91,7 @@ def acknowledge(
 ) -> None:
     """Tell those who were told that somebody is at it."""
     _call(context.obj, "POST", f"/v1/alerts/{number}/acknowledge", {})
-    console.print(f"{number} is acknowledged", highlight=False)
+    console.print(f"{number} is acknowledged")
 
 
 @app.command("test")
@@ -99,14 +99,12 @@ def send_test(context: typer.Context, route: Route = None) -> None:
     """Send a sample to the destinations that these labels lead to."""
     labels = _pairs("--route", route or [])
     found = _call(context.obj, "POST", "/v1/alerts/test", {"labels": labels})
-    console.print(found["text"], highlight=False, markup=False)
+    console.print(found["text"])
     failed = False
     for each in found["destinations"]:
         failed |= each["answer"] != "sent"
         console.print(
             f"{each['destination']} ({each['type']}): {each['answer']}",
-            highlight=False,
-            markup=False,
         )
     if not found["destinations"]:
         console.print("no route matches these labels: nobody would be told", style="yellow")
@@ -136,7 +134,7 @@ def silence(
         "comment": comment,
     }
     made = _call(context.obj, "POST", "/v1/silences", body)
-    console.print(f"silence {made['id']} until {_time(made['until'])}", highlight=False)
+    console.print(f"silence {made['id']} until {_time(made['until'])}")
 
 
 @app.command()
@@ -146,8 +144,6 @@ def silences(context: typer.Context) -> None:
         told = ", ".join(f"{k}={v}" for k, v in each["matchers"].items())
         console.print(
             f"{each['id']}  until {_time(each['until'])}  {told}  {each['comment']}",
-            highlight=False,
-            markup=False,
         )
 
 
@@ -157,7 +153,7 @@ def unsilence(
 ) -> None:
     """End a silence."""
     _call(context.obj, "DELETE", f"/v1/silences/{number}")
-    console.print(f"silence {number} is over", highlight=False)
+    console.print(f"silence {number} is over")
 
 
 def _call(settings: AlertingSettings, method: str, path: str, body: Any = None) -> Any:

@@ -18,11 +18,12 @@ from tenacity import (
 
 from classify.settings import ClassifySettings
 from cli.classify_client import call
-from cli.console import console, errors, log_to_stderr, plain_errors, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.moment import moment
 from cli.options import ClassifyPort, Data, Dsn, Host
 from cli.serve import Site, serve
 from cli.services import say
+from service.log import log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +130,7 @@ def classify(
 def _judge_again(settings: ClassifySettings, since: str | None, until: str | None) -> None:
     now = datetime.now(UTC)
     if not since:
-        errors.print("[bold red]error:[/] --until needs --since; add --since 24h", highlight=False)
-        raise typer.Exit(2)
+        fail("--until needs --since; add --since 24h", 2)
     stretch = {
         "since": moment("--since", since, now).isoformat(),
         "until": (moment("--until", until, now) if until else now).isoformat(),
@@ -139,6 +139,5 @@ def _judge_again(settings: ClassifySettings, since: str | None, until: str | Non
     console.print(
         f"judging again what started from {stretch['since']} to {stretch['until']}, newest first,"
         " after new rows; `everyspan status` shows how much is left",
-        highlight=False,
         soft_wrap=True,
     )
