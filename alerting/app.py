@@ -14,21 +14,23 @@ from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
 from alerting.api import router
+from alerting.caller import WEBHOOK, AlertingGate
 from alerting.enrich.enrich import Tools
 from alerting.notification import BodyError, Notification, read_notification
 from alerting.outbox import Outbox
 from alerting.pipeline import Pipeline
 from alerting.routing import read_routes
 from alerting.settings import AlertingSettings
-from alerting.signature import SignatureError, check_body, check_headers
+from alerting.signature import SignatureError, check_body
 from alerting.spool import Spool, SpoolError
 from alerting.telemetry import Telemetry
 from clickhouse.connection import StorageUnavailableError, connect
+from service.app import ServiceApp, refuse
+from service.caller import Caller, NotAllowed
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class _Service:
         return ""
 
     async def receive(self, request: Request) -> bool:
-        """Verify and record; whether it was new. Raises _Refused."""
+        """Verify and record what the gate has let in; whether it was new. Raises _Refused."""
         settings, headers = self._settings, request.headers
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         # A web page can't send this one across origins unasked, so none can forge an alert.
@@ -107,7 +109,6 @@ class _Service:
                 "send Content-Type application/json, not compressed",
             )
         try:
-            check_headers(headers, settings, time.time())
             body = await _read(request, settings.alerting_max_body_bytes)
             check_body(headers, body, settings)
             notification = read_notification(body)
@@ -152,7 +153,7 @@ class _Service:
 
 def create_app(
     settings: AlertingSettings, connecting: Callable[[], Client] | None = None
-) -> FastAPI:
+) -> ServiceApp:
     """The service as an ASGI application; its lifespan opens and closes the spool.
     ``app.state.registry`` has its metrics. ``connecting``: a ClickHouse client for one alert.
 
@@ -166,18 +167,23 @@ def create_app(
         yield
         await service.stop()
 
-    app = FastAPI(
-        title="Everyspan alerting",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+    def not_allowed(caller: Caller, refused: NotAllowed) -> Response:
+        if caller.path != WEBHOOK:
+            return refuse(caller, refused)
+        service.telemetry.requests.labels(int(refused.status)).inc()
+        return _refuse(_Refused(refused.status, str(refused)))
+
+    app = ServiceApp(
+        AlertingGate(settings),
+        ready=service.ready,
+        registries=(service.telemetry.registry,),
+        refuse=not_allowed,
         lifespan=lifespan,
     )
-
-    app.include_router(router(settings, service.routes, lambda: service.outbox))
+    app.include_router(router(service.routes, lambda: service.outbox))
     app.state.registry = service.telemetry.registry
 
-    @app.post("/v1/grafana")
+    @app.post(WEBHOOK)
     async def grafana(request: Request) -> Response:
         """Grafana's webhook contact point. 202 once the notification is on disk."""
         response: Response
@@ -190,25 +196,6 @@ def create_app(
             response = Response(status_code=499)
         service.telemetry.requests.labels(response.status_code).inc()
         return response
-
-    @app.get("/healthz")
-    async def healthz() -> PlainTextResponse:
-        """The process is alive."""
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz")
-    async def readyz() -> PlainTextResponse:
-        """Notifications can be recorded now."""
-        reason = await service.ready()
-        return PlainTextResponse(
-            f"not ready: {reason}\n" if reason else "ok\n",
-            HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK,
-        )
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        """Prometheus text format."""
-        return Response(generate_latest(service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
 

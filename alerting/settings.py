@@ -8,12 +8,12 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from clickhouse.settings import ClickHouseSettings
+from service.settings import ListenSettings
 
 
-class AlertingSettings(ClickHouseSettings):
+class AlertingSettings(ClickHouseSettings, ListenSettings):
     """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
 
-    host: Annotated[str, Field(description="Address that services listen on.")] = "127.0.0.1"
     alerting_port: Annotated[
         int, Field(ge=0, le=65535, description="HTTP port of the alerting service.")
     ] = 8085

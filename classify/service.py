@@ -11,16 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from clickhouse_connect.driver.client import Client
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr
+from fastapi import HTTPException
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from classify.caller import check_caller
 from classify.classifier import Classifier
 from classify.coverage import coverage
 from classify.custom.api import router
@@ -32,6 +28,8 @@ from classify.rejudge import ask
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
+from service.app import ServiceApp
+from service.caller import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +142,15 @@ class ClassifyService:
         return self._job.version if self._job else 0
 
     @property
-    def token(self) -> SecretStr:
-        """What callers of the HTTP interface must show; '' for none."""
-        return self._settings.classify_token
+    def gate(self) -> Gate:
+        """Who may call the HTTP interface."""
+        return Gate(
+            "classify",
+            "EVERYSPAN_CLASSIFY_TOKEN",
+            self._settings.classify_token,
+            self._settings.host_names,
+            json_only=True,
+        )
 
     @property
     def not_ready(self) -> str:
@@ -207,23 +211,19 @@ class ClassifyService:
         self.telemetry.coverage.set(found.ratio)
 
 
-def create_app(service: ClassifyService) -> FastAPI:
-    """/v1/rejudge, /v1/classifiers, /healthz, /readyz, /metrics and /openapi.json. Whoever made
-    ``service`` starts and stops it."""
-    app = FastAPI(
-        title="Everyspan classify",
-        version=version("everyspan-server"),
-        docs_url=None,
-        redoc_url=None,
+def create_app(service: ClassifyService) -> ServiceApp:
+    """/v1/rejudge, /v1/classifiers, health and /openapi.json. Whoever made ``service`` starts and
+    stops it."""
+
+    async def ready() -> str:
+        return service.not_ready
+
+    app = ServiceApp(
+        service.gate, ready=ready, registries=(service.telemetry.registry,), schema=True
     )
-    app.include_router(router(service.catalog, service.token))
+    app.include_router(router(service.catalog))
 
-    def checked(request: Request) -> None:
-        # It only costs time: without a token everybody may.
-        if service.token.get_secret_value():
-            check_caller(request, service.token, "EVERYSPAN_CLASSIFY_TOKEN")
-
-    @app.post("/v1/rejudge", status_code=202, dependencies=[Depends(checked)])
+    @app.post("/v1/rejudge", status_code=202)
     def rejudge(stretch: Stretch) -> dict[str, str]:
         """Have the spans that start in a stretch of time judged again."""
         try:
@@ -231,23 +231,5 @@ def create_app(service: ClassifyService) -> FastAPI:
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
         return {"since": stretch.since.isoformat(), "until": stretch.until.isoformat()}
-
-    @app.get("/healthz")
-    async def healthz() -> PlainTextResponse:
-        """The process is alive."""
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz")
-    async def readyz() -> PlainTextResponse:
-        """503 with the reason while starting, stopped, or while the last run failed."""
-        reason = service.not_ready
-        return PlainTextResponse(
-            f"{reason}\n" if reason else "ready\n", status_code=503 if reason else 200
-        )
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        """Prometheus text."""
-        return Response(generate_latest(service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -10,14 +10,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 
 from clickhouse.settings import ClickHouseSettings
+from service.settings import ListenSettings
 
 _SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
-class ClassifySettings(ClickHouseSettings):
+class ClassifySettings(ClickHouseSettings, ListenSettings):
     """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
 
-    host: Annotated[str, Field(description="Address that services listen on.")] = "127.0.0.1"
     classify_port: Annotated[
         int,
         Field(ge=0, le=65535, description="HTTP port of classify's health and metrics."),

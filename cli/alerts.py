@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from alerting.settings import AlertingSettings
-from cli.console import console, fail, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.options import AlertingPort, Host
-from cli.service_client import ask, refusal
+from service.client import Client
 
 app = typer.Typer(
     help="Alerts that were told, that wait, that are dead; silences.",
@@ -69,7 +69,7 @@ def alerts(
         )
     console.print(table)
     told = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
-    console.print(told or "no alerts yet", highlight=False)
+    console.print(told or "no alerts yet")
 
 
 @app.command()
@@ -82,7 +82,7 @@ def show(context: typer.Context, number: Annotated[int, typer.Argument(help="Its
 def resend(context: typer.Context, number: Annotated[int, typer.Argument(help="Its id.")]) -> None:
     """Tell it again, dead ones too."""
     _call(context.obj, "POST", f"/v1/alerts/{number}/resend", {})
-    console.print(f"{number} is told again", highlight=False)
+    console.print(f"{number} is told again")
 
 
 @app.command()
@@ -91,7 +91,7 @@ def acknowledge(
 ) -> None:
     """Tell those who were told that somebody is at it."""
     _call(context.obj, "POST", f"/v1/alerts/{number}/acknowledge", {})
-    console.print(f"{number} is acknowledged", highlight=False)
+    console.print(f"{number} is acknowledged")
 
 
 @app.command("test")
@@ -99,14 +99,12 @@ def send_test(context: typer.Context, route: Route = None) -> None:
     """Send a sample to the destinations that these labels lead to."""
     labels = _pairs("--route", route or [])
     found = _call(context.obj, "POST", "/v1/alerts/test", {"labels": labels})
-    console.print(found["text"], highlight=False, markup=False)
+    console.print(found["text"])
     failed = False
     for each in found["destinations"]:
         failed |= each["answer"] != "sent"
         console.print(
             f"{each['destination']} ({each['type']}): {each['answer']}",
-            highlight=False,
-            markup=False,
         )
     if not found["destinations"]:
         console.print("no route matches these labels: nobody would be told", style="yellow")
@@ -136,7 +134,7 @@ def silence(
         "comment": comment,
     }
     made = _call(context.obj, "POST", "/v1/silences", body)
-    console.print(f"silence {made['id']} until {_time(made['until'])}", highlight=False)
+    console.print(f"silence {made['id']} until {_time(made['until'])}")
 
 
 @app.command()
@@ -146,8 +144,6 @@ def silences(context: typer.Context) -> None:
         told = ", ".join(f"{k}={v}" for k, v in each["matchers"].items())
         console.print(
             f"{each['id']}  until {_time(each['until'])}  {told}  {each['comment']}",
-            highlight=False,
-            markup=False,
         )
 
 
@@ -157,23 +153,19 @@ def unsilence(
 ) -> None:
     """End a silence."""
     _call(context.obj, "DELETE", f"/v1/silences/{number}")
-    console.print(f"silence {number} is over", highlight=False)
+    console.print(f"silence {number} is over")
 
 
 def _call(settings: AlertingSettings, method: str, path: str, body: Any = None) -> Any:
-    answer = ask(
-        method,
+    client = Client(
+        "alerting",
         settings.host,
         settings.alerting_port,
-        path,
-        body,
-        token=settings.alerting_token.get_secret_value(),
-        service="alerting",
-        remedy="start `everyspan up`, or give --host and --alerting-port",
+        settings.alerting_token,
+        "start `everyspan up`, or give --host and --alerting-port",
     )
-    if not answer.ok:
-        fail(refusal(answer))
-    return answer.json()
+    with plain_errors():
+        return client.call(method, path, body)
 
 
 def _pairs(option: str, each: list[str]) -> dict[str, str]:

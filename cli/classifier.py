@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperCommand
 
+from classify.masking import masked
 from classify.settings import ClassifySettings
 from cli.classify_client import call
-from cli.console import console, fail, read_settings
+from cli.console import console, fail, put, read_settings
 from cli.options import ClassifyPort, Host
 
 app = typer.Typer(
@@ -190,16 +191,16 @@ def list_(
             each["on"],
             str(each["examples"]),
             str(each["rules"]),
-            escape(each["author"]),
-            escape(each["source"]),
+            each["author"],
+            each["source"],
             each["changed_at"].replace("T", " ")[:19],
         )
     console.print(table)
     left, rows = found["back_fill"]["left"], found["back_fill"]["rows"]
     if left:
-        console.print(f"{left:,} of {rows:,} stored rows are still to go over", highlight=False)
+        console.print(f"{left:,} of {rows:,} stored rows are still to go over")
     elif not found["classifiers"]:
-        console.print("none yet; `everyspan classifier add --help`", highlight=False)
+        console.print("none yet; `everyspan classifier add --help`")
 
 
 @app.command()
@@ -271,13 +272,13 @@ def export(
     """Write one as a TOML file, with what it has learned: for git, or another Everyspan."""
     text = call(_settings(context), "GET", f"/v1/classifiers/{name}/export", text=True)
     if output is None:
-        typer.echo(text, nl=False)
+        put(text)
         return
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{output} can't be written: {error.strerror}")
-    console.print(f"wrote {output}", highlight=False)
+    console.print(f"wrote {output}")
 
 
 @app.command("import")
@@ -310,14 +311,15 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
         return
     state, name = answer["state"], answer["name"]
     color = "green" if state == "live" else "yellow"
-    console.print(f"[bold]{name}[/] version {answer['version']} is [{color}]{state}[/]")
+    console.print(
+        Text.assemble((name, "bold"), f" version {answer['version']} is ", (state, color))
+    )
     if answer["reason"] and state != "live":
-        console.print(f"  {answer['reason']}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {answer['reason']}", soft_wrap=True)
         if state == "draft":
             console.print(
                 f"  it judges nothing yet: `everyspan classifier review {name}`, or `everyspan"
                 f" classifier enable {name}` to let it judge all the same",
-                highlight=False,
                 soft_wrap=True,
             )
     quality = ", ".join(
@@ -326,36 +328,34 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
     if quality:
-        console.print(f"  on the examples, cross-checked: {quality}", highlight=False)
+        console.print(f"  on the examples, cross-checked: {quality}")
     if answer["expected_fail_rate"] is not None:
         console.print(
             f"  fails {answer['expected_fail_rate']:.2%} of {answer['sampled']:,} recent rows"
             f" (scores from {answer['threshold']:.3g} up)",
-            highlight=False,
         )
     for each in answer["near_duplicates"]:
         console.print(
-            f"  [yellow]much like {each['name']}[/]: {each['overlap']:.0%} of what either"
-            " fails, both do",
-            highlight=False,
+            Text.assemble(
+                (f"  much like {each['name']}", "yellow"),
+                f": {each['overlap']:.0%} of what either fails, both do",
+            )
         )
     for title, rows in (
         ("nearest to the examples", answer["nearest"]),
         ("most doubtful", answer["borderline"]),
     ):
         if rows:
-            console.print(f"  [bold]{title}[/]")
+            console.print(f"  {title}", style="bold")
         for row in rows:
             console.print(
-                f"    {row['score']:.2f}  {row['span_id']}  {escape(_line(row['text']))}",
-                highlight=False,
+                f"    {row['score']:.2f}  {row['span_id']}  {_line(row['text'])}",
                 soft_wrap=True,
             )
     if answer["to_go_over"]:
         console.print(
             f"  judges new rows now; goes over {answer['to_go_over']:,} stored rows, newest first"
             " (`everyspan classifier list` shows how far it is)",
-            highlight=False,
             soft_wrap=True,
         )
 
@@ -381,7 +381,7 @@ def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
             return
         asked.add(row["span_id"])
         console.print(
-            f"\n[bold]{row['score']:.2f}[/]  {escape(row['text'][:800])}", highlight=False
+            Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {masked(row['text'])[:800]}")
         )
         said = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
         if said == "q":
@@ -396,9 +396,9 @@ def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
         answer = call(settings, "POST", f"/v1/classifiers/{name}/examples", body)
         rate = answer["expected_fail_rate"]
         console.print(
-            f"[dim]version {answer['version']}, {answer['state']}; fails"
-            f" {'–' if rate is None else f'{rate:.2%}'} of recent rows[/]",
-            highlight=False,
+            f"version {answer['version']}, {answer['state']}; fails"
+            f" {'–' if rate is None else f'{rate:.2%}'} of recent rows",
+            style="dim",
         )
 
 
@@ -463,5 +463,5 @@ def _figure(value: float) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(masked(text).split())
     return line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…"

@@ -18,11 +18,12 @@ from tenacity import (
 
 from classify.settings import ClassifySettings
 from cli.classify_client import call
-from cli.console import console, errors, log_to_stderr, plain_errors, read_settings
+from cli.console import console, fail, plain_errors, read_settings
 from cli.moment import moment
 from cli.options import ClassifyPort, Data, Dsn, Host
 from cli.serve import Site, serve
 from cli.services import say
+from service.log import log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,22 @@ def classify(
         reraise=True,
     )
 
-    async def run() -> None:
+    with plain_errors():
         service = ClassifyService(settings, lambda: connect(settings.dsn))
+        app = create_app(service)
+        app.include_router(
+            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        )
+        site = Site(
+            "classify",
+            app,
+            settings.host,
+            settings.classify_port,
+            "EVERYSPAN_CLASSIFY_PORT",
+        )
+        client = opening(connect, settings.dsn)
+        migrate(client, settings)
+        client.close()
         metrics = StackMetrics(
             {"classify": service.telemetry.registry},
             lambda: connect(settings.dsn),
@@ -102,36 +117,20 @@ def classify(
             metrics.stop()
             service.stop()
 
-        app = create_app(service)
-        app.include_router(
-            router(lambda: connect(settings.dsn), settings.database, settings.cluster)
+        asyncio.run(
+            serve(
+                [site],
+                start=lambda: asyncio.to_thread(start),
+                stop=lambda: asyncio.to_thread(stop),
+                ready=say(settings.host),
+            )
         )
-        site = Site(
-            "classify",
-            app,
-            settings.host,
-            settings.classify_port,
-            "EVERYSPAN_CLASSIFY_PORT",
-        )
-        await serve(
-            [site],
-            start=lambda: asyncio.to_thread(start),
-            stop=lambda: asyncio.to_thread(stop),
-            ready=say(settings.host),
-        )
-
-    with plain_errors():
-        client = opening(connect, settings.dsn)
-        migrate(client, settings)
-        client.close()
-        asyncio.run(run())
 
 
 def _judge_again(settings: ClassifySettings, since: str | None, until: str | None) -> None:
     now = datetime.now(UTC)
     if not since:
-        errors.print("[bold red]error:[/] --until needs --since; add --since 24h", highlight=False)
-        raise typer.Exit(2)
+        fail("--until needs --since; add --since 24h", 2)
     stretch = {
         "since": moment("--since", since, now).isoformat(),
         "until": (moment("--until", until, now) if until else now).isoformat(),
@@ -140,6 +139,5 @@ def _judge_again(settings: ClassifySettings, since: str | None, until: str | Non
     console.print(
         f"judging again what started from {stretch['since']} to {stretch['until']}, newest first,"
         " after new rows; `everyspan status` shows how much is left",
-        highlight=False,
         soft_wrap=True,
     )

@@ -1,9 +1,15 @@
-"""Terminal output, and how errors of the user's making are shown."""
+"""Terminal output, and how errors of the user's making are shown.
+
+Most of what commands print was written by strangers: names, answers and errors in spans. Here is
+the one place where it becomes text and nothing else: a string is never read as rich's markup
+(styles are given as ``Text``), and control characters are made visible. Only ``put`` writes bytes
+as they are.
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +18,9 @@ import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
+from rich.text import Text
 
 from alerting.enrich.playbook import PlaybookError
 from alerting.enrich.source_code import RootsError
@@ -29,9 +37,32 @@ from experiments.definition import DefinitionError
 from experiments.store import StateError
 from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
+from service import printable
+from service.errors import UserError
 
-console = Console()
-errors = Console(stderr=True)
+
+class _Shown:
+    def __init__(self, renderable: ConsoleRenderable) -> None:
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for text, style, control in console.render(self._renderable, options):
+            yield Segment(text if control else printable.lines(text), style, control)
+
+
+class _Neutral(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(each) for each in renderables]
+
+
+def _console(*, stderr: bool) -> Console:
+    made = Console(stderr=stderr, emoji=False)
+    made.push_render_hook(_Neutral())
+    return made
+
+
+console = _console(stderr=False)
+errors = _console(stderr=True)
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
@@ -50,15 +81,34 @@ def read_settings(kind: type[_Settings], **given: object) -> _Settings:
             text = problem["msg"].removeprefix("Value error, ")
             if name:
                 text = f"EVERYSPAN_{name}: {text}; got {problem['input']!r}"
-            errors.print(f"[bold red]error:[/] {text}", highlight=False, soft_wrap=True)
+            error_line(text)
         raise typer.Exit(2) from error
+
+
+def error_line(told: str) -> None:
+    """What is wrong, on stderr."""
+    errors.print(Text.assemble(("error:", "bold red"), f" {told}"), soft_wrap=True)
 
 
 def fail(told: str, code: int = 1) -> NoReturn:
     """End the command with an error."""
-    errors.print("[bold red]error:[/]", end=" ")
-    errors.print(told, highlight=False, markup=False, soft_wrap=True)
+    error_line(told)
     raise typer.Exit(code)
+
+
+def put(output: bytes | str) -> None:
+    """What another program reads, exactly; on a terminal, which would obey it, as text."""
+    data = output.encode("utf-8", "surrogatepass") if isinstance(output, str) else output
+    if sys.stdout.isatty():
+        data = printable.lines(data.decode("utf-8", "replace")).encode()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+def unexpected() -> None:
+    """The traceback of an error that is ours: it may quote what is stored."""
+    errors.print(traceback.format_exc(), soft_wrap=True)
 
 
 @contextmanager
@@ -83,17 +133,6 @@ def plain_errors() -> Iterator[None]:
         DatasetError,
         ModelError,
         ClickHouseError,
+        UserError,
     ) as error:
         fail(str(error))
-
-
-def log_to_stderr() -> None:
-    """Services log to stderr, one line an event."""
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)

@@ -183,9 +183,7 @@ def build(
             unchanged = parent is not None and _same(parent, version)
             version = parent if unchanged and parent else writer.save(version)
         if unchanged:
-            console.print(
-                f"{name}: nothing changed since version {version.number}", highlight=False
-            )
+            console.print(f"{name}: nothing changed since version {version.number}")
         else:
             dataset_report.version(version)
         _write(client, settings, version, wanted, out)
@@ -251,7 +249,7 @@ def show(
         versions = store.versions(client, settings.database, name)
         drift = store.last_drift(client, settings.database).get((name, version.number))
     if as_json:
-        typer.echo(version.model_dump_json(exclude={"reference"}))
+        typer.echo(version.model_dump_json(exclude={"reference"}, ensure_ascii=True))
         return
     dataset_report.version(version)
     examples: dict[int, str] = {}
@@ -328,9 +326,7 @@ def refresh(
         with console.status("Reading, masking, grouping …"):
             version = renew(_source(client), parent, window, author or getpass.getuser(), patience)
             if _same(parent, version):
-                console.print(
-                    f"{name}: nothing changed since version {parent.number}", highlight=False
-                )
+                console.print(f"{name}: nothing changed since version {parent.number}")
                 return
             version = writer.save(version)
         dataset_report.version(version)
@@ -395,7 +391,7 @@ def delete(
         if not yes:
             typer.confirm(f"Delete every version of {name}?", abort=True)
         writer.delete(name)
-    console.print(f"{name} is deleted", highlight=False)
+    console.print(f"{name} is deleted")
 
 
 def _reader(
@@ -418,6 +414,7 @@ def _open(
 ) -> tuple[Client, UpSettings, Writer]:
     """A reader, and the way to write: the running service where it alone can."""
     from classify.settings import ClassifySettings
+    from cli.classify_client import classify_client
     from experiments.datasets.store import check_schema
     from experiments.datasets.writer import Direct, Service
 
@@ -425,10 +422,8 @@ def _open(
     client.database = settings.database
     if is_served(settings):
         service = read_settings(ClassifySettings, host=host, classify_port=classify_port)
-        at = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)
-        address = f"http://{f'[{at}]' if ':' in at else at}:{service.classify_port}"
         check_schema(client, settings.database)
-        return client, settings, Service(address)
+        return client, settings, Service(classify_client(service))
     if settings.embedded:
         from clickhouse.migrate import migrate
 
@@ -489,7 +484,7 @@ def _write(
     from experiments.datasets.export import export as write
 
     folder = write(version, wanted, out, lambda: store.parquet(client, settings.database, version))
-    console.print(f"{folder}: {', '.join(wanted)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{folder}: {', '.join(wanted)}", soft_wrap=True)
 
 
 def _check_name(name: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 from cli.console import console
 
@@ -71,9 +72,11 @@ def drift(found: Drift, unlike: list[dict[str, str | int]]) -> None:
     """The verdict in words, the figures, and what no item is like."""
     colour = {"fresh": "green", "shifting": "yellow", "stale": "red"}.get(found.verdict, "dim")
     console.print(
-        f"[bold {colour}]{found.verdict}[/]  {found.dataset} v{found.version}, inputs from"
-        f" {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC",
-        highlight=False,
+        Text.assemble(
+            (found.verdict, f"bold {colour}"),
+            f"  {found.dataset} v{found.version}, inputs from {found.since:%Y-%m-%d %H:%M}"
+            f" to {found.until:%Y-%m-%d %H:%M} UTC",
+        )
     )
     say(found.told)
     if found.verdict == "unknown":
@@ -102,4 +105,4 @@ def as_json(found: Drift) -> dict[str, Any]:
 
 def say(text: str) -> None:
     """One line, as it is."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)

@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from classify.coverage import coverage
 from cli import demo_report
-from cli.console import console, errors, plain_errors
+from cli.console import console, error_line, errors, plain_errors
 from clickhouse.connection import connect
 from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty
 
@@ -132,7 +132,7 @@ def _stack(directory: Path, alerting: dict[str, str], progress: Progress) -> Ite
     for name, port in ports.items():
         if port != _PORTS[name]:
             progress.console.print(
-                f"[yellow]port {_PORTS[name]} is taken; {name} is on {port}[/]", highlight=False
+                f"port {_PORTS[name]} is taken; {name} is on {port}", style="yellow"
             )
     task = progress.add_task("Starting ingest, classify, alerting, ClickHouse", total=1)
     log = directory / "everyspan.log"
@@ -214,9 +214,9 @@ def _wait_for_alert(pager: PagerDuty, progress: Progress, stack: _Stack) -> dict
 
 
 def _give_up(stack: _Stack, reason: str) -> None:
-    errors.print(f"[bold red]error:[/] {reason}; the end of its log says:", highlight=False)
+    error_line(f"{reason}; the end of its log says:")
     lines = stack.log.read_text(errors="replace").splitlines()
-    errors.print("\n".join(lines[-20:]), markup=False, highlight=False)
+    errors.print("\n".join(lines[-20:]))
     raise typer.Exit(1)
 
 

@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from classify.coverage import coverage
 from classify.registry import BUILT_IN
@@ -24,7 +24,7 @@ _MAX_EVIDENCE = 90
 def show(client: Client, traffic: dict[str, Any]) -> bool:
     """Print the report. True when every row is judged and every planted failure of the rule
     classifiers was found."""
-    console.rule("[bold]What Everyspan found")
+    console.rule(Text("What Everyspan found", "bold"))
     _operational(client)
     _verdicts(client)
     found = _planted(client, traffic)
@@ -32,9 +32,10 @@ def show(client: Client, traffic: dict[str, Any]) -> bool:
     judged = coverage(client, "everyspan")
     color = "green" if not judged.pending else "red"
     console.print(
-        f"\n[bold {color}]coverage {judged.ratio:.0%}[/]: {judged.judged} of {judged.rows} rows "
-        f"judged, {traffic['spans_sent']} spans sent",
-        highlight=False,
+        Text.assemble(
+            (f"\ncoverage {judged.ratio:.0%}", f"bold {color}"),
+            f": {judged.judged} of {judged.rows} rows judged, {traffic['spans_sent']} spans sent",
+        )
     )
     return found and not judged.pending and judged.rows == traffic["spans_sent"]
 
@@ -43,24 +44,25 @@ def alert(event: dict[str, Any], taken: int, refused: list[str]) -> None:
     """Print an alert as PagerDuty's Events API v2 got it."""
     payload = event["payload"]
     console.print()
-    console.rule("[bold]The alert of it, as PagerDuty got it")
-    console.print(f"[bold red]{escape(payload['summary'])}[/]\n", highlight=False)
+    console.rule(Text("The alert of it, as PagerDuty got it", "bold"))
+    console.print(f"{payload['summary']}\n", style="bold red")
     details = {"classifier": payload["class"], "severity": payload["severity"]}
     for name, text in (details | payload["custom_details"]).items():
         name = name.lstrip("0123456789 ")
         text = str(text).strip("\n")
         if "\n" in text:
-            console.print(f"[bold]{name}[/]\n{escape(text)}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble((name, "bold"), f"\n{text}"), soft_wrap=True)
         else:
-            console.print(f"[bold]{name:<15}[/] {escape(text)}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble((f"{name:<15}", "bold"), f" {text}"), soft_wrap=True)
     color = "red" if refused else "green"
     console.print(
-        f"\n[{color}]{taken} events taken, {len(refused)} refused[/] by a local stand-in that"
-        " checks the published schema of PagerDuty's Events API v2",
-        highlight=False,
+        Text.assemble(
+            (f"\n{taken} events taken, {len(refused)} refused", color),
+            " by a local stand-in that checks the published schema of PagerDuty's Events API v2",
+        )
     )
     for reason in refused[:5]:
-        console.print(f"  [red]{escape(reason)}[/]", highlight=False)
+        console.print(f"  {reason}", style="red")
 
 
 def where_to_look(
@@ -70,7 +72,7 @@ def where_to_look(
     failing = next((turn for turn in traffic["turns"] if turn["plants"]), traffic["turns"][0])
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
     command = "everyspan" if shutil.which("everyspan") else os.path.relpath(sys.argv[0])
-    console.print("\n[bold]Where to look[/]")
+    console.print("\nWhere to look", style="bold")
     turn = next((t for t in traffic["turns"] if t["scenario"] == "tent-guarantee"), failing)
     again = f"{command} replay {turn['trace_id']} --from-step 4 --entry demo.replay:answer{port}"
     rows = [
@@ -87,7 +89,7 @@ def where_to_look(
         ("metrics", f"{otlp}/metrics"),
     ]
     for name, text in rows:
-        console.print(f"  [dim]{name:<11}[/]{text}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble((f"  {name:<11}", "dim"), text), soft_wrap=True)
 
 
 def _operational(client: Client) -> None:
@@ -104,7 +106,7 @@ def _operational(client: Client) -> None:
         table.add_row(
             kind,
             f"{steps:,}",
-            f"[red]{failed:,}[/]" if failed else "0",
+            Text(f"{failed:,}", "red" if failed else ""),
             f"{p95:,.1f}",
             _number(tokens_in),
             _number(tokens_out),
@@ -130,7 +132,7 @@ def _verdicts(client: Client) -> None:
             table.add_row(
                 name,
                 f"{judged:,}",
-                f"[red]{failed:,}[/]" if failed else "0",
+                Text(f"{failed:,}", "red" if failed else ""),
                 f"{passed:,}",
                 f"{other:,}",
             )
@@ -161,7 +163,7 @@ def _planted(client: Client, traffic: dict[str, Any]) -> bool:
         found, wrong = len(planted & failing), len(failing - planted)
         complete &= found == len(planted) or name not in _CERTAIN
         color = "green" if found == len(planted) else "red"
-        table.add_row(name, str(len(planted)), f"[{color}]{found}[/]", str(wrong))
+        table.add_row(name, str(len(planted)), Text(str(found), color), str(wrong))
     console.print(table)
     return complete
 
@@ -182,7 +184,7 @@ def _worst(client: Client) -> None:
     table.add_column("why")
     for trace_id, number, _, why in result.result_rows:
         text = why if len(why) <= _MAX_EVIDENCE else why[:_MAX_EVIDENCE] + "…"
-        table.add_row(trace_id[:16], str(number), text.replace("[", "\\["))
+        table.add_row(trace_id[:16], str(number), text)
     console.print(table)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
+from cli.classify_client import classify_client
 from cli.console import console, fail, plain_errors, read_settings
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
-from cli.service_client import ask, refusal
 
 if TYPE_CHECKING:  # scipy and numpy are loaded by the commands that need them
     from experiments.status import Status
@@ -83,7 +84,7 @@ def list_(
         table.add_row(
             row["experiment"],
             row["status"] if row["status"] == "running" else over,
-            f"[{_COLORS[verdict]}]{told}[/]",
+            Text(told, _COLORS[verdict]),
             f"{row['units']:,}",
             f"{row['started_at']:%Y-%m-%d %H:%M}",
         )
@@ -95,8 +96,6 @@ def list_(
         console.print(
             f"on spans but not started: {', '.join(unknown)}; define them in a file and run"
             " `everyspan experiment start NAME --file experiments.toml`",
-            highlight=False,
-            markup=False,
             soft_wrap=True,
         )
 
@@ -139,15 +138,12 @@ def start(
             "since": moment.isoformat() if moment else None,
         }
         told = _change(name, "start", body, host, classify_port, clickhouse_dsn)
-    console.print(
-        f"{name} runs; units are counted from {told['counted_from']}", highlight=False, markup=False
-    )
+    console.print(f"{name} runs; units are counted from {told['counted_from']}")
     if told["counted_from"] > told["started_at"]:
         console.print(
             "the split among the variants has changed: units that came before are not compared",
-            highlight=False,
         )
-    console.print(f"everyspan experiment status {name}", highlight=False, markup=False)
+    console.print(f"everyspan experiment status {name}")
 
 
 @app.command()
@@ -170,8 +166,6 @@ def stop(
     console.print(
         f"{name} is stopped; everybody gets {told['winner'] or told['control']}: agents that read"
         " ClickHouse within a minute, others once their file says so",
-        highlight=False,
-        markup=False,
         soft_wrap=True,
     )
 
@@ -194,21 +188,8 @@ def _change(
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         definition = read_definition(body["definition"], f"experiment {name}")
         return api.summary(start(client, settings.database, definition, since, settings.cluster))
-    answer = ask(
-        "POST",
-        settings.host,
-        settings.classify_port,
-        f"/v1/experiments/{name}/{what}",
-        body,
-        service="classify",
-        remedy=(
-            "start `everyspan up` or `everyspan classify`, or give --host and --classify-port, or"
-            " --clickhouse-dsn"
-        ),
-    )
-    if not answer.ok:
-        fail(refusal(answer))
-    return dict(answer.json())
+    service = classify_client(settings, ", or --clickhouse-dsn")
+    return dict(service.call("POST", f"/v1/experiments/{name}/{what}", body))
 
 
 def _show(found: Status) -> None:
@@ -219,11 +200,11 @@ def _show(found: Status) -> None:
     told = f"{verdict.replace('_', ' ')} {outcome.best}".strip().upper()
     if outcome.best:
         told = f"SHIP {outcome.best}"
-    console.print(f"{definition.name}: [{_COLORS[verdict]}]{told}[/]", highlight=False)
+    console.print(Text.assemble(f"{definition.name}: ", (told, _COLORS[verdict])))
     if outcome.broken:
-        console.print(f"  {outcome.broken}", highlight=False)
+        console.print(f"  {outcome.broken}")
     for sentence in found.reasons:
-        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {sentence}", soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False)
     for column in ("variant", "metric", "role"):
@@ -243,12 +224,12 @@ def _show(found: Status) -> None:
                 words.value(metric, float(effect.variant)),
                 words.difference(metric, float(effect.estimate)),
                 words.interval(metric, float(effect.low), float(effect.high)),
-                f"[{color}]{words.STATES[each.state]}[/]",
+                Text(words.STATES[each.state], color),
             )
     console.print(table)
     console.print()
     for line in words.footing(stored, outcome, found.counts, found.arrivals):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _moment(text: str | None) -> datetime | None:

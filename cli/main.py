@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from cli import (
     trace,
     up,
 )
-from cli.console import console
+from cli.console import console, unexpected
 
 app = typer.Typer(
     name="everyspan",
@@ -56,7 +57,7 @@ app.add_typer(classifier.app, name="classifier")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        console.print(f"everyspan {version('everyspan-server')}", highlight=False)
+        console.print(f"everyspan {version('everyspan-server')}")
         raise typer.Exit
 
 
@@ -72,7 +73,11 @@ def options(
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except Exception:
+        unexpected()
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -23,4 +23,4 @@ def migrate(
         new = migrations.migrate(connect(settings.dsn), settings)
     for name in new:
         console.print(f"applied {name}")
-    console.print(f"{redacted(settings.dsn)} is up to date", highlight=False, soft_wrap=True)
+    console.print(f"{redacted(settings.dsn)} is up to date", soft_wrap=True)

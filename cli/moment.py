@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import typer
-
-from cli.console import errors
+from cli.console import fail
 
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -26,10 +24,5 @@ def moment(option: str, text: str, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
-        errors.print(
-            f"[bold red]error:[/] {option} {text}: write 30m, 24h, 7d, or a time such as"
-            " 2026-11-24T08:00Z",
-            highlight=False,
-        )
-        raise typer.Exit(2) from None
+        fail(f"{option} {text}: write 30m, 24h, 7d, or a time such as 2026-11-24T08:00Z", 2)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from cli.console import errors
+from cli.console import fail
 
 #: Options, help and exit status are the SDK's.
 PASSED_ON: dict[str, Any] = {
@@ -32,11 +32,9 @@ def _sdk(name: str, arguments: Sequence[str]) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("everyspan", "opentelemetry"):
             raise
-        errors.print(
-            f"[bold red]error:[/] everyspan {name} runs the agent, so it comes with the SDK: "
-            "pip install everyspan-sdk, in the agent's environment",
-            highlight=False,
+        fail(
+            f"everyspan {name} runs the agent, so it comes with the SDK: "
+            "pip install everyspan-sdk, in the agent's environment"
         )
-        raise typer.Exit(1) from error
     run: Callable[[Sequence[str]], int] = getattr(command, name)
     raise typer.Exit(run(arguments))

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import console, errors, plain_errors
+from cli.console import console, fail, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 
@@ -38,11 +38,7 @@ def report(
 
     found = _LAST.fullmatch(last.strip())
     if not found or not int(found[1]):
-        errors.print(
-            f"[bold red]error:[/] --last {last}: write a number and m, h, d or w, such as 24h",
-            highlight=False,
-        )
-        raise typer.Exit(2)
+        fail(f"--last {last}: write a number and m, h, d or w, such as 24h", 2)
     back = timedelta(**{_UNITS[found[2]]: int(found[1])})
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
@@ -56,6 +52,5 @@ def report(
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        errors.print(f"[bold red]error:[/] {output}: {error.strerror}", highlight=False)
-        raise typer.Exit(1) from error
-    console.print(f"{output}: {len(text) / 1e6:.1f} MB", highlight=False)
+        fail(f"{output}: {error.strerror}")
+    console.print(f"{output}: {len(text) / 1e6:.1f} MB")

@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from cli.console import console, errors
+from cli.console import console, errors, fail, put
 
 Name = Annotated[str, typer.Argument(help="A classifier, for example prompt_injection.")]
 Threshold = Annotated[
@@ -31,15 +31,13 @@ def score(classifier: Name, threshold: Threshold = None) -> None:
     try:
         found = classifier_named(classifier)
     except UnknownClassifierError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
-        raise typer.Exit(2) from error
+        fail(str(error), 2)
     wrong = 0
     for answer in scored(found, sys.stdin.buffer, threshold):
         if "error" in answer:
             wrong += 1
-            errors.print(f"line {answer['line']}: {answer['error']}", markup=False, highlight=False)
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
-    sys.stdout.flush()
+            errors.print(f"line {answer['line']}: {answer['error']}")
+        put(orjson.dumps(answer) + b"\n")
     if wrong:
         raise typer.Exit(1)
 
@@ -59,8 +57,7 @@ def evaluate(
     try:
         found = classifier_named(classifier)
     except UnknownClassifierError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
-        raise typer.Exit(2) from error
+        fail(str(error), 2)
     records: list[Record] = []
     for number, line in enumerate(data.read_bytes().splitlines(), 1):
         if not line.strip():
@@ -68,14 +65,13 @@ def evaluate(
         try:
             record = read_record(line)
         except RecordError as error:
-            errors.print(f"{data}:{number}: {error}", markup=False, highlight=False)
+            errors.print(f"{data}:{number}: {error}")
             raise typer.Exit(1) from error
         if record.label not in (0.0, 1.0):
             continue
         records.append(record)
     if not records:
-        errors.print(f"[bold red]error:[/] {data} has no record with label 0 or 1")
-        raise typer.Exit(1)
+        fail(f"{data} has no record with label 0 or 1")
     judged = verdicts(found, records)
     scores = np.array([0.0 if v.score != v.score else v.score for v in judged])
     labels = np.array([float(r.label or 0) for r in records])

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import uvicorn
 
 from cli.deadline import Deadline
+from service.caller import Gate
 
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
@@ -22,8 +23,21 @@ class AddressInUseError(Exception):
     """An address can't be listened on; the text names the service and the setting to change."""
 
 
+class Gated(Protocol):
+    """Asks every caller who it is."""
+
+    @property
+    def gate(self) -> Gate: ...
+
+
+class Application(Gated, Protocol):
+    """An ASGI application."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
 @runtime_checkable
-class Listener(Protocol):
+class Listener(Gated, Protocol):
     """Answers a listening socket by itself, in processes of its own for example."""
 
     async def start(self, listener: socket.socket) -> None: ...
@@ -34,13 +48,19 @@ class Listener(Protocol):
 @dataclass(frozen=True)
 class Site:
     """An ASGI application or `Listener`, where it listens, and the setting that says so. Port 0
-    takes a free one."""
+    takes a free one.
+
+    Raises ExposedError when made where it lets in everybody who can reach it.
+    """
 
     name: str
-    app: Any
+    app: Application | Listener
     host: str
     port: int
     setting: str
+
+    def __post_init__(self) -> None:
+        self.app.gate.check_listening(self.host)
 
 
 class _Server(uvicorn.Server):
@@ -75,27 +95,33 @@ async def serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
-    listeners = [site for site in sites if isinstance(site.app, Listener)]
+    sockets = [(site.app, listening[site.name]) for site in sites]
+    listeners = [(app, sock) for app, sock in sockets if isinstance(app, Listener)]
+    applications: list[tuple[Any, socket.socket]] = [
+        (app, sock) for app, sock in sockets if not isinstance(app, Listener)
+    ]
     servers: list[_Server] = []
     running: list[asyncio.Task[None]] = []
     try:
         await start()
-        for site in listeners:
-            await site.app.start(listening[site.name])
-        for site in (site for site in sites if site not in listeners):
+        for listener, sock in listeners:
+            await listener.start(sock)
+        for app, sock in applications:
             server = _Server(
                 uvicorn.Config(
-                    site.app,
+                    app,
                     log_config=None,
                     access_log=False,
                     lifespan="on",
                     timeout_graceful_shutdown=_GRACE_SECONDS,
                     server_header=False,
+                    # Or who calls would be what X-Forwarded-For says.
+                    proxy_headers=False,
                     ws="none",
                 )
             )
             servers.append(server)
-            running.append(asyncio.create_task(server.serve([listening[site.name]])))
+            running.append(asyncio.create_task(server.serve([sock])))
         waiting = asyncio.create_task(ended.wait())
         while not all(server.started for server in servers):
             done, _ = await asyncio.wait([*running, waiting], timeout=0.02)
@@ -110,7 +136,7 @@ async def serve(
         deadline.stage = "finishing requests"
         for server in servers:
             server.should_exit = True
-        leaving = [site.app.stop() for site in listeners]
+        leaving = [listener.stop() for listener, _ in listeners]
         await asyncio.gather(*running, *leaving, return_exceptions=True)
         deadline.stage = "finishing work in progress"
         await stop()

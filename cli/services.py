@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from cli.console import console, log_to_stderr, plain_errors, read_settings
+from cli.console import console, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
     Data,
@@ -16,6 +16,7 @@ from cli.options import (
     RetentionDays,
 )
 from cli.serve import Site, serve
+from service.log import log_to_stderr
 
 
 def ingest(
@@ -127,6 +128,6 @@ def say(host: str) -> Callable[[dict[str, int]], None]:
 
     def ready(ports: dict[str, int]) -> None:
         for name, port in ports.items():
-            console.print(f"{name} listens on {host}:{port}", highlight=False)
+            console.print(f"{name} listens on {host}:{port}")
 
     return ready

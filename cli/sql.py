@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.console import console, plain_errors
+from cli.console import console, plain_errors, put
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 
@@ -42,11 +42,10 @@ def sql(
             for row in result.result_rows:
                 table.add_row(*(_cell(value) for value in row))
             console.print(table)
-            console.print(f"[dim]{len(result.result_rows)} rows[/]")
+            console.print(f"{len(result.result_rows)} rows", style="dim")
             return
         raw = client.raw_query(query, fmt=format_ or (None if in_query else "TSVWithNames"))
-        sys.stdout.buffer.write(raw)
-        sys.stdout.flush()
+        put(raw)
 
 
 def _cell(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from classify.coverage import coverage
 from classify.custom.backfill import progress
@@ -105,5 +106,5 @@ def status(
             text = f"{value:,}"
         else:
             text = "–" if value is None else str(value)
-        table.add_row(f"[bold]{name.replace('_', ' ')}[/]", text)
+        table.add_row(Text(name.replace("_", " "), "bold"), text)
     console.print(table)

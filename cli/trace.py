@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
-from cli.console import console, errors, plain_errors
+from classify.masking import masked
+from cli.console import console, fail, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
@@ -22,6 +23,8 @@ _COLUMNS = (
     " evidence, verdict_version, id_reuse, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
+#: More than is shown, so that a secret is whole when it is masked.
+_MOST_READ = 8192
 
 Row = dict[str, Any]
 
@@ -35,34 +38,26 @@ def trace(
     """Show a trace: its steps with latency, tokens, cost and verdicts."""
     wanted = trace_id.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{4,32}", wanted):
-        errors.print(
-            f"[bold red]error:[/] TRACE_ID must be 4 to 32 hex digits, not '{escape(trace_id)}'"
-        )
-        raise typer.Exit(2)
+        fail(f"TRACE_ID must be 4 to 32 hex digits, not '{trace_id}'", 2)
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
         rows = load(client, settings.database, wanted)
     ids = sorted({row["trace_id"] for row in rows})
     if not ids:
-        errors.print(f"[bold red]error:[/] no trace {wanted} is stored")
-        raise typer.Exit(1)
+        fail(f"no trace {wanted} is stored")
     if len(ids) > 1:
-        errors.print(
-            f"[bold red]error:[/] {len(ids)} traces begin with {wanted}; give more digits: "
-            + ", ".join(ids[:5])
-        )
-        raise typer.Exit(1)
+        fail(f"{len(ids)} traces begin with {wanted}; give more digits: {', '.join(ids[:5])}")
     runs = sorted({row["id_reuse"] for row in rows})
     for run in runs:
         if len(runs) > 1:
             console.print(
-                f"[yellow]run {run + 1}[/] of {len(runs)} that used these ids: the sender's ids are"
-                " not random",
+                f"run {run + 1} of {len(runs)} that used these ids: the sender's are not random",
+                style="yellow",
                 soft_wrap=True,
             )
         shown = [row for row in rows if row["id_reuse"] == run]
         console.print(tree(shown))
-    console.print(f"\nreplay from {_replay(shown)}", highlight=False, soft_wrap=True)
+    console.print(f"\nreplay from {_replay(shown)}", soft_wrap=True)
 
 
 def load(client: Client, database: str, wanted: str) -> list[Row]:
@@ -93,7 +88,7 @@ def _replay(rows: list[Row]) -> str:
     """What to replay: the first step that failed, else all of it."""
     step = next((i for i, row in enumerate(rows, 1) if row["status"] == "error" or _failed(row)), 1)
     entry = next((row["entry"] for row in rows if row["entry"]), "")
-    name = escape(rows[step - 1]["name"])
+    name = _short(rows[step - 1]["name"])
     note = f"\n({note})" if (note := replay_note(entry)) else ""
     return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step)}{note}"
 
@@ -118,8 +113,11 @@ def tree(rows: list[Row]) -> Tree:
     total_out = sum(row["output_tokens"] or 0 for row in rows)
     cost = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     top = Tree(
-        f"[bold]trace {rows[0]['trace_id']}[/]  {len(rows)} steps  "
-        f"{total_in:,} → {total_out:,} tokens" + (f"  ${sum(cost):.6f}" if cost else "")
+        Text.assemble(
+            (f"trace {rows[0]['trace_id']}", "bold"),
+            f"  {len(rows)} steps  {total_in:,} → {total_out:,} tokens",
+            f"  ${sum(cost):.6f}" if cost else "",
+        )
     )
     children: dict[str, list[Row]] = {}
     tops: list[Row] = []
@@ -147,42 +145,46 @@ def tree(rows: list[Row]) -> Tree:
     return top
 
 
-def _line(row: Row) -> str:
-    parts = [f"[bold]{escape(row['name'])}[/]", f"[dim]{row['step_kind']}[/]"]
-    parts.append(f"{row['duration_ms']:,.1f} ms")
+def _line(row: Row) -> Text:
+    parts: list[str | tuple[str, str]] = [
+        (_short(row["name"]), "bold"),
+        (row["step_kind"], "dim"),
+        f"{row['duration_ms']:,.1f} ms",
+    ]
     if row["model"]:
-        parts.append(escape(row["model"]))
+        parts.append(_short(row["model"]))
     if row["input_tokens"] is not None or row["output_tokens"] is not None:
         parts.append(f"{row['input_tokens'] or 0:,} → {row['output_tokens'] or 0:,} tokens")
     if row["cost_usd"] is not None:
         parts.append(f"${row['cost_usd']:.6f}")
     if row["code_file"]:
-        parts.append(f"[dim]{escape(row['code_file'])}:{row['code_line']}[/]")
+        parts.append((f"{_short(row['code_file'])}:{row['code_line']}", "dim"))
     if row["status"] == "error":
-        parts.append("[red]error[/]")
+        parts.append(("error", "red"))
     if not row["verdict_version"]:
-        parts.append("[yellow]not judged yet[/]")
-    elif any(label == "pass" for label, _ in row["verdicts"].values()):
-        parts.append("[green]pass[/]" if not _failed(row) else "")
-    return "  ".join(part for part in parts if part)
+        parts.append(("not judged yet", "yellow"))
+    elif any(label == "pass" for label, _ in row["verdicts"].values()) and not _failed(row):
+        parts.append(("pass", "green"))
+    return Text("  ").join(Text.assemble(part) for part in parts)
 
 
 def _failed(row: Row) -> dict[str, float]:
     return {name: score for name, (label, score) in row["verdicts"].items() if label == "fail"}
 
 
-def _below(row: Row) -> list[str]:
+def _below(row: Row) -> list[Text]:
     found = []
     if row["status"] == "error":
         text = ": ".join(part for part in (row["error_type"], row["status_message"]) if part)
         if text:
-            found.append(f"[red]{escape(_short(text))}[/]")
+            found.append(Text(_short(text), "red"))
     for name, score in _failed(row).items():
         reason = _short(row["evidence"].get(name, ""))
-        found.append(f"[red]✗ {name} {score:.2f}[/] {escape(reason)}")
+        found.append(Text.assemble((f"✗ {name} {score:.2f}", "red"), f" {reason}"))
     return found
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    """What a span says, masked, on one line."""
+    line = " ".join(masked(text[:_MOST_READ]).split())
     return line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…"

@@ -14,7 +14,7 @@ from classify.service import ClassifyService
 from classify.service import create_app as create_classify
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
-from cli.console import console, log_to_stderr, plain_errors, read_settings
+from cli.console import console, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
     ClassifyPort,
@@ -39,6 +39,7 @@ from ingest.app import create_app as create_ingest
 from ingest.grpc_server import GrpcServer
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
+from service.log import log_to_stderr
 
 if TYPE_CHECKING:
     from clickhouse.embedded_http.process import ReaderProcess
@@ -175,6 +176,7 @@ class _House:
             database=settings.database,
             user=settings.clickhouse_user,
             password=settings.clickhouse_password.get_secret_value(),
+            allowed_hosts=settings.host_names,
         )
 
     async def run(self) -> None:
@@ -258,7 +260,7 @@ class _House:
         lines.append(f"data             {redacted(self._settings.dsn)}")
         console.print("everyspan is up")
         for line in lines:
-            console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+            console.print(f"  {line}", soft_wrap=True)
 
 
 def _reachable(host: str) -> str:

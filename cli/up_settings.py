@@ -10,9 +10,10 @@ from pydantic import Field, SecretStr, model_validator
 
 from clickhouse.settings import ClickHouseSettings
 from grafana.evaluation.evaluator import PROVISIONED
+from service.settings import ListenSettings
 
 
-class UpSettings(ClickHouseSettings):
+class UpSettings(ClickHouseSettings, ListenSettings):
     """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
 
     clickhouse_port: Annotated[

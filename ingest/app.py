@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from fastapi import Request
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry
 from starlette.requests import ClientDisconnect
 
 from ingest import otlp
+from ingest.caller import gate
 from ingest.otlp import Encoding, Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.refusal import Refusal, Refused
+from service.app import ServiceApp, refuse
+from service.caller import Caller, NotAllowed
 
 _CONTENT_TYPES: dict[str, Encoding] = {
     "application/x-protobuf": "protobuf",
     "application/protobuf": "protobuf",
     "application/json": "json",
+}
+_SIGNALS: dict[str, Signal] = {
+    "/v1/traces": "traces",
+    "/v1/logs": "logs",
+    "/v1/metrics": "metrics",
 }
 _MEDIA_TYPES: dict[Encoding, str] = {
     "protobuf": "application/x-protobuf",
@@ -30,12 +38,26 @@ _MEDIA_TYPES: dict[Encoding, str] = {
 }
 
 
-def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ()) -> FastAPI:
+def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ()) -> ServiceApp:
     """The service as an ASGI application. Whoever made ``receiver`` starts and stops it.
 
     ``registries``: metrics of other services in the same process, served with our own.
     """
-    app = FastAPI(title="Everyspan ingest", docs_url=None, redoc_url=None, openapi_url=None)
+
+    def not_allowed(caller: Caller, refused: NotAllowed) -> Response:
+        signal = _SIGNALS.get(caller.path)
+        if signal is None:
+            return refuse(caller, refused)
+        receiver.telemetry.requests.labels(signal, "http", int(refused.status)).inc()
+        encoding = _encoding(caller.headers.get("content-type", "")) or "protobuf"
+        return _refuse(Refusal(refused.status, str(refused)), encoding)
+
+    app = ServiceApp(
+        gate(receiver.settings),
+        ready=receiver.ready,
+        registries=(receiver.telemetry.registry, *registries),
+        refuse=not_allowed,
+    )
 
     @app.post("/v1/traces")
     async def traces(request: Request) -> Response:
@@ -52,35 +74,14 @@ def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ())
         """Accepted and not stored."""
         return await _export(receiver, request, "metrics")
 
-    @app.get("/healthz")
-    async def healthz() -> PlainTextResponse:
-        """The process is alive."""
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz")
-    async def readyz() -> PlainTextResponse:
-        """Spans can be stored now."""
-        reason = await receiver.ready()
-        return PlainTextResponse(
-            f"not ready: {reason}\n" if reason else "ok\n",
-            HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK,
-        )
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        """Prometheus text format."""
-        parts = [generate_latest(r) for r in (receiver.telemetry.registry, *registries)]
-        return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
-
     return app
 
 
 async def _export(receiver: Receiver, request: Request, signal: Signal) -> Response:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = _CONTENT_TYPES.get(content_type)
+    content_type = request.headers.get("content-type", "")
+    encoding = _encoding(content_type)
     response: Response
     try:
-        receiver.check_token(request.headers.get("authorization", ""))
         if encoding is None:
             raise Refused(
                 Refusal(
@@ -101,6 +102,10 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
         response = Response(status_code=499)
     receiver.telemetry.requests.labels(signal, "http", response.status_code).inc()
     return response
+
+
+def _encoding(content_type: str) -> Encoding | None:
+    return _CONTENT_TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
 async def _read(request: Request, limit: int) -> bytes:
@@ -129,8 +134,6 @@ def _refuse(refusal: Refusal, encoding: Encoding) -> Response:
     headers = {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = "Bearer"
     if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         # The rest of the body is not read.
         headers["connection"] = "close"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -16,10 +17,12 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from ingest import otlp
+from ingest.caller import gate
 from ingest.otlp import Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.refusal import Refusal, Refused
+from service.caller import Caller, NotAllowed
 
 _SERVICES: dict[Signal, str] = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -39,12 +42,14 @@ class GrpcServer:
 
     def __init__(self, receiver: Receiver, host: str, port: int) -> None:
         self._receiver = receiver
+        self._gate = gate(receiver.settings)
         self._host = host
         self.port = port
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Raises PortInUseError."""
+        """Raises PortInUseError and ExposedError."""
+        self._gate.check_listening(self._host)
         # The limit holds for the decompressed message: gRPC decompresses by itself.
         limit = min(self._receiver.settings.max_decompressed_bytes, 2**31 - 1)
         server = grpc.aio.server(
@@ -84,7 +89,7 @@ class GrpcServer:
             }
             status = HTTPStatus.OK
             try:
-                self._receiver.check_token(metadata.get("authorization", ""))
+                self._check(context.peer(), metadata)
                 rejected = await self._receiver.receive(Body(signal, "protobuf", "", request))
                 return otlp.answer(signal, "protobuf", rejected)
             except Refused as refused:
@@ -95,6 +100,15 @@ class GrpcServer:
                 self._receiver.telemetry.requests.labels(signal, "grpc", int(status)).inc()
 
         return export
+
+    def _check(self, peer: str, metadata: dict[str, str]) -> None:
+        """``peer``: as gRPC names it, 'ipv4:127.0.0.1:4711', 'ipv6:%5B::1%5D:4711'. Raises
+        Refused."""
+        address = unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
+        try:
+            self._gate.check(Caller(address, headers=metadata))
+        except NotAllowed as refused:
+            raise Refused(Refusal(refused.status, str(refused))) from refused
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> None:

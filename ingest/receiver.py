@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,24 +88,6 @@ class Receiver:
         except Exception as error:
             return f"ClickHouse does not answer: {error}"
         return ""
-
-    def check_token(self, authorization: str) -> None:
-        """``authorization``: that header or metadata value. Raises Refused (401)."""
-        token = self.settings.ingest_token.get_secret_value()
-        if not token:
-            return
-        scheme, _, given = authorization.partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(
-            given.strip().encode(), token.encode()
-        ):
-            return
-        raise Refused(
-            Refusal(
-                HTTPStatus.UNAUTHORIZED,
-                "the bearer token is missing or wrong; set the header 'Authorization: Bearer "
-                "<EVERYSPAN_INGEST_TOKEN>' (OTEL_EXPORTER_OTLP_HEADERS in an agent)",
-            )
-        )
 
     async def receive(self, body: Body) -> dict[str, int]:
         """Store one request. Returns reason to number of what was rejected in it.

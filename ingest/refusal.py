@@ -10,6 +10,7 @@ from http import HTTPStatus
 _RPC_CODES = {
     400: 3,  # INVALID_ARGUMENT
     401: 16,  # UNAUTHENTICATED
+    403: 7,  # PERMISSION_DENIED
     404: 5,  # NOT_FOUND
     405: 12,  # UNIMPLEMENTED
     413: 3,  # too large is never retried: RESOURCE_EXHAUSTED would invite it

@@ -8,19 +8,22 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from clickhouse.settings import ClickHouseSettings
+from service.settings import ListenSettings
 
 
-class IngestSettings(ClickHouseSettings):
+class IngestSettings(ClickHouseSettings, ListenSettings):
     """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
 
-    host: Annotated[str, Field(description="Address that services listen on.")] = "127.0.0.1"
     otlp_http_port: Annotated[int, Field(ge=0, le=65535, description="OTLP/HTTP port.")] = 4318
     otlp_grpc_port: Annotated[
         int, Field(ge=0, le=65535, description="OTLP/gRPC port; 0 turns gRPC off.")
     ] = 4317
     ingest_token: Annotated[
         SecretStr,
-        Field(description="Bearer token that senders must present; empty accepts everybody."),
+        Field(
+            description="Bearer token that senders must present; empty: only programs on the same "
+            "machine."
+        ),
     ] = SecretStr("")
     ingest_workers: Annotated[
         int,

@@ -16,6 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
+from service.log import log_to_stderr
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -58,6 +60,7 @@ class WorkerPool:
 
 
 def _in_worker() -> None:
+    log_to_stderr()
     # Ctrl-C reaches the whole process group; the owner decides when work ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_owner, daemon=True).start()

@@ -1,1 +1,4 @@
-"""What every service has: see the files' first lines."""
+"""What every service has: who may call it, its health, its one client, one place for logs.
+
+Imports no other room of ours.
+"""

@@ -13,4 +13,5 @@ logger = logging.getLogger("alerting.alerts")
 
 def send(config: Log, message: Message) -> None:
     """Never fails."""
-    logger.warning("%s", rendered("alert.txt", message).strip())
+    headline, _, rest = rendered("alert.txt", message).strip().partition("\n")
+    logger.warning("%s", headline, extra={"below": rest.strip("\n")})

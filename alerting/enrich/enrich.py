@@ -33,10 +33,7 @@ from alerting.enrich.what_changed import what_changed
 from alerting.enrich.writer import worded
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
-from classify.classifiers.data_leakage.contacts import find_emails
-from classify.classifiers.data_leakage.finding import mask, mask_email
-from classify.classifiers.data_leakage.identifiers import find_identifiers
-from classify.classifiers.data_leakage.secrets import without_secrets
+from classify.masking import masked
 from grafana.replay_command import replay_command, replay_note
 
 log = logging.getLogger(__name__)
@@ -83,16 +80,6 @@ def enrich(alert: Alert, connect: Callable[[], Client], tools: Tools, now: datet
         return _without(case, f"{type(error).__name__}: {error}")
     finally:
         client.close()
-
-
-def masked(text: str) -> str:
-    """The text without secrets, numbers of people and addresses; what is masked stays."""
-    text = without_secrets(text)
-    for finding in find_identifiers(text):
-        text = text.replace(finding.value, mask(finding.value))
-    for finding in find_emails(text):
-        text = text.replace(finding.value, mask_email(finding.value))
-    return text
 
 
 def _enriched(case: Case, alert: Alert, client: Client, tools: Tools, now: datetime) -> Case:
@@ -153,17 +140,18 @@ def _failure(
         if code
         else None
     )
-    evidence = masked(str(row["said"] or ""))[:_MOST_EVIDENCE]
+    evidence = _told(row["said"])[:_MOST_EVIDENCE]
+    name, model = _told(row["name"]), _told(row["model"])
     documents = [doc for step in steps for doc in step["documents"]]
     facts: dict[str, str] = {
-        "service": row["service_name"],
-        "environment": row["environment"],
+        "service": _told(row["service_name"]),
+        "environment": _told(row["environment"]),
         "step": str(number or "?"),
         "steps": str(len(steps) or "?"),
-        "step_name": row["name"],
+        "step_name": name,
         "step_kind": row["step_kind"],
-        "tool": row["tool_name"] or row["name"],
-        "model": row["model"] or "the model",
+        "tool": _told(row["tool_name"]) or name,
+        "model": model or "the model",
         "prompt": _prompt(row, steps),
         "evidence": evidence.rstrip(". ") or "no evidence",
         "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
@@ -179,7 +167,7 @@ def _failure(
         trace_url=_trace_url(tools.settings.grafana_url, row["trace_id"], row["start_time"]),
         step=number,
         steps=len(steps),
-        step_name=row["name"],
+        step_name=name,
         step_kind=row["step_kind"],
         classifier=asked.classifier,
         score=float(row["score"]),
@@ -187,16 +175,21 @@ def _failure(
         evidence=evidence,
         start_time=_aware(row["start_time"]),
         similar=similar,
-        model=row["model"],
+        model=model,
         prompt_version=_prompt(row, steps),
-        session_id=row["session_id"],
-        user_id=masked(row["user_id"]),
+        session_id=_told(row["session_id"]),
+        user_id=_told(row["user_id"]),
         cost_usd=sum(s["cost_usd"] or 0.0 for s in steps) or None,
         source=_masked_source(found),
         suggested_fix=worded(tools.settings, facts, fix),
         replay_command=replay_command(row["trace_id"], number),
         replay_note=replay_note(entry),
     )
+
+
+def _told(text: str | None) -> str:
+    """What a span says, masked, as one line: none of its own may begin in a message."""
+    return " ".join(masked(text or "").split())
 
 
 def _masked_source(found: Source | None) -> Source | None:

@@ -1,37 +1,48 @@
-"""Who may ask: user and password, and the guards against a browser used as a stepping stone.
-
-A web page can make its visitor's browser send requests to 127.0.0.1. Requests that name another
-host (DNS rebinding) or come from another site's page (Origin, Sec-Fetch-Site) are refused, and no
-CORS header is ever sent.
-"""
+"""Who may ask: user and password, and the guards against a browser used as a stepping stone."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
-import ipaddress
-from collections.abc import Collection, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from pydantic import SecretStr
 
 from clickhouse.embedded_http.errors import QueryRefused
+from service.caller import Caller, Gate, NotAllowed
+
+#: What a ClickHouse server answers to everybody.
+_FREE = ("/ping", "/replicas_status")
 
 
-def check_origin(headers: Mapping[str, str], allowed_hosts: Collection[str] | None) -> None:
-    """Raises QueryRefused (497). ``allowed_hosts`` None: any host name may be used.
+class ReaderGate(Gate):
+    """``user`` and ``password``: what readers give; '' for none, which only programs on this
+    machine may do without."""
 
-    Loopback names and IP addresses are always allowed: a rebinding attack needs a name.
-    """
-    host = _hostname("//" + headers.get("host", ""))
-    local = host == "localhost" or host.endswith(".localhost") or _is_address(host)
-    if allowed_hosts is not None and host and not local and host not in allowed_hosts:
-        raise QueryRefused(
-            497, f"host name '{host}' is not served here; use an IP address or allow the name"
+    def __init__(self, user: str, password: str, allowed_hosts: frozenset[str]) -> None:
+        super().__init__(
+            "ClickHouse HTTP", "EVERYSPAN_CLICKHOUSE_PASSWORD", SecretStr(password), allowed_hosts
         )
-    origin = headers.get("origin", "")
-    foreign = origin and _authority(origin) != headers.get("host", "").lower()
-    if foreign or headers.get("sec-fetch-site", "") in ("cross-site", "same-site"):
-        raise QueryRefused(497, "requests from another site's page are not answered")
+        self._user = user
+
+    def check(self, caller: Caller) -> None:
+        """Raises QueryRefused (497, 516), which is NotAllowed in ClickHouse's words."""
+        url = dict(parse_qsl(caller.query, keep_blank_values=True))
+        if caller.path in _FREE or (
+            caller.path == "/" and caller.method in ("GET", "HEAD") and not url.get("query")
+        ):
+            return
+        check_credentials(caller.headers, url, self._user, self._token.get_secret_value())
+        try:
+            if self.has_secret:
+                # A browser keeps the password of Basic, and sends it for other sites' pages too.
+                caller.check_site()
+            else:
+                self.check_local(caller)
+        except NotAllowed as refused:
+            raise QueryRefused(497, str(refused)) from refused
 
 
 def check_credentials(
@@ -65,25 +76,3 @@ def _credentials(headers: Mapping[str, str], url: Mapping[str, str]) -> tuple[st
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
         return headers.get("x-clickhouse-user", "default"), headers.get("x-clickhouse-key", "")
     return url.get("user") or "default", url.get("password", "")
-
-
-def _hostname(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return "invalid"
-
-
-def _authority(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return "invalid"
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -10,11 +10,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from clickhouse.embedded_http import handshake
-from clickhouse.embedded_http.access import check_credentials, check_origin
+from clickhouse.embedded_http.access import ReaderGate
 from clickhouse.embedded_http.compression import encode
 from clickhouse.embedded_http.engine import Engine, Result
 from clickhouse.embedded_http.errors import QueryRefused
@@ -22,6 +23,7 @@ from clickhouse.embedded_http.execution import Disconnected, Execution
 from clickhouse.embedded_http.places import Places
 from clickhouse.embedded_http.request import Question, read_question
 from clickhouse.embedded_http.settings import Limits
+from service.caller import Caller
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -39,7 +41,7 @@ def create_app(
     database: str = "everyspan",
     user: str = "default",
     password: str = "",
-    allowed_hosts: Collection[str] | None = (),
+    allowed_hosts: Collection[str] = (),
     max_execution_seconds: float = 60.0,
     max_result_bytes: int = 256 << 20,
     max_memory_bytes: int = 1 << 30,
@@ -53,12 +55,11 @@ def create_app(
     """Serve the chDB engine ``path`` read-only over ClickHouse's HTTP interface.
 
     ``database`` is the current one where a client names none (or ``default``, which in chDB is an
-    overlay of the file system). ``allowed_hosts``: names, beside addresses and localhost, that a
-    Host header may hold; None for any (behind a proxy or on a container network). At most
-    ``max_concurrent_queries`` run and ``max_waiting_queries`` wait, for ``max_waiting_seconds``
-    each; the next gets 503 (TOO_MANY_SIMULTANEOUS_QUERIES) with Retry-After. One that has run for
-    ``guaranteed_seconds`` is stopped when others wait. ``hidden``: texts, such as paths, that no
-    error may show.
+    overlay of the file system). ``allowed_hosts``: names, beside localhost, that a Host header may
+    hold where there is no password. At most ``max_concurrent_queries`` run and
+    ``max_waiting_queries`` wait, for ``max_waiting_seconds`` each; the next gets 503
+    (TOO_MANY_SIMULTANEOUS_QUERIES) with Retry-After. One that has run for ``guaranteed_seconds`` is
+    stopped when others wait. ``hidden``: texts, such as paths, that no error may show.
     """
     limits = Limits(max_execution_seconds, max_result_bytes, max_memory_bytes)
     engine = Engine(path, limits, hidden)
@@ -68,31 +69,26 @@ def create_app(
     return App(
         engine,
         Execution(engine, places, database),
-        user=user,
-        password=password,
-        allowed_hosts=None if allowed_hosts is None else {h.lower() for h in allowed_hosts},
+        ReaderGate(user, password, frozenset(host.lower() for host in allowed_hosts)),
         max_request_bytes=max_request_bytes,
     )
 
 
 class App:
-    """``execution`` tells what runs, and when this process should be replaced."""
+    """``execution`` tells what runs, and when this process should be replaced; ``gate``: who may
+    ask."""
 
     def __init__(
         self,
         engine: Engine,
         execution: Execution,
+        gate: ReaderGate,
         *,
-        user: str,
-        password: str,
-        allowed_hosts: Collection[str] | None,
         max_request_bytes: int,
     ) -> None:
         self._engine = engine
         self.execution = execution
-        self._user = user
-        self._password = password
-        self._allowed_hosts = allowed_hosts
+        self.gate = gate
         self._max_request_bytes = max_request_bytes
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -118,12 +114,18 @@ class App:
                 return
 
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        headers = {k.decode("latin-1").lower(): _header_text(v) for k, v in scope["headers"]}
+        caller = Caller.of(scope)
+        headers = {name: _header_text(value) for name, value in caller.headers.items()}
         url = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         method, route = scope["method"], scope["path"]
         question: Question | None = None
         try:
-            check_origin(headers, self._allowed_hosts)
+            self.gate.check(replace(caller, headers=headers))
+        except QueryRefused as error:
+            # Strangers cost the engine nothing, and are not told its version.
+            await _answer_error(send, error, "unknown", None)
+            return
+        try:
             if method not in ("GET", "HEAD", "POST"):
                 await _answer(
                     send, 405, b"only GET, HEAD and POST are served\n", {"allow": "GET, HEAD, POST"}
@@ -141,7 +143,6 @@ class App:
             if method != "POST" and not url.get("query"):
                 await _answer(send, 200, b"Ok.\n", {})
                 return
-            check_credentials(headers, url, self._user, self._password)
             body = await self._body(headers, receive)
             question = read_question(url, headers, body, self._max_request_bytes)
             gone = asyncio.ensure_future(_disconnected(receive))
@@ -205,27 +206,33 @@ class App:
             version = await asyncio.to_thread(lambda: self._engine.version)
         except QueryRefused:
             version = "unknown"
-        extra = {
-            "content-type": "text/plain; charset=UTF-8",
-            "x-clickhouse-exception-code": str(error.code),
-            "x-clickhouse-server-display-name": handshake.DISPLAY_NAME,
-        }
-        if question is not None:
-            extra["x-clickhouse-query-id"] = question.query_id
-        if error.status == 503:
-            extra["retry-after"] = "1"
-        # The rest of an unread body would be taken for the next request.
-        if error.code == 229:
-            extra["connection"] = "close"
-        await _answer(send, error.status, error.body(version), extra)
+        await _answer_error(send, error, version, question)
 
 
-def _header_text(value: bytes) -> str:
+async def _answer_error(
+    send: Send, error: QueryRefused, version: str, question: Question | None
+) -> None:
+    extra = {
+        "content-type": "text/plain; charset=UTF-8",
+        "x-clickhouse-exception-code": str(error.code),
+        "x-clickhouse-server-display-name": handshake.DISPLAY_NAME,
+    }
+    if question is not None:
+        extra["x-clickhouse-query-id"] = question.query_id
+    if error.status == 503:
+        extra["retry-after"] = "1"
+    # The rest of an unread body would be taken for the next request.
+    if error.code == 229:
+        extra["connection"] = "close"
+    await _answer(send, error.status, error.body(version), extra)
+
+
+def _header_text(value: str) -> str:
     # Passwords come as UTF-8 from most clients and as Latin-1 from those that follow the letter.
     try:
-        return value.decode()
+        return value.encode("latin-1").decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return value
 
 
 async def _disconnected(receive: Receive) -> None:

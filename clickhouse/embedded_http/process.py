@@ -16,11 +16,13 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from clickhouse.embedded_http.access import ReaderGate
 from clickhouse.embedded_http.mirror import read_schema
 from clickhouse.embedded_http.reader import Orders
 
@@ -44,12 +46,25 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH",
 
 
 class ReaderProcess:
-    """``engine``: the string by which this process's chDB knows its open engine. ``app``: options
-    of ``app.create_app``."""
+    """``engine``: the string by which this process's chDB knows its open engine. ``user``,
+    ``password``, ``allowed_hosts`` and ``app``: options of ``app.create_app``."""
 
-    def __init__(self, engine: str, **app: Any) -> None:
+    def __init__(
+        self,
+        engine: str,
+        *,
+        user: str = "default",
+        password: str = "",
+        allowed_hosts: Collection[str] = (),
+        **app: Any,
+    ) -> None:
+        self.gate = ReaderGate(user, password, frozenset(allowed_hosts))
         self._engine = engine
-        self._app = app
+        self._app = app | {
+            "user": user,
+            "password": password,
+            "allowed_hosts": sorted(allowed_hosts),
+        }
         self._directory = Path(engine.partition("?")[0]) / "reader"
         self._memory = _memory_bytes()
         self._app.setdefault("max_memory_bytes", self._memory // 2)

@@ -18,12 +18,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from classify.classifiers.data_leakage.contacts import digits_of, find_emails, find_phones
-from classify.classifiers.data_leakage.identifiers import find_identifiers
-from classify.classifiers.data_leakage.secrets import find_secrets
+from classify.classifiers.data_leakage.contacts import digits_of
+from classify.masking import MOST_ROUNDS, findings
 
-#: The detectors stop after a few findings of a kind: the text is searched again until none is left.
-_MOST_ROUNDS = 50
 _PERSONAL_ATTRIBUTE = re.compile(r"(?:user|enduser|customer)\.(?:\w+\.)*(?:full_?)?name")
 _CAPITALISED = r"[^\W\d_a-z][\w'’-]+"
 _INTRODUCED = re.compile(
@@ -73,12 +70,12 @@ class Masker:
         for name in _names(text):
             self._add_name(name)
         text = self._replaced(text)
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(MOST_ROUNDS):
             found = list(_findings(text))
             if all(value in self._known for _, value in found):
                 break
             for kind, value in found:
-                self._add(kind, value, digits_of(value) if kind == "phone" else value.lower())
+                self._add(kind, value, _key(kind, value))
             text = self._replaced(text)
         return text
 
@@ -123,6 +120,15 @@ class Masker:
         return found
 
 
+def _key(kind: str, value: str) -> str:
+    """The same for the ways to write one value."""
+    if kind == "phone":
+        return digits_of(value)
+    if kind in ("iban", "card"):
+        return re.sub(r"[ -]", "", value.lower())
+    return value.lower()
+
+
 def _whole(value: str) -> str:
     """The value, not as a part of a longer word or number."""
     before = r"(?<!\w)" if value[:1].isalnum() else ""
@@ -131,12 +137,7 @@ def _whole(value: str) -> str:
 
 
 def _findings(text: str) -> Iterator[tuple[str, str]]:
-    yield from (("secret", finding.value) for finding in find_secrets(text))
-    for finding in find_identifiers(text):
-        kind = {"payment-card": "card", "iban": "iban"}.get(finding.rule, "id")
-        yield kind, _as_written(text, finding.value)
-    yield from (("email", finding.value) for finding in find_emails(text))
-    yield from (("phone", finding.value) for finding in find_phones(text))
+    yield from findings(text)
     for match in _IP.finditer(text):
         try:
             address = ipaddress.ip_address(match.group())
@@ -145,14 +146,6 @@ def _findings(text: str) -> Iterator[tuple[str, str]]:
         before = text[max(0, match.start() - 12) : match.start()]
         if address.is_global and not _VERSION_WORD.search(before):
             yield "ip", match.group()
-
-
-def _as_written(text: str, compact: str) -> str:
-    """An IBAN is reported without its blanks: the place in the text with them."""
-    if compact in text:
-        return compact
-    found = re.search(r"[ -]?".join(map(re.escape, compact)), text)
-    return found.group() if found else compact
 
 
 def _names(text: str) -> Iterable[str]:

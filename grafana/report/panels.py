@@ -6,9 +6,11 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from classify.masking import masked
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.units import told
 from grafana.variables import fill
@@ -31,6 +33,8 @@ _AXES: dict[str, dict[str, Any]] = {
 _TRACES = {"trace_id", "newest_trace"}
 _MOST_ROWS = 50
 _MOST_CHARACTERS = 400
+#: Of a text, more than is shown: a secret that would be cut is still known by what follows.
+_MOST_READ = 16_384
 
 Run = Callable[[str], tuple[Sequence[str], Sequence[Sequence[Any]]]]
 """SQL to column names and rows."""
@@ -83,7 +87,7 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
                 names, rows = run(sql)
             except Exception as error:
                 log.warning("%s: %s", panel["title"], error)
-                found.problem = f"{type(error).__name__}: {error}"[:300]
+                found.problem = masked(f"{type(error).__name__}: {error}"[:_MOST_READ])[:300]
             else:
                 _SHOW[panel["type"]](found, panel, list(names), rows)
         yield found
@@ -92,7 +96,7 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
 def _stat(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     value = next((v for v in reversed(rows[-1]) if v is not None), None) if rows else None
-    found.value = told(value, defaults.get("unit", "short"), defaults.get("decimals"))
+    found.value = masked(told(value, defaults.get("unit", "short"), defaults.get("decimals")))
     found.color = _color(value, defaults.get("thresholds"))
 
 
@@ -110,7 +114,7 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
         for name, value in zip(names, row, strict=True):
             own = overrides.get(name, {})
             unit = own.get("unit", config["defaults"].get("unit", "short"))
-            text = told(value, unit, own.get("decimals"))
+            text = masked(told(value, unit, own.get("decimals"))[:_MOST_READ])
             if name in _TRACES:
                 text = f"{text[:12]}…" if len(text) > 13 else text
             if len(text) > _MOST_CHARACTERS:
@@ -126,7 +130,7 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
     series: dict[str, tuple[list[str], list[float | None]]] = {}
     for row in rows:
         at = next(v for v in row if hasattr(v, "isoformat"))
-        labels = [v for v in row if isinstance(v, str)]
+        labels = [_label(v) for v in row if isinstance(v, str)]
         numbers = [
             (name, v)
             for name, v in zip(names, row, strict=True)
@@ -156,13 +160,18 @@ def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Seque
         {
             "type": "bar",
             "name": name.replace("_", " "),
-            "x": [str(row[0]) for row in rows],
+            "x": [_label(str(row[0])) for row in rows],
             "y": [_plain(row[i]) for row in rows],
         }
         for i, name in enumerate(names)
         if i and rows and isinstance(rows[0][i], (int, float))
     ]
     found.chart = _chart(traces, panel["fieldConfig"]["defaults"], stacked=False)
+
+
+def _label(text: str) -> str:
+    """A text of spans for Plotly, which reads tags, links among them, in labels."""
+    return escape(masked(text[:_MOST_READ])[:_MOST_CHARACTERS], quote=False)
 
 
 def _chart(traces: list[dict[str, Any]], defaults: dict[str, Any], *, stacked: bool) -> Any:

@@ -21,6 +21,8 @@ from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, Verdict, columns_of
 
 SECOND = 10**9
+#: A program on this machine, for TestClient.
+HERE, CALLER = "http://127.0.0.1", ("127.0.0.1", 50_000)
 _numbers = itertools.count()
 
 

@@ -15,7 +15,19 @@ from classify.service import ClassifyService, create_app
 from classify.thresholds import ThresholdError, read_thresholds, with_thresholds
 from classify.work import Share
 from clickhouse.connection import connect
-from tests.classify.job_store import SECOND, Store, Tree, Words, engine, now, store, trace, trace_id
+from tests.classify.job_store import (
+    CALLER,
+    HERE,
+    SECOND,
+    Store,
+    Tree,
+    Words,
+    engine,
+    now,
+    store,
+    trace,
+    trace_id,
+)
 
 DAY = 86_400 * SECOND
 
@@ -85,7 +97,7 @@ def test_asked_for_rows_are_written_though_nothing_changed(db: Store) -> None:
 
 def test_asked_for_over_http(db: Store) -> None:
     running = ClassifyService(db.settings, lambda: connect(db.settings.dsn), (Words(), Tree()))
-    with TestClient(create_app(running)) as http:
+    with TestClient(create_app(running), HERE, client=CALLER) as http:
         moment = datetime.now(UTC)
         good = {"since": (moment - timedelta(days=1)).isoformat(), "until": moment.isoformat()}
         assert http.post("/v1/rejudge", json=good).status_code == 202

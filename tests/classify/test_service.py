@@ -17,7 +17,7 @@ from classify.rows import SchemaError
 from classify.service import ClassifyService, create_app
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
-from tests.classify.job_store import Store, Tree, Words, engine, store, trace
+from tests.classify.job_store import CALLER, HERE, Store, Tree, Words, engine, store, trace
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,12 @@ def judged(db: Store) -> int:
 
 def test_judges_while_spans_come_in_and_says_so(db: Store) -> None:
     running = service(db)
-    with TestClient(create_app(running)) as http:
+    with TestClient(create_app(running), HERE, client=CALLER) as http:
         assert http.get("/healthz").status_code == 200
-        assert (http.get("/readyz").status_code, http.get("/readyz").text) == (503, "starting\n")
+        assert (http.get("/readyz").status_code, http.get("/readyz").text) == (
+            503,
+            "not ready: starting\n",
+        )
         running.start()
         assert http.get("/readyz").status_code == 200
         for number in range(5):
@@ -71,7 +74,7 @@ def test_judges_while_spans_come_in_and_says_so(db: Store) -> None:
         assert running.version == 1
         running.stop()
         running.stop()
-        assert http.get("/readyz").text == "stopped\n"
+        assert http.get("/readyz").text == "not ready: stopped\n"
 
 
 def test_storage_that_goes_away_and_comes_back(db: Store) -> None:

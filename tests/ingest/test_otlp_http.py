@@ -136,7 +136,8 @@ def test_a_bomb_is_413(up: Up) -> None:
 def test_too_large_a_body_is_413_before_it_is_read(up: Up) -> None:
     with socket.create_connection(("127.0.0.1", up.ports["otlp-http"]), timeout=30) as sock:
         sock.sendall(
-            b"POST /v1/traces HTTP/1.1\r\nHost: t\r\nContent-Type: application/x-protobuf\r\n"
+            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/x-protobuf\r\n"
             b"Content-Length: 9999999999\r\n\r\n"
         )
         assert sock.recv(100).startswith(b"HTTP/1.1 413")

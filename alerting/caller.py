@@ -1,0 +1,47 @@
+"""Who may call: Grafana by its signature or the token, everybody else by the token."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+from alerting.settings import AlertingSettings
+from alerting.signature import SignatureError, check_headers
+from service.caller import Caller, Gate, NotAllowed
+
+WEBHOOK = "/v1/grafana"
+
+
+class AlertingGate(Gate):
+    """The webhook has a secret of its own. The body that it signs is checked once it is read."""
+
+    def __init__(self, settings: AlertingSettings) -> None:
+        super().__init__(
+            "alerting",
+            "EVERYSPAN_ALERTING_TOKEN",
+            settings.alerting_token,
+            settings.host_names,
+            json_only=True,
+        )
+        self._settings = settings
+
+    def check(self, caller: Caller) -> None:
+        if caller.path != WEBHOOK:
+            super().check(caller)
+        elif not self.has_secret:
+            self.check_local(caller)
+        else:
+            try:
+                check_headers(caller.headers, self._settings, time.time())
+            except SignatureError as error:
+                raise NotAllowed(HTTPStatus.UNAUTHORIZED, str(error)) from error
+            # A browser keeps the password of Basic, and sends it for other sites' pages too.
+            caller.check_site()
+
+    @property
+    def has_secret(self) -> bool:
+        return super().has_secret or bool(self._settings.grafana_webhook_secret.get_secret_value())
+
+    @property
+    def remedy(self) -> str:
+        return f"EVERYSPAN_GRAFANA_WEBHOOK_SECRET or {super().remedy}"

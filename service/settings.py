@@ -1,0 +1,34 @@
+"""Where services listen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ListenSettings(BaseSettings):
+    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+
+    model_config = SettingsConfigDict(env_prefix="EVERYSPAN_", env_file=None, extra="ignore")
+
+    host: Annotated[
+        str,
+        Field(
+            description="Address that services listen on. Anything but loopback needs their tokens."
+        ),
+    ] = "127.0.0.1"
+    allowed_hosts: Annotated[
+        str,
+        Field(
+            description="Names beside localhost, with commas between, by which callers on this "
+            "machine that show no token or password may call its services (the Host header)."
+        ),
+    ] = ""
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """``allowed_hosts``, and the address itself where it is a name."""
+        names = {*self.allowed_hosts.split(","), self.host}
+        return frozenset(name.strip().lower() for name in names if name.strip())
