@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
 
+from cli.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
+
 _GRACE_SECONDS = 10
+_OPEN_FILES = 16_384
 
 
 class AddressInUseError(Exception):
@@ -28,6 +33,7 @@ class Site:
     host: str
     port: int
     setting: str
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class _Server(uvicorn.Server):
@@ -35,6 +41,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # One handler for all the servers of the process, below.
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        # Ten a second.
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, LimitedProtocol)
+                connection.sweep(now)
+        return await super().on_tick(counter)
 
 
 async def serve(
@@ -49,6 +64,7 @@ async def serve(
 
     Raises AddressInUseError before anything has started.
     """
+    _raise_file_limit()
     listening = {site.name: _listen(site) for site in sites}
     ports = {name: int(sock.getsockname()[1]) for name, sock in listening.items()}
     ended = asyncio.Event()
@@ -69,6 +85,11 @@ async def serve(
                     timeout_graceful_shutdown=_GRACE_SECONDS,
                     server_header=False,
                     ws="none",
+                    http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
+                        LimitedProtocol, limits=site.limits, waiting=Waiting()
+                    ),
+                    limit_concurrency=site.limits.connections + 1,
+                    timeout_keep_alive=site.limits.idle_seconds,
                 )
             )
             servers.append(server)
@@ -89,6 +110,15 @@ async def serve(
         await stop()
         for sock in listening.values():
             sock.close()
+
+
+def _raise_file_limit() -> None:
+    """Many systems start a process with 1,024 files, which connections alone may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(site: Site) -> socket.socket:

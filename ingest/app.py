@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.requests import ClientDisconnect
 
 from ingest import otlp
+from ingest.held import Held
 from ingest.otlp import Encoding, Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
@@ -79,6 +80,7 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = _CONTENT_TYPES.get(content_type)
     response: Response
+    held = receiver.account.open()
     try:
         receiver.check_token(request.headers.get("authorization", ""))
         if encoding is None:
@@ -89,11 +91,11 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
                     "or application/json",
                 )
             )
-        data = await _read(request, receiver.settings.max_body_bytes)
-        body = Body(signal, encoding, request.headers.get("content-encoding", ""), data)
-        rejected = await receiver.receive(body)
+        coding = request.headers.get("content-encoding", "")
+        body = Body(signal, encoding, coding, await _read(request, receiver, held))
         response = Response(
-            otlp.answer(signal, encoding, rejected), media_type=_MEDIA_TYPES[encoding]
+            otlp.answer(signal, encoding, await receiver.receive(body, held)),
+            media_type=_MEDIA_TYPES[encoding],
         )
     except Refused as refused:
         response = _refuse(refused.refusal, encoding or "protobuf")
@@ -103,26 +105,33 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
     return response
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, receiver: Receiver, held: Held) -> bytes:
+    limit = receiver.settings.max_body_bytes
     declared = request.headers.get("content-length", "")
     parts: list[bytes] = []
-    size = int(declared) if declared.isdigit() else 0
-    if size <= limit:
-        size = 0
+    try:
+        expected = int(declared) if declared.isdigit() else 0
+        if expected > limit:
+            raise Refused(_too_large(limit))
+        held.expect(expected)
         async for part in request.stream():
+            held.receive(len(part))
             parts.append(part)
-            size += len(part)
-            if size > limit:
-                break
-    if size > limit:
-        raise Refused(
-            Refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the body is over {limit} bytes; send smaller batches "
-                "(OTEL_BSP_MAX_EXPORT_BATCH_SIZE) or raise EVERYSPAN_MAX_BODY_BYTES",
-            )
-        )
+            if held.bytes > limit:
+                raise Refused(_too_large(limit))
+    except BaseException:
+        parts.clear()
+        held.release()
+        raise
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body is over {limit} bytes; send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE) "
+        "or raise EVERYSPAN_MAX_BODY_BYTES",
+    )
 
 
 def _refuse(refusal: Refusal, encoding: Encoding) -> Response:
@@ -132,7 +141,6 @@ def _refuse(refusal: Refusal, encoding: Encoding) -> Response:
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        # The rest of the body is not read.
         headers["connection"] = "close"
     return Response(
         otlp.status(refusal, encoding),
