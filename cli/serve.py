@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import uvicorn
 
 from cli.deadline import Deadline
+from cli.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 from service.caller import Gate
 
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
+_OPEN_FILES = 16_384
 
 
 class AddressInUseError(Exception):
@@ -58,6 +62,7 @@ class Site:
     host: str
     port: int
     setting: str
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def __post_init__(self) -> None:
         self.app.gate.check_listening(self.host)
@@ -68,6 +73,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # One handler for all the servers of the process, below.
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        # Ten a second.
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, LimitedProtocol)
+                connection.sweep(now)
+        return await super().on_tick(counter)
 
 
 async def serve(
@@ -83,6 +97,7 @@ async def serve(
 
     Raises AddressInUseError before anything has started.
     """
+    _raise_file_limit()
     listening = {site.name: _listen(site) for site in sites}
     ports = {name: int(sock.getsockname()[1]) for name, sock in listening.items()}
     ended = asyncio.Event()
@@ -95,21 +110,20 @@ async def serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
-    sockets = [(site.app, listening[site.name]) for site in sites]
-    listeners = [(app, sock) for app, sock in sockets if isinstance(app, Listener)]
-    applications: list[tuple[Any, socket.socket]] = [
-        (app, sock) for app, sock in sockets if not isinstance(app, Listener)
+    listeners = [
+        (site.app, listening[site.name]) for site in sites if isinstance(site.app, Listener)
     ]
+    applications = [site for site in sites if not isinstance(site.app, Listener)]
     servers: list[_Server] = []
     running: list[asyncio.Task[None]] = []
     try:
         await start()
         for listener, sock in listeners:
             await listener.start(sock)
-        for app, sock in applications:
+        for site in applications:
             server = _Server(
                 uvicorn.Config(
-                    app,
+                    site.app,  # type: ignore[arg-type]  # what is left are applications
                     log_config=None,
                     access_log=False,
                     lifespan="on",
@@ -118,10 +132,15 @@ async def serve(
                     # Or who calls would be what X-Forwarded-For says.
                     proxy_headers=False,
                     ws="none",
+                    http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
+                        LimitedProtocol, limits=site.limits, waiting=Waiting()
+                    ),
+                    limit_concurrency=site.limits.connections + 1,
+                    timeout_keep_alive=site.limits.idle_seconds,
                 )
             )
             servers.append(server)
-            running.append(asyncio.create_task(server.serve([sock])))
+            running.append(asyncio.create_task(server.serve([listening[site.name]])))
         waiting = asyncio.create_task(ended.wait())
         while not all(server.started for server in servers):
             done, _ = await asyncio.wait([*running, waiting], timeout=0.02)
@@ -143,6 +162,15 @@ async def serve(
         deadline.stage = "closing"
         for sock in listening.values():
             sock.close()
+
+
+def _raise_file_limit() -> None:
+    """Many systems start a process with 1,024 files, which connections alone may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(site: Site) -> socket.socket:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 
 from cli.console import console, plain_errors, read_settings
+from cli.http_protocol import ConnectionLimits
 from cli.options import (
     AlertingPort,
     Data,
@@ -16,6 +18,7 @@ from cli.options import (
     RetentionDays,
 )
 from cli.serve import Site, serve
+from ingest.settings import IngestSettings
 from service.log import log_to_stderr
 
 
@@ -33,7 +36,6 @@ def ingest(
     from ingest.app import create_app
     from ingest.grpc_server import GrpcServer
     from ingest.receiver import Receiver
-    from ingest.settings import IngestSettings
 
     settings = read_settings(
         IngestSettings,
@@ -72,6 +74,7 @@ def ingest(
             settings.host,
             settings.otlp_http_port,
             "EVERYSPAN_OTLP_HTTP_PORT",
+            connection_limits(settings),
         )
         await serve([site], start=start, stop=stop, ready=say(settings.host))
 
@@ -121,6 +124,20 @@ def alerting(
 
     with plain_errors():
         asyncio.run(run())
+
+
+def connection_limits(settings: IngestSettings) -> ConnectionLimits:
+    """Of the OTLP/HTTP port."""
+    return ConnectionLimits(
+        connections=settings.max_connections,
+        header_seconds=settings.header_seconds,
+        stall_seconds=settings.body_seconds / 3,
+        body_seconds=settings.body_seconds,
+        # The application refuses a body that is too large, and says how to send it.
+        body_bytes=settings.max_body_bytes + (1 << 20),
+        # OTLP's senders do not try again after 408, and their spans are not at fault.
+        slow_status=HTTPStatus.SERVICE_UNAVAILABLE,
+    )
 
 
 def say(host: str) -> Callable[[dict[str, int]], None]:

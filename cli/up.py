@@ -27,6 +27,7 @@ from cli.options import (
     RetentionDays,
 )
 from cli.serve import Site, serve
+from cli.services import connection_limits
 from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
@@ -148,6 +149,7 @@ class _House:
                 ingest.host,
                 ingest.otlp_http_port,
                 "EVERYSPAN_OTLP_HTTP_PORT",
+                connection_limits(ingest),
             ),
             Site(
                 "classify",

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from ingest import otlp
 from ingest.caller import gate
+from ingest.held import Held
 from ingest.otlp import Encoding, Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
@@ -81,6 +82,7 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
     content_type = request.headers.get("content-type", "")
     encoding = _encoding(content_type)
     response: Response
+    held = receiver.account.open()
     try:
         if encoding is None:
             raise Refused(
@@ -90,11 +92,11 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
                     "or application/json",
                 )
             )
-        data = await _read(request, receiver.settings.max_body_bytes)
-        body = Body(signal, encoding, request.headers.get("content-encoding", ""), data)
-        rejected = await receiver.receive(body)
+        coding = request.headers.get("content-encoding", "")
+        body = Body(signal, encoding, coding, await _read(request, receiver, held))
         response = Response(
-            otlp.answer(signal, encoding, rejected), media_type=_MEDIA_TYPES[encoding]
+            otlp.answer(signal, encoding, await receiver.receive(body, held)),
+            media_type=_MEDIA_TYPES[encoding],
         )
     except Refused as refused:
         response = _refuse(refused.refusal, encoding or "protobuf")
@@ -108,26 +110,33 @@ def _encoding(content_type: str) -> Encoding | None:
     return _CONTENT_TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, receiver: Receiver, held: Held) -> bytes:
+    limit = receiver.settings.max_body_bytes
     declared = request.headers.get("content-length", "")
     parts: list[bytes] = []
-    size = int(declared) if declared.isdigit() else 0
-    if size <= limit:
-        size = 0
+    try:
+        expected = int(declared) if declared.isdigit() else 0
+        if expected > limit:
+            raise Refused(_too_large(limit))
+        held.expect(expected)
         async for part in request.stream():
+            held.receive(len(part))
             parts.append(part)
-            size += len(part)
-            if size > limit:
-                break
-    if size > limit:
-        raise Refused(
-            Refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the body is over {limit} bytes; send smaller batches "
-                "(OTEL_BSP_MAX_EXPORT_BATCH_SIZE) or raise EVERYSPAN_MAX_BODY_BYTES",
-            )
-        )
+            if held.bytes > limit:
+                raise Refused(_too_large(limit))
+    except BaseException:
+        parts.clear()
+        held.release()
+        raise
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body is over {limit} bytes; send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE) "
+        "or raise EVERYSPAN_MAX_BODY_BYTES",
+    )
 
 
 def _refuse(refusal: Refusal, encoding: Encoding) -> Response:
@@ -135,7 +144,6 @@ def _refuse(refusal: Refusal, encoding: Encoding) -> Response:
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
     if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        # The rest of the body is not read.
         headers["connection"] = "close"
     return Response(
         otlp.status(refusal, encoding),

@@ -6,8 +6,8 @@ See RFC 9110, section 8.4 for the names of the codings.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Protocol
 
 import zstandard
 
@@ -15,19 +15,9 @@ from ingest.refusal import Refusal, Refused
 
 ENCODINGS = ("identity", "gzip", "deflate", "zstd")
 _STEP = 1 << 20
-
-
-class _Decompressor(Protocol):
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
+_INPUT_STEP = 1 << 14
+_ZSTD_STEP = 256
+_MOST_MEMBERS = 1000
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
@@ -36,11 +26,32 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     Raises Refused: 413 when it would be over ``limit`` bytes, 400 when it is truncated or not in
     that coding, 415 for a coding that is not in ENCODINGS.
     """
-    coding = encoding.strip().lower() or "identity"
+    coding = _coding(encoding)
     if coding == "identity":
         if len(body) > limit:
             raise Refused(_too_large(limit))
         return body
+    return b"".join(_parts(body, coding, limit))
+
+
+def decompressed_size(body: bytes, encoding: str, limit: int) -> int:
+    """How long the body is without ``encoding``; it is never in memory as a whole.
+
+    Raises Refused as ``decompress`` does.
+    """
+    coding = _coding(encoding)
+    if coding == "identity":
+        if len(body) > limit:
+            raise Refused(_too_large(limit))
+        return len(body)
+    return sum(len(part) for part in _parts(body, coding, limit))
+
+
+def _coding(encoding: str) -> str:
+    return encoding.strip().lower() or "identity"
+
+
+def _parts(body: bytes, coding: str, limit: int) -> Iterator[bytes]:
     if coding in ("gzip", "x-gzip"):
         return _inflate(body, "gzip", zlib.MAX_WBITS | 16, limit)
     if coding == "deflate":
@@ -57,61 +68,68 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     )
 
 
-def _inflate(body: bytes, coding: str, window: int, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    rest = body
-    while rest:
+def _inflate(body: bytes, coding: str, window: int, limit: int) -> Iterator[bytes]:
+    # Input goes in by small steps too: what is left of one is copied each time.
+    view = memoryview(body)
+    size = at = 0
+    for _ in range(_MOST_MEMBERS):
         # A gzip body may be several members, one after the other.
-        stream: _Decompressor = zlib.decompressobj(window)
+        stream = zlib.decompressobj(window)
+        rest = b""
         while not stream.eof:
+            given = rest or bytes(view[at : at + _INPUT_STEP])
+            at += 0 if rest else len(given)
             try:
-                part = stream.decompress(rest, min(_STEP, limit - size + 1))
+                part = stream.decompress(given, min(_STEP, limit - size + 1))
             except zlib.error as error:
                 raise Refused(_broken(coding, str(error))) from error
             rest = stream.unconsumed_tail
-            if not part and not rest and not stream.eof:
+            if not part and not given and not stream.eof:
                 raise Refused(_broken(coding, "it ends too early"))
-            parts.append(part)
             size += len(part)
             if size > limit:
                 raise Refused(_too_large(limit))
-        rest = stream.unused_data
-    return b"".join(parts)
+            yield part
+        at -= len(stream.unused_data)
+        if at == len(body):
+            return
+    raise Refused(_broken(coding, f"it has over {_MOST_MEMBERS} members"))
 
 
-def _unzstd(body: bytes, limit: int) -> bytes:
+def _unzstd(body: bytes, limit: int) -> Iterator[bytes]:
     # The window is bounded too: a frame may ask for gigabytes of memory.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    parts: list[bytes] = []
+    decompressor = zstandard.ZstdDecompressor(max_window_size=min(1 << 27, max(limit, 1 << 23)))
     size = 0
     try:
         with decompressor.stream_reader(body, read_across_frames=True) as reader:
             while part := reader.read(_STEP):
-                parts.append(part)
                 size += len(part)
                 if size > limit:
                     raise Refused(_too_large(limit))
+                yield part
         if not _zstd_complete(body, size, decompressor):
             raise Refused(_broken("zstd", "it ends too early"))
     except zstandard.ZstdError as error:
         raise Refused(_broken("zstd", str(error))) from error
-    return b"".join(parts)
 
 
 def _zstd_complete(body: bytes, size: int, decompressor: zstandard.ZstdDecompressor) -> bool:
     # The reader takes the end of input for the end of the frame. Most frames state their size;
-    # else decompress once more, which is safe now that the size is known to be within the limit.
+    # else decompress once more, in steps that can't become large: four bytes may be 128 KiB.
     if zstandard.get_frame_parameters(body).content_size == size:
         return True
-    rest = body
-    while rest:
+    at = 0
+    for _ in range(_MOST_MEMBERS):
         frame = decompressor.decompressobj()
-        frame.decompress(rest)
-        if not frame.eof:
-            return False
-        rest = frame.unused_data
-    return True
+        while not frame.eof:
+            if at >= len(body):
+                return False
+            frame.decompress(body[at : at + _ZSTD_STEP])
+            at += _ZSTD_STEP
+        at = min(at, len(body)) - len(frame.unused_data)
+        if at == len(body):
+            return True
+    raise Refused(_broken("zstd", f"it has over {_MOST_MEMBERS} frames"))
 
 
 def _too_large(limit: int) -> Refusal:

@@ -5,7 +5,8 @@ See https://opentelemetry.io/docs/specs/otlp/#otlpgrpc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from google.rpc.status_pb2 import Status
 
 from ingest import otlp
 from ingest.caller import gate
+from ingest.held import Held
 from ingest.otlp import Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
@@ -31,6 +33,20 @@ _SERVICES: dict[Signal, str] = {
 }
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _GRACE_SECONDS = 3.0
+_IDLE_SECONDS = 300
+_PING_SECONDS = 60
+_CALLS_A_CONNECTION = 128
+_ROOM_SECONDS = 5.0
+_TOO_MANY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "more calls are in progress than EVERYSPAN_MAX_CONNECTIONS allows; send again later",
+    1,
+)
+_TOO_SLOW = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "the message took longer than EVERYSPAN_BODY_SECONDS; send smaller ones",
+    1,
+)
 
 
 class PortInUseError(Exception):
@@ -46,21 +62,32 @@ class GrpcServer:
         self._host = host
         self.port = port
         self._server: grpc.aio.Server | None = None
+        self._calls = 0
 
     async def start(self) -> None:
         """Raises PortInUseError and ExposedError."""
         self._gate.check_listening(self._host)
-        # The limit holds for the decompressed message: gRPC decompresses by itself.
-        limit = min(self._receiver.settings.max_decompressed_bytes, 2**31 - 1)
+        settings = self._receiver.settings
         server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_receive_message_length", min(settings.max_body_bytes, 2**31 - 1)),
+                # gRPC would decompress all of a message before it looks at its size.
+                ("grpc.per_message_decompression", 0),
+                ("grpc.server_handshake_timeout_ms", int(settings.header_seconds * 1000)),
+                ("grpc.max_connection_idle_ms", _IDLE_SECONDS * 1000),
+                ("grpc.keepalive_time_ms", _PING_SECONDS * 1000),
+                ("grpc.keepalive_timeout_ms", _PING_SECONDS * 500),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+                ("grpc.max_concurrent_streams", _CALLS_A_CONNECTION),
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
+            # Refused without a word on when to try again: only what our own limit does not catch.
+            maximum_concurrent_rpcs=2 * settings.max_connections,
         )
         for signal, service in _SERVICES.items():
-            # Bytes in, bytes out: messages are decoded in the workers.
-            handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+            # Bytes in, bytes out: messages are decoded in the workers. As a stream of one message,
+            # which is the same to a sender, it is ours to say when the message is read.
+            handler = grpc.stream_unary_rpc_method_handler(self._export(signal))
             server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
             )
@@ -80,24 +107,33 @@ class GrpcServer:
         if self._server is not None:
             await self._server.stop(_GRACE_SECONDS)
 
-    def _export(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        async def export(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    def _export(self, signal: Signal) -> Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]]:
+        receiver = self._receiver
+
+        async def export(
+            messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> bytes:
             metadata = {
                 key: value
                 for key, value in context.invocation_metadata() or ()
                 if isinstance(value, str)
             }
             status = HTTPStatus.OK
+            self._calls += 1
             try:
                 self._check(context.peer(), metadata)
-                rejected = await self._receiver.receive(Body(signal, "protobuf", "", request))
-                return otlp.answer(signal, "protobuf", rejected)
+                held = receiver.account.open()
+                message = await self._read(messages, held)
+                body = Body(signal, "protobuf", _coding(message), message)
+                del message
+                return otlp.answer(signal, "protobuf", await receiver.receive(body, held))
             except Refused as refused:
                 status = refused.refusal.status
                 await _abort(context, refused.refusal)
                 raise AssertionError("abort always raises") from refused
             finally:
-                self._receiver.telemetry.requests.labels(signal, "grpc", int(status)).inc()
+                self._calls -= 1
+                receiver.telemetry.requests.labels(signal, "grpc", int(status)).inc()
 
         return export
 
@@ -109,6 +145,40 @@ class GrpcServer:
             self._gate.check(Caller(address, headers=metadata))
         except NotAllowed as refused:
             raise Refused(Refusal(refused.status, str(refused))) from refused
+
+    async def _read(self, messages: AsyncIterator[bytes], held: Held) -> bytes:
+        """The one message. How much of it has come is not to be known, so that room for the largest
+        is taken first; until there is, gRPC lets the sender wait."""
+        settings, account = self._receiver.settings, self._receiver.account
+        if self._calls > settings.max_connections:
+            raise Refused(_TOO_MANY)
+        await account.until_fits(held, settings.max_body_bytes, _ROOM_SECONDS)
+        found = []
+        try:
+            async with asyncio.timeout(settings.body_seconds):
+                async for message in messages:
+                    found.append(message)
+                    if len(found) > 1:
+                        break
+        except TimeoutError as error:
+            held.release()
+            raise Refused(_TOO_SLOW) from error
+        except BaseException:
+            held.release()
+            raise
+        if len(found) != 1:
+            held.release()
+            raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "Export takes one message"))
+        held.set(len(found[0]))
+        return found[0]
+
+
+def _coding(message: bytes) -> str:
+    """As HTTP would say it. No export request begins with these bytes: they would be field 3 of a
+    type that does not exist, and field 15."""
+    if message[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "deflate" if message[:1] == b"\x78" else ""
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> None:

@@ -1,17 +1,11 @@
-"""OTLP request bodies: bytes to protobuf messages, and the answers back to bytes.
-
-JSON is protobuf's JSON mapping but for ids, which are hex.
-See https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
-"""
+"""OTLP request bodies: bytes to protobuf messages, and the answers back to bytes."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-import orjson
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
@@ -29,38 +23,73 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from ingest.json_source import JsonSource
+from ingest.pieces import LOGS, PIECE_BYTES, TRACES, RequestT, Shape, UnreadableError, pieces
+from ingest.protobuf_source import ProtobufSource
 from ingest.refusal import Refusal, Refused
+from ingest.rejected import Rejected
 
 Encoding = Literal["protobuf", "json"]
 Signal = Literal["traces", "logs", "metrics"]
 
-_Request = TypeVar("_Request", bound=Message)
+_NAMES: dict[Encoding, str] = {"protobuf": "protobuf", "json": "JSON"}
+# A decoded request may have so many bytes of resources, each counted for each of its rows.
+_MOST_SPREAD = 4 * PIECE_BYTES
 
 
-def decode_traces(body: bytes, encoding: Encoding) -> ExportTraceServiceRequest:
-    """Raises Refused (400) for what is no ExportTraceServiceRequest."""
-    if encoding == "json":
-        document = _load(body)
-        for resource in _dicts(document, "resourceSpans", "resource_spans"):
-            for scope in _dicts(resource, "scopeSpans", "scope_spans"):
-                for span in _dicts(scope, "spans"):
-                    _hex_to_base64(span)
-                    for link in _dicts(span, "links"):
-                        _hex_to_base64(link)
-        return _from_json(document, ExportTraceServiceRequest())
-    return _from_protobuf(body, ExportTraceServiceRequest())
+def trace_requests(
+    body: bytes, encoding: Encoding, rejected: Rejected
+) -> Iterator[ExportTraceServiceRequest]:
+    """The request, in pieces where it is large, without the spans that can't be read: those are
+    added to ``rejected``. Raises Refused (400) for what is no ExportTraceServiceRequest, and where
+    nothing in it can be read; then nothing that was yielded before counts."""
+    return _requests(body, encoding, TRACES, rejected)
 
 
-def decode_logs(body: bytes, encoding: Encoding) -> ExportLogsServiceRequest:
-    """Raises Refused (400) for what is no ExportLogsServiceRequest."""
-    if encoding == "json":
-        document = _load(body)
-        for resource in _dicts(document, "resourceLogs", "resource_logs"):
-            for scope in _dicts(resource, "scopeLogs", "scope_logs"):
-                for record in _dicts(scope, "logRecords", "log_records"):
-                    _hex_to_base64(record)
-        return _from_json(document, ExportLogsServiceRequest())
-    return _from_protobuf(body, ExportLogsServiceRequest())
+def log_requests(
+    body: bytes, encoding: Encoding, rejected: Rejected
+) -> Iterator[ExportLogsServiceRequest]:
+    """The same for an ExportLogsServiceRequest."""
+    return _requests(body, encoding, LOGS, rejected)
+
+
+def _requests(
+    body: bytes, encoding: Encoding, shape: Shape[RequestT], rejected: Rejected
+) -> Iterator[RequestT]:
+    if encoding == "protobuf" and len(body) <= PIECE_BYTES:
+        try:
+            request = shape.request.FromString(body)
+        except DecodeError:
+            pass
+        else:
+            if _spread(request, shape) <= _MOST_SPREAD:
+                yield request
+                return
+    try:
+        empty = True
+        found = (
+            pieces(ProtobufSource(body, shape), shape.noun, rejected)
+            if encoding == "protobuf"
+            else pieces(JsonSource(body, shape), shape.noun, rejected)
+        )
+        for request in found:
+            empty = False
+            yield request
+    except UnreadableError as error:
+        raise _bad(
+            f"the body is no {_NAMES[encoding]} {shape.request.__name__}: {error}"
+        ) from error
+    reasons = rejected.reasons()
+    if empty and reasons:
+        raise _bad(f"nothing in this {_NAMES[encoding]} body can be read: {'; '.join(reasons)}")
+
+
+def _spread(request: Message, shape: Shape[RequestT]) -> int:
+    size = 0
+    for group in getattr(request, shape.resources):
+        shared = group.resource.ByteSize()
+        size += shared * sum(len(getattr(s, shape.items)) for s in getattr(group, shape.scopes))
+    return size
 
 
 def answer(signal: Signal, encoding: Encoding, rejected: dict[str, int]) -> bytes:
@@ -96,51 +125,6 @@ def _to_bytes(message: Message, encoding: Encoding) -> bytes:
     if encoding == "json":
         return json_format.MessageToJson(message, indent=None).encode()
     return message.SerializeToString()
-
-
-def _from_protobuf(body: bytes, message: _Request) -> _Request:
-    try:
-        message.ParseFromString(body)
-    except DecodeError as error:
-        raise _bad(f"the body is no protobuf {type(message).__name__}: {error}") from error
-    return message
-
-
-def _load(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _bad(f"the body is not valid JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise _bad('the body must be a JSON object such as {"resourceSpans": […]}')
-    return document
-
-
-def _from_json(document: dict[str, Any], message: _Request) -> _Request:
-    try:
-        return json_format.ParseDict(document, message, ignore_unknown_fields=True)
-    except (json_format.ParseError, RecursionError) as error:
-        raise _bad(f"the body is no {type(message).__name__}: {error}") from error
-
-
-def _dicts(parent: dict[str, Any], *names: str) -> list[dict[str, Any]]:
-    for name in names:
-        found = parent.get(name)
-        if isinstance(found, list):
-            return [item for item in found if isinstance(item, dict)]
-    return []
-
-
-def _hex_to_base64(item: dict[str, Any]) -> None:
-    for name in ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"):
-        text = item.get(name)
-        if isinstance(text, str) and text:
-            try:
-                raw = binascii.unhexlify(text)
-            except (binascii.Error, ValueError):
-                # Kept, at a length that no id has, so that just this span is refused.
-                raw = b"not hex"
-            item[name] = base64.b64encode(raw).decode()
 
 
 def _bad(message: str) -> Refused:

@@ -10,20 +10,30 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from clickhouse import content, span
 from clickhouse.native import write_columns
-from ingest.body import decompress
+from ingest.body import decompress, decompressed_size
+from ingest.json_source import cost as json_cost
 from ingest.limits import ContentLimits
-from ingest.log_content import content_records
-from ingest.normalise import normalise
-from ingest.otlp import Encoding, Signal, decode_logs, decode_traces
+from ingest.log_content import ContentBatch, content_records
+from ingest.normalise import Normalised, normalise
+from ingest.otlp import Encoding, Signal, log_requests, trace_requests
 from ingest.refusal import Refusal, Refused
+from ingest.rejected import Rejected
 
 _T = TypeVar("_T")
+# A body, its rows, and what it is in between, of which there is little at a time; measured.
+ROOM_FACTOR = 3
+_LEAST_ROOM = 4 << 20
+# Of compression. Where it is larger, the size is found out before memory is taken.
+_USUAL_RATIO = 16
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,10 +48,15 @@ class Rules:
     max_decompressed_bytes: int
     content: ContentLimits
 
+    @property
+    def most_room(self) -> int:
+        """Bytes of memory that preparing one body may take."""
+        return ROOM_FACTOR * self.max_decompressed_bytes
 
-@dataclass(slots=True, frozen=True)
+
+@dataclass(slots=True)
 class Body:
-    """A request as it came."""
+    """A request as it came. ``data`` is let go of once it is prepared."""
 
     signal: Signal
     encoding: Encoding
@@ -51,32 +66,81 @@ class Body:
 
 @dataclass(slots=True)
 class Prepared:
-    """Rows of one request as a Native block, and what there is to say about them.
+    """Rows of one request as Native blocks, and what there is to say about them.
 
     ``rejected``: reason to number. ``not_understood``: (scope, attribute) to number. ``seconds``:
     stage to CPU seconds. ``ids``: of each span a number made of both its ids, and its fingerprint.
     """
 
     table: str
-    rows: int
-    block: bytes
-    ids: tuple[array[int], array[int]] | None = None
+    rows: int = 0
+    blocks: list[bytes] = field(default_factory=list)
+    ids: tuple[array[int], array[int]] = field(default_factory=lambda: (array("Q"), array("Q")))
     rejected: dict[str, int] = field(default_factory=dict)
     not_understood: dict[tuple[str, str], int] = field(default_factory=dict)
     ignored: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the rows."""
+        return sum(map(len, self.blocks))
 
-def prepare(body: Body, rules: Rules) -> Prepared | Refusal:
-    """Never raises for what a sender sent; the refusal is returned, to cross process borders."""
+
+@dataclass(slots=True, frozen=True)
+class NeedsRoom:
+    """The body needs ``bytes`` of memory to be prepared."""
+
+    bytes: int
+
+
+def room_for(body: Body, rules: Rules) -> int:
+    """Bytes of memory that preparing the body will probably take. ``prepare`` says when not."""
+    size = len(body.data)
+    if body.content_encoding.strip().lower() not in ("", "identity"):
+        size *= _USUAL_RATIO
+    return min(rules.most_room, ROOM_FACTOR * size + _LEAST_ROOM)
+
+
+def prepare(body: Body, rules: Rules, room: int) -> Prepared | Refusal | NeedsRoom:
+    """Never raises for what a sender sent; the refusal is returned, to cross process borders.
+
+    Takes about ``room`` bytes of memory at the most, and says so where that is not enough.
+    """
     clock = _Stages()
+    limit = min(rules.max_decompressed_bytes, room // ROOM_FACTOR)
     try:
-        data = decompress(body.data, body.content_encoding, rules.max_decompressed_bytes)
-        if body.signal == "logs":
-            return _logs(data, body.encoding, rules, clock)
-        return _traces(data, body.encoding, rules, clock)
+        try:
+            data = decompress(body.data, body.content_encoding, limit)
+        except Refused as refused:
+            if not _is_too_large(refused) or limit == rules.max_decompressed_bytes:
+                raise
+            size = decompressed_size(body.data, body.content_encoding, rules.max_decompressed_bytes)
+            return NeedsRoom(ROOM_FACTOR * size)
+        if body.encoding == "json" and (needed := json_cost(data)) > room:
+            return NeedsRoom(needed) if needed <= rules.most_room else _too_much(rules)
+        rows = _logs if body.signal == "logs" else _traces
+        prepared = rows(data, body.encoding, rules, clock, room)
+        if prepared is not None:
+            return prepared
+        # A few bytes can be many rows: a resource stands in each of them.
+        return NeedsRoom(rules.most_room) if room < rules.most_room else _too_much(rules)
     except Refused as refused:
         return refused.refusal
+    except MemoryError:
+        return _too_much(rules)
+
+
+def _is_too_large(refused: Refused) -> bool:
+    return refused.refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def _too_much(rules: Rules) -> Refusal:
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the rows of the body take over {rules.most_room} bytes of memory; send smaller batches "
+        "or raise EVERYSPAN_MAX_DECOMPRESSED_BYTES",
+    )
 
 
 def warm_up(rules: Rules) -> None:
@@ -88,12 +152,37 @@ def warm_up(rules: Rules) -> None:
     step.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
     step.attributes.add(key="gen_ai.request.model").value.string_value = "gpt-4.1-mini"
     step.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 1
-    prepare(Body("traces", "protobuf", "", request.SerializeToString()), rules)
+    prepare(Body("traces", "protobuf", "", request.SerializeToString()), rules, rules.most_room)
 
 
-def _traces(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prepared:
-    request = clock.run("decode", lambda: decode_traces(data, encoding))
-    result = clock.run(
+def _traces(
+    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, room: int
+) -> Prepared | None:
+    rejected = Rejected()
+    prepared = Prepared("spans_raw", seconds=clock.seconds)
+    requests = trace_requests(data, encoding, rejected)
+    while request := clock.run("decode", lambda: next(requests, None)):
+        result = _normalise(request, rules, clock)
+        prepared.rows += len(result.spans)
+        if result.spans:
+            block = partial(
+                _block, rules, prepared.table, span.SPAN_COLUMNS, span.columns_of(result.spans)
+            )
+            prepared.blocks.append(clock.run("serialise", block))
+            prepared.ids[0].extend(map(_both_ids, result.spans))
+            prepared.ids[1].extend(each.fingerprint for each in result.spans)
+        for reason, number in result.rejected.items():
+            rejected.add(reason, number=number)
+        for key, number in result.not_understood.items():
+            prepared.not_understood[key] = prepared.not_understood.get(key, 0) + number
+        if prepared.size > room:
+            return None
+    prepared.rejected = rejected.reasons()
+    return prepared
+
+
+def _normalise(request: ExportTraceServiceRequest, rules: Rules, clock: _Stages) -> Normalised:
+    return clock.run(
         "normalise",
         lambda: normalise(
             request,
@@ -102,25 +191,6 @@ def _traces(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Pr
             limits=rules.content,
         ),
     )
-    table = "spans_raw"
-    block = b""
-    if result.spans:
-        block = clock.run(
-            "serialise",
-            lambda: _block(rules, table, span.SPAN_COLUMNS, span.columns_of(result.spans)),
-        )
-    return Prepared(
-        table,
-        len(result.spans),
-        block,
-        ids=(
-            array("Q", [_both_ids(each) for each in result.spans]),
-            array("Q", [each.fingerprint for each in result.spans]),
-        ),
-        rejected=dict(result.rejected),
-        not_understood=dict(result.not_understood),
-        seconds=clock.seconds,
-    )
 
 
 def _both_ids(each: span.Span) -> int:
@@ -128,9 +198,30 @@ def _both_ids(each: span.Span) -> int:
     return int(each.trace_id[16:], 16) ^ int(each.span_id, 16)
 
 
-def _logs(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prepared:
-    request = clock.run("decode", lambda: decode_logs(data, encoding))
-    batch = clock.run(
+def _logs(
+    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, room: int
+) -> Prepared | None:
+    rejected = Rejected()
+    prepared = Prepared("span_content", seconds=clock.seconds)
+    requests = log_requests(data, encoding, rejected)
+    while request := clock.run("decode", lambda: next(requests, None)):
+        batch = _content(request, rules, clock)
+        prepared.rows += len(batch.records)
+        prepared.ignored += batch.ignored
+        if batch.records:
+            columns = content.columns_of(batch.records)
+            block = partial(_block, rules, prepared.table, content.CONTENT_COLUMNS, columns)
+            prepared.blocks.append(clock.run("serialise", block))
+        for reason, number in batch.rejected.items():
+            rejected.add(reason, number=number)
+        if prepared.size > room:
+            return None
+    prepared.rejected = rejected.reasons()
+    return prepared
+
+
+def _content(request: ExportLogsServiceRequest, rules: Rules, clock: _Stages) -> ContentBatch:
+    return clock.run(
         "normalise",
         lambda: content_records(
             request,
@@ -138,23 +229,6 @@ def _logs(data: bytes, encoding: Encoding, rules: Rules, clock: _Stages) -> Prep
             retention_days=rules.retention_days,
             limits=rules.content,
         ),
-    )
-    table = "span_content"
-    block = b""
-    if batch.records:
-        block = clock.run(
-            "serialise",
-            lambda: _block(
-                rules, table, content.CONTENT_COLUMNS, content.columns_of(batch.records)
-            ),
-        )
-    return Prepared(
-        table,
-        len(batch.records),
-        block,
-        rejected=dict(batch.rejected),
-        ignored=batch.ignored,
-        seconds=clock.seconds,
     )
 
 

@@ -13,9 +13,20 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from ingest.held import Account, Held
 from ingest.known_ids import KnownIds
 from ingest.limits import ContentLimits
-from ingest.prepare import Body, Prepared, Rules, prepare, warm_up
+from ingest.otlp import Signal
+from ingest.prepare import (
+    ROOM_FACTOR,
+    Body,
+    NeedsRoom,
+    Prepared,
+    Rules,
+    prepare,
+    room_for,
+    warm_up,
+)
 from ingest.refusal import Refusal, Refused
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
@@ -27,6 +38,11 @@ log = logging.getLogger(__name__)
 
 _OPEN_AGAIN_SECONDS = 2.0
 _WARN_AGAIN_SECONDS = 60.0
+# Of a worker without a body, modules and all.
+_WORKER_BYTES = 512 << 20
+_SPACE_SECONDS = 15.0
+# After so long, senders may try whether an insert goes well again.
+_FAILING_SECONDS = 30.0
 
 
 class Receiver:
@@ -50,9 +66,12 @@ class Receiver:
         self._pool: WorkerPool | None = None
         self._rules: Rules | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._watching_space: asyncio.Task[None] | None = None
         self._not_ready = "the service is starting"
+        #: Of all requests, over HTTP and gRPC.
+        self.account = Account(settings.max_pending_bytes, self.telemetry.pending_bytes)
+        self._at_work: set[asyncio.Task[tuple[dict[str, int], asyncio.Future[None]]]] = set()
         self._preparing = 0
-        self._pending = 0
         self._warm = False
         self._known_ids = KnownIds()
         self._reused, self._warn_at = 0, 0.0
@@ -60,7 +79,10 @@ class Receiver:
 
     async def start(self) -> None:
         """Start the workers and open ClickHouse in the background."""
-        self._pool = WorkerPool(self.settings.ingest_workers)
+        room = _WORKER_BYTES + 2 * self.settings.max_body_bytes
+        room += ROOM_FACTOR * self.settings.max_decompressed_bytes
+        self._pool = WorkerPool(self.settings.ingest_workers, memory=room)
+        self.account.places = self._pool.size + 1
         self._opening = asyncio.create_task(self._open())
         # An embedded engine opens at once or never; a server may take its time.
         await asyncio.wait([self._opening], timeout=5)
@@ -68,8 +90,11 @@ class Receiver:
     async def stop(self) -> None:
         """Take nothing more, store what was taken, close."""
         self._stopping = True
-        if self._opening is not None:
-            self._opening.cancel()
+        for task in (self._opening, self._watching_space):
+            if task is not None:
+                task.cancel()
+        while self._at_work:
+            await asyncio.gather(*self._at_work, return_exceptions=True)
         await self._writer.close()
         if self._pool is not None:
             await asyncio.to_thread(self._pool.close)
@@ -82,52 +107,101 @@ class Receiver:
             return "the service is stopping"
         if self._rules is None or not self._warm:
             return self._not_ready
-        ping = asyncio.get_running_loop().run_in_executor(self._watching, self._storage.ping)
+        asked = asyncio.get_running_loop().run_in_executor(self._watching, self._look_at_space)
         try:
-            await asyncio.wait_for(ping, 5)
+            free = await asyncio.wait_for(asked, 5)
         except Exception as error:
             return f"ClickHouse does not answer: {error}"
+        if free < self.settings.min_free_bytes:
+            return (
+                f"ClickHouse's disk has {free} bytes left, under EVERYSPAN_MIN_FREE_BYTES "
+                f"({self.settings.min_free_bytes}); free the disk or shorten the retention"
+            )
+        failing = self._writer.failing
+        if failing is not None and time.monotonic() - failing[1] < _FAILING_SECONDS:
+            return f"the last insert failed: {failing[0]}"
         return ""
 
-    async def receive(self, body: Body) -> dict[str, int]:
-        """Store one request. Returns reason to number of what was rejected in it.
+    def _look_at_space(self) -> int:
+        try:
+            free = self._storage.free_bytes()
+        except Exception:
+            self._storage.forget()
+            raise
+        self.telemetry.free_bytes.set(free)
+        return free
 
-        Raises Refused.
+    async def _watch_space(self) -> None:
+        """Keeps the metric up to date."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(self._watching, self._look_at_space)
+            except Exception as error:
+                log.debug("the free space is not known: %s", error)
+            await asyncio.sleep(_SPACE_SECONDS)
+
+    async def receive(self, body: Body, held: Held) -> dict[str, int]:
+        """Store one request. ``held``: the account of the body, which is ours from now on. Returns
+        reason to number of what was rejected in it. Raises Refused.
         """
         if body.signal == "metrics":
             # Exporters that send everything to one endpoint must neither fail nor retry.
+            held.release()
             self.telemetry.ignored.labels("metrics").inc()
             return {}
         start = time.perf_counter()
-        size = len(body.data)
-        if self._pending + size > self.settings.max_pending_bytes and self._pending:
-            raise Refused(
-                Refusal(
-                    HTTPStatus.TOO_MANY_REQUESTS,
-                    "more is waiting to be stored than EVERYSPAN_MAX_PENDING_BYTES allows; "
-                    "send again later",
-                    1,
-                )
-            )
-        self._pending += size
-        self.telemetry.pending_bytes.set(self._pending)
+        signal = body.signal
+        # The work goes on when its sender has given up: what came is stored all the same.
+        work = asyncio.create_task(self._rows_of(body, held))
+        self._at_work.add(work)
+        work.add_done_callback(self._done)
+        del body
+        try:
+            rejected, stored = await asyncio.shield(work)
+            await self._writer.wait(stored)
+        finally:
+            self.telemetry.request_seconds.labels(signal).observe(time.perf_counter() - start)
+        return rejected
+
+    def _done(self, work: asyncio.Task[tuple[dict[str, int], asyncio.Future[None]]]) -> None:
+        self._at_work.discard(work)
+        if not work.cancelled():
+            # Nobody may be waiting for it any more.
+            work.exception()
+
+    async def _rows_of(self, body: Body, held: Held) -> tuple[dict[str, int], asyncio.Future[None]]:
+        """Prepare the body and give its rows to the writer; they are held until they are stored, or
+        never will be."""
+        self._preparing += 1
         try:
             prepared = await self._prepare(body)
-            await self._writer.store(prepared)
+            body.data = b""
+            held.set(prepared.size)
+        except BaseException:
+            held.release()
+            raise
         finally:
-            self._pending -= size
-            self.telemetry.pending_bytes.set(self._pending)
-            self.telemetry.request_seconds.labels(body.signal).observe(time.perf_counter() - start)
-        self._count(body, prepared)
-        return prepared.rejected
+            self._preparing -= 1
+        self._count(body.signal, prepared)
+        stored = self._writer.submit(prepared)
+        stored.add_done_callback(lambda _: held.release())
+        return prepared.rejected, stored
 
     async def _prepare(self, body: Body) -> Prepared:
         if self._rules is None or self._pool is None or self._stopping:
             reason = "the service is stopping" if self._stopping else self._not_ready
             raise Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}; send again", 2))
-        self._preparing += 1
+        pool, rules = self._pool, self._rules
+        room = room_for(body, rules)
         try:
-            result = await asyncio.wrap_future(self._pool.submit(prepare, body, self._rules))
+            while True:
+                async with self.account.working(room):
+                    call = pool.submit(prepare, body, rules, room)
+                    result = await asyncio.wrap_future(call)
+                if not isinstance(result, NeedsRoom):
+                    break
+                room = result.bytes
         except BrokenProcessPool as error:
             raise Refused(
                 Refusal(
@@ -141,20 +215,18 @@ class Receiver:
             raise Refused(
                 Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"the batch could not be read: {error!r}")
             ) from error
-        finally:
-            self._preparing -= 1
         if isinstance(result, Refusal):
             raise Refused(result)
         return result
 
-    def _count(self, body: Body, prepared: Prepared) -> None:
+    def _count(self, signal: Signal, prepared: Prepared) -> None:
         if prepared.rejected:
-            self.telemetry.rejected.labels(body.signal).inc(sum(prepared.rejected.values()))
+            self.telemetry.rejected.labels(signal).inc(sum(prepared.rejected.values()))
         if prepared.ignored:
-            self.telemetry.ignored.labels(body.signal).inc(prepared.ignored)
+            self.telemetry.ignored.labels(signal).inc(prepared.ignored)
         if prepared.not_understood:
             self.telemetry.count_not_understood(prepared.not_understood)
-        if prepared.ids and (reused := self._known_ids.reused(*prepared.ids)):
+        if reused := self._known_ids.reused(*prepared.ids):
             self.telemetry.reused_ids.inc(reused)
             self._warn_of_reuse(reused)
         for stage, seconds in prepared.seconds.items():
@@ -192,6 +264,7 @@ class Receiver:
                 )
                 break
             await asyncio.sleep(_OPEN_AGAIN_SECONDS)
+        self._watching_space = asyncio.create_task(self._watch_space())
         await self._warm_up(self._rules)
 
     async def _warm_up(self, rules: Rules) -> None:

@@ -60,5 +60,37 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
     ] = 9.0
     max_pending_bytes: Annotated[
         int,
-        Field(ge=1024, description="Bytes waiting to be stored, over which senders get 429."),
+        Field(
+            ge=1024,
+            description="Bytes held, from the first of a body until its rows are stored, over "
+            "which senders get 429.",
+        ),
     ] = 512 << 20
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=16_000,
+            description="Connections to the OTLP/HTTP port, and calls of OTLP/gRPC, at a time; "
+            "over it senders get 503.",
+        ),
+    ] = 1024
+    header_seconds: Annotated[
+        float,
+        Field(gt=0, description="Seconds from a connection to the end of its first headers."),
+    ] = 10.0
+    body_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Seconds that a body may take, and one more for each MiB of it; a third of "
+            "them without a byte end it too.",
+        ),
+    ] = 30.0
+    min_free_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Bytes free on ClickHouse's disk, under which /readyz says not ready.",
+        ),
+    ] = 256 << 20

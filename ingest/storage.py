@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from clickhouse.connection import connect
 from clickhouse.content import CONTENT_COLUMNS
@@ -25,6 +26,15 @@ _INSERT_SETTINGS = {
     # The acknowledgement means stored: never queue it on the server.
     "async_insert": 0,
 }
+
+_FREE = """
+SELECT max(free_space - least(free_space, keep_free_space)) FROM system.disks WHERE name IN (
+    SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name IN (
+        SELECT storage_policy FROM system.tables
+        WHERE database = {database:String} AND name IN ('spans_raw', 'spans_raw_local')))
+"""
+_ACCESS_DENIED = 497
+_PLENTY = 1 << 62
 
 
 class Storage:
@@ -63,9 +73,18 @@ class Storage:
             fmt="Native",
         )
 
-    def ping(self) -> None:
-        """Raises StorageUnavailableError, or what the engine raises, when it does not answer."""
-        self._client().query("SELECT 1")
+    def free_bytes(self) -> int:
+        """What ClickHouse may still write, in bytes: that of the disk of the spans with the most of
+        it. Raises StorageUnavailableError, or what the engine raises, when it does not answer."""
+        try:
+            rows = self._client().query(_FREE, {"database": self._settings.database}).result_rows
+        except DatabaseError as error:
+            if error.code != _ACCESS_DENIED:
+                raise
+            # A user who may insert need not be one who may look at the disks.
+            self._client().query("SELECT 1")
+            return _PLENTY
+        return int(rows[0][0])
 
     def forget(self) -> None:
         """Drop this thread's client after an error, so that the next call connects anew.

@@ -82,7 +82,15 @@ class Telemetry:
         )
         self.pending_bytes = Gauge(
             "everyspan_ingest_pending_bytes",
-            "Bytes received and not stored yet.",
+            "Bytes held: of bodies as far as they have come, of rows that are not stored yet, and"
+            " what workers need to make the one out of the other. EVERYSPAN_MAX_PENDING_BYTES"
+            " bounds them.",
+            registry=self.registry,
+        )
+        self.free_bytes = Gauge(
+            "everyspan_ingest_storage_free_bytes",
+            "What ClickHouse may still write to the disk of the spans. EVERYSPAN_MIN_FREE_BYTES is"
+            " where /readyz says not ready.",
             registry=self.registry,
         )
         self._series: set[tuple[str, str]] = set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -23,10 +24,14 @@ _T = TypeVar("_T")
 
 
 class WorkerPool:
-    """Runs functions in ``workers`` processes; 0 runs them in one thread of this process."""
+    """Runs functions in ``workers`` processes; 0 runs them in one thread of this process.
 
-    def __init__(self, workers: int) -> None:
+    ``memory``: bytes of data that a worker may have, 0 for no limit; over it calls get MemoryError.
+    """
+
+    def __init__(self, workers: int, memory: int = 0) -> None:
         self._workers = workers
+        self._memory = memory
         #: Calls that run at a time.
         self.size = max(1, workers)
         self._lock = threading.Lock()
@@ -56,11 +61,14 @@ class WorkerPool:
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_in_worker,
+            initargs=(self._memory,),
         )
 
 
-def _in_worker() -> None:
+def _in_worker(memory: int) -> None:
     log_to_stderr()
+    if memory:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, resource.RLIM_INFINITY))
     # Ctrl-C reaches the whole process group; the owner decides when work ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_owner, daemon=True).start()

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
+
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from ingest.prepare import Prepared
 from ingest.refusal import Refusal, Refused
@@ -27,7 +29,8 @@ log = logging.getLogger(__name__)
 _WORTH_A_PART = 500
 _THREADS = 2
 _RETRY_SECONDS = 2
-_CODE = re.compile(r"Code: (\d+)")
+# Of what makes an insert due, in one: it is copied once on the way.
+_MOST = 2
 # ClickHouse's codes for data that it can't read; anything else (too many parts, no memory, no
 # space, no connection) may go well the next time.
 # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
@@ -43,16 +46,36 @@ class Inserts(Protocol):
 
 @dataclass(slots=True)
 class _Waiting:
-    prepared: Prepared
+    rows: int
+    size: int
+    blocks: list[bytes]
     stored: asyncio.Future[None]
 
 
 @dataclass(slots=True)
 class _Batch:
-    waiting: list[_Waiting] = field(default_factory=list)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     rows: int = 0
     bytes: int = 0
     timer: asyncio.TimerHandle | None = None
+
+    def add(self, waiting: _Waiting) -> None:
+        self.waiting.append(waiting)
+        self.rows += waiting.rows
+        self.bytes += waiting.size
+
+    def take(self, rows: int, bytes_: int) -> list[_Waiting]:
+        """From the front, within both limits; a large one alone."""
+        taken = _Batch()
+        while self.waiting:
+            first = self.waiting[0]
+            within = taken.rows + first.rows <= rows and taken.bytes + first.size <= bytes_
+            if taken.waiting and not within:
+                break
+            taken.add(self.waiting.popleft())
+        self.rows -= taken.rows
+        self.bytes -= taken.bytes
+        return list(taken.waiting)
 
 
 class Writer:
@@ -77,32 +100,39 @@ class Writer:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="insert")
         self._batches: dict[str, _Batch] = {}
         self._inserting: set[asyncio.Task[None]] = set()
+        #: The error of the last insert, where it was not for its rows; when (monotonic).
+        self.failing: tuple[Exception, float] | None = None
         #: Asked before a batch is inserted early: requests in the house that will still submit.
         self.coming: Callable[[], int] = lambda: 0
 
     async def store(self, prepared: Prepared) -> None:
-        """Returns when ClickHouse has the rows.
+        """``submit`` and ``wait``."""
+        await self.wait(self.submit(prepared))
 
-        Raises Refused: 503 when it has not got them in time or can't be reached, 500 when it
-        refuses these rows while it takes others.
-        """
+    def submit(self, prepared: Prepared) -> asyncio.Future[None]:
+        """Put the rows into an insert. The future ends when ClickHouse has them, or with Refused
+        (503, or 500 when it refuses these rows while it takes others), and their memory is free."""
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[None] = loop.create_future()
         if not prepared.rows:
-            return
-        waiting = _Waiting(prepared, asyncio.get_running_loop().create_future())
-        batch = self._batches.setdefault(prepared.table, _Batch())
-        batch.waiting.append(waiting)
-        batch.rows += prepared.rows
-        batch.bytes += len(prepared.block)
+            stored.set_result(None)
+            return stored
+        table = prepared.table
+        batch = self._batches.setdefault(table, _Batch())
+        batch.add(_Waiting(prepared.rows, prepared.size, prepared.blocks, stored))
         if batch.timer is None:
-            loop = asyncio.get_running_loop()
-            batch.timer = loop.call_later(self._age, self._flush, prepared.table)
+            batch.timer = loop.call_later(self._age, self._flush, table)
         if batch.rows >= self._due_rows or batch.bytes >= self._due_bytes:
-            self._flush(prepared.table)
+            self._flush(table)
         else:
-            self.nobody_to_wait_for(prepared.table)
+            self.nobody_to_wait_for(table)
+        return stored
+
+    async def wait(self, stored: asyncio.Future[None]) -> None:
+        """Returns when ClickHouse has the rows. Raises Refused, also when it takes too long."""
         try:
             # The insert goes on without us: if it succeeds after all, the retry replaces its rows.
-            await asyncio.wait_for(asyncio.shield(waiting.stored), self._timeout)
+            await asyncio.wait_for(asyncio.shield(stored), self._timeout)
         except TimeoutError as error:
             raise Refused(
                 Refusal(
@@ -125,21 +155,22 @@ class Writer:
             self._flush(table)
         while self._inserting:
             await asyncio.gather(*self._inserting, return_exceptions=True)
+            for table in list(self._batches):
+                self._flush(table)
         self._threads.shutdown()
 
     def _flush(self, table: str) -> None:
         batch = self._batches.get(table)
-        if batch is None:
-            return
-        if len(self._inserting) >= _THREADS:
-            # Both threads are busy: gather on, the next one to end takes the batch.
-            return
-        del self._batches[table]
-        if batch.timer is not None:
-            batch.timer.cancel()
-        task = asyncio.ensure_future(self._insert(table, batch))
-        self._inserting.add(task)
-        task.add_done_callback(self._next)
+        # While all threads are busy, gather on; the next one to end takes the batch.
+        while batch is not None and batch.waiting and len(self._inserting) < _THREADS:
+            part = batch.take(_MOST * self._due_rows, _MOST * self._due_bytes)
+            task = asyncio.ensure_future(self._insert(table, part))
+            self._inserting.add(task)
+            task.add_done_callback(self._next)
+        if batch is not None and not batch.waiting:
+            del self._batches[table]
+            if batch.timer is not None:
+                batch.timer.cancel()
 
     def _next(self, task: asyncio.Task[None]) -> None:
         self._inserting.discard(task)
@@ -151,20 +182,21 @@ class Writer:
             else:
                 self.nobody_to_wait_for(table)
 
-    async def _insert(self, table: str, batch: _Batch) -> None:
-        error = await self._try(table, batch.waiting)
-        if error is None or not _rows_at_fault(error) or len(batch.waiting) == 1:
-            for waiting in batch.waiting:
+    async def _insert(self, table: str, part: list[_Waiting]) -> None:
+        error = await self._try(table, part)
+        if error is None or not _rows_at_fault(error) or len(part) == 1:
+            for waiting in part:
                 _tell(waiting, error)
             return
         # Somebody's rows are at fault: nobody else may suffer for them.
-        for waiting in batch.waiting:
+        while part:
+            waiting = part.pop()
             _tell(waiting, await self._try(table, [waiting]))
 
     async def _try(self, table: str, waiting: Sequence[_Waiting]) -> Exception | None:
         loop = asyncio.get_running_loop()
-        blocks = [w.prepared.block for w in waiting]
-        rows = sum(w.prepared.rows for w in waiting)
+        blocks = [block for w in waiting for block in w.blocks]
+        rows = sum(w.rows for w in waiting)
         try:
             seconds, cpu = await loop.run_in_executor(
                 self._threads, self._insert_now, table, blocks
@@ -172,7 +204,10 @@ class Writer:
         except Exception as error:
             self._telemetry.insert_errors.inc()
             log.warning("insert of %d rows into %s failed: %s", rows, table, error)
+            if not _rows_at_fault(error):
+                self.failing = error, time.monotonic()
             return error
+        self.failing = None
         self._telemetry.insert_seconds.observe(seconds)
         self._telemetry.insert_rows.observe(rows)
         self._telemetry.stage_seconds.labels("insert").inc(cpu)
@@ -190,8 +225,7 @@ class Writer:
 
 
 def _rows_at_fault(error: Exception) -> bool:
-    code = _CODE.search(str(error))
-    return code is not None and int(code[1]) in _ROWS_AT_FAULT
+    return isinstance(error, DatabaseError) and error.code in _ROWS_AT_FAULT
 
 
 def _tell(waiting: _Waiting, error: Exception | None) -> None:

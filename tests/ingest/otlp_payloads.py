@@ -6,9 +6,13 @@ import os
 import time
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from ingest.otlp import Encoding, log_requests, trace_requests
+from ingest.rejected import Rejected
 
 
 def trace_id() -> bytes:
@@ -55,4 +59,22 @@ def request(*spans: Span, service: str = "test") -> ExportTraceServiceRequest:
     scope = resource.scope_spans.add()
     scope.scope.name = "tests"
     scope.spans.extend(spans)
+    return message
+
+
+def decode_traces(body: bytes, encoding: Encoding) -> ExportTraceServiceRequest:
+    """The whole of a body in which nothing is wrong."""
+    message, rejected = ExportTraceServiceRequest(), Rejected()
+    for piece in trace_requests(body, encoding, rejected):
+        message.MergeFrom(piece)
+    assert not rejected.reasons()
+    return message
+
+
+def decode_logs(body: bytes, encoding: Encoding) -> ExportLogsServiceRequest:
+    """The whole of a body in which nothing is wrong."""
+    message, rejected = ExportLogsServiceRequest(), Rejected()
+    for piece in log_requests(body, encoding, rejected):
+        message.MergeFrom(piece)
+    assert not rejected.reasons()
     return message

@@ -22,8 +22,9 @@ from ingest.late_content import merge
 from ingest.limits import ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import Normalised, normalise
-from ingest.otlp import Encoding, decode_logs, decode_traces
+from ingest.otlp import Encoding
 from ingest.usage import settle
+from tests.ingest.otlp_payloads import decode_logs, decode_traces
 
 PAYLOADS = Path(__file__).parents[1] / "captures" / "payloads"
 CAPTURES = sorted(path.parent for path in PAYLOADS.glob("*/*/capture.json"))

@@ -17,7 +17,7 @@ from ingest.late_content import COLUMNS, LATE_CONTENT, merge
 from ingest.limits import DROPPED_CONTENT, ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import iso, normalise
-from ingest.otlp import decode_logs, decode_traces
+from tests.ingest.otlp_payloads import decode_logs, decode_traces
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "payloads"
 START = 1_800_000_000 * 10**9

@@ -15,7 +15,7 @@ from clickhouse.content import CONTENT_COLUMNS, columns_of
 from ingest.attributes import loads
 from ingest.limits import ContentLimits
 from ingest.log_content import ContentBatch, content_records
-from ingest.otlp import decode_logs
+from tests.ingest.otlp_payloads import decode_logs
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "payloads"
 NOW = 1_800_000_000 * 10**9

@@ -90,7 +90,7 @@ def test_the_answer_means_stored(up: Up) -> None:
             "",
         ),
         (b'{"resourceSpans": "\xff"}', "application/json", "JSON"),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "application/json", "JSON"),
+        (b'{"resourceSpans":' + b"[" * 5000 + b"]" * 5000 + b"}", "application/json", "JSON"),
     ],
 )
 def test_malformed_is_400(up: Up, body: bytes, content_type: str, word: str) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from google.rpc.status_pb2 import Status
 
 from ingest.prepare import Prepared
@@ -90,16 +91,16 @@ class Shelf:
     def __init__(self) -> None:
         self.inserts: list[list[bytes]] = []
         self.poison = b""
-        self.error = ""
+        self.error: int = 0
         self.open = threading.Event()
         self.open.set()
 
     def insert(self, table: str, blocks: Sequence[bytes]) -> None:
         assert self.open.wait(10)
         if self.error:
-            raise RuntimeError(self.error)
+            raise DatabaseError("it says no", code=self.error)
         if self.poison and self.poison in blocks:
-            raise RuntimeError("Code: 33. DB::Exception: Cannot read all data")
+            raise DatabaseError("Cannot read all data", code=33)
         self.inserts.append(list(blocks))
 
     def forget(self) -> None:
@@ -118,7 +119,7 @@ def writer(shelf: Shelf, **limits: float) -> Writer:
 
 
 def prepared(block: bytes, rows: int = 1) -> Prepared:
-    return Prepared("spans_raw", rows, block)
+    return Prepared("spans_raw", rows, [block])
 
 
 async def outcomes(writer: Writer, *blocks: Prepared) -> list[int]:
@@ -167,7 +168,7 @@ def test_one_bad_batch_fails_alone() -> None:
 
 def test_a_passing_trouble_is_503_for_all() -> None:
     shelf = Shelf()
-    shelf.error = "Code: 252. DB::Exception: Too many parts"
+    shelf.error = 252  # too many parts
 
     async def run() -> list[int]:
         return await outcomes(writer(shelf), prepared(b"1"), prepared(b"2"))

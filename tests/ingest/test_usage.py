@@ -17,8 +17,8 @@ from clickhouse.span import Span
 from ingest.attributes import loads
 from ingest.limits import ContentLimits
 from ingest.normalise import normalise
-from ingest.otlp import decode_traces
 from ingest.usage import FIELDS, REPORTED_USAGE, settle
+from tests.ingest.otlp_payloads import decode_traces
 
 MS = 10**6
 CAPTURES = Path(__file__).parents[1] / "captures" / "payloads"
