@@ -47,8 +47,10 @@ def read_rules(folder: Path = PROVISIONED) -> Alerting:
     for path in paths:
         try:
             found = Alerting.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise RulesError(f"{path}: {error}") from error
+        except RecursionError as error:
+            raise RulesError(f"{path}: it is nested too deeply") from error
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.faults.kinds import kind
 from benchmarks.faults.moments import until
-from benchmarks.faults.scene import Scene, side_house
+from benchmarks.faults.scene import Broken, Scene, side_house
 from tests.everyspan_up import ROOT
 
 _ROOMS = ("ingest", "clickhouse", "classify", "grafana", "alerting", "experiments", "cli", "demo")
@@ -80,3 +81,25 @@ def _without(scene: Scene, damage: Callable[[Path], None]) -> None:
         model.symlink_to(source)
         side.start()
         side.settle()
+        mended = time.time()
+        side.traffic.go()
+        side.wait(2, 3)
+        side.settle()
+        _check_scores(side, mended)
+
+
+def _check_scores(side: Scene, mended: float) -> None:
+    """All texts say the same: what a whole model makes of them is what was stored before, too."""
+    for name in ("toxicity", "jailbreak", "hallucination"):
+        rows = side.house.query(
+            f"SELECT ingested_at < fromUnixTimestamp64Milli({int(mended * 1000)}, 'UTC') AS early,"
+            f" count() AS n, countIf({name} = 'fail') AS failed,"
+            f" ifNotFinite(avgIf({name}_score, NOT isNaN({name}_score)), -1) AS score"
+            " FROM everyspan.spans WHERE name = 'chat judged' GROUP BY early"
+        )
+        found = {int(row["early"]): (float(row["score"]), int(row["failed"])) for row in rows}
+        if len(found) == 2 and abs(found[0][0] - found[1][0]) > 0.05:
+            raise Broken(
+                f"misjudged: a damaged model's {name} score is {found[1][0]:.3f} on average and"
+                f" stays, the whole one's is {found[0][0]:.3f}"
+            )
