@@ -1,4 +1,4 @@
-"""The house under test: a real ``everyspan up`` with a data directory, ports and rules of its own."""
+"""The house under test: a real ``everyspan up`` with data, ports and rules of its own."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ class House(Up):
         code = (
             "import sys, json; from clickhouse.connection import connect;"
             " c = connect(sys.argv[1]); r = c.query(sys.argv[2]);"
-            " print(json.dumps([dict(zip(r.column_names, map(str, row))) for row in r.result_rows]))"
+            " rows = [dict(zip(r.column_names, map(str, row))) for row in r.result_rows];"
+            " print(json.dumps(rows))"
         )
         dsn = f"chdb://{(self.data / 'clickhouse').resolve()}"
         done = subprocess.run(
@@ -148,7 +149,7 @@ class House(Up):
 
 
 def build(directory: Path, data: Path, pagerduty: str) -> House:
-    """A house in ``directory`` with its data in ``data``, which pages ``pagerduty`` (an address)."""
+    """A house in ``directory``, its data in ``data``, which pages the address ``pagerduty``."""
     directory.mkdir(parents=True, exist_ok=True)
     routes = directory / "routes.toml"
     routes.write_text(

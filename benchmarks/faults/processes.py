@@ -21,9 +21,7 @@ class Process:
 def tree(pid: int) -> list[Process]:
     """The process and its children; empty when it is gone."""
     found = [Process(pid, "main")] if Path(f"/proc/{pid}").exists() else []
-    for child in _children(pid):
-        found.append(Process(child, _role(child)))
-    return found
+    return found + [Process(child, _role(child)) for child in _children(pid)]
 
 
 def resident_bytes(pid: int) -> int:

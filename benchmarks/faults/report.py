@@ -94,7 +94,8 @@ class Report:
             f"| leaks planted | {self.leaks:,} |",
             f"| pages for them | {self.pages:,} |",
             f"| pages closed, as far as their time came | {self.resolved:,} |",
-            f"| **leaks not told, or as two incidents** | **{counts['not told'] + counts['told']}** |",
+            "| **leaks not told, or as two incidents** |"
+            f" **{counts['not told'] + counts['told']}** |",
             "| events sent again under their key, as the house was killed before it could note the"
             f" answer | {self.told_again} |",
             f"| largest resident size of a house's processes | {self.peak_bytes / 2**20:,.0f} MiB"

@@ -3,8 +3,8 @@
     python -m benchmarks.faults --seconds 3600 --seed 1 [--kinds kill_insert,disk_full] [--houses 2]
 
 Each house runs until its time is over: a fault, then everything that was promised is held against
-what is there. After ``--generation`` faults a house is stopped, compared id by id with its directory
-closed, and a new one is built. A promise that does not hold ends the generation, keeps the log in
+what is there. After ``--generation`` faults a house is stopped, compared id by id with its
+directory closed, and a new one is built. A promise that does not hold ends the generation, keeps the log in
 ``--output``, and makes the exit status 1. SIGTERM and Ctrl-C end a run as its time does.
 """
 

@@ -39,7 +39,10 @@ class Refused(Exception):
 
 
 def put(ports: dict[str, int], message: ExportTraceServiceRequest, kind: str) -> str:
-    """Try once, by 'http' or 'grpc'. '' when it is stored, else why to try again. Raises Refused."""
+    """Try once, by 'http' or 'grpc'. '' when it is stored, else why to try again.
+
+    Raises Refused.
+    """
     if kind == "grpc":
         return _put_grpc(ports["otlp-grpc"], message)
     connection = http.client.HTTPConnection(

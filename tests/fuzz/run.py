@@ -177,7 +177,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     told = [
         f"- {each.target}: {promise}" for each in outcomes for promise in each.findings.values()
     ]
-    return "\n".join(lines + ([""] + told if told else [])) + "\n"
+    return "\n".join(lines + (["", *told] if told else [])) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

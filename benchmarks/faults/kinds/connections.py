@@ -6,7 +6,7 @@ import resource
 import socket
 import struct
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from benchmarks.faults.kinds import kind
@@ -35,10 +35,8 @@ def _opened(stack: ExitStack, port: int, first: bytes) -> None:
     if made is None:
         return
     stack.callback(made.close)
-    try:
+    with suppress(OSError):
         made.sendall(first)
-    except OSError:
-        pass
 
 
 @kind()

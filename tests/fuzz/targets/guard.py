@@ -28,9 +28,10 @@ _OUTSIDE = _FOLDER / "secret.csv"
 WORDS = [
     word.encode()
     for word in (
-        "SELECT|FROM|WHERE|(|)|,|*|'|`|\"|--|/*|*/|;|WITH|AS|IN|UNION ALL|FORMAT|SETTINGS|INTO OUTFILE"
-        "|ORDER BY|GROUP BY|LIMIT|JOIN|ON|USING|APPLY|->|EXPLAIN|AST|SYNTAX|DESCRIBE|SHOW TABLES"
-        "|SHOW CREATE TABLE|EXISTS|INSERT INTO|CREATE TABLE|ALTER TABLE|DROP TABLE|KILL QUERY|SYSTEM"
+        "SELECT|FROM|WHERE|(|)|,|*|'|`|\"|--|/*|*/|;|WITH|AS|IN|UNION ALL|FORMAT|SETTINGS"
+        "|INTO OUTFILE|ORDER BY|GROUP BY|LIMIT|JOIN|ON|USING|APPLY|->|EXPLAIN|AST|SYNTAX|DESCRIBE"
+        "|SHOW TABLES|SHOW CREATE TABLE|EXISTS|INSERT INTO|CREATE TABLE|ALTER TABLE|DROP TABLE"
+        "|KILL QUERY|SYSTEM"
         "|ATTACH|BACKUP|RENAME|OPTIMIZE|SET|USE|GRANT|VALUES|NULL|1|0|'a'|[|]|{|}|.|=|!=|AND|OR|NOT"
         "|file|url|s3|executable|mysql|remote|remoteSecure|cluster|merge|input|hdfs|sqlite|jdbc|view"
         "|numbers|format|values|dictionary|loop|fuzzJSON|generateRandom|icebergS3|deltaLake"
@@ -123,13 +124,18 @@ def check(data: bytes) -> None:
 
 
 def _statement(data: bytes) -> str:
-    """Bytes from 128 up are words of the list, the others themselves."""
+    """Bytes from 128 up are words of the list (255 with the next byte: the later ones), the others
+    themselves."""
     parts: list[str] = []
+    later = False
     for byte in data[:400]:
-        if byte >= 128:
-            parts.append(f" {WORDS[(byte - 128) % len(WORDS)].decode()} ")
+        if later:
+            parts.append(f" {WORDS[(127 + byte) % len(WORDS)].decode()} ")
+            later = False
+        elif byte == 255:
+            later = True
         else:
-            parts.append(chr(byte))
+            parts.append(f" {WORDS[byte - 128].decode()} " if byte >= 128 else chr(byte))
     return "".join(parts).replace("{file}", str(_OUTSIDE))
 
 

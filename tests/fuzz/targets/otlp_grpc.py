@@ -1,4 +1,4 @@
-"""The OTLP/gRPC port. First byte: raw bytes on the connection, or a message to one of the services."""
+"""The OTLP/gRPC port. First byte: raw bytes on the connection, or a message to a service."""
 
 from __future__ import annotations
 

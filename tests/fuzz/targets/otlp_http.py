@@ -24,7 +24,8 @@ WORDS = [
         "POST GET PUT /v1/traces /v1/logs /v1/metrics HTTP/1.1 HTTP/1.0 \r\n \r\n\r\n"
         " content-length: transfer-encoding: chunked content-type: application/json"
         " application/x-protobuf content-encoding: gzip zstd deflate identity authorization: Bearer"
-        " expect: 100-continue connection: upgrade: h2c 0\r\n\r\n ffffffffffffffff {} charset=utf-16"
+        " expect: 100-continue connection: upgrade: h2c 0\r\n\r\n ffffffffffffffff {}"
+        " charset=utf-16"
     ).split(" ")
 ]
 

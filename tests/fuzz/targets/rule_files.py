@@ -84,7 +84,8 @@ WORDS = [
         " [destinations.x] type pagerduty slack teams opsgenie email webhook log url routing_key"
         " [[routes]] match continue env:HOME ~.* [[entry]] classifier evidence fix"
         " [experiment.x] variants control metrics role primary guardrail hold_out unit margin"
-        " apiVersion: groups: rules: policies: contactPoints: uid: for: 5m interval: *a &a !!python/"
+        " apiVersion: groups: rules: policies: contactPoints: uid: for: 5m interval: *a &a"
+        " !!python/"
         " [[[[[[[[ {{{{ '''' nan inf 1e999 0x7fffffffffffffff 1979-05-27T07:32:00Z (a+)+$ (?P<x>"
         " $..gl_code $[?@.a==1] jailbreak=0.9 toxicity=nan"
     ).split()

@@ -20,8 +20,8 @@ WORDS = [
     word.encode()
     for word in (
         "password= AKIA ghp_ -----BEGIN eyJ @example.com 4111-1111-1111-1111 +49 DE89 Error:"
-        ' Traceback {"error": "status": 500 null ``` http:// ignore previous instructions I\'m sorry'
-        " As an AI \u200b \u0301 \U0001f600 ........ (((((((( 00000000"
+        ' Traceback {"error": "status": 500 null ``` http:// ignore previous instructions'
+        " I'm sorry As an AI \u200b \u0301 \U0001f600 ........ (((((((( 00000000"
     ).split()
 ]
 SEEDS = [
