@@ -95,5 +95,4 @@ def log_to_stderr() -> None:
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)

@@ -4,8 +4,8 @@
 
 Each house runs until its time is over: a fault, then everything that was promised is held against
 what is there. After ``--generation`` faults a house is stopped, compared id by id with its
-directory closed, and a new one is built. A promise that does not hold ends the generation, keeps the log in
-``--output``, and makes the exit status 1. SIGTERM and Ctrl-C end a run as its time does.
+directory closed, and a new one is built. A promise that does not hold ends the generation, keeps
+the log in ``--output``, and makes the exit status 1. SIGTERM and Ctrl-C end a run as its time does.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _span(random: Random, **fields: Any) -> Span:
 @_odd
 def _deep(random: Random) -> Span:
     value = AnyValue(string_value="end")
-    for _ in range(40):
+    for _ in range(30):
         value = AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="k", value=value)]))
     odd = _span(random)
     odd.attributes.append(KeyValue(key="deep", value=value))

@@ -6,6 +6,7 @@ change or go; a statement ends within its limits. Bytes choose from WORDS, or ar
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from functools import cache
@@ -71,6 +72,8 @@ SEEDS = [
 @cache
 def _engine() -> Engine:
     _OUTSIDE.write_text(f"a\n{_SECRET}\n")
+    # Where a relative path leads: nobody else writes here.
+    os.chdir(_FOLDER)
     engine.settings()
     inside = engine.directory() / "clickhouse" / "user_files"
     inside.mkdir(parents=True, exist_ok=True)
@@ -141,7 +144,11 @@ def _statement(data: bytes) -> str:
 
 def _files() -> list[tuple[str, int, int]]:
     """Name, size and time of what lies where a statement might write."""
-    folders = (_FOLDER, engine.directory() / "clickhouse" / "user_files", Path.cwd())
+    folders = (
+        _FOLDER,
+        engine.directory() / "clickhouse",
+        engine.directory() / "clickhouse/user_files",
+    )
     found = []
     for folder in folders:
         for path in sorted(folder.iterdir()):
