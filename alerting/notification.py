@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 Status = Literal["firing", "resolved"]
+# Go writes all times with an offset from UTC; one without can't be compared with the others.
+Time = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
 # Go writes a map that was never made as null.
 Labels = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value is None else value)]
 
@@ -37,8 +39,8 @@ class Alert(_Body):
     status: Status
     labels: Labels
     annotations: Labels = {}
-    starts_at: datetime
-    ends_at: datetime | None = None
+    starts_at: Time
+    ends_at: Time | None = None
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
     fingerprint: str = ""
     silence_url: Annotated[str, Field(alias="silenceURL")] = ""

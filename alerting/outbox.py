@@ -26,6 +26,9 @@ from alerting.spool import Received, Spool
 #: Changes of state within so long that make an alert a flapping one, and how long it must be
 #: steady to be one no more, in ms.
 FLAPPING_CHANGES, FLAPPING_MS, STEADY_MS = 6, 3_600_000, 900_000
+#: No delivery waits longer for its next try. One that is due later was given its time before the
+#: clock was set back, and is due now.
+LONGEST_SECONDS = 3600.0
 _STATUSES = ("pending", "sent", "dead", "silenced", "held", "folded")
 
 
@@ -105,11 +108,12 @@ class Outbox:
             # What time it is once nothing is being taken: all of a burst is due, or nothing.
             return self._read(
                 # The end of an alert waits for its beginning, should that have to be tried again.
-                "WHERE d.status = 'pending' AND d.destination = ? AND d.due_at <= ? AND NOT EXISTS"
+                "WHERE d.status = 'pending' AND d.destination = ?"
+                " AND (d.due_at <= ? OR d.due_at > ?) AND NOT EXISTS"
                 " (SELECT 1 FROM deliveries e WHERE e.fingerprint = d.fingerprint"
                 " AND e.destination = d.destination AND e.id < d.id AND e.status = 'pending')"
                 " ORDER BY d.id LIMIT 5000",
-                (destination, _now()),
+                (destination, _now(), _now() + int(LONGEST_SECONDS * 1000)),
             )
 
     def sent(self, deliveries: Sequence[Delivery]) -> None:

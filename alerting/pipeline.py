@@ -8,6 +8,7 @@ where it was.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -26,7 +27,7 @@ from alerting.enrich.enrich import Tools, enrich
 from alerting.enrich.find import window_of
 from alerting.message import Message
 from alerting.notification import Alert, BodyError
-from alerting.outbox import Delivery, Outbox, fold_key
+from alerting.outbox import LONGEST_SECONDS, Delivery, Outbox, fold_key
 from alerting.routing import Routes
 from alerting.settings import AlertingSettings
 from alerting.telemetry import Telemetry
@@ -115,7 +116,15 @@ class Pipeline:
                 alerts = each.notification.alerts
             except BodyError:
                 alerts = []
-            self.outbox.take(each, [(alert, self._routes.of(alert.labels)) for alert in alerts])
+            routed = [(alert, self._routes.of(alert.labels)) for alert in alerts]
+            try:
+                self.outbox.take(each, routed)
+            except sqlite3.Error:
+                raise
+            except Exception:
+                # Something that nobody thought of must not keep all others from being told.
+                log.exception("notification %d is set aside; its body stays in the spool", each.id)
+                self.outbox.take(each, [])
         if received:
             self.wake()
         return bool(received)
@@ -160,10 +169,9 @@ class Pipeline:
         return sorted(found, key=lambda batch: batch[0].id)
 
     def _send(self, config: Any, batch: list[Delivery]) -> None:
-        message = self._message(batch)
         began = time.monotonic()
         try:
-            SEND[config.type](config, message)
+            SEND[config.type](config, self._message(batch))
         except RefusedError as error:
             log.error("%s refuses alert %s: %s", batch[0].destination, batch[0].id, error)
             self.outbox.failed(batch, str(error), None)
@@ -191,7 +199,7 @@ class Pipeline:
             return
         state = RetryCallState(retry_object=Retrying(), fn=None, args=(), kwargs={})
         state.attempt_number = first.attempts + 1
-        delay = max(_wait(state), retry_after or 0.0)
+        delay = min(max(_wait(state), retry_after or 0.0), LONGEST_SECONDS)
         self.outbox.failed(batch, error, int((time.time() + delay) * 1000))
 
     def _message(self, batch: list[Delivery]) -> Message:

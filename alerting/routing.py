@@ -147,8 +147,10 @@ def read_routes(path: str) -> Routes:
         return DEFAULT
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RoutesError(f"EVERYSPAN_ALERT_ROUTES: {path}: {error}") from error
+    except RecursionError as error:
+        raise RoutesError(f"EVERYSPAN_ALERT_ROUTES: {path}: it is nested too deeply") from error
     if unknown := sorted(set(document) - {"destinations", "routes"}):
         raise RoutesError(f"{path}: unknown key '{unknown[0]}'; use destinations and routes")
     destinations: dict[str, Any] = {}

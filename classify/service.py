@@ -10,9 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from apscheduler.schedulers.background import BackgroundScheduler
 from clickhouse_connect.driver.client import Client
 from fastapi import HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -25,6 +24,7 @@ from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
 from classify.job import ClassifyJob
 from classify.rejudge import ask
+from classify.schedule import Schedule
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
@@ -82,7 +82,7 @@ class ClassifyService:
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
         self._up_to_date = False
         self._job: ClassifyJob | None = None
-        self._scheduler: BackgroundScheduler | None = None
+        self._schedule: Schedule | None = None
         self._stopping = threading.Event()
         self._failure = "starting"
         self._retry_seconds = 0.0
@@ -95,29 +95,14 @@ class ClassifyService:
         self._job = job
         self._stopping.clear()
         self._failure = ""
-        scheduler = BackgroundScheduler(
-            timezone="UTC", job_defaults={"max_instances": 1, "coalesce": True}
-        )
-        scheduler.add_job(
-            self._run,
-            "interval",
-            args=[job],
-            seconds=self._settings.classify_interval_seconds,
-            misfire_grace_time=None,
-        )
-        scheduler.add_job(self._observe, "interval", seconds=_COVERAGE_SECONDS)
+        schedule = Schedule()
+        schedule.every(self._settings.classify_interval_seconds, lambda: self._run(job))
+        schedule.every(_COVERAGE_SECONDS, self._observe)
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
-            scheduler.add_job(
-                self._keep_custom,
-                "interval",
-                seconds=_FILES_SECONDS,
-                next_run_time=datetime.now(UTC),
-            )
-        # A run that takes longer than the interval is no news.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        scheduler.start()
-        self._scheduler = scheduler
+            schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
+        schedule.start()
+        self._schedule = schedule
         logger.info(
             "classify: %d classifiers as set %d, share %s",
             len(self._classifiers),
@@ -129,9 +114,9 @@ class ClassifyService:
         """Finish the batch at hand and end. Safe to call twice."""
         self._stopping.set()
         self._failure = "stopped"
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
-            self._scheduler = None
+        if self._schedule is not None:
+            self._schedule.stop()
+            self._schedule = None
         if self._job is not None:
             self._job.close()
             self._job = None

@@ -22,6 +22,8 @@ MAX_TRACES = 20_000
 _IDS_IN_A_STATEMENT = 4_000
 # The ordinary search looks for late content no older than this; the sweep takes the rest.
 _CONTENT_MINUTES = 15
+# What was stored so far in the future was so before the clock was set back: it waits for nothing.
+_AHEAD_MS = 60_000
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 
@@ -131,6 +133,7 @@ class Finder:
             GROUP BY trace_id
             HAVING max(ingested_at) <= now64(3) - toIntervalMillisecond({self._quiet * 1000:.0f})
                 OR waiting >= {self._max_wait * 1000:.0f}
+                OR waiting < -{_AHEAD_MS}
             ORDER BY rows = 0, if(rows = 0, -newest, oldest)
             LIMIT {MAX_TRACES}
             {_FINAL}

@@ -426,6 +426,8 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
         fail(f"{path} is no TOML: {error}")
+    except RecursionError:
+        fail(f"{path} is nested too deeply")
 
 
 def _jsonl(path: Path, ids: dict[str, list[str]]) -> list[dict[str, Any]]:

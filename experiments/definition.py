@@ -189,6 +189,8 @@ def read_file(path: Path) -> dict[str, Definition]:
         raise DefinitionError(f"{path} can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"{path} is no TOML: {error}") from error
+    except RecursionError as error:
+        raise DefinitionError(f"{path} is no TOML that we read: nested too deeply") from error
     tables = document.get("experiment")
     if not isinstance(tables, dict) or not tables:
         raise DefinitionError(f"{path} defines no experiment; write a table [experiment.NAME]")

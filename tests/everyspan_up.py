@@ -38,12 +38,26 @@ class Up:
     ports: dict[str, int]
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    #: Where the code is.
+    root: Path = ROOT
+    #: Where it writes what it has to say; beside ``data`` by default.
+    log_path: Path | None = None
 
     def start(self) -> None:
         """Start and wait until spans can be stored."""
+        self.launch()
+        assert self.process is not None
+        deadline = time.monotonic() + 120
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"everyspan up did not start:\n{self.log()}")
+            time.sleep(0.05)
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
         options = [f"--{name}-port={port}" for name, port in self.ports.items()]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
-        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
@@ -54,20 +68,19 @@ class Up:
                     "--host=127.0.0.1",
                     *options,
                 ],
-                cwd=ROOT,
+                cwd=self.root,
                 env=environment | self.environment,
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 120
-        while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"everyspan up did not start:\n{self.log()}")
-            time.sleep(0.05)
 
     def log(self) -> str:
         """What it wrote."""
-        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+        return self._log.read_text(errors="replace")
+
+    @property
+    def _log(self) -> Path:
+        return self.log_path or self.data.parent / f"{self.data.name}.log"
 
     def kill(self) -> None:
         """kill -9."""

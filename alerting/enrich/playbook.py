@@ -85,8 +85,10 @@ def _holds(when: Pattern, evidence: str) -> bool:
 def _read(path: Path) -> list[Entry]:
     try:
         document = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PlaybookError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise PlaybookError(f"{path}: it is nested too deeply") from error
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
@@ -102,5 +104,9 @@ def _read(path: Path) -> list[Entry]:
             raise PlaybookError(
                 f"{path}: entry {number}: {{{unknown[0]}}} is no fact; use {', '.join(FACTS)}"
             )
+        try:
+            each.fix.format_map(dict.fromkeys(FACTS, ""))
+        except (ValueError, LookupError) as error:
+            raise PlaybookError(f"{path}: entry {number}: fix: {error}") from error
         entries.append(Entry(when, each.fix))
     return entries

@@ -97,6 +97,8 @@ def read(text: str, within: str = "", source: str = "") -> Record:
         head = base64.b64decode(learned.head, validate=True) if learned else b""
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{within or 'the file'} is no TOML: {error}") from error
+    except RecursionError as error:
+        raise DefinitionError(f"{within or 'the file'} is nested too deeply") from error
     except binascii.Error as error:
         raise DefinitionError(f"{within}: learned.head is no base64: {error}") from error
     except ValidationError as error:

@@ -47,8 +47,10 @@ def read_rules(folder: Path = PROVISIONED) -> Alerting:
     for path in paths:
         try:
             found = Alerting.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise RulesError(f"{path}: {error}") from error
+        except RecursionError as error:
+            raise RulesError(f"{path}: it is nested too deeply") from error
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))
@@ -106,7 +108,8 @@ class Evaluator:
 
     def tick(self) -> None:
         """Evaluate the groups that are due, and tell what is to be told."""
-        now = time.time()
+        # By a clock that nobody sets: set back, no rule would be evaluated for as long.
+        now = time.monotonic()
         changed = False
         for group in self._alerting.groups:
             if self._due[group.name] > now:
@@ -161,7 +164,7 @@ class Evaluator:
 
     def _tell(self, now: float) -> bool:
         """Send each group whose time has come. Whether anything of the memory changed."""
-        if now < self._retry_at:
+        if time.monotonic() < self._retry_at:
             return False
         groups: dict[str, tuple[Target, list[Instance]]] = {}
         for each in self._memory.instances.values():
@@ -181,6 +184,8 @@ class Evaluator:
 
     def _tell_group(self, key: str, target: Target, alerts: list[Instance], now: float) -> bool:
         known = self._memory.groups.setdefault(key, Group(first=now))
+        # They were in the future if the clock has been set back since.
+        known.first, known.told = min(known.first, now), min(known.told, now)
         # What nobody was told of need not be taken back.
         told = [a for a in alerts if a.firing or a.fingerprint in known.content]
         content = {a.fingerprint: "firing" if a.firing else "resolved" for a in told}
@@ -204,7 +209,7 @@ class Evaluator:
             self._grafana,
         )
         if not self._post(document):
-            self._retry_at = now + _RETRY_SECONDS
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
             return False
         known.told = now
         known.content = {k: v for k, v in content.items() if v == "firing"}

@@ -81,7 +81,7 @@ def _moved(
     rule: Rule, new: Instance, known: Instance | None, firing: bool, now: datetime
 ) -> Instance:
     state: State = known.state if known else "normal"
-    since = known.since if known else now
+    since = min(known.since, now) if known else now
     starts = known.starts_at if known else None
     if firing:
         if state in ("alerting", "recovering"):

@@ -121,6 +121,21 @@ def test_a_refusal_is_dead_until_it_is_sent_again(tmp_path: Path, pagerduty: Sta
         assert shown["alert"]["labels"]["service"] == "shop"
 
 
+def test_one_odd_alert_keeps_no_other_from_being_told(tmp_path: Path, pagerduty: StandIn) -> None:
+    """Times without an offset or at the ends of the calendar, and words of templates."""
+    times = ("2026-11-24T01:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
+        for number, starts in enumerate(times):
+            tell(up, alert(number, startsAt=starts))
+            tell(up, alert(number, "resolved", startsAt=starts, endsAt=starts))
+        tell(up, alert(50, values={"B": None}, labels={"alertname": "\x00\ud7ff{{ x }}{% raw %}"}))
+        tell(up, alert(99))
+        wait(lambda: listed(up)["counts"]["pending"] == 0, lambda: listed(up))
+        assert listed(up)["counts"]["dead"] == 0
+        told = [b for b in pagerduty.taken if b["event_action"] == "trigger"]
+        assert len(told) == len(times) + 2
+
+
 def test_kill_between_accept_and_delivery(tmp_path: Path, pagerduty: StandIn) -> None:
     pagerduty.answers = [503] * 2
     environment = routes(tmp_path, pagerduty)

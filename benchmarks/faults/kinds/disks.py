@@ -1,0 +1,79 @@
+"""Disks that are full, or that can't be written any more."""
+
+from __future__ import annotations
+
+from benchmarks.faults.kinds import kind
+from benchmarks.faults.mounts import Mount
+from benchmarks.faults.scene import Scene, Skipped
+
+
+def _mount(scene: Scene) -> Mount:
+    if scene.mount is None:
+        raise Skipped("mounting is not allowed here")
+    return scene.mount
+
+
+@kind()
+def disk_full(scene: Scene) -> None:
+    """The disk is full for some seconds"""
+    disk = _mount(scene)
+    scene.plant()
+    try:
+        disk.fill()
+        scene.wait(4, 8)
+    finally:
+        disk.free()
+
+
+@kind()
+def disk_full_kill(scene: Scene) -> None:
+    """kill -9 and a start on a full disk, which is freed later"""
+    disk = _mount(scene)
+    try:
+        disk.fill()
+        scene.wait(0.5, 2)
+        scene.kill()
+        scene.house.launch()
+        scene.wait(3, 6)
+    finally:
+        disk.free()
+    if scene.house.alive:
+        return
+    scene.start()
+
+
+@kind()
+def read_only(scene: Scene) -> None:
+    """The data directory can't be written for some seconds"""
+    disk = _mount(scene)
+    clickhouse = scene.house.data / "clickhouse"
+    try:
+        disk.read_only(clickhouse)
+    except OSError as error:
+        raise Skipped(str(error)) from error
+    try:
+        scene.wait(4, 8)
+    finally:
+        disk.writable(clickhouse)
+
+
+@kind()
+def read_only_kill(scene: Scene) -> None:
+    """kill -9 and a start on a directory that can't be written, until it can"""
+    disk = _mount(scene)
+    scene.kill()
+    clickhouse = scene.house.data / "clickhouse"
+    try:
+        disk.read_only(clickhouse)
+    except OSError as error:
+        scene.start()
+        raise Skipped(str(error)) from error
+    try:
+        scene.house.launch()
+        scene.wait(3, 6)
+    finally:
+        disk.writable(clickhouse)
+    # Its working files may hang on the mount that went: a start is what an operator does next.
+    if scene.house.alive:
+        scene.kill()
+    scene.start()

@@ -1,0 +1,73 @@
+"""A tree of processes as Linux shows it in /proc: who is who, how large, how busy."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """``role``: main, ingest, classify (its worker has the models' library mapped) or tracker."""
+
+    pid: int
+    role: str
+
+
+def tree(pid: int) -> list[Process]:
+    """The process and its children; empty when it is gone."""
+    found = [Process(pid, "main")] if Path(f"/proc/{pid}").exists() else []
+    return found + [Process(child, _role(child)) for child in _children(pid)]
+
+
+def resident_bytes(pid: int) -> int:
+    """Of the whole tree, each process counted in full."""
+    return sum(_resident(each) for each in (pid, *_children(pid)))
+
+
+def cpu_ticks(pid: int) -> int:
+    """User and system time in clock ticks; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Whether it was there to get the signal."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    except OSError:
+        return found
+    return found
+
+
+def _role(pid: int) -> str:
+    try:
+        if b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return "tracker"
+        return "classify" if "onnxruntime" in Path(f"/proc/{pid}/maps").read_text() else "ingest"
+    except OSError:
+        return "gone"
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
