@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from cli.console import console, errors
+from cli.console import console, errors, plain_errors
 
 Name = Annotated[str, typer.Argument(help="A classifier, for example prompt_injection.")]
 Threshold = Annotated[
@@ -34,11 +34,13 @@ def score(classifier: Name, threshold: Threshold = None) -> None:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         raise typer.Exit(2) from error
     wrong = 0
-    for answer in scored(found, sys.stdin.buffer, threshold):
-        if "error" in answer:
-            wrong += 1
-            errors.print(f"line {answer['line']}: {answer['error']}", markup=False, highlight=False)
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    with plain_errors():
+        for answer in scored(found, sys.stdin.buffer, threshold):
+            if "error" in answer:
+                wrong += 1
+                told = f"line {answer['line']}: {answer['error']}"
+                errors.print(told, markup=False, highlight=False)
+            sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     sys.stdout.flush()
     if wrong:
         raise typer.Exit(1)
@@ -76,7 +78,8 @@ def evaluate(
     if not records:
         errors.print(f"[bold red]error:[/] {data} has no record with label 0 or 1")
         raise typer.Exit(1)
-    judged = verdicts(found, records)
+    with plain_errors():
+        judged = verdicts(found, records)
     scores = np.array([0.0 if v.score != v.score else v.score for v in judged])
     labels = np.array([float(r.label or 0) for r in records])
     table = Table(title=f"{classifier} on {data.name}", title_justify="left", show_header=False)
