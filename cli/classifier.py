@@ -184,8 +184,8 @@ def list_(
         table.add_column(column)
     for each in found["classifiers"]:
         table.add_row(
-            each["name"],
-            each["state"],
+            escape(each["name"]),
+            "set aside" if each["set_aside"] else each["state"],
             str(each["version"]),
             each["on"],
             str(each["examples"]),
@@ -195,6 +195,14 @@ def list_(
             each["changed_at"].replace("T", " ")[:19],
         )
     console.print(table)
+    for each in found["classifiers"]:
+        if each["set_aside"]:
+            console.print(
+                f"{each['name']} is set aside, it judges nothing: {each['set_aside']}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     left, rows = found["back_fill"]["left"], found["back_fill"]["rows"]
     if left:
         console.print(f"{left:,} of {rows:,} stored rows are still to go over", highlight=False)

@@ -12,13 +12,14 @@ from pydantic import Field, SecretStr, ValidationError
 
 from classify.caller import check_caller
 from classify.custom import file
-from classify.custom.catalog import Answer, Catalog, Listed, listed, told
+from classify.custom.catalog import Answer, Catalog, Listed, listed
 from classify.custom.definition import (
     Definition,
     DefinitionError,
     NameInUseError,
     Strict,
     UnknownClassifierError,
+    said,
 )
 
 _T = TypeVar("_T")
@@ -180,4 +181,4 @@ def _asked(call: Callable[[], _T]) -> _T:
             status = HTTPStatus.CONFLICT
         raise HTTPException(status, str(error)) from error
     except ValidationError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, told(error)) from error
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said(error)) from error
