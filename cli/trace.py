@@ -19,7 +19,7 @@ from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
+    " evidence, verdict_version, unjudged, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
 
@@ -152,6 +152,8 @@ def _line(row: Row) -> str:
         parts.append("[red]error[/]")
     if not row["verdict_version"]:
         parts.append("[yellow]not judged yet[/]")
+    elif row["unjudged"]:
+        parts.append(f"[yellow]not judged by {escape(', '.join(row['unjudged']))}[/]")
     elif any(label == "pass" for label, _ in row["verdicts"].values()):
         parts.append("[green]pass[/]" if not _failed(row) else "")
     return "  ".join(part for part in parts if part)

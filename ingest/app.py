@@ -5,7 +5,7 @@ See https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -30,10 +30,15 @@ _MEDIA_TYPES: dict[Encoding, str] = {
 }
 
 
-def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ()) -> FastAPI:
+def create_app(
+    receiver: Receiver,
+    registries: Sequence[CollectorRegistry] = (),
+    degraded: Callable[[], Sequence[str]] = tuple,
+) -> FastAPI:
     """The service as an ASGI application. Whoever made ``receiver`` starts and stops it.
 
     ``registries``: metrics of other services in the same process, served with our own.
+    ``degraded``: what else in this process does not work; readyz says it, and goes on taking spans.
     """
     app = FastAPI(title="Everyspan ingest", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -59,10 +64,12 @@ def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ())
 
     @app.get("/readyz")
     async def readyz() -> PlainTextResponse:
-        """Spans can be stored now."""
+        """Spans can be stored now; a line more for each thing that is degraded."""
         reason = await receiver.ready()
+        lines = [f"not ready: {reason}" if reason else "ok"]
+        lines += [f"degraded: {each}" for each in degraded()]
         return PlainTextResponse(
-            f"not ready: {reason}\n" if reason else "ok\n",
+            "\n".join(lines) + "\n",
             HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK,
         )
 

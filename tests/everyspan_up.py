@@ -38,6 +38,8 @@ class Up:
     ports: dict[str, int]
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    #: Whose code runs.
+    root: Path = ROOT
 
     def start(self) -> None:
         """Start and wait until spans can be stored."""
@@ -54,7 +56,7 @@ class Up:
                     "--host=127.0.0.1",
                     *options,
                 ],
-                cwd=ROOT,
+                cwd=self.root,
                 env=environment | self.environment,
                 stdout=log,
                 stderr=log,
@@ -153,10 +155,11 @@ class Up:
 
 
 @contextmanager
-def running(data: Path, **environment: str) -> Iterator[Up]:
-    """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix."""
+def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
+    """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix.
+    ``root``: whose code runs."""
     settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
-    up = Up(data, free_ports(), settings)
+    up = Up(data, free_ports(), settings, root=root)
     up.start()
     try:
         yield up
