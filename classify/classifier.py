@@ -83,8 +83,6 @@ class Classifier(Protocol):
     name: str
     #: One sentence for the engineer who reads the verdict.
     description: str
-    #: Grows when the same input may get another verdict than before.
-    version: int
     unit: Unit
     #: The signal layer that its verdicts belong to.
     layer: Layer
@@ -94,6 +92,11 @@ class Classifier(Protocol):
     needs: tuple[str, ...]
     #: Scores from here up fail.
     threshold: float
+
+    @property
+    def version(self) -> int:
+        """Grows when the same input may get another verdict than before."""
+        ...
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         """One verdict for each subject, in their order. Never raises for odd content."""

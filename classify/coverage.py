@@ -1,20 +1,23 @@
-"""How much of what is stored has its verdicts."""
+"""How much of what is stored has its verdicts: of every classifier that it should have them of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
 from classify.deployed_set import latest_version
 
+_PENDING = "(verdict_version = 0 OR notEmpty(unjudged))"
+
 
 @dataclass(slots=True, frozen=True)
 class Coverage:
-    """Rows in all, those that have verdicts, and those that wait for them.
+    """Rows in all, those that have all verdicts, and those that wait for some.
 
     ``outdated``: judged, by an older classifier set than the deployed one.
     ``oldest_pending_seconds``: since the oldest pending row was stored; 0 where none is pending.
+    ``unjudged``: of a classifier that was broken, the rows that wait for it alone.
     """
 
     rows: int
@@ -22,6 +25,7 @@ class Coverage:
     pending: int
     outdated: int
     oldest_pending_seconds: float
+    unjudged: dict[str, int] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float:
@@ -33,12 +37,14 @@ def coverage(client: Client, database: str, days: int | None = None) -> Coverage
     """Of the last ``days`` by start_time, or of everything. Raises clickhouse-connect's errors."""
     version = max(1, latest_version(client, database))
     window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
-    ((rows, pending, outdated, oldest),) = client.query(
-        "SELECT count(), countIf(verdict_version = 0),"
+    ((rows, pending, outdated, oldest, waiting),) = client.query(
+        f"SELECT count(), countIf({_PENDING}),"
         f" countIf(verdict_version > 0 AND verdict_version < {version}),"
-        " dateDiff('millisecond', minIf(ingested_at, verdict_version = 0), now64(3))"
+        f" dateDiff('millisecond', minIf(ingested_at, {_PENDING}), now64(3)),"
+        " sumMap(CAST(unjudged, 'Array(String)'), arrayMap(x -> toUInt64(1), unjudged))"
         f" FROM {database}.spans_raw FINAL {window}"
         " SETTINGS do_not_merge_across_partitions_select_final = 1"
     ).result_rows
-    waiting = max(0.0, oldest / 1000) if pending else 0.0
-    return Coverage(rows, rows - pending, pending, outdated, waiting)
+    seconds = max(0.0, oldest / 1000) if pending else 0.0
+    unjudged = dict(zip(*waiting, strict=True))
+    return Coverage(rows, rows - pending, pending, outdated, seconds, unjudged)

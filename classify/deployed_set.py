@@ -55,18 +55,24 @@ def deploy(client: Client, database: str, classifiers: Sequence[Classifier]) -> 
     written first keeps it and the other takes the next.
     """
     mine = fingerprint(classifiers)
+    owners = (
+        "SELECT version, argMin(fingerprint, (deployed_at, fingerprint))"
+        f" FROM {database}.classifier_sets"
+    )
     while True:
-        rows = client.query(
-            "SELECT version, argMin(fingerprint, (deployed_at, fingerprint))"
-            f" FROM {database}.classifier_sets GROUP BY version ORDER BY version DESC LIMIT 1"
-        ).result_rows
+        rows = client.query(f"{owners} GROUP BY version ORDER BY version DESC LIMIT 1").result_rows
         version, owner = rows[0] if rows else (0, "")
         if owner == mine:
             return int(version)
+        claimed = int(version) + 1
         client.insert(
             "classifier_sets",
-            [[version + 1, mine, json.dumps(describe(classifiers))]],
+            [[claimed, mine, json.dumps(describe(classifiers))]],
             column_names=["version", "fingerprint", "classifiers"],
             database=database,
         )
         time.sleep(_SETTLE_SECONDS)
+        rows = client.query(f"{owners} WHERE version = {claimed} GROUP BY version").result_rows
+        # Whatever number others have taken meanwhile.
+        if rows[0][1] == mine:
+            return claimed

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -22,12 +22,16 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from classify.classifier import Classifier
-from classify.custom.backfill import BackFill
+from classify.custom.backfill import BackFill, due, waiting_for, waiting_for_none_of
 from classify.custom.member import Members
-from classify.custom.store import current, members, newest_revision
+from classify.custom.store import everything, members, newest_revision
 from classify.custom.vectors import model
-from classify.deployed_set import deploy
-from classify.judge import Judged, Task
+from classify.deployed_set import deploy, latest_version
+from classify.judge import VECTORS, Judged, Task
+from classify.models import files
+from classify.models.checksums import ModelError
+from classify.models.learned import Learned
+from classify.outages import Outages
 from classify.pool import JudgePool, WorkerDiedError
 from classify.rejudge import OldRows, Pace
 from classify.rows import Batch, Rows, TooLargeError, read_schema
@@ -46,6 +50,8 @@ ASK_SECONDS = 10.0
 _FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
 # So many traces put off in one pass mean that the storage is at fault, not they.
 _MAX_PUT_OFF = 5
+#: What is broken where a file of the model is damaged that no classifier needs now.
+_MODEL = "model"
 
 
 @dataclass(slots=True)
@@ -73,33 +79,26 @@ class ClassifyJob:
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
-        client = connect()
-        try:
-            self._schema = read_schema(client, settings.database, classifiers)
-            #: Number of the deployed classifier set.
-            self.version = deploy(client, settings.database, classifiers)
-        finally:
-            client.close()
-        self._client: Client | None = None
-        self.telemetry.version.set(self.version)
-        index, count = settings.shard
-        share = Share(settings.database, self.version, index, count)
-        self._share = share
-        self._old = OldRows(share)
+        self._classifiers = classifiers
+        self._outages = Outages(self.telemetry)
+        self._outages.broke(self._damage())
+        self._ask_at = self._look_at = time.monotonic()
         #: Custom classifiers as they are now, and their rows to go over.
         self._revision = -1
         self._custom = Members()
         self._pickled = b""
-        self._back_fill = BackFill(share, self._custom)
         self._back_fill_pace = Pace(1.0, settings.classify_batch_rows)
         self._back_fill_at = time.monotonic() + SWEEP_SECONDS
         self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
-        self._ask_at = self._look_at = time.monotonic()
-        self._finder = Finder(
-            share,
-            settings.classify_trace_quiet_seconds,
-            settings.classify_trace_max_wait_seconds,
-        )
+        client = connect()
+        try:
+            self._schema = read_schema(client, settings.database, classifiers)
+            self._take_up(client)
+        finally:
+            client.close()
+        self._client: Client | None = None
+        #: Classifiers that were asked for an everyday trace since they are deployed or mended.
+        self._tried: set[str] = set()
         self._sessions = any(c.unit == "session" for c in classifiers)
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
@@ -108,6 +107,46 @@ class ClassifyJob:
         self._days: list[str] = []
         self._put_off: dict[str, tuple[float, float]] = {}
         self._strikes = 0
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Name to why it can't judge; its rows wait."""
+        return self._outages.reasons
+
+    def _take_up(self, client: Client) -> None:
+        """The number of the deployed set, and who looks for its work. Of a model that can't be read
+        nobody knows what it is: the newest set's number goes on until it can."""
+        settings = self._settings
+        try:
+            self.version = deploy(client, settings.database, self._classifiers)
+            self._deployed = True
+        except ModelError:
+            self._deployed = False
+            known = [each for each in self._classifiers if not isinstance(each, Learned)]
+            newest = latest_version(client, settings.database)
+            self.version = newest or deploy(client, settings.database, known)
+        self.telemetry.version.set(self.version)
+        index, count = settings.shard
+        self._share = share = Share(settings.database, self.version, index, count)
+        self._old = OldRows(share)
+        self._finder = Finder(
+            share,
+            settings.classify_trace_quiet_seconds,
+            settings.classify_trace_max_wait_seconds,
+        )
+        self._look_for_debts()
+
+    def _look_for_debts(self) -> None:
+        """Look everywhere for the rows that working classifiers owe a verdict: built-in ones, whose
+        rows are judged whole, and custom ones."""
+        built_in = {each.name for each in self._classifiers}
+        broken = set(self.broken)
+        self._left = BackFill(self._share, waiting_for(built_in - broken))
+        of_others = waiting_for_none_of(built_in | broken | set(self._custom.aside))
+        of_custom = due(self._custom)
+        self._back_fill = BackFill(
+            self._share, f"({of_custom} OR {of_others})" if of_custom else of_others
+        )
 
     def close(self) -> None:
         """End the worker processes and the connection."""
@@ -140,13 +179,77 @@ class ClassifyJob:
         revision = newest_revision(client, self._settings.database)
         if revision == self._revision:
             return
-        self._custom = members(current(client, self._settings.database))
+        gone = set(self.broken) - {each.name for each in self._classifiers} - {VECTORS, _MODEL}
+        self._custom = members(*everything(client, self._settings.database))
         self._pickled = self._custom.pickled() if revision else b""
-        self._back_fill = BackFill(self._share, self._custom)
+        # What has changed is tried anew.
+        self._outages.mended(gone)
+        self._look_for_debts()
         self._revision = revision
         if revision:
             names = ", ".join(member.name for member in self._custom.members)
             logger.info("custom classifiers: %s", names or "none")
+
+    def _damage(self) -> dict[str, str]:
+        """What the model's files, as they are now, keep from working."""
+        damaged = files.damaged()
+        found: dict[str, str] = {}
+
+        def needs(name: str, needed: Iterable[str]) -> None:
+            if reason := next((damaged[each] for each in needed if each in damaged), ""):
+                found[name] = reason
+
+        for classifier in self._classifiers:
+            if isinstance(classifier, Learned):
+                try:
+                    needs(classifier.name, classifier.model_files)
+                except ModelError as error:
+                    found[classifier.name] = str(error)
+        needs(VECTORS, files.needed_for(files.GENERAL))
+        if damaged and not found.keys() - {VECTORS}:
+            others = [each for each in damaged if each not in files.needed_for(files.GENERAL)]
+            if others:
+                found[_MODEL] = damaged[others[0]]
+        return found
+
+    def _try(self) -> None:
+        """Ask classifiers for an everyday trace before rows depend on them."""
+        names = {each.name for each in self._classifiers} - set(self.broken) - self._tried
+        if names:
+            self._tried |= names
+            self._break(self._pool.troubles(names))
+
+    def _break(self, found: Mapping[str, str]) -> None:
+        if not found:
+            return
+        news = set(found) - set(self.broken)
+        self._outages.broke(found)
+        self._tried -= set(found)
+        if news:
+            self._look_for_debts()
+
+    def _mend(self, client: Client) -> None:
+        """Look again at what is broken, once its time has come."""
+        due = set(self._outages.due())
+        if not due:
+            return
+        damage = self._damage()
+        self._break({name: reason for name, reason in damage.items() if name in due})
+        maybe = due - set(damage)
+        if not maybe:
+            return
+        self._pool.renew()
+        # What is renewed is loaded anew, all of it.
+        self._tried.clear()
+        troubles = self._pool.troubles(maybe - {_MODEL}, self._pickled)
+        self._break(troubles)
+        mended = maybe - set(troubles)
+        self._tried |= mended
+        self._outages.mended(mended)
+        if mended and not self._deployed:
+            self._take_up(client)
+        elif mended:
+            self._look_for_debts()
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         if time.monotonic() >= self._sweep_at:
@@ -163,6 +266,7 @@ class ClassifyJob:
         done: set[DueTrace] = set()
         while not stopping():
             self._refresh(client)
+            self._mend(client)
             due = self._finder.recent(client)
             self._observe_lag(due)
             todo = self._not_yet(due, done)
@@ -178,35 +282,46 @@ class ClassifyJob:
                 found_rows = batches(todo, self._settings.classify_batch_rows)
                 written += self._process(found_rows, stopping)
                 continue
-            filled = self._fill(client, stopping)
-            written += filled
-            again = 0 if filled else self._again(client, stopping)
-            if filled:
-                continue
-            if not again:
+            if time.monotonic() >= self._back_fill_at:
+                self._left.again()
+                self._back_fill.again()
+                self._back_fill_at = time.monotonic() + SWEEP_SECONDS
+            more = (
+                self._fill(client, stopping, self._left)
+                or self._fill(client, stopping, self._back_fill, custom_only=True)
+                or self._again(client, stopping)
+            )
+            if not more:
                 break
-            written += again
+            written += more
         return written
 
-    def _fill(self, client: Client, stopping: Callable[[], bool]) -> int:
-        """Have the custom classifiers judge a round of rows that they have not seen, for about two
-        seconds, then new rows come first again. Returns rows written, 0 where none is left."""
+    def _fill(
+        self,
+        client: Client,
+        stopping: Callable[[], bool],
+        found: BackFill,
+        *,
+        custom_only: bool = False,
+    ) -> int:
+        """Have a round of rows judged that wait for a classifier which was broken, or that custom
+        ones have not seen, for about two seconds, then new rows come first again. Returns rows
+        written, 0 where none is left."""
         began = time.monotonic()
-        if began >= self._back_fill_at:
-            self._back_fill.again()
-            self._back_fill_at = began + SWEEP_SECONDS
-        taken = self._not_yet(self._back_fill.take(client, self._back_fill_pace.rows), set())
+        taken = self._not_yet(found.take(client, self._back_fill_pace.rows), set())
         if not taken:
             return 0
         # A batch for each worker.
         size = -(-self._back_fill_pace.rows // self._pool.depth)
-        written = self._process(batches(taken, size), stopping, custom_only=True)
+        written = self._process(batches(taken, size), stopping, custom_only=custom_only)
         self._back_fill_pace.took(time.monotonic() - began)
         return written
 
     def _again(self, client: Client, stopping: Callable[[], bool]) -> int:
-        """Judge one batch of old rows, if its time has come. Returns rows written, 0 for none."""
-        if not self._pace.may():
+        """Judge one batch of old rows, if its time has come. Returns rows written, 0 for none.
+
+        While a classifier is broken they keep the verdicts that they have of it, and wait."""
+        if not self._pace.may() or any(each.name in self.broken for each in self._classifiers):
             return 0
         began = time.monotonic()
         if began >= self._ask_at:
@@ -252,6 +367,8 @@ class ClassifyJob:
         custom_only: bool = False,
     ) -> int:
         """Load the next batch and write the last one while workers judge."""
+        if not custom_only:
+            self._try()
         flights: deque[_Flight] = deque()
         written = 0
         for traces in found:
@@ -266,12 +383,19 @@ class ClassifyJob:
             written += self._land(flights.popleft())
         return written
 
+    def _names(self, custom_only: bool) -> set[str]:
+        """Of those that judge: classifiers that are not known to be broken."""
+        names = {each.name for each in self._custom.members}
+        if not custom_only:
+            names |= {each.name for each in self._classifiers}
+        return names - set(self.broken)
+
     def _departures(self, batch: Batch, failure: str = "") -> Iterator[_Flight]:
         """Load and submit, in smaller parts where the rows are too large or can't be loaded."""
         began = time.monotonic()
         try:
             loaded = self._rows.load(
-                batch, sessions=self._sessions, vectors_of=model() if self._compares else 0
+                batch, sessions=self._sessions, vectors_of=_model() if self._compares else 0
             )
         except TooLargeError:
             for part in self._halves(batch):
@@ -300,6 +424,7 @@ class ClassifyJob:
             batch.custom_only,
             0.0 if batch.old or batch.custom_only else self._settings.classify_embed_share,
             int(time.time()) + days * 86_400 if days else 0,
+            frozenset(self.broken),
         )
         yield _Flight(batch, task, self._pool.submit(task), began)
 
@@ -321,6 +446,8 @@ class ClassifyJob:
         for trace in flight.batch.traces:
             self._put_off.pop(trace.trace_id, None)
         self.telemetry.rows.inc(judged.rows)
+        self._outages.worked(judged.worked)
+        self._break(judged.broken)
         for (classifier, label), count in judged.verdicts.items():
             self.telemetry.verdicts.labels(classifier, label).inc(count)
         for where, count in judged.errors.items():
@@ -348,6 +475,11 @@ class ClassifyJob:
     def _after_death(self, flight: _Flight, error: WorkerDiedError) -> int:
         """Find the trace that kills its worker, and store that it does."""
         self.telemetry.errors.labels("worker").inc()
+        asked = self._names(flight.batch.custom_only) - flight.task.broken
+        if found := self._pool.troubles(asked, self._pickled):
+            # It takes no trace at all: this one waits for it.
+            self._break(found)
+            return sum(map(self._land, self._departures(flight.batch, flight.task.failure)))
         if len(flight.batch.traces) > 1:
             return self._again_in_halves(flight.batch)
         logger.error("trace %s: %s", flight.batch.traces[0].trace_id, error)
@@ -391,3 +523,11 @@ class ClassifyJob:
         self._strikes += 1
         if self._strikes >= _MAX_PUT_OFF:
             raise error
+
+
+def _model() -> int:
+    """Whose stored vectors are of use; 0 where the model can't be read."""
+    try:
+        return model()
+    except ModelError:
+        return 0

@@ -19,6 +19,7 @@ from classify.custom.member import Members, unpickled
 from classify.custom.vectors import Vectors, using
 from classify.rows import Loaded, Schema
 from classify.runs import told_apart
+from classify.working import MANY, BrokenError, is_installation, is_machine, told, trouble
 from clickhouse.content import ContentRecord
 from clickhouse.native import read_columns, write_columns
 from clickhouse.span import LABELS, SPAN_COLUMNS, Span, Verdict
@@ -27,6 +28,10 @@ from ingest.usage import settle
 
 logger = logging.getLogger(__name__)
 
+#: Stands for the verdict that a broken classifier owes.
+_OWED = Verdict("")
+#: What can break besides classifiers: making texts' vectors ahead.
+VECTORS = "vectors"
 _FLOAT32 = Struct("f")
 _span_values = attrgetter(*SPAN_COLUMNS)
 _CONTENT_FIELDS = tuple(f.name for f in fields(ContentRecord))
@@ -58,6 +63,7 @@ class Task:
     custom_only: bool = False
     embed_share: float = 0.0
     vectors_expire: int = 0
+    broken: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -66,7 +72,9 @@ class Judged:
     ``content``, ``vectors``. A stop in between leaves the trace pending, to be judged again.
 
     ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
-    ``reused``: trace_id to rows written of runs that used its ids again.
+    ``reused``: trace_id to rows written of runs that used its ids again. ``broken``: classifiers
+    that turned out not to work, and why; their rows are written as waiting for them. ``worked``:
+    those that gave a verdict.
     """
 
     changed: list[bytes] = field(default_factory=list)
@@ -77,12 +85,16 @@ class Judged:
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)
+    broken: dict[str, str] = field(default_factory=dict)
+    worked: set[str] = field(default_factory=set)
 
 
 def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     """Never raises for what is in the rows: a classifier that does is counted, and its verdict is
-    'not_applicable' with the error as evidence, so that every row ends up judged."""
+    'not_applicable' with the error as evidence, so that every row ends up judged. One that works
+    for no row is broken: it owes its rows their verdicts, which are named in ``unjudged``."""
     judged = Judged()
+    built_in = {c.name for c in classifiers}
     columns = read_columns(task.loaded.rows)
     if not columns:
         return judged
@@ -101,19 +113,18 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
         _settle_usage(traces, spans, judged.errors)
     with_context = _with_sessions(traces, spans, task.loaded)
 
-    verdicts = {c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in classifiers}
+    verdicts = {c.name: _verdicts(c, with_context, spans, task, judged) for c in classifiers}
     with using(Vectors(task.loaded.vectors)) as vectors:
-        added = {
-            c.name: _verdicts(c, with_context, spans, task, judged.errors) for c in custom.members
-        }
+        added = {c.name: _verdicts(c, with_context, spans, task, judged) for c in custom.members}
         due = [i for i, version in enumerate(columns["verdict_version"]) if not version]
-        _embed_ahead(vectors, [spans[i] for i in due], task.embed_share, judged.errors)
+        _embed_ahead(vectors, [spans[i] for i in due], task, judged)
     judged.vectors = _vectors_to_write(vectors, spans, task)
+    owed = _owed(columns, verdicts, added, custom, built_in if task.custom_only else set())
 
     names = tuple(verdicts)
     old_versions, old_evidence = columns["verdict_version"], columns["evidence"]
     judged_at, old_custom = columns["verdict_at"], columns["custom"]
-    custom_versions = columns["custom_version"]
+    custom_versions, old_owed = columns["custom_version"], columns["unjudged"]
     pending, changed = [], []
     evidence: dict[int, dict[str, str]] = {}
     labels: dict[int, dict[str, str]] = {}
@@ -121,7 +132,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
         if version > task.version or (task.custom_only and not version):
             continue
         labels[i] = {k: v for k, v in old_custom[i].items() if k in custom.kept} | {
-            name: found[i].label for name, found in added.items()
+            name: found[i].label for name, found in added.items() if found[i].label
         }
         gone = set(verdicts) | set(added) | (set(old_custom[i]) - custom.kept)
         evidence[i] = {k: v for k, v in old_evidence[i].items() if k not in gone} | {
@@ -130,13 +141,18 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
             if (v := found[i]).evidence
         }
         if task.custom_only:
-            if custom_versions[i] < custom.revision or labels[i] != old_custom[i]:
+            if (
+                custom_versions[i] < custom.revision
+                or labels[i] != old_custom[i]
+                or owed[i] != old_owed[i]
+            ):
                 pending.append(i)
         elif version < task.version or judged_at[i] < task.before:
             pending.append(i)
         elif (
             evidence[i] != old_evidence[i]
             or labels[i] != old_custom[i]
+            or owed[i] != old_owed[i]
             or any(_differs(verdicts[n][i], columns[n][i], columns[f"{n}_score"][i]) for n in names)
             or _span_differs(spans[i], columns, i)
         ):
@@ -149,11 +165,13 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
             judged.reused += Counter(spans[i].trace_id for i in chunk if spans[i].id_reuse)
             new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
             new |= _custom_columns(columns, labels, added, custom, chunk)
+            new["unjudged"] = [owed[i] for i in chunk]
             blocks.append(write_columns(task.schema.spans, new))
             judged.rows += len(chunk)
             for name, found in everything.items():
                 for label, count in Counter(found[i].label for i in chunk).items():
-                    judged.verdicts[name, label] += count
+                    if label and name not in judged.broken and name not in task.broken:
+                        judged.verdicts[name, label] += count
     for start in range(0, len(marked), task.batch_rows):
         chunk = marked[start : start + task.batch_rows]
         new = {c: [content[c][i] for i in chunk] for c in task.schema.content}
@@ -176,6 +194,7 @@ def _waiting(
             columns["verdict_version"][i] < task.version
             or columns["verdict_at"][i] < task.before
             or columns["custom_version"][i] < custom.revision
+            or bool(columns["unjudged"][i])
             or (columns["trace_id"][i], columns["span_id"][i]) in named
         )
 
@@ -273,9 +292,9 @@ def _verdicts(
     traces: list[tuple[Trace, list[int]]],
     spans: Sequence[Span],
     task: Task,
-    errors: Counter[str],
+    judged: Judged,
 ) -> list[Verdict]:
-    """One verdict for each span."""
+    """One verdict for each span; _OWED where the classifier is broken."""
     verdicts = [NOT_APPLICABLE] * len(spans)
     subjects: list[Subject] = []
     rows: list[int] = []
@@ -290,29 +309,100 @@ def _verdicts(
                 subjects.append(Subject(span, trace))
     if task.failure:
         found = [Verdict("not_applicable", evidence=task.failure)] * len(subjects)
-        errors[classifier.name] += len(subjects)
+        judged.errors[classifier.name] += len(subjects)
+    elif classifier.name in task.broken:
+        found = [_OWED] * len(subjects)
     else:
-        found = _ask(classifier, subjects, errors)
+        try:
+            found = _ask(classifier, subjects, judged)
+        except BrokenError as error:
+            found = [_OWED] * len(subjects)
+            judged.broken[classifier.name] = str(error)
+            judged.errors[classifier.name] += 1
     for i, verdict in zip(rows, found, strict=True):
         verdicts[i] = verdict
     return verdicts
 
 
-def _ask(classifier: Classifier, subjects: list[Subject], errors: Counter[str]) -> list[Verdict]:
-    """All at once, and one by one where that raises."""
+#: Classifiers that have judged a real row in this process.
+_worked: set[str] = set()
+
+
+def _ask(classifier: Classifier, subjects: list[Subject], judged: Judged) -> list[Verdict]:
+    """All at once, and one by one where that raises. Raises BrokenError."""
     if not subjects:
         return []
+    name = classifier.name
     try:
-        return _checked(classifier.judge(subjects), len(subjects))
+        found = _checked(classifier.judge(subjects), len(subjects))
     except Exception as error:
-        if len(subjects) > 1:
-            return [v for subject in subjects for v in _ask(classifier, [subject], errors)]
-        span = subjects[0].span
-        logger.exception("%s on span %s/%s", classifier.name, span.trace_id, span.span_id)
-        errors[classifier.name] += 1
-        reason = f"classifier error: {type(error).__name__}: {error}"
-        reason = reason[:500].encode(errors="replace").decode()
-        return [Verdict("not_applicable", evidence=reason)]
+        if is_installation(error):
+            raise BrokenError(told(error)) from error
+    else:
+        _worked.add(name)
+        judged.worked.add(name)
+        return found
+    found, failed = [], list[Exception]()
+    for number, subject in enumerate(subjects, 1):
+        try:
+            found += _checked(classifier.judge([subject]), 1)
+        except Exception as error:
+            failed.append(error)
+            if len(failed) == number and number in (MANY, len(subjects)):
+                _check_works(classifier, failed)
+            if is_machine(error):
+                found.append(_OWED)
+                continue
+            found.append(Verdict("not_applicable", evidence=f"classifier error: {told(error)}"))
+            # One stack trace of a kind tells it all.
+            seen = any(type(each) is type(error) for each in failed[:-1])
+            where = (name, subject.span.trace_id, subject.span.span_id, told(error))
+            logger.error("%s on span %s/%s: %s", *where, exc_info=None if seen else error)
+        else:
+            _worked.add(name)
+            judged.worked.add(name)
+    judged.errors[name] += len(failed)
+    return found
+
+
+def _check_works(classifier: Classifier, failed: Sequence[Exception]) -> None:
+    """None of these rows could be judged: is it they? Raises BrokenError where the classifier takes
+    no everyday row either, where the machine denies it all, or where it has never judged a row
+    and many fail alike."""
+    last = failed[-1]
+    if reason := trouble(classifier):
+        raise BrokenError(reason) from last
+    if all(map(is_machine, failed)):
+        raise BrokenError(told(last)) from last
+    alike = len({type(error) for error in failed}) == 1
+    if alike and len(failed) >= MANY and classifier.name not in _worked:
+        raise BrokenError(f"the first {len(failed)} rows all fail: {told(last)}") from last
+
+
+def _owed(
+    columns: dict[str, Sequence[Any]],
+    verdicts: dict[str, list[Verdict]],
+    added: dict[str, list[Verdict]],
+    custom: Members,
+    kept: set[str],
+) -> list[list[str]]:
+    """For each row the classifiers that owe it a verdict. Where they do, what it has of them stays,
+    which is put in the place of _OWED. ``kept``: names of those that were not asked, whose debts
+    stay."""
+    owed = [set(custom.aside) | kept.intersection(old) for old in columns["unjudged"]]
+    evidence, labels = columns["evidence"], columns["custom"]
+    scores = columns["custom_scores"]
+    for name, found in (verdicts | added).items():
+        for i, verdict in enumerate(found):
+            if verdict is not _OWED:
+                continue
+            owed[i].add(name)
+            if name in added:
+                label, score = labels[i].get(name, ""), scores[i].get(name, math.nan)
+            else:
+                label, score = columns[name][i], columns[f"{name}_score"][i]
+            found[i] = Verdict(label, score, evidence[i].get(name, ""))
+    return [sorted(names) for names in owed]
 
 
 def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
@@ -389,12 +479,10 @@ def _custom_columns(
     }
 
 
-def _embed_ahead(
-    vectors: Vectors, spans: Sequence[Span], share: float, errors: Counter[str]
-) -> None:
+def _embed_ahead(vectors: Vectors, spans: Sequence[Span], task: Task, judged: Judged) -> None:
     """Have the vectors of a share of the texts made, chosen by their hash: what a new custom
     classifier is held against at once, without waiting for the encoder."""
-    if not share:
+    if not task.embed_share or VECTORS in task.broken:
         return
     texts = dict.fromkeys(
         text
@@ -403,13 +491,13 @@ def _embed_ahead(
         for text in (span.input, span.output)
         if text.strip()
     )
-    limit = int(share * 256)
+    limit = int(task.embed_share * 256)
     chosen = [text for text in texts if vectors.hash(text)[0] < limit]
     try:
         vectors.of(chosen)
-    except Exception:
-        logger.exception("vectors of %d texts", len(chosen))
-        errors["vectors"] += 1
+    except Exception as error:
+        judged.errors[VECTORS] += 1
+        judged.broken[VECTORS] = told(error)
 
 
 def _vectors_to_write(vectors: Vectors, spans: Sequence[Span], task: Task) -> bytes:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import faulthandler
 import pickle
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import lru_cache
 
 from classify.classifier import Classifier
-from classify.judge import Judged, Task, judge
+from classify.custom.member import unpickled
+from classify.custom.vectors import Vectors
+from classify.judge import VECTORS, Judged, Task, judge
+from classify.models import encoder, files
+from classify.working import told, trouble
 from ingest.worker_pool import WorkerPool
 
 
@@ -30,6 +35,7 @@ class JudgePool:
     ) -> None:
         self._classifiers = pickle.dumps(tuple(classifiers))
         self._timeout = timeout_seconds if workers else 0.0
+        self._workers = workers
         self._pool = WorkerPool(workers)
         #: Tasks in flight that keep all workers busy.
         self.depth = workers + 1
@@ -50,17 +56,63 @@ class JudgePool:
             except BrokenProcessPool as error:
                 raise WorkerDiedError("a worker process died twice of the same rows") from error
 
+    def troubles(self, names: Collection[str], custom: bytes = b"") -> dict[str, str]:
+        """Of the classifiers ``names``, and VECTORS: those that can't judge an everyday trace, and
+        why. One that kills its worker is among them. ``custom``: the custom ones, pickled."""
+        try:
+            return self._troubles(sorted(names), custom)
+        except BrokenProcessPool:
+            found: dict[str, str] = {}
+            for name in sorted(names):
+                try:
+                    found |= self._troubles([name], custom)
+                except BrokenProcessPool:
+                    found[name] = "it kills its worker process"
+            return found
+
+    def renew(self) -> None:
+        """New workers, which know nothing of the model that the old ones had loaded."""
+        self._pool.close()
+        files.heads.cache_clear()
+        encoder.encoder.cache_clear()
+        self._pool = WorkerPool(self._workers)
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()
 
+    def _troubles(self, names: list[str], custom: bytes) -> dict[str, str]:
+        return self._pool.submit(
+            _troubles_in_worker, names, custom, self._classifiers, self._timeout
+        ).result()
+
 
 def _judge_in_worker(task: Task, classifiers: bytes, timeout: float) -> Judged:
+    with _watchdog(timeout):
+        return judge(task, _unpickled(classifiers))
+
+
+def _troubles_in_worker(
+    names: list[str], custom: bytes, classifiers: bytes, timeout: float
+) -> dict[str, str]:
+    with _watchdog(timeout):
+        asked = [*_unpickled(classifiers), *unpickled(custom).members]
+        found = {each.name: trouble(each) for each in asked if each.name in names}
+        if VECTORS in names:
+            try:
+                Vectors().of(["everyday"])
+            except Exception as error:
+                found[VECTORS] = told(error)
+    return {name: reason for name, reason in found.items() if reason}
+
+
+@contextmanager
+def _watchdog(timeout: float) -> Iterator[None]:
     if timeout:
         # A regular expression that runs away holds the interpreter; this watchdog needs none.
         faulthandler.dump_traceback_later(timeout, exit=True)
     try:
-        return judge(task, _unpickled(classifiers))
+        yield
     finally:
         if timeout:
             faulthandler.cancel_dump_traceback_later()

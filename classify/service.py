@@ -139,8 +139,22 @@ class ClassifyService:
 
     @property
     def not_ready(self) -> str:
-        """Why the service is not ready; '' when it is."""
-        return self._failure
+        """Why the service is not ready; '' when it is. Where only some classifiers can't judge, the
+        others do."""
+        return self._failure or "; ".join(self.degraded)
+
+    @property
+    def degraded(self) -> list[str]:
+        """What can't judge, why, and what to do: a sentence for each cause."""
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in (self._job.broken if self._job else {}).items():
+            by_reason.setdefault(reason, []).append(name)
+        return [
+            f"{', '.join(names)} can't judge, its rows wait: {reason}"
+            if len(names) == 1
+            else f"{', '.join(names)} can't judge, their rows wait: {reason}"
+            for reason, names in by_reason.items()
+        ]
 
     def judge_again(self, since: datetime, until: datetime) -> None:
         """Have the spans that start in [since, until) judged again, after new ones, newest first.

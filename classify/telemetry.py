@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from clickhouse.set_aside import counts
 
 
 class Telemetry:
@@ -30,9 +36,9 @@ class Telemetry:
         self.errors = Counter(
             "everyspan_classify_errors_total",
             "Errors by where: a classifier's name (its verdict is then not_applicable with the"
-            " error as evidence), usage, late_content, vectors, classifier_files (one of the folder"
-            " can't be read), worker (a process died), trace (put off after a storage error),"
-            " storage (ClickHouse refused or did not answer).",
+            " error as evidence, or still owed where it is broken), usage, late_content, vectors,"
+            " classifier_files (one of the folder can't be read), worker (a process died), trace"
+            " (put off after a storage error), storage (ClickHouse refused or did not answer).",
             ["where"],
             registry=self.registry,
         )
@@ -41,9 +47,17 @@ class Telemetry:
             "Rows of runs that used the ids of an earlier run again; see id_reuse in the schema.",
             registry=self.registry,
         )
+        self.broken = Gauge(
+            "everyspan_classify_broken",
+            "1 while a classifier can't judge; its rows wait. Besides classifiers: vectors (of"
+            " texts, made ahead), model (a file that none of them needs now).",
+            ["classifier"],
+            registry=self.registry,
+        )
+        self.registry.register(_SetAside())
         self.pending_rows = Gauge(
             "everyspan_classify_pending_rows",
-            "Rows of the last two days that wait for their verdicts.",
+            "Rows of the last two days that wait for a verdict.",
             registry=self.registry,
         )
         self.outdated_rows = Gauge(
@@ -59,7 +73,7 @@ class Telemetry:
         )
         self.coverage = Gauge(
             "everyspan_classify_coverage_ratio",
-            "Rows of the last two days that have verdicts, 0 to 1.",
+            "Rows of the last two days that have all their verdicts, 0 to 1.",
             registry=self.registry,
         )
         self.version = Gauge(
@@ -67,3 +81,18 @@ class Telemetry:
             "Number of the deployed classifier set.",
             registry=self.registry,
         )
+
+
+class _SetAside(Collector):
+    """Asked when the metrics are."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        found = GaugeMetricFamily(
+            "everyspan_records_set_aside",
+            "Records of Everyspan's own tables that can't be read, by table; `everyspan status`"
+            " names them.",
+            labels=["table"],
+        )
+        for table, count in counts().items():
+            found.add_metric([table], count)
+        yield found

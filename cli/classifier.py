@@ -186,7 +186,7 @@ def list_(
     for each in found["classifiers"]:
         table.add_row(
             each["name"],
-            each["state"],
+            "set aside" if each["set_aside"] else each["state"],
             str(each["version"]),
             each["on"],
             str(each["examples"]),
@@ -196,6 +196,14 @@ def list_(
             each["changed_at"].replace("T", " ")[:19],
         )
     console.print(table)
+    for each in found["classifiers"]:
+        if each["set_aside"]:
+            console.print(
+                f"{each['name']} is set aside, it judges nothing: {each['set_aside']}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     left, rows = found["back_fill"]["left"], found["back_fill"]["rows"]
     if left:
         console.print(f"{left:,} of {rows:,} stored rows are still to go over")

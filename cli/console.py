@@ -27,7 +27,7 @@ from alerting.enrich.source_code import RootsError
 from alerting.routing import RoutesError
 from alerting.spool import SpoolError
 from classify.custom.definition import DefinitionError as ClassifierError
-from classify.models.files import ModelError
+from classify.models.checksums import ModelError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError

@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from cli.console import console, errors, fail, put
+from cli.console import console, errors, fail, plain_errors, put
 
 Name = Annotated[str, typer.Argument(help="A classifier, for example prompt_injection.")]
 Threshold = Annotated[
@@ -33,11 +33,12 @@ def score(classifier: Name, threshold: Threshold = None) -> None:
     except UnknownClassifierError as error:
         fail(str(error), 2)
     wrong = 0
-    for answer in scored(found, sys.stdin.buffer, threshold):
-        if "error" in answer:
-            wrong += 1
-            errors.print(f"line {answer['line']}: {answer['error']}")
-        put(orjson.dumps(answer) + b"\n")
+    with plain_errors():
+        for answer in scored(found, sys.stdin.buffer, threshold):
+            if "error" in answer:
+                wrong += 1
+                errors.print(f"line {answer['line']}: {answer['error']}")
+            put(orjson.dumps(answer) + b"\n")
     if wrong:
         raise typer.Exit(1)
 
@@ -72,7 +73,8 @@ def evaluate(
         records.append(record)
     if not records:
         fail(f"{data} has no record with label 0 or 1")
-    judged = verdicts(found, records)
+    with plain_errors():
+        judged = verdicts(found, records)
     scores = np.array([0.0 if v.score != v.score else v.score for v in judged])
     labels = np.array([float(r.label or 0) for r in records])
     table = Table(title=f"{classifier} on {data.name}", title_justify="left", show_header=False)

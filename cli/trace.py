@@ -20,7 +20,8 @@ from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, id_reuse, resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
+    " evidence, verdict_version, unjudged, id_reuse,"
+    " resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
 #: More than is shown, so that a secret is whole when it is masked.
@@ -163,6 +164,8 @@ def _line(row: Row) -> Text:
         parts.append(("error", "red"))
     if not row["verdict_version"]:
         parts.append(("not judged yet", "yellow"))
+    elif row["unjudged"]:
+        parts.append((f"not judged by {_short(', '.join(row['unjudged']))}", "yellow"))
     elif any(label == "pass" for label, _ in row["verdicts"].values()) and not _failed(row):
         parts.append(("pass", "green"))
     return Text("  ").join(Text.assemble(part) for part in parts)

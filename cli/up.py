@@ -145,7 +145,7 @@ class _House:
         self._sites = [
             Site(
                 "OTLP/HTTP",
-                create_ingest(self._receiver, exposed),
+                create_ingest(self._receiver, exposed, self._degraded),
                 ingest.host,
                 ingest.otlp_http_port,
                 "EVERYSPAN_OTLP_HTTP_PORT",
@@ -198,6 +198,10 @@ class _House:
             await asyncio.to_thread(service.start)
         self._metrics.start()
         self._watch.start()
+
+    def _degraded(self) -> list[str]:
+        """What does not work while spans are taken."""
+        return list(dict.fromkeys(told for each in self._classify for told in each.degraded))
 
     def _evaluate(self, port: int) -> None:
         """Alert rules without a Grafana; the webhook is our own, on ``port``."""

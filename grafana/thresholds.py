@@ -52,7 +52,7 @@ class FailRate(_Strict):
 
 
 class Operational(_Strict):
-    """Latency, errors, tools, cost, coverage, silence."""
+    """Latency, errors, tools, cost, coverage, errors of judging, silence."""
 
     window_seconds: Seconds
     min_traces: Count
@@ -64,6 +64,7 @@ class Operational(_Strict):
     cost_growth: Times
     min_cost_usd: Annotated[float, Field(ge=0)]
     coverage: Rate
+    classify_errors: Annotated[int, Field(ge=0)]
     silent_seconds: Seconds
     severity: Severity
     team: Name

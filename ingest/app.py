@@ -5,7 +5,7 @@ See https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from fastapi import Request
@@ -39,10 +39,15 @@ _MEDIA_TYPES: dict[Encoding, str] = {
 }
 
 
-def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ()) -> ServiceApp:
+def create_app(
+    receiver: Receiver,
+    registries: Sequence[CollectorRegistry] = (),
+    degraded: Callable[[], Sequence[str]] = tuple,
+) -> ServiceApp:
     """The service as an ASGI application. Whoever made ``receiver`` starts and stops it.
 
     ``registries``: metrics of other services in the same process, served with our own.
+    ``degraded``: what else in this process does not work; readyz says it, and goes on taking spans.
     """
 
     def not_allowed(caller: Caller, refused: NotAllowed) -> Response:
@@ -57,6 +62,7 @@ def create_app(receiver: Receiver, registries: Sequence[CollectorRegistry] = ())
         gate(receiver.settings),
         ready=receiver.ready,
         registries=(receiver.telemetry.registry, *registries),
+        degraded=degraded,
         refuse=not_allowed,
     )
 

@@ -23,8 +23,8 @@ def refuse(_: Caller, refused: NotAllowed) -> Response:
 
 
 class ServiceApp(FastAPI):
-    """``ready`` and ``registries``: see ``health``. ``refuse``: the answer to who may not call, in
-    the protocol's own form. ``schema``: serve /openapi.json.
+    """``ready``, ``registries`` and ``degraded``: see ``health``. ``refuse``: the answer to who may
+    not call, in the protocol's own form. ``schema``: serve /openapi.json.
 
     The gate stands before the routes, so that one that is added later, or none, is asked no less.
     """
@@ -35,6 +35,7 @@ class ServiceApp(FastAPI):
         *,
         ready: health.Ready,
         registries: Sequence[CollectorRegistry],
+        degraded: health.Degraded = tuple,
         refuse: Refuse = refuse,
         schema: bool = False,
         lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
@@ -49,7 +50,7 @@ class ServiceApp(FastAPI):
         )
         self.gate = gate
         self._refuse = refuse
-        self.include_router(health.routes(gate, ready, registries))
+        self.include_router(health.routes(gate, ready, registries, degraded))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -14,8 +14,13 @@ from service.caller import Caller, Gate
 Ready = Callable[[], Awaitable[str]]
 """Why the service is not ready; '' when it is."""
 
+Degraded = Callable[[], Sequence[str]]
+"""What does not work while the service does: a sentence each."""
 
-def routes(gate: Gate, ready: Ready, registries: Sequence[CollectorRegistry]) -> APIRouter:
+
+def routes(
+    gate: Gate, ready: Ready, registries: Sequence[CollectorRegistry], degraded: Degraded = tuple
+) -> APIRouter:
     """``registries``: what /metrics serves, one after the other."""
     health = APIRouter()
 
@@ -26,12 +31,17 @@ def routes(gate: Gate, ready: Ready, registries: Sequence[CollectorRegistry]) ->
 
     @health.get("/readyz")
     async def readyz(request: Request) -> PlainTextResponse:
-        """200, or 503 with the reason for those who may know it."""
+        """200, or 503 with the reason for those who may know it; a line more for each thing that is
+        degraded."""
         reason = await ready()
-        if not reason:
-            return PlainTextResponse("ok\n")
-        told = f": {reason}" if gate.may_see_reasons(Caller.of(request.scope)) else ""
-        return PlainTextResponse(f"not ready{told}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        may_see = gate.may_see_reasons(Caller.of(request.scope))
+        told = f": {reason}" if may_see else ""
+        lines = [f"not ready{told}" if reason else "ok"]
+        lines += [f"degraded: {each}" for each in degraded()] if may_see else []
+        return PlainTextResponse(
+            "\n".join(lines) + "\n",
+            HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK,
+        )
 
     @health.get("/metrics")
     async def metrics() -> Response:

@@ -166,10 +166,11 @@ class Up:
 
 
 @contextmanager
-def running(data: Path, **environment: str) -> Iterator[Up]:
-    """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix."""
+def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
+    """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix.
+    ``root``: whose code runs."""
     settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
-    up = Up(data, free_ports(), settings)
+    up = Up(data, free_ports(), settings, root=root)
     up.start()
     try:
         yield up

@@ -79,6 +79,9 @@ def question(
         parameters |= {"experiment": labels["experiment"], "variant": labels["variant"]}
         scope.append("experiments[{experiment:String}] = {variant:String}")
     name = labels.get("classifier") or labels.get("metric", "")
+    if kind == "classifier_broken":
+        # It has no verdicts to look for.
+        parameters["classifier"], name = name, ""
     root, within = "parent_span_id = ''", " AND ".join(scope)
     if name in classifiers:
         label, score = classifiers[name]
@@ -102,7 +105,8 @@ def question(
             "start_time DESC",
         ),
         "cost": ("cost_usd > 0", "cost_usd > 0", "cost_usd DESC"),
-        "coverage": ("verdict_version = 0", "1", "start_time ASC"),
+        "coverage": ("(verdict_version = 0 OR notEmpty(unjudged))", "1", "start_time ASC"),
+        "classifier_broken": ("has(unjudged, {classifier:String})", "1", "start_time ASC"),
         "drift_tokens": ("step_kind = 'llm'", "step_kind = 'llm'", "start_time DESC"),
     }.get(kind)
     if asked is None:

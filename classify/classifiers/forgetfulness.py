@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models import form, memory
-from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import BY_RULE, Piece, quoted, verdicts
 from classify.models.rows import turns_of
 from clickhouse.span import Verdict
 
@@ -18,17 +19,16 @@ from clickhouse.span import Verdict
 _MAX_EARLIER = 12
 
 
-class Forgetfulness:
+class Forgetfulness(Learned):
     """Judges the last answer against each earlier turn of the session."""
 
     name = head = "forgetfulness"
     description = "The assistant contradicts, or asks again for, what was said earlier."
-    version = version_of(2)
+    code_version = 2
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces, _plainly)

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from classify import messages
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, verdicts
 from classify.models.rows import exchange_of
 from clickhouse.span import Verdict
 
 
-class GoalCompletion:
+class GoalCompletion(Learned):
     """Judges the request against the last tool calls and the final answer."""
 
     name = head = "goal_completion"
     description = "The request was not done: given up, refused, or only promised."
-    version = version_of(1)
+    code_version = 1
     unit: Unit = "trace"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models import figures, form
 from classify.models.claims import claims
-from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import BY_RULE, Piece, quoted, verdicts
 from classify.models.rows import context_of, is_answer, speaks
 from classify.models.windows import BESIDE, windows
 from clickhouse.span import Verdict
@@ -22,17 +23,16 @@ _CLAIMS = 4
 _WORD = re.compile(r"\w{3,}|\d+")
 
 
-class Hallucination:
+class Hallucination(Learned):
     """Splits the answer into claims and holds each against the closest parts of the context."""
 
     name = head = "hallucination"
     description = "The answer states what its documents and tool results do not say."
-    version = version_of(2)
+    code_version = 2
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("output",)
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces, _figures)

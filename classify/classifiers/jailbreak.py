@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, verdicts
 from classify.models.rows import said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Verdict
@@ -14,17 +15,16 @@ from clickhouse.span import Verdict
 _MAX_CHARACTERS = 40_000
 
 
-class Jailbreak:
+class Jailbreak(Learned):
     """Looks at what the user wrote to each model step, in windows."""
 
     name = head = "jailbreak"
     description = "The user tries to make the model drop its rules."
-    version = version_of(2)
+    code_version = 2
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("input",)
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces)

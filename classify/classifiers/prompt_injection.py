@@ -8,7 +8,8 @@ from functools import partial
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, narrowed, quoted, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, narrowed, quoted, verdicts
 from classify.models.rows import said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Span, Verdict
@@ -17,17 +18,16 @@ _MAX_CHARACTERS = 40_000
 _MESSAGE = "input"
 
 
-class PromptInjection:
+class PromptInjection(Learned):
     """Looks at documents, tool results and the user's last message, in windows."""
 
     name = head = "prompt_injection"
     description = "A document, tool result or message holds instructions meant for the model."
-    version = version_of(2)
+    code_version = 2
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "retrieval", "reranker", "tool", "agent", "chain"))
     needs: tuple[str, ...] = ("input", "output", "documents")
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         rows = [

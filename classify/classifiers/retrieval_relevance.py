@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, verdicts
 from classify.models.windows import BESIDE, windows
 from clickhouse.span import Verdict
 
@@ -16,17 +17,16 @@ _WINDOWS = 4
 _WORD = re.compile(r"\w{3,}|\d+")
 
 
-class RetrievalRelevance:
+class RetrievalRelevance(Learned):
     """Judges the query against the windows of each document; the best of all counts."""
 
     name = head = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
-    version = version_of(1)
+    code_version = 1
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("retrieval", "reranker"))
     needs: tuple[str, ...] = ("documents",)
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, verdicts
 from classify.models.rows import is_answer, said, speaks
 from classify.models.windows import windows
 from clickhouse.span import Verdict
@@ -14,17 +15,16 @@ from clickhouse.span import Verdict
 _MAX_CHARACTERS = 40_000
 
 
-class Toxicity:
+class Toxicity(Learned):
     """Looks at the user's last message and the answer of each model step, in windows."""
 
     name = head = "toxicity"
     description = "The user or the model insults, threatens or hates."
-    version = version_of(1)
+    code_version = 1
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("input", "output")
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces)

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.pieces import Piece, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import Piece, verdicts
 from classify.models.rows import exchange_of, turns_of
 from clickhouse.span import Verdict
 
 
-class UserFrustration:
+class UserFrustration(Learned):
     """Looks at the last turns of the session, ending with the user's in this trace."""
 
     name = head = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
-    version = version_of(1)
+    code_version = 1
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces)

@@ -11,13 +11,14 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, ValidationError
 
 from classify.custom import file
-from classify.custom.catalog import Answer, Catalog, Listed, listed, told
+from classify.custom.catalog import Answer, Catalog, Listed, listed
 from classify.custom.definition import (
     Definition,
     DefinitionError,
     NameInUseError,
     Strict,
     UnknownClassifierError,
+    said,
 )
 
 _T = TypeVar("_T")
@@ -175,4 +176,4 @@ def _asked(call: Callable[[], _T]) -> _T:
             status = HTTPStatus.CONFLICT
         raise HTTPException(status, str(error)) from error
     except ValidationError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, told(error)) from error
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said(error)) from error

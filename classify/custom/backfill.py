@@ -1,19 +1,21 @@
-"""Finds the rows that the newest custom classifiers have not judged: newest first, day by day.
+"""Finds judged rows that are due for some classifiers: newest first, day by day.
 
-Nothing is remembered between runs: a row is due by its custom_version alone, or because it has a
-verdict of a classifier that was removed.
+Nothing is remembered between runs: a row is due by its custom_version alone, because it has a
+verdict of a classifier that was removed, or because one that was broken owes it a verdict.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
 from classify.custom.member import Members
-from classify.custom.store import current, members
+from classify.custom.store import everything, members
 from classify.work import MAX_TRACES, DueTrace, Share, judged_before, take
+from clickhouse.embedded_http.settings import quote
 
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
@@ -32,11 +34,11 @@ class Progress:
 
 
 class BackFill:
-    """For one share of the work, and one state of the classifiers."""
+    """For one share of the work. ``due``: which rows, as SQL; '' for none."""
 
-    def __init__(self, share: Share, of: Members) -> None:
+    def __init__(self, share: Share, due: str) -> None:
         self._share = share
-        self._due = due(of)
+        self._due = due
         self._days: deque[str] | None = None
         self._found: deque[DueTrace] = deque()
 
@@ -70,19 +72,33 @@ class BackFill:
 
 
 def due(of: Members) -> str:
-    """As SQL; '' where no row can be."""
+    """For custom classifiers, as SQL; '' where no row can be."""
     conditions = [f"custom_version < {of.revision}"] if of.members else []
     if of.removed:
-        names = ", ".join(f"'{name}'" for name in of.removed)
-        conditions.append(f"hasAny(mapKeys(custom), [{names}])")
+        conditions.append(f"hasAny(mapKeys(custom), {_array(of.removed)})")
     return f"({' OR '.join(conditions)})" if conditions else ""
+
+
+def waiting_for(working: Iterable[str]) -> str:
+    """Rows that one of these owes a verdict, as SQL."""
+    return f"hasAny(unjudged, {_array(working)})"
+
+
+def waiting_for_none_of(others: Iterable[str]) -> str:
+    """Rows that somebody else than these owes a verdict, as SQL: one that was removed, too."""
+    return f"NOT hasAll({_array(others)}, unjudged)"
 
 
 def progress(client: Client, database: str) -> Progress:
     """Of everything that is stored."""
-    condition = due(members(current(client, database)))
+    condition = due(members(*everything(client, database)))
     ((rows, left),) = client.query(
         f"SELECT count(), countIf({condition or 0}) FROM {database}.spans_raw FINAL"
         f" WHERE verdict_version > 0 {_FINAL}"
     ).result_rows
     return Progress(int(rows), int(left))
+
+
+def _array(names: Iterable[str]) -> str:
+    quoted = ", ".join(map(quote, sorted(names)))
+    return f"CAST([{quoted}], 'Array(String)')"

@@ -32,6 +32,7 @@ from classify.custom.definition import (
     State,
     UnknownClassifierError,
     plain,
+    said,
 )
 from classify.custom.fewshot import Head, learn
 from classify.custom.member import joined
@@ -94,10 +95,10 @@ class Answer(BaseModel):
 
 
 class Listed(BaseModel):
-    """One line of the list."""
+    """One line of the list. ``set_aside``: why its record can't be read, '' where it can."""
 
     name: str
-    state: State
+    state: str
     version: int
     on: str
     describe: str
@@ -106,6 +107,7 @@ class Listed(BaseModel):
     author: str
     source: str
     changed_at: str
+    set_aside: str = ""
 
 
 @dataclass(slots=True)
@@ -190,11 +192,12 @@ class Catalog:
     def all(self, *, removed: bool = False) -> list[Listed]:
         """All by name."""
         with self._connect() as client:
-            return [
-                listed(each)
-                for each in store.current(client, self._database)
-                if removed or each.state != "removed"
-            ]
+            readable, unreadable = store.everything(client, self._database)
+        found = [*map(listed, readable), *map(listed_aside, unreadable)]
+        return sorted(
+            (each for each in found if removed or each.state != "removed"),
+            key=lambda each: each.name,
+        )
 
     def show(self, name: str) -> Record:
         """The newest state of one."""
@@ -244,7 +247,12 @@ class Catalog:
             for record in store.current(client, self._database):
                 if record.state == "removed" or not record.head or record.model == model():
                     continue
-                self._learn(client, record.definition, author=record.author, before=record)
+                try:
+                    self._learn(client, record.definition, author=record.author, before=record)
+                except DefinitionError as error:
+                    # It keeps the verdicts that it gave; the others are learned all the same.
+                    logger.error("%s can't be learned anew: %s", record.name, error)
+                    continue
                 done.append(record.name)
         return done
 
@@ -256,6 +264,10 @@ class Catalog:
 
     def _set(self, name: str, state: State, author: str) -> Listed:
         with self._lock, self._connect() as client:
+            aside = self._aside(client, name)
+            if aside is not None and state != "live":
+                store.put_state(client, self._database, aside, state)
+                return listed_aside(replace(aside, state=state))
             record = self._one(client, name)
             if record.state == state:
                 raise DefinitionError(f"'{name}' is {state} already")
@@ -266,10 +278,20 @@ class Catalog:
             )
             return listed(stored)
 
+    def _aside(self, client: Client, name: str) -> store.Unreadable | None:
+        found = store.everything(client, self._database, name)[1]
+        return found[0] if found and found[0].state != "removed" else None
+
     def _one(self, client: Client, name: str) -> Record:
-        found = store.current(client, self._database, name)
+        found, aside = store.everything(client, self._database, name)
         if found and found[0].state != "removed":
             return found[0]
+        if aside and aside[0].state != "removed":
+            raise DefinitionError(
+                f"'{name}' is set aside, its record can't be read: {aside[0].reason}; remove it"
+                f" (`everyspan classifier remove {name}`), import it again from a file, or install"
+                " the version that wrote it"
+            )
         names = [
             each.name for each in store.current(client, self._database) if each.state != "removed"
         ]
@@ -291,7 +313,12 @@ class Catalog:
 
     def _free(self, client: Client, name: str) -> None:
         self._not_built_in(name)
-        found = store.current(client, self._database, name)
+        found, aside = store.everything(client, self._database, name)
+        if aside and aside[0].state != "removed":
+            raise NameInUseError(
+                f"name '{name}' is in use by a record that can't be read; remove it first, or"
+                " choose another name"
+            )
         if found and found[0].state != "removed":
             raise NameInUseError(
                 f"name '{name}' is in use ({found[0].state}); sharpen it with `everyspan classifier"
@@ -584,6 +611,24 @@ def listed(record: Record) -> Listed:
     )
 
 
+def listed_aside(record: store.Unreadable) -> Listed:
+    """As the list shows one that can't be read."""
+    row = record.row
+    return Listed(
+        name=record.name,
+        state=record.state,
+        version=int(row["version"]),
+        on="",
+        describe="",
+        examples=0,
+        rules=0,
+        author=row["author"],
+        source=row["source"].partition(" ")[0],
+        changed_at=row["changed_at"].isoformat(timespec="seconds"),
+        set_aside=record.reason,
+    )
+
+
 def _find(client: Client, database: str, told: Sequence[str]) -> dict[str, Any]:
     """Span of each id that is stored: a span's id, TRACE/SPAN, or a trace's for its root."""
     wanted: dict[str, tuple[str, str]] = {}
@@ -701,17 +746,7 @@ def _validated(definition: Definition) -> Definition:
     try:
         return Definition.model_validate(definition.model_dump())
     except ValidationError as error:
-        raise DefinitionError(told(error)) from error
-
-
-def told(error: ValidationError, within: str = "") -> str:
-    """pydantic's problems as sentences: field: what is wrong."""
-    found = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
-        found.append(f"{place}: {text}" if place else text)
-    return (f"{within}: " if within else "") + "; ".join(found)
+        raise DefinitionError(said(error)) from error
 
 
 def _me() -> str:

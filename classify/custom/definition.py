@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from classify.custom.conditions import Condition
 from clickhouse.span import STEP_KINDS
@@ -122,3 +129,13 @@ class Definition(Strict):
 def plain(text: str) -> str:
     """For comparing texts: without case and blanks."""
     return " ".join(text.split()).casefold()
+
+
+def said(error: ValidationError, within: str = "") -> str:
+    """pydantic's problems as sentences: field: what is wrong."""
+    found = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        found.append(f"{place}: {text}" if place else text)
+    return (f"{within}: " if within else "") + "; ".join(found)

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Self
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
-from classify.custom.catalog import Catalog, told
-from classify.custom.definition import Definition, DefinitionError, Example, Strict
+from classify.custom.catalog import Catalog
+from classify.custom.definition import Definition, DefinitionError, Example, Strict, said
 from classify.custom.store import Record
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def read(text: str, within: str = "", source: str = "") -> Record:
     except binascii.Error as error:
         raise DefinitionError(f"{within}: learned.head is no base64: {error}") from error
     except ValidationError as error:
-        raise DefinitionError(told(error, within)) from error
+        raise DefinitionError(said(error, within)) from error
     return Record(
         content.definition,
         "live",
@@ -147,7 +147,8 @@ class Folder:
                         f"{path.name}: name '{record.name}' is in use by one that was added by"
                         f" hand; `everyspan classifier remove {record.name}` makes room"
                     )
-                if mine and self._catalog.show(record.name).source == source:
+                readable = mine and not mine.set_aside
+                if readable and self._catalog.show(record.name).source == source:
                     continue
                 answer = self._catalog.take(record, replacing=True)
             except DefinitionError as error:

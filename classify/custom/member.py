@@ -117,12 +117,14 @@ def joined(texts: Sequence[Sequence[str]]) -> Floats:
 @dataclass(frozen=True)
 class Members:
     """What judges, at one moment. ``revision``: rows of an older one are due; 0 where nothing is
-    live. ``kept``: names of disabled ones, whose verdicts stay. ``removed``: those whose go."""
+    live. ``kept``: names of disabled ones, whose verdicts stay. ``removed``: those whose go.
+    ``aside``: live ones whose record can't be read; every row waits for their verdict."""
 
     revision: int = 0
     members: tuple[Member, ...] = ()
     kept: frozenset[str] = frozenset()
     removed: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
     def pickled(self) -> bytes:
         """For a worker process."""

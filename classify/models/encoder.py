@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classify.models import files, overlap
+from classify.models.checksums import ModelError, remedy
 from classify.models.form import Pair
 
 #: Inputs whose answer is kept, about 150 bytes each.
@@ -48,15 +49,15 @@ class Encoder:
     """``folder``: of the model's files, '' for Everyspan's. ``threads``: of one run; more than 1
     only where one process has the machine to itself.
 
-    Raises ModelError where a file is missing or is none of ours.
+    Raises ModelError where a file is missing, or is not the one whose hash was installed.
     """
 
     def __init__(self, folder: str = "", threads: int = 1) -> None:
         self.heads = files.heads(folder)
         self._folder, self._threads = folder, threads
-        self._embeddings = _session(str(files.path_of(folder, files.EMBEDDINGS)), threads)
-        self._lower = _session(str(files.path_of(folder, files.LOWER)), threads)
-        self._tokenizer = _tokenizer(str(files.path_of(folder, files.TOKENIZER)))
+        self._embeddings = _session(folder, files.EMBEDDINGS, threads)
+        self._lower = _session(folder, files.LOWER, threads)
+        self._tokenizer = _tokenizer(folder)
         self._towers: dict[str, Any] = {}
         self._known: OrderedDict[bytes, Floats] = OrderedDict()
         self._vectors: OrderedDict[bytes, NDArray[np.float16]] = OrderedDict()
@@ -77,7 +78,7 @@ class Encoder:
         if form.blend is None or files.LOGIT in form.blend.features:
             found = self.logits(form.tower, inputs, cut)
             if form.index >= found.shape[1]:
-                raise files.ModelError(
+                raise ModelError(
                     f"{files.HEADS} names an output that {form.tower}.onnx lacks (it has"
                     f" {found.shape[1]}); the two are of different trainings: install both again"
                 )
@@ -186,8 +187,7 @@ class Encoder:
 
     def _tower(self, name: str) -> Any:
         if name not in self._towers:
-            path = str(files.tower_of(self._folder, name))
-            self._towers[name] = _session(path, self._threads)
+            self._towers[name] = _session(self._folder, f"{name}.onnx", self._threads)
         return self._towers[name]
 
     def _forward(self, upper: Any, pieces: list[Any], chunk: list[int], length: int) -> Floats:
@@ -278,7 +278,7 @@ def _key(text: Input, use: str) -> bytes:
     return digest.digest()
 
 
-def _session(path: str, threads: int) -> Any:
+def _session(folder: str, name: str, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -287,23 +287,32 @@ def _session(path: str, threads: int) -> Any:
     options.log_severity_level = 3
     # Idle threads that spin would take the core from ingest.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The bytes that were checked are those that are loaded.
+    data = files.read(folder, name)
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise files.ModelError(f"{path}: {error}; install the model's files again") from error
+        raise _not_loaded(folder, name, error) from error
 
 
-def _tokenizer(path: str) -> Any:
+def _tokenizer(folder: str) -> Any:
     # One process is one core: the others judge for themselves.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # It says at import that there is no torch, which is as it should be.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from transformers import PreTrainedTokenizerFast
 
+    files.read(folder, files.TOKENIZER)
+    path = files.path_of(folder, files.TOKENIZER)
     try:
         fast: Any = PreTrainedTokenizerFast
-        found = fast(tokenizer_file=path).backend_tokenizer
+        found = fast(tokenizer_file=str(path)).backend_tokenizer
     except Exception as error:
-        raise files.ModelError(f"{path}: {error}; install the model's files again") from error
+        raise _not_loaded(folder, files.TOKENIZER, error) from error
     found.no_padding()
     return found
+
+
+def _not_loaded(folder: str, name: str, error: Exception) -> ModelError:
+    path = files.path_of(folder, name)
+    return ModelError(f"{path} can't be loaded: {error}; {remedy(path)}")

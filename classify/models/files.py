@@ -1,4 +1,5 @@
-"""The model's files: embeddings.onnx, lower.onnx, one file a tower, tokenizer.json, heads.json."""
+"""The model's files: embeddings.onnx, lower.onnx, one file a tower, tokenizer.json, heads.json, and
+SHA256SUMS, which each is held against before it is used."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import Self
 import orjson
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from classify.models import overlap
+from classify.models import checksums, overlap
+from classify.models.checksums import SUMS, ModelError
 
 ASSETS = Path(__file__).parent / "assets"
 """The folder of the model that comes with Everyspan."""
@@ -20,11 +22,6 @@ TOKENIZER, HEADS = "tokenizer.json", "heads.json"
 GENERAL = "general"
 #: What a blend may look at besides `overlap.FEATURES`.
 LOGIT, COSINE = "logit", "cosine"
-
-
-class ModelError(Exception):
-    """A file of the model is missing or not in the form it must have. The text says which, and
-    what to do."""
 
 
 class Blend(BaseModel):
@@ -93,9 +90,7 @@ def path_of(folder: str, name: str) -> Path:
     """
     path = Path(folder or ASSETS) / name
     if not path.is_file():
-        raise ModelError(
-            f"{path} is missing; install Everyspan again: its package carries the model"
-        )
+        raise ModelError(f"{path} is missing; {checksums.remedy(path)}")
     return path
 
 
@@ -104,11 +99,37 @@ def tower_of(folder: str, tower: str) -> Path:
     return path_of(folder, f"{tower}.onnx")
 
 
+def read(folder: str, name: str) -> bytes:
+    """A file's bytes, checked. Raises ModelError."""
+    return checksums.checked(Path(folder or ASSETS) / name, required=not folder)
+
+
+def damaged() -> dict[str, str]:
+    """Of the model that comes with Everyspan: each file that is not what was installed, and why."""
+    return checksums.damaged(ASSETS)
+
+
+def needed_by(head: Head) -> tuple[str, ...]:
+    """Names of the files that a head can't do without."""
+    if head.abstains:
+        return (SUMS, HEADS)
+    towers = {head.tower}
+    if head.blend is not None and COSINE in head.blend.features:
+        towers.add(GENERAL)
+    return tuple(dict.fromkeys(name for tower in sorted(towers) for name in needed_for(tower)))
+
+
+def needed_for(tower: str) -> tuple[str, ...]:
+    """Names of the files that a tower stands on, its own too."""
+    return (SUMS, HEADS, TOKENIZER, EMBEDDINGS, LOWER, f"{tower}.onnx")
+
+
 @lru_cache(maxsize=8)
 def heads(folder: str = "") -> Heads:
     """What heads.json says. Raises ModelError."""
-    path = path_of(folder, HEADS)
+    data = read(folder, HEADS)
     try:
-        return Heads.model_validate(orjson.loads(path.read_bytes()))
+        return Heads.model_validate(orjson.loads(data))
     except (orjson.JSONDecodeError, ValidationError) as error:
+        path = Path(folder or ASSETS) / HEADS
         raise ModelError(f"{path}: {error}; train the model again") from error

@@ -32,16 +32,6 @@ class Piece:
     choice: int = -1
 
 
-def threshold_of(head: str) -> float:
-    """The head's calibrated threshold. Raises ModelError where the model is missing."""
-    return heads().head(head).threshold
-
-
-def version_of(own: int) -> int:
-    """A classifier's version: its code's and the model's together."""
-    return own * 1000 + heads().version
-
-
 @contextmanager
 def guessing() -> Iterator[None]:
     """Within it, heads that abstain give their scores all the same: for measuring them."""

@@ -20,6 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from classify.models import checksums
 from classify.models.files import EMBEDDINGS, GENERAL, HEADS, LOWER, TOKENIZER
 from classify.training.calibrate import calibrate
 from classify.training.judge import MAX_TOKENS, Int8
@@ -46,7 +47,10 @@ def main() -> None:
     known = options.out / HEADS
     if not known.exists():
         known.write_text(json.dumps({"version": 1, "max_tokens": MAX_TOKENS, "heads": {}}))
+    # What lay there before is another model's.
+    (options.out / checksums.SUMS).unlink(missing_ok=True)
     calibrate(Int8(options.out, options.tower, options.threads), heads, options)
+    checksums.write(options.out)
 
 
 def average(towers: list[Path], out: Path) -> None:

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from classify.models import checksums
 from classify.models.files import EMBEDDINGS, GENERAL, LOWER, TOKENIZER
 from classify.training import export
 from classify.training.batches import Reader
@@ -65,6 +66,7 @@ def main() -> None:
     export.tower(general, options.out / f"{GENERAL}.onnx", False)
     export.tower(tower, options.out / f"{options.tower}.onnx", whole)
     export.tokenizer(tokenizer, options.out / TOKENIZER)
+    checksums.write(options.out)
 
 
 def _options() -> argparse.Namespace:

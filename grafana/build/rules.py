@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
-from grafana.build.sql import ROOT, classifiers, custom_counts, wilson_low
+from grafana.build.sql import JUDGED, ROOT, classifiers, custom_counts, wilson_low
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
 DATASOURCE_UID = "everyspan-clickhouse"
@@ -41,6 +41,7 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
     groups = [
         _group("Classifiers", "20s", [*own, _custom(thresholds)], panels),
         _group("Operational", "1m", _operational(thresholds), panels),
+        _group("Judging", "1m", _judging(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
         _group("Experiments", "1m", _experiments(thresholds), panels),
     ]
@@ -383,8 +384,8 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
         _rule(
             "everyspan-coverage",
             "Not every span is judged",
-            """SELECT service_name AS service, environment,
-  countIf(verdict_version > 0) / count() AS coverage
+            f"""SELECT service_name AS service, environment,
+  countIf({JUDGED}) / count() AS coverage
 FROM spans
 WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
 GROUP BY service_name, environment""",
@@ -394,8 +395,8 @@ GROUP BY service_name, environment""",
             labels=labels("coverage"),
             summary=f"only {{{{ humanizePercentage $values.B.Value }}}} of the spans of "
             f"{_BY_SERVICE} are judged",
-            description="Spans stored in the hour before the last five minutes: is classify "
-            "running, does it keep up?",
+            description="Spans stored in the hour before the last five minutes, and that all "
+            "classifiers have judged: is classify running, does it keep up, can all of them work?",
             board="everyspan-monitor",
             panel="When was not everything judged?",
             hold="2m",
@@ -422,6 +423,85 @@ HAVING countIf(start_time < {silent_from}) >= {limits.min_traces}""",
             board="everyspan-monitor",
             panel="How many spans come in?",
             hold="1m",
+            **common,
+        ),
+    ]
+
+
+# The services sample their metrics every 15 seconds: what has said nothing for so long is gone.
+_SAMPLED_WITHIN = 120
+
+
+def _judging(thresholds: Thresholds) -> list[Json]:
+    """What keeps classify from judging, as it says itself."""
+    limits = thresholds.operational
+    common: dict[str, Any] = {
+        "severity": limits.severity,
+        "team": limits.team,
+        "board": "everyspan-monitor",
+    }
+    broken = "What can't judge, and what can't be read?"
+
+    def gauge(metric: str, label: str, name: str) -> str:
+        return f"""SELECT {name}, max(value) AS value
+FROM (
+  SELECT labels['{label}'] AS {name}, instance, argMax(value, time) AS value
+  FROM stack_metrics
+  WHERE metric = '{metric}' AND $__timeFilter(time)
+  GROUP BY {name}, instance
+)
+GROUP BY {name}"""
+
+    return [
+        _rule(
+            "everyspan-classifier-broken",
+            "A classifier can't judge",
+            gauge("everyspan_classify_broken", "classifier", "classifier"),
+            seconds=_SAMPLED_WITHIN,
+            above=0,
+            labels={"layer": "operational", "kind": "classifier_broken"},
+            summary="{{ $labels.classifier }} can't judge: its spans wait for it",
+            description="A file of the model is missing or altered, or the classifier fails for "
+            "every span; `everyspan status` and /readyz of classify say why. Reinstall "
+            "everyspan-server, or restore the file: spans that wait are then judged.",
+            panel=broken,
+            **common,
+        ),
+        _rule(
+            "everyspan-classify-errors",
+            "Judging runs into errors",
+            """SELECT place, sum(now - before) AS errors
+FROM (
+  SELECT labels['where'] AS place, instance, max(value) AS now,
+    maxIf(value, time < $__fromTime) AS before
+  FROM stack_metrics
+  WHERE metric = 'everyspan_classify_errors_total'
+    AND time >= $__fromTime - INTERVAL 1 DAY AND time <= $__toTime
+  GROUP BY place, instance
+)
+GROUP BY place""",
+            seconds=limits.window_seconds,
+            above=limits.classify_errors,
+            labels={"layer": "operational", "kind": "classify_errors"},
+            summary="{{ $values.B.Value }} errors of {{ $labels.place }} while judging",
+            description=f"In the last {_duration(limits.window_seconds)}. A classifier's name: it "
+            "could not take these spans, which are then not_applicable with the error as evidence "
+            "(evidence[name] LIKE 'classifier error%'). Others: see the log of classify.",
+            panel="Do the classifiers work?",
+            **common,
+        ),
+        _rule(
+            "everyspan-records-set-aside",
+            "A record of Everyspan's own can't be read",
+            gauge("everyspan_records_set_aside", "table", "source"),
+            seconds=_SAMPLED_WITHIN,
+            above=0,
+            labels={"layer": "operational", "kind": "records_set_aside"},
+            summary="{{ $values.B.Value }} records of {{ $labels.source }} can't be read and are set "
+            "aside",
+            description="The rest goes on without them. The log names each once; `everyspan status` "
+            "lists them. Install the version that wrote them, write them anew, or remove them.",
+            panel=broken,
             **common,
         ),
     ]

@@ -14,6 +14,11 @@ from grafana.thresholds import read
 Scope = Literal["step", "trace"]
 
 ROOT = "parent_span_id = ''"
+#: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
+#: the row its verdict.
+JUDGED = "(verdict_version > 0 AND empty(unjudged))"
+#: The same, for rows that are old enough to be expected to.
+COVERED = f"({JUDGED} OR ingested_at > now() - INTERVAL 2 MINUTE)"
 
 #: The filters that each dashboard variable stands for.
 _STEP_FILTERS = {

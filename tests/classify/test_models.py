@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from classify.models import form
+from classify.models.checksums import ModelError
 from classify.models.encoder import encoder
-from classify.models.files import ModelError, heads, path_of
+from classify.models.files import heads, path_of
 from classify.models.windows import sentences, windows
 from tests.everyspan_up import ROOT
 
@@ -47,7 +48,7 @@ def test_what_is_at_the_end_of_a_long_text_is_seen() -> None:
 
 
 def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"install Everyspan"):
+    with pytest.raises(ModelError, match=r"reinstall everyspan-server"):
         path_of(str(tmp_path), "lower.onnx")
     with pytest.raises(ModelError, match="no head 'x'"):
         heads().head("x")

@@ -8,22 +8,22 @@ from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.classifiers.instruction_following.rules import broken
 from classify.models import form
-from classify.models.pieces import BY_RULE, Piece, quoted, threshold_of, verdicts, version_of
+from classify.models.learned import Learned
+from classify.models.pieces import BY_RULE, Piece, quoted, verdicts
 from classify.models.rows import is_answer, speaks
 from clickhouse.span import Verdict
 
 
-class InstructionFollowing:
+class InstructionFollowing(Learned):
     """System instructions and the user's last message against the answer."""
 
     name = head = "instruction_following"
     description = "The output breaks an explicit instruction on format, length or wording."
-    version = version_of(1)
+    code_version = 1
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("output",)
-    threshold = threshold_of(head)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         return verdicts(self.head, self.threshold, subjects, _pieces, _broken)

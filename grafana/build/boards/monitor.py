@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from grafana.build.dashboard import dashboard, filters
 from grafana.build.panels import GREEN, RED, YELLOW, Json, row, stat, table, timeseries
-from grafana.build.sql import where
+from grafana.build.sql import COVERED, JUDGED, where
 
 # A row's end, when it was stored and when it was judged tell all the lags.
 _END = "toUnixTimestamp64Milli(toDateTime64(start_time, 3)) + duration_ms"
 _STORED_AFTER = f"(toUnixTimestamp64Milli(ingested_at) - ({_END})) / 1000"
 _JUDGED_AFTER = "(toUnixTimestamp64Milli(verdict_at) - toUnixTimestamp64Milli(ingested_at)) / 1000"
+_BROKEN = (
+    "if(metric = 'everyspan_classify_broken', concat('classifier ', labels['classifier']),"
+    " concat('records of ', labels['table']))"
+)
 
 
 def build() -> Json:
@@ -38,10 +42,9 @@ def _numbers() -> list[Json]:
     return [
         stat(
             "Is every span judged?",
-            "Spans with verdicts / spans; those that came less than two minutes ago count as "
-            "judged. Must read 100 %.",
-            "SELECT countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE)"
-            f" / nullIf(count(), 0) AS coverage FROM spans\n{_where()}",
+            "Spans with all their verdicts / spans; those that came less than two minutes ago count "
+            "as judged. A classifier that is broken owes its spans a verdict. Must read 100 %.",
+            f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage FROM spans\n{_where()}",
             unit="percentunit",
             steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
             size=(6, 4),
@@ -49,8 +52,9 @@ def _numbers() -> list[Json]:
         ),
         stat(
             "How many spans wait for a verdict?",
-            "Spans of the time range without verdicts.",
-            f"SELECT countIf(verdict_version = 0) AS pending FROM spans\n{_where()}",
+            "Spans of the time range that lack a verdict: none has judged them yet, or one is "
+            "broken.",
+            f"SELECT countIf(NOT {JUDGED}) AS pending FROM spans\n{_where()}",
             unit="short",
             steps=[(None, GREEN), (10_000, YELLOW), (100_000, RED)],
             size=(6, 4),
@@ -129,7 +133,7 @@ ORDER BY time"""
 
 def _judging() -> list[Json]:
     coverage = f"""SELECT $__timeInterval(start_time) AS time,
-  countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE) / count() AS coverage
+  countIf({COVERED}) / count() AS coverage
 FROM spans
 {_where()}
 GROUP BY time
@@ -149,7 +153,8 @@ GROUP BY version
 ORDER BY version DESC
 LIMIT 20"""
     rows_by_version = f"""SELECT $__timeInterval(start_time) AS time,
-  if(verdict_version = 0, 'not judged', concat('set ', toString(verdict_version))) AS version,
+  multiIf(verdict_version = 0, 'not judged', notEmpty(unjudged), 'not judged by all',
+    concat('set ', toString(verdict_version))) AS version,
   count() AS spans
 FROM spans
 {_where()}
@@ -218,6 +223,23 @@ LIMIT 1000"""
             unit="short",
             label="series",
             style="bars",
+        ),
+        table(
+            "What can't judge, and what can't be read?",
+            "Classifiers that are broken (their spans wait for them), and records of Everyspan's "
+            "own tables that are set aside; `everyspan status` says why. Empty: all is well.",
+            f"""SELECT {_BROKEN} AS what, max(value) AS number, max(last) AS last_seen
+FROM (
+  SELECT metric, labels, instance, argMax(value, time) AS value, max(time) AS last
+  FROM stack_metrics
+  WHERE $__timeFilter(time)
+    AND metric IN ('everyspan_classify_broken', 'everyspan_records_set_aside')
+  GROUP BY metric, labels, instance
+)
+WHERE value > 0 AND last > $__toTime - INTERVAL 2 MINUTE
+GROUP BY what
+ORDER BY what""",
+            size=(24, 5),
         ),
         table(
             "What do the services say of themselves?",

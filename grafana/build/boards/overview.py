@@ -15,6 +15,7 @@ from grafana.build.panels import (
     timeseries,
 )
 from grafana.build.sql import (
+    COVERED,
     ROOT,
     any_failed,
     classifiers,
@@ -91,10 +92,10 @@ def _numbers() -> list[Json]:
         ),
         stat(
             "Is every span judged?",
-            "Spans with verdicts / spans. Spans that came less than two minutes ago count as "
-            "judged: their trace may still be running. Must read 100 %.",
-            "SELECT countIf(verdict_version > 0 OR ingested_at > now() - INTERVAL 2 MINUTE)"
-            f" / nullIf(count(), 0) AS coverage\nFROM spans\n{where(scope='step')}",
+            "Spans with all their verdicts / spans. Spans that came less than two minutes ago count "
+            "as judged: their trace may still be running. Must read 100 %.",
+            f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage\n"
+            f"FROM spans\n{where(scope='step')}",
             unit="percentunit",
             steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
             decimals=2,
