@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,10 @@ from classify.pool import JudgePool, WorkerDiedError
 from classify.rejudge import OldRows, Pace
 from classify.rows import Batch, Rows, TooLargeError, read_schema
 from classify.settings import ClassifySettings
+from classify.settle.twins import Twin
 from classify.telemetry import Telemetry
+from classify.twin_search import LATE_SECONDS as TWIN_SECONDS
+from classify.twin_search import TwinSearch
 from classify.work import MAX_TRACES, DueTrace, Finder, Share, batches
 
 logger = logging.getLogger(__name__)
@@ -100,6 +103,8 @@ class ClassifyJob:
             settings.classify_trace_quiet_seconds,
             settings.classify_trace_max_wait_seconds,
         )
+        self._twins = TwinSearch(share)
+        self._twins_at = time.monotonic()
         self._sessions = any(c.unit == "session" for c in classifiers)
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
@@ -128,6 +133,8 @@ class ClassifyJob:
         except Exception:
             # Embedded, a failed query can leave its output to the next one.
             self._disconnect()
+            # What it was about to say may not have been written.
+            self._twins = TwinSearch(self._share)
             raise
 
     def _disconnect(self) -> None:
@@ -163,6 +170,8 @@ class ClassifyJob:
         done: set[DueTrace] = set()
         while not stopping():
             self._refresh(client)
+            if time.monotonic() >= self._twins_at:
+                written += self._mark_twins(client, stopping)
             due = self._finder.recent(client)
             self._observe_lag(due)
             todo = self._not_yet(due, done)
@@ -187,6 +196,13 @@ class ClassifyJob:
                 break
             written += again
         return written
+
+    def _mark_twins(self, client: Client, stopping: Callable[[], bool]) -> int:
+        """Judge again what turned out to be the same call as one of another trace."""
+        traces, twins = self._twins.late(client)
+        self._twins_at = time.monotonic() + TWIN_SECONDS
+        found = self._not_yet(traces, set())
+        return self._process([found] if found else [], stopping, twins=twins)
 
     def _fill(self, client: Client, stopping: Callable[[], bool]) -> int:
         """Have the custom classifiers judge a round of rows that they have not seen, for about two
@@ -250,6 +266,7 @@ class ClassifyJob:
         *,
         old: bool = False,
         custom_only: bool = False,
+        twins: Mapping[str, Twin] | None = None,
     ) -> int:
         """Load the next batch and write the last one while workers judge."""
         flights: deque[_Flight] = deque()
@@ -257,7 +274,7 @@ class ClassifyJob:
         for traces in found:
             if stopping():
                 break
-            batch = Batch(traces, before=before, old=old, custom_only=custom_only)
+            batch = Batch(traces, before=before, old=old, custom_only=custom_only, twins=twins)
             for flight in self._departures(batch):
                 flights.append(flight)
                 if len(flights) >= self._pool.depth:
@@ -286,6 +303,9 @@ class ClassifyJob:
             for part in self._halves(batch):
                 yield from self._departures(part, failure)
             return
+        if batch.twins is None and not batch.custom_only:
+            assert self._client is not None
+            batch = replace(batch, twins=self._twins.of(self._client, batch.traces))
         days = self._settings.classify_vector_days
         task = Task(
             loaded,
@@ -300,6 +320,7 @@ class ClassifyJob:
             batch.custom_only,
             0.0 if batch.old or batch.custom_only else self._settings.classify_embed_share,
             int(time.time()) + days * 86_400 if days else 0,
+            dict(batch.twins or {}),
         )
         yield _Flight(batch, task, self._pool.submit(task), began)
 

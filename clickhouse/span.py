@@ -36,7 +36,8 @@ class Span:
     """One span. Times are nanoseconds since 1970 in UTC, durations milliseconds, costs US dollars.
 
     None for tokens and cost means unknown. ``input_messages``, ``output_messages``,
-    ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none.
+    ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none. ``twin_of``:
+    'TRACE/SPAN' of the same call where it counts, '' for a row that counts itself.
     """
 
     trace_id: str
@@ -92,6 +93,8 @@ class Span:
     scope_name: str = ""
     scope_version: str = ""
     convention: str = ""
+    response_id: str = ""
+    twin_of: str = ""
 
     @property
     def end_time(self) -> int:

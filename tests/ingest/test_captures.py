@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from classify.settle.usage import settle
 from clickhouse.content import ContentRecord
 from clickhouse.span import Span
 from ingest.late_content import merge
@@ -23,7 +24,6 @@ from ingest.limits import ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import Normalised, normalise
 from ingest.otlp import Encoding, decode_logs, decode_traces
-from ingest.usage import settle
 
 PAYLOADS = Path(__file__).parents[1] / "captures" / "payloads"
 CAPTURES = sorted(path.parent for path in PAYLOADS.glob("*/*/capture.json"))

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classify.settle.usage import FIELDS, REPORTED_USAGE, settle
 from clickhouse.span import Span
 from ingest.attributes import loads
 from ingest.limits import ContentLimits
 from ingest.normalise import normalise
 from ingest.otlp import decode_traces
-from ingest.usage import FIELDS, REPORTED_USAGE, settle
 
 MS = 10**6
 CAPTURES = Path(__file__).parents[1] / "captures" / "payloads"
