@@ -173,17 +173,18 @@ class TwinSearch:
         for trace_id, span_id in ids:
             spans.setdefault(trace_id, set()).add(span_id)
         traces: dict[str, _Trace] = {}
+        ours = self._share.traces.replace("%", "%%")
         for chunk in chunks(sorted(spans), 4_000):
-            for trace_id, kinds, roots, ours, pending in client.query(
+            for trace_id, kinds, roots, mine, pending in client.query(
                 "SELECT trace_id, groupUniqArray(toString(step_kind)),"
                 " groupArrayIf(toString(step_kind), parent_span_id = ''),"
-                f" any({self._share.traces}), max(verdict_version = 0)"
+                f" any({ours}), max(verdict_version = 0)"
                 f" FROM {self._share.database}.spans_raw FINAL"
                 f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', *window)}"
                 f" GROUP BY trace_id {_FINAL}",
                 parameters={"ids": chunk},
             ).result_rows:
-                traces[trace_id] = _Trace(is_orphan(kinds, roots), bool(ours), bool(pending))
+                traces[trace_id] = _Trace(is_orphan(kinds, roots), bool(mine), bool(pending))
         if not any(trace.orphan for trace in traces.values()):
             return {}
         for chunk in chunks(sorted(spans), 4_000):

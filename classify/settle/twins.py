@@ -283,11 +283,15 @@ def _may_join(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> 
 
 
 def _counting(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> _Unit:
-    """In a larger trace, else with more content; then by start and id."""
+    """In a larger trace, else the one that counts cached tokens in, where all say how many went in;
+    else with more content; then by start and id."""
+    tokens = {key: max(int(reported(span)[0] or 0) for span in units[key]) for key in group}
+    told_by_all = all(tokens.values())
 
-    def order(key: _Unit) -> tuple[bool, int, int, str]:
+    def order(key: _Unit) -> tuple[bool, int, int, int, str]:
         first = units[key][0]
-        return not key[1], -sum(map(content, units[key])), first.start_time, first.span_id
+        fewer = -tokens[key] if told_by_all else 0
+        return not key[1], fewer, -sum(map(content, units[key])), first.start_time, first.span_id
 
     return min(group, key=order)
 

@@ -111,5 +111,8 @@ CONVENTION = Convention(
         "gen_ai.execute_tool.*",
         "gen_ai.workflow.*",
         "openai.*",
+        "anthropic.message.stop_reason",
+        "anthropic.thinking.type",
+        "anthropic.thinking.budget_tokens",
     ),
 )
