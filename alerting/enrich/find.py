@@ -79,7 +79,7 @@ def question(
         parameters |= {"experiment": labels["experiment"], "variant": labels["variant"]}
         scope.append("experiments[{experiment:String}] = {variant:String}")
     name = labels.get("classifier") or labels.get("metric", "")
-    root, within = "parent_span_id = ''", " AND ".join(scope)
+    root, within = "parent_span_id = '' AND twin_of = ''", " AND ".join(scope)
     if name in classifiers:
         label, score = classifiers[name]
         return Question(

@@ -16,6 +16,7 @@ from grafana.build.panels import (
 )
 from grafana.build.sql import (
     ROOT,
+    TRACE,
     any_failed,
     classifiers,
     counts,
@@ -83,7 +84,7 @@ def _numbers() -> list[Json]:
         stat(
             "How many traces have a failed verdict?",
             "Traces in which at least one classifier failed a step / traces.",
-            f"SELECT uniqIf(trace_id, {any_failed(classifiers())}) / nullIf(uniq(trace_id), 0)"
+            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniq({TRACE}), 0)"
             f" AS fail_rate\nFROM spans\n{where()}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
