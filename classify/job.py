@@ -36,7 +36,10 @@ from classify.pool import JudgePool, WorkerDiedError
 from classify.rejudge import OldRows, Pace
 from classify.rows import Batch, Rows, TooLargeError, read_schema
 from classify.settings import ClassifySettings
+from classify.settle.twins import Twin
 from classify.telemetry import Telemetry
+from classify.twin_search import LATE_SECONDS as TWIN_SECONDS
+from classify.twin_search import TwinSearch
 from classify.work import MAX_TRACES, DueTrace, Finder, Share, batches
 
 logger = logging.getLogger(__name__)
@@ -90,6 +93,7 @@ class ClassifyJob:
         self._back_fill_pace = Pace(1.0, settings.classify_batch_rows)
         self._back_fill_at = time.monotonic() + SWEEP_SECONDS
         self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
+        self._twins_at = time.monotonic()
         client = connect()
         try:
             self._schema = read_schema(client, settings.database, classifiers)
@@ -129,6 +133,7 @@ class ClassifyJob:
         index, count = settings.shard
         self._share = share = Share(settings.database, self.version, index, count)
         self._old = OldRows(share)
+        self._twins = TwinSearch(share)
         self._finder = Finder(
             share,
             settings.classify_trace_quiet_seconds,
@@ -167,6 +172,8 @@ class ClassifyJob:
         except Exception:
             # Embedded, a failed query can leave its output to the next one.
             self._disconnect()
+            # What it was about to say may not have been written.
+            self._twins = TwinSearch(self._share)
             raise
 
     def _disconnect(self) -> None:
@@ -267,6 +274,8 @@ class ClassifyJob:
         while not stopping():
             self._refresh(client)
             self._mend(client)
+            if time.monotonic() >= self._twins_at:
+                written += self._mark_twins(client, stopping)
             due = self._finder.recent(client)
             self._observe_lag(due)
             todo = self._not_yet(due, done)
@@ -295,6 +304,13 @@ class ClassifyJob:
                 break
             written += more
         return written
+
+    def _mark_twins(self, client: Client, stopping: Callable[[], bool]) -> int:
+        """Judge again what turned out to be the same call as one of another trace."""
+        traces, twins = self._twins.late(client)
+        self._twins_at = time.monotonic() + TWIN_SECONDS
+        found = self._not_yet(traces, set())
+        return self._process([found] if found else [], stopping, twins=twins)
 
     def _fill(
         self,
@@ -365,6 +381,7 @@ class ClassifyJob:
         *,
         old: bool = False,
         custom_only: bool = False,
+        twins: Mapping[str, Twin] | None = None,
     ) -> int:
         """Load the next batch and write the last one while workers judge."""
         if not custom_only:
@@ -374,7 +391,7 @@ class ClassifyJob:
         for traces in found:
             if stopping():
                 break
-            batch = Batch(traces, before=before, old=old, custom_only=custom_only)
+            batch = Batch(traces, before=before, old=old, custom_only=custom_only, twins=twins)
             for flight in self._departures(batch):
                 flights.append(flight)
                 if len(flights) >= self._pool.depth:
@@ -410,6 +427,9 @@ class ClassifyJob:
             for part in self._halves(batch):
                 yield from self._departures(part, failure)
             return
+        if batch.twins is None and not batch.custom_only:
+            assert self._client is not None
+            batch = replace(batch, twins=self._twins.of(self._client, batch.traces))
         days = self._settings.classify_vector_days
         task = Task(
             loaded,
@@ -425,6 +445,7 @@ class ClassifyJob:
             0.0 if batch.old or batch.custom_only else self._settings.classify_embed_share,
             int(time.time()) + days * 86_400 if days else 0,
             frozenset(self.broken),
+            dict(batch.twins or {}),
         )
         yield _Flight(batch, task, self._pool.submit(task), began)
 

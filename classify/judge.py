@@ -19,12 +19,14 @@ from classify.custom.member import Members, unpickled
 from classify.custom.vectors import Vectors, using
 from classify.rows import Loaded, Schema
 from classify.runs import told_apart
+from classify.settle.inherit import INHERITED, participation
+from classify.settle.trace import settle_all
+from classify.settle.twins import Twin, judged_there
 from classify.working import MANY, BrokenError, is_installation, is_machine, told, trouble
 from clickhouse.content import ContentRecord
 from clickhouse.native import read_columns, write_columns
 from clickhouse.span import LABELS, SPAN_COLUMNS, Span, Verdict
 from ingest.late_content import merge
-from ingest.usage import settle
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Task:
     ``custom``: the custom classifiers, pickled; with ``custom_only`` nothing else judges, and only
     rows that they have not judged are written. ``embed_share``: share of texts, 0 to 1, whose
     vectors are made ahead; ``vectors_expire``: until when vectors are kept, s since 1970, 0: not.
+    ``twins``: trace_id to what was found out about it.
     """
 
     loaded: Loaded
@@ -64,6 +67,7 @@ class Task:
     embed_share: float = 0.0
     vectors_expire: int = 0
     broken: frozenset[str] = frozenset()
+    twins: dict[str, Twin] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -110,7 +114,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     marked = _merge_content(spans, content, judged.errors)
     traces = _traces(spans)
     if not task.custom_only:
-        _settle_usage(traces, spans, judged.errors)
+        settle_all(traces, spans, task.twins, judged.errors)
     with_context = _with_sessions(traces, spans, task.loaded)
 
     verdicts = {c.name: _verdicts(c, with_context, spans, task, judged) for c in classifiers}
@@ -166,6 +170,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
             new = _columns_to_write(columns, spans, verdicts, evidence, chunk, task)
             new |= _custom_columns(columns, labels, added, custom, chunk)
             new["unjudged"] = [owed[i] for i in chunk]
+            new |= _experiment_columns(columns, traces, spans, chunk)
             blocks.append(write_columns(task.schema.spans, new))
             judged.rows += len(chunk)
             for name, found in everything.items():
@@ -249,25 +254,6 @@ def _traces(spans: Sequence[Span]) -> list[list[int]]:
     return list(found.values())
 
 
-def _settle_usage(traces: list[list[int]], spans: list[Span], errors: Counter[str]) -> None:
-    """Makes the tokens of each trace count once, in place."""
-    for positions in traces:
-        try:
-            settled = settle([spans[i] for i in positions])
-        except Exception:
-            logger.exception("usage of trace %s", spans[positions[0]].trace_id)
-            errors["usage"] += 1
-            continue
-        if settled:
-            new = {_key(span): span for span in settled}
-            for i in positions:
-                spans[i] = new.get(_key(spans[i]), spans[i])
-
-
-def _key(span: Span) -> tuple[str, int, int]:
-    return span.span_id, span.start_time, span.fingerprint
-
-
 def _with_sessions(
     traces: list[list[int]], spans: Sequence[Span], loaded: Loaded
 ) -> list[tuple[Trace, list[int]]]:
@@ -304,9 +290,13 @@ def _verdicts(
             root = trace.by_id.get(task.root_id) if task.root_id else trace.root
             candidates = [(i, s) for i, s in candidates if s is root]
         for i, span in candidates:
-            if applies(classifier, span):
-                rows.append(i)
-                subjects.append(Subject(span, trace))
+            if not applies(classifier, span):
+                continue
+            if where := judged_there(span):
+                verdicts[i] = Verdict("not_applicable", evidence=f"the same call as {where}")
+                continue
+            rows.append(i)
+            subjects.append(Subject(span, trace))
     if task.failure:
         found = [Verdict("not_applicable", evidence=task.failure)] * len(subjects)
         judged.errors[classifier.name] += len(subjects)
@@ -476,6 +466,31 @@ def _custom_columns(
             for i in rows
         ],
         "custom_version": [max(custom.revision, old_versions[i]) for i in rows],
+    }
+
+
+def _experiment_columns(
+    columns: dict[str, Sequence[Any]],
+    traces: list[list[int]],
+    spans: Sequence[Span],
+    rows: list[int],
+) -> dict[str, Sequence[Any]]:
+    """Of rows whose experiment was handed down; others as they are."""
+    names = ("experiments", "experiment_units")
+    wanted = {i for i in rows if spans[i].experiment and INHERITED in spans[i].attributes}
+    if not wanted:
+        return {}
+    found = {
+        i: told
+        for positions in traces
+        if wanted.intersection(positions)
+        for trace in ({spans[i].span_id: spans[i] for i in positions},)
+        for i in positions
+        if i in wanted and (told := participation(spans[i], trace))
+    }
+    return {
+        name: [found[i][place] if i in found else columns[name][i] for i in rows]
+        for place, name in enumerate(names)
     }
 
 

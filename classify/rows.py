@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import (
 from classify.classifier import Classifier
 from classify.custom.vectors import DIMENSIONS, TYPES
 from classify.settings import ClassifySettings
+from classify.settle.twins import Twin
 from classify.work import DAY_NS, DueTrace, between
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
@@ -48,7 +49,8 @@ class Batch:
     last start_time in ns; ``root_id`` is then the span_id of the trace's root. ``limited``: whether
     loading it stops at the limit of bytes. ``before``: rows judged before that, ms since 1970, are
     written again in any case. ``old``: all were judged before, so that vectors of their texts may
-    be stored; ``custom_only``: only custom classifiers judge."""
+    be stored; ``custom_only``: only custom classifiers judge. ``twins``: what was found out about
+    traces of one call, by trace_id; None: nobody looked."""
 
     traces: Sequence[DueTrace]
     stretch: tuple[int, int] | None = None
@@ -57,6 +59,7 @@ class Batch:
     before: int = 0
     old: bool = False
     custom_only: bool = False
+    twins: Mapping[str, Twin] | None = None
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
+from classify.settle.usage import CALLS
+
 DAY_NS = 86_400 * 10**9
 _HOUR_NS = 3600 * 10**9
 
@@ -24,6 +26,8 @@ _IDS_IN_A_STATEMENT = 4_000
 _CONTENT_MINUTES = 15
 # What was stored so far in the future was so before the clock was set back: it waits for nothing.
 _AHEAD_MS = 60_000
+#: A row that may be all of its trace, as SQL.
+ROOT_CALL = f"parent_span_id = '' AND step_kind IN {CALLS}"
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 
@@ -32,7 +36,7 @@ class DueTrace:
     """A trace to judge. ``first`` and ``last``: start of its pending rows, ns since 1970.
 
     ``rows``: pending rows; 0 where only content waits. ``waiting_seconds``: since the oldest of
-    what waits was stored.
+    what waits was stored. ``root_calls``: pending rows that are a call of a model without a parent.
     """
 
     trace_id: str
@@ -40,6 +44,7 @@ class DueTrace:
     last: int
     rows: int
     waiting_seconds: float = field(compare=False)
+    root_calls: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,15 +123,17 @@ class Finder:
                    toUnixTimestamp64Nano(min(at)) AS first,
                    toUnixTimestamp64Nano(max(at)) AS last,
                    countIf(is_span) AS rows,
+                   countIf(root_call) AS root_calls,
                    toUnixTimestamp64Milli(min(ingested_at)) AS oldest,
                    toUnixTimestamp64Milli(max(ingested_at)) AS newest,
                    dateDiff('millisecond', min(ingested_at), now64(3)) AS waiting
             FROM (
-                SELECT trace_id, start_time AS at, ingested_at, 1 AS is_span
+                SELECT trace_id, start_time AS at, ingested_at, 1 AS is_span,
+                       {ROOT_CALL} AS root_call
                 FROM {share.database}.spans_raw FINAL
                 WHERE verdict_version = 0 AND {share.traces} AND {spans}
                 UNION ALL
-                SELECT trace_id, time AS at, ingested_at, 0 AS is_span
+                SELECT trace_id, time AS at, ingested_at, 0 AS is_span, 0 AS root_call
                 FROM {share.database}.span_content FINAL
                 WHERE merged = 0 AND {share.traces} AND {content}
             )
@@ -140,13 +147,13 @@ class Finder:
             """
         ).result_rows
         due = [
-            DueTrace(trace_id, first, last, count, waiting / 1000)
-            for trace_id, first, last, count, _, _, waiting in rows
+            DueTrace(trace_id, first, last, count, waiting / 1000, calls)
+            for trace_id, first, last, count, calls, _, _, waiting in rows
             if count
         ]
         unseen = {
             trace_id: (DueTrace(trace_id, first, last, 0, waiting / 1000), newest)
-            for trace_id, first, last, count, _, newest, waiting in rows
+            for trace_id, first, last, count, _, _, newest, waiting in rows
             if not count and self._orphans.get(trace_id) != newest
         }
         return due + self._with_span(client, unseen)
@@ -157,7 +164,7 @@ class Finder:
         """Those whose content has a span to go to."""
         share = self._share
         found: set[str] = set()
-        for ids in _chunks(list(candidates), _IDS_IN_A_STATEMENT):
+        for ids in chunks(list(candidates), _IDS_IN_A_STATEMENT):
             first = min(candidates[i][0].first for i in ids) - DAY_NS
             last = max(candidates[i][0].last for i in ids) + DAY_NS
             content = client.query(
@@ -240,6 +247,7 @@ def _clamped(time: int) -> int:
     return min(max(time, 0), (1 << 63) - 1)
 
 
-def _chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The ids, so many at a time."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

@@ -104,7 +104,10 @@ def classify(
             settings.database,
         )
         watch = Watch(
-            lambda: connect(settings.dsn), settings.database, settings.experiment_watch_seconds
+            lambda: connect(settings.dsn),
+            settings.database,
+            settings.experiment_watch_seconds,
+            settings.cluster,
         )
 
         def start() -> None:

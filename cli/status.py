@@ -18,6 +18,7 @@ from classify.rejudge import left
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+from grafana.build.sql import TRACE
 
 #: What "per second" is measured over.
 _MINUTES = 5
@@ -37,7 +38,7 @@ def status(
         database = settings.database
         judged = coverage(client, database)
         traces, sessions, first, last, last_ingested = client.query(
-            f"SELECT uniqExact(trace_id), uniqExactIf(session_id, session_id != ''),"
+            f"SELECT uniqExact({TRACE}), uniqExactIf(session_id, session_id != ''),"
             f" min(start_time), max(start_time), max(ingested_at) FROM {database}.spans"
         ).result_rows[0]
         migration, number, described = client.query(

@@ -20,7 +20,7 @@ from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, unjudged, id_reuse,"
+    " evidence, verdict_version, unjudged, id_reuse, twin_of,"
     " resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
@@ -176,7 +176,11 @@ def _failed(row: Row) -> dict[str, float]:
 
 
 def _below(row: Row) -> list[Text]:
-    found = []
+    found: list[Text] = []
+    if row["twin_of"]:
+        there, _, span_id = row["twin_of"].partition("/")
+        told = f"the same call as span {span_id} of trace {there}, where it counts"
+        found.append(Text(_short(told), "dim"))
     if row["status"] == "error":
         text = ": ".join(part for part in (row["error_type"], row["status_message"]) if part)
         if text:

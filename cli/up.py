@@ -140,7 +140,10 @@ class _House:
             settings.database,
         )
         self._watch = Watch(
-            lambda: connect(settings.dsn), settings.database, classify.experiment_watch_seconds
+            lambda: connect(settings.dsn),
+            settings.database,
+            classify.experiment_watch_seconds,
+            settings.cluster,
         )
         self._sites = [
             Site(

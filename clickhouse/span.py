@@ -38,6 +38,7 @@ class Span:
     None for tokens and cost means unknown. ``input_messages``, ``output_messages``,
     ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none. ``fingerprint``
     tells spans apart that were sent with the same ids, ``id_reuse`` counts the runs that did so.
+    ``twin_of``: 'TRACE/SPAN' of the same call where it counts, '' for a row that counts itself.
     """
 
     trace_id: str
@@ -95,6 +96,8 @@ class Span:
     convention: str = ""
     fingerprint: int = 0
     id_reuse: int = 0
+    response_id: str = ""
+    twin_of: str = ""
 
     @property
     def end_time(self) -> int:

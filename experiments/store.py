@@ -13,7 +13,7 @@ from experiments.definition import Definition, DefinitionError, read_definition
 from experiments.metrics import OPERATIONAL
 from experiments.sequential import Sums
 from experiments.verdict import Counts
-from experiments.views import classifiers, create_experiment_spans
+from experiments.views import classifiers, complete
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,9 +106,7 @@ def start(
             f"experiment {definition.name}: no classifier and no metric is named"
             f" {', '.join(missing)}; there are {', '.join((*names, *OPERATIONAL))}"
         )
-    view = str(client.command(f"SHOW CREATE TABLE {database}.experiment_spans"))
-    if any(f"{names[name]} = " not in view for name in wanted):
-        create_experiment_spans(client, database, names, cluster)
+    complete(client, database, wanted, cluster)
     before = stored(client, database).get(definition.name)
     started = counted = since or now
     if before is not None and before.running:

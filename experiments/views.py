@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from clickhouse_connect.driver.client import Client
 
+#: The trace that a span counts for: a call that another trace reports as well is no trace.
+_TRACE = "if(span.twin_of = '', span.trace_id, substring(span.twin_of, 1, 32))"
+
 
 def classifiers(client: Client, database: str) -> dict[str, str]:
     """Name to what a row of ``spans`` says of it: a column, or an entry of ``custom``."""
@@ -28,6 +31,15 @@ def classifiers(client: Client, database: str) -> dict[str, str]:
     return found | {str(name): f"custom['{name}']" for (name,) in custom}
 
 
+def complete(client: Client, database: str, wanted: Iterable[str], cluster: str = "") -> None:
+    """Make the view anew where it lacks one of the classifiers ``wanted``. ``cluster``:
+    EVERYSPAN_CLUSTER, '' for none."""
+    view = str(client.command(f"SHOW CREATE TABLE {database}.experiment_spans"))
+    names = classifiers(client, database)
+    if any(name in names and f"{names[name]} = " not in view for name in wanted):
+        create_experiment_spans(client, database, names, cluster)
+
+
 def create_experiment_spans(
     client: Client, database: str, names: Mapping[str, str], cluster: str = ""
 ) -> None:
@@ -36,7 +48,7 @@ def create_experiment_spans(
 
 
 def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
-    """As in migrations/0009_experiments.sql."""
+    """As in migrations/0013_twins.sql."""
 
     def each(form: str, values: Iterable[str]) -> str:
         return ",\n        ".join(form.format(value) for value in values)
@@ -45,8 +57,8 @@ def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
 SELECT
     name_of AS experiment, variant_of AS variant,
     multiIf(experiment_units[name_of] != '', experiment_units[name_of],
-        session_id != '', session_id, trace_id) AS unit,
-    trace_id, start_time, duration_ms, status, cost_usd,
+        session_id != '', session_id, {_TRACE}) AS unit,
+    {_TRACE} AS trace_id, start_time, duration_ms, status, cost_usd,
     ifNull(input_tokens, 0) + ifNull(output_tokens, 0) AS tokens,
     name != 'everyspan.feedback' AS own,
     [
@@ -58,6 +70,6 @@ SELECT
     [
         {each("{} IN ('pass', 'fail')", names.values())}
     ] AS judged
-FROM {database}.spans
+FROM {database}.spans AS span
 ARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of
 WHERE notEmpty(experiments)"""

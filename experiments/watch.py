@@ -9,6 +9,7 @@ from collections.abc import Callable
 from clickhouse_connect.driver.client import Client
 
 from experiments.store import StateError, stop
+from experiments.views import complete
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +34,28 @@ def losers(client: Client, database: str) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
+def metrics(client: Client, database: str) -> list[str]:
+    """What running experiments are judged by."""
+    rows = client.query(
+        "SELECT DISTINCT JSONExtractString("
+        "arrayJoin(JSONExtractArrayRaw(definition, 'metrics')), 'metric')"
+        f" FROM {database}.experiments WHERE status = 'running'"
+    ).result_rows
+    return [str(name) for (name,) in rows]
+
+
 class Watch:
-    """Looks every so many seconds, in a thread. ``connect``: a client of its own.
+    """Looks every so many seconds, in a thread. ``connect``: a client of its own. ``cluster``:
+    EVERYSPAN_CLUSTER, '' for none.
 
     Several at once, of several classify workers, do no harm: a stopped experiment stays stopped.
     """
 
-    def __init__(self, connect: Callable[[], Client], database: str, every: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Client], database: str, every: float, cluster: str = ""
+    ) -> None:
         self._connect, self._database, self._every = connect, database, every
+        self._cluster = cluster
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -60,6 +75,8 @@ class Watch:
         """Stop what is to be stopped; names of what was. Raises clickhouse-connect's errors."""
         stopped = []
         with self._connect() as client:
+            # A migration makes the view for the built-in classifiers alone.
+            complete(client, self._database, metrics(client, self._database), self._cluster)
             for name in losers(client, self._database):
                 try:
                     stop(client, self._database, name)

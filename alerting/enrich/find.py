@@ -82,7 +82,7 @@ def question(
     if kind == "classifier_broken":
         # It has no verdicts to look for.
         parameters["classifier"], name = name, ""
-    root, within = "parent_span_id = ''", " AND ".join(scope)
+    root, within = "parent_span_id = '' AND twin_of = ''", " AND ".join(scope)
     if name in classifiers:
         label, score = classifiers[name]
         return Question(

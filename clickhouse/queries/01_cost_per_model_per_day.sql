@@ -3,7 +3,7 @@ SELECT
     toDate(start_time) AS day,
     provider,
     model,
-    countIf(step_kind = 'llm') AS calls,
+    countIf(step_kind = 'llm' AND twin_of = '') AS calls,
     sum(input_tokens) AS tokens_in,
     sum(output_tokens) AS tokens_out,
     round(sum(cost_usd), 4) AS cost,

@@ -2,7 +2,7 @@
 SELECT
     session_id,
     any(user_id) AS user,
-    uniqExact(trace_id) AS turns,
+    uniqExact(if(twin_of = '', trace_id, substring(twin_of, 1, 32))) AS turns,
     sum(input_tokens) + sum(output_tokens) AS tokens,
     round(sum(cost_usd), 6) AS cost,
     countIf(status = 'error') AS errors,

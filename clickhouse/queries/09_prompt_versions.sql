@@ -3,8 +3,8 @@ SELECT
     prompt_name,
     prompt_version,
     variant,
-    uniqExact(trace_id) AS traces,
-    round(avg(duration_ms), 1) AS mean_ms,
+    uniqExact(if(twin_of = '', trace_id, substring(twin_of, 1, 32))) AS traces,
+    round(avgIf(duration_ms, step_kind = 'llm'), 1) AS mean_ms_per_call,
     round(sum(cost_usd) / traces, 6) AS cost_per_trace,
     uniqExactIf(trace_id, data_leakage = 'fail' OR tool_call_error = 'fail') AS failing_traces,
     round(failing_traces / traces, 4) AS fail_rate

@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
-from grafana.build.sql import JUDGED, ROOT, classifiers, custom_counts, wilson_low
+from grafana.build.sql import JUDGED, ONCE, ROOT, classifiers, custom_counts, wilson_low
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
 DATASOURCE_UID = "everyspan-clickhouse"
@@ -514,7 +514,9 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     past = windows("$__fromTime", "$__toTime")
     rates = drift(classifiers(), f"WHERE {past}", "$__toTime", group)
     tokens = token_drift(
-        f"WHERE {past} AND step_kind = 'llm' AND model != ''", "$__toTime", [*group, "model"]
+        f"WHERE {past} AND step_kind = 'llm' AND model != '' AND {ONCE}",
+        "$__toTime",
+        [*group, "model"],
     )
     return [
         _rule(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.build.panels import Json, table
-from grafana.build.sql import chosen, counts, where
+from grafana.build.sql import ONCE, chosen, counts, where
 from grafana.thresholds import read
 
 WEEKS = 4
@@ -125,7 +125,9 @@ LIMIT 30"""
 
 def token_drift_table() -> Json:
     """For a dashboard: the same for answers' length."""
-    condition = where("step_kind = 'llm'", "model != ''", scope="step", time=_dashboard_windows())
+    condition = where(
+        "step_kind = 'llm'", "model != ''", ONCE, scope="step", time=_dashboard_windows()
+    )
     inner = token_drift(condition, _ENDS, ["service_name", "model"])
     sql = f"""SELECT service_name AS service, model, psi, mean_tokens, usual_tokens, calls
 FROM (

@@ -13,7 +13,12 @@ from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
 
-ROOT = "parent_span_id = ''"
+#: A trace, by its topmost span; a call that counts in another trace is none.
+ROOT = "parent_span_id = '' AND twin_of = ''"
+#: The trace that a row counts for.
+TRACE = "if(twin_of = '', trace_id, substring(twin_of, 1, 32))"
+#: Rows that do not report a call of another trace again.
+ONCE = "twin_of = ''"
 #: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
 #: the row its verdict.
 JUDGED = "(verdict_version > 0 AND empty(unjudged))"

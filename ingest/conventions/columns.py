@@ -30,7 +30,7 @@ _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
 _TEXT_COLUMNS = (
     "session_id user_id environment service_version status_message prompt_name prompt_version"
     " experiment variant agent_name tool_name code_file code_function code_revision"
-    " code_repository error_type"
+    " code_repository error_type response_id"
 ).split()
 
 

@@ -78,6 +78,7 @@ CONVENTION = Convention(
         ("gen_ai.provider.name", "provider"),
         ("gen_ai.response.model", "model"),
         ("gen_ai.request.model", "model"),
+        ("gen_ai.response.id", "response_id"),
         ("gen_ai.usage.input_tokens", "input_tokens"),
         ("gen_ai.usage.output_tokens", "output_tokens"),
         ("gen_ai.usage.cache_read.input_tokens", "cached_input_tokens"),
@@ -110,5 +111,8 @@ CONVENTION = Convention(
         "gen_ai.execute_tool.*",
         "gen_ai.workflow.*",
         "openai.*",
+        "anthropic.message.stop_reason",
+        "anthropic.thinking.type",
+        "anthropic.thinking.budget_tokens",
     ),
 )

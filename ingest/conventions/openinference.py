@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ingest.attributes import loads
@@ -25,6 +26,11 @@ KINDS = {
     "parser": "parser",
     "unknown": "other",
 }
+
+#: The provider's id of an answer, within the whole answer as JSON; LangChain's own ids (lc_run-…)
+#: and those of tool calls and of parts are others.
+_RESPONSE_ID = re.compile(r'"id": ?"((?:chatcmpl-|cmpl-|resp_|gen-)[^"\\]{4,120})"')
+_MESSAGE_ID = re.compile(r'"id": ?"(msg_[^"\\]{4,120})"')
 
 
 def content(attributes: Attributes, draft: Draft) -> None:
@@ -69,6 +75,11 @@ def content(attributes: Attributes, draft: Draft) -> None:
         parameters = loads(parameters) if isinstance(parameters, str) else parameters
         if isinstance(parameters, dict):
             draft.set("model", parameters.get("model"))
+    answer = attributes.get("output.value")
+    if isinstance(answer, str) and attributes.get("openinference.span.kind") == "LLM":
+        found_id = _RESPONSE_ID.search(answer) or _MESSAGE_ID.search(answer)
+        if found_id:
+            draft.set("response_id", found_id[1])
     metadata = attributes.get("metadata")
     if isinstance(metadata, str):
         metadata = loads(metadata)

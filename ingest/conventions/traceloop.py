@@ -36,6 +36,8 @@ CONVENTION = Convention(
         ("llm.vendor", "provider"),
         ("llm.response.model", "model"),
         ("llm.request.model", "model"),
+        ("llm.response.id", "response_id"),
+        ("llm.openai.id", "response_id"),
         ("llm.usage.prompt_tokens", "input_tokens"),
         ("llm.usage.completion_tokens", "output_tokens"),
         ("llm.usage.cache_read_input_tokens", "cached_input_tokens"),

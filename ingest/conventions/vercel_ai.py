@@ -69,6 +69,7 @@ CONVENTION = Convention(
         ("ai.model.provider", "provider"),
         ("ai.response.model", "model"),
         ("ai.model.id", "model"),
+        ("ai.response.id", "response_id"),
         ("ai.usage.inputTokens", "input_tokens"),
         ("ai.usage.promptTokens", "input_tokens"),
         ("ai.usage.tokens", "input_tokens"),

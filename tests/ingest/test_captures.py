@@ -11,11 +11,15 @@ import gzip
 import json
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from classify.settle.trace import settled
+from classify.settle.twins import is_orphan, match
+from classify.settle.usage import CALLS
 from clickhouse.content import ContentRecord
 from clickhouse.span import Span
 from ingest.late_content import merge
@@ -23,7 +27,6 @@ from ingest.limits import ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import Normalised, normalise
 from ingest.otlp import Encoding
-from ingest.usage import settle
 from tests.ingest.otlp_payloads import decode_logs, decode_traces
 
 PAYLOADS = Path(__file__).parents[1] / "captures" / "payloads"
@@ -79,15 +82,27 @@ def content_of(capture: Path) -> list[ContentRecord]:
 def rows_of(capture: Path) -> list[Span]:
     """The capture's rows once all of it has come: late content merged, usage counted once."""
     records = content_of(capture)
+    return settled_rows(
+        merge(span, records) for result in normalised(capture) for span in result.spans
+    )
+
+
+def settled_rows(spans: Iterable[Span]) -> list[Span]:
+    """As the classify job settles traces, once all of them are there."""
     traces: dict[str, list[Span]] = defaultdict(list)
-    for result in normalised(capture):
-        for span in result.spans:
-            traces[span.trace_id].append(merge(span, records))
-    rows = []
-    for spans in traces.values():
-        settled = {span.span_id: span for span in settle(spans)}
-        rows += [settled.get(span.span_id, span) for span in spans]
-    return rows
+    for span in spans:
+        traces[span.trace_id].append(span)
+    orphans = {
+        trace_id
+        for trace_id, rows in traces.items()
+        if is_orphan(
+            {row.step_kind for row in rows},
+            [row.step_kind for row in rows if not row.parent_span_id],
+        )
+    }
+    calls = [row for rows in traces.values() for row in rows if row.step_kind in CALLS]
+    twins = match(calls, orphans)
+    return [row for trace_id, rows in traces.items() for row in settled(rows, twins.get(trace_id))]
 
 
 def differences(row: Span, expected: dict[str, Any]) -> list[str]:
@@ -135,19 +150,18 @@ def test_rows_are_as_expected(capture: Path) -> None:
             found.append(f"no row for span {wanted['span_id']} ({wanted['name']})")
         else:
             found += [f"{wanted['name']}: {text}" for text in differences(row, wanted)]
-    # An instrumentation that starts a trace of its own reports the call of another trace again:
-    # each of the two traces says what it knows.
-    elsewhere = {
-        again
-        for first, *others in expected.get("twins", [])
-        for again in others
-        if rows[again].trace_id != rows[first].trace_id
-    }
-    counted = [row for row in rows.values() if row.span_id not in elsewhere]
     for column, wanted in expected.get("total", {}).items():
-        total = sum(getattr(row, column) or 0 for row in counted)
+        total = sum(getattr(row, column) or 0 for row in rows.values())
         if not math.isclose(total, wanted, rel_tol=1e-6):
             found.append(f"total of {column}: {total!r}, expected {wanted!r}")
+    if "traces" in expected:
+        traces = {row.twin_of[:32] or row.trace_id for row in rows.values()}
+        assert len(traces) == expected["traces"]
+    for one, *others in expected.get("twins", []):
+        if any(rows[other].trace_id != rows[one].trace_id for other in others):
+            marks = sorted(rows[i].twin_of[33:] for i in (one, *others))
+            assert marks[0] == ""
+            assert set(marks[1:]) < {one, *others}
     assert not found, "\n".join(found)
 
 

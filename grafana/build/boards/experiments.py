@@ -6,6 +6,7 @@ from grafana.build.dashboard import dashboard, filters, query_variable
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, row, table, timeseries
 from grafana.build.sql import (
     ROOT,
+    TRACE,
     chosen,
     classifiers,
     counts,
@@ -160,7 +161,7 @@ ORDER BY time, series"""
 
 
 def _cost() -> Json:
-    sql = f"""SELECT name_of AS experiment, variant_of AS variant, uniqExact(trace_id) AS traces,
+    sql = f"""SELECT name_of AS experiment, variant_of AS variant, uniqExact({TRACE}) AS traces,
   sum(cost_usd) / traces AS cost_per_trace,
   (ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0)) / traces AS tokens_per_trace,
   quantileIf(0.5)(duration_ms, {ROOT}) AS p50, quantileIf(0.95)(duration_ms, {ROOT}) AS p95,
@@ -187,7 +188,7 @@ LIMIT 100"""
 
 def _traffic() -> Json:
     sql = f"""SELECT $__timeInterval(start_time) AS time, concat(name_of, ' ', variant_of) AS series,
-  uniq(trace_id) AS traces
+  uniq({TRACE}) AS traces
 FROM {_SPANS}
 {where(_IN)}
 GROUP BY time, name_of, variant_of

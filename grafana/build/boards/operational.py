@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.panels import GREEN, RED, YELLOW, Json, row, table, timeseries
-from grafana.build.sql import ROOT, where
+from grafana.build.sql import ONCE, ROOT, TRACE, where
 
 _ERROR_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (0.02, YELLOW), (0.05, RED)]
 
@@ -127,7 +127,7 @@ LIMIT 50"""
   uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen,
   anyLast(status_message) AS message, argMax(trace_id, start_time) AS newest_trace
 FROM spans
-{where("status = 'error'")}
+{where("status = 'error'", ONCE)}
 GROUP BY error_type, step
 ORDER BY errors DESC
 LIMIT 30"""
@@ -177,17 +177,18 @@ GROUP BY time, model
 ORDER BY time, model"""
 
     by_step = f"""SELECT name AS step, model, prompt_name AS prompt, prompt_version AS version,
-  count() AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  countIf({ONCE}) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
   sum(cached_input_tokens) AS cached_tokens, sum(cost_usd) AS cost,
-  avg(cost_usd) AS cost_per_call, countIf(cost_usd IS NULL) AS unpriced
+  avg(cost_usd) AS cost_per_call, countIf(cost_usd IS NULL AND {ONCE}) AS unpriced
 FROM spans
 {where("model != ''", scope="step")}
 GROUP BY step, model, prompt, version
+HAVING calls > 0 OR cost > 0
 ORDER BY cost DESC NULLS LAST
 LIMIT 50"""
 
     def by(column: str, alias: str) -> str:
-        return f"""SELECT {column} AS {alias}, uniq(trace_id) AS traces,
+        return f"""SELECT {column} AS {alias}, uniq({TRACE}) AS traces,
   sum(input_tokens) + sum(output_tokens) AS tokens, sum(cost_usd) AS cost,
   cost / traces AS cost_per_trace
 FROM spans

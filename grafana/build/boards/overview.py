@@ -17,6 +17,7 @@ from grafana.build.panels import (
 from grafana.build.sql import (
     COVERED,
     ROOT,
+    TRACE,
     any_failed,
     classifiers,
     counts,
@@ -84,7 +85,7 @@ def _numbers() -> list[Json]:
         stat(
             "How many traces have a failed verdict?",
             "Traces in which at least one classifier failed a step / traces.",
-            f"SELECT uniqIf(trace_id, {any_failed(classifiers())}) / nullIf(uniq(trace_id), 0)"
+            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniq({TRACE}), 0)"
             f" AS fail_rate\nFROM spans\n{where()}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import FAIL_RATE_STEPS, RED, Json, stat, table, timeseries
-from grafana.build.sql import ROOT, classifiers, failed, verdicts
+from grafana.build.sql import ROOT, TRACE, classifiers, failed, verdicts
 
 # A conversation may be older than the time range; it is shown whole.
 _WHERE = "WHERE session_id = ${session_id:singlequote} AND session_id != ''"
@@ -27,15 +27,15 @@ def _numbers(names: list[str]) -> list[Json]:
         stat(
             "How many turns?",
             "Traces of the session.",
-            f"SELECT uniqExact(trace_id) AS turns FROM spans\n{_WHERE}",
+            f"SELECT uniqExact({TRACE}) AS turns FROM spans\n{_WHERE}",
             unit="short",
             size=(6, 4),
         ),
         stat(
             "How many turns have a failed verdict?",
             "Traces in which a classifier failed a step / traces.",
-            f"SELECT uniqExactIf(trace_id, notEmpty({failed(names)}))"
-            f" / nullIf(uniqExact(trace_id), 0) AS fail_rate FROM spans\n{_WHERE}",
+            f"SELECT uniqExactIf({TRACE}, notEmpty({failed(names)}))"
+            f" / nullIf(uniqExact({TRACE}), 0) AS fail_rate FROM spans\n{_WHERE}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
             size=(6, 4),
@@ -60,9 +60,9 @@ def _numbers(names: list[str]) -> list[Json]:
 
 def _turns(names: list[str]) -> Json:
     sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, time, question, answer, failures,
-  duration, cost, tokens, user, trace_id
+  duration, cost, tokens, user, counted AS trace_id
 FROM (
-  SELECT trace_id, min(start_time) AS time,
+  SELECT {TRACE} AS counted, min(start_time) AS time,
     substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
       1, 1000) AS question,
     substring(argMin(if(output != '', output, output_messages), (parent_span_id != '', start_time)),
@@ -73,7 +73,7 @@ FROM (
     anyIf(user_id, user_id != '') AS user
   FROM spans
   {_WHERE}
-  GROUP BY trace_id
+  GROUP BY counted
 )
 ORDER BY time
 LIMIT 500"""

@@ -12,10 +12,11 @@ by itself: where the inner span has no cost, the outer one's counts. 0 is no rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from classify.settle.tree import Tree
 from clickhouse.span import Span
 from ingest.attributes import dumps, loads
 
@@ -24,30 +25,34 @@ REPORTED_USAGE = "everyspan.reported_usage"
 
 FIELDS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd")
 #: Kinds that are one call of a model. Others may carry sums of calls below them.
-_CALLS = ("llm", "embedding", "reranker")
+CALLS = ("llm", "embedding", "reranker")
 #: Kinds that a model call may have between itself and the same call reported again. Below others
 #: (a tool, an agent) are other calls.
-_BETWEEN = frozenset({"chain", "prompt", "parser", "other"})
+BETWEEN = frozenset({"chain", "prompt", "parser", "other"})
+#: Where rows from before the column response_id have it.
 _RESPONSE_IDS = ("gen_ai.response.id", "ai.response.id", "llm.openai.id", "llm.response.id")
 
 _BITS = len(FIELDS)
 _ALL = (1 << _BITS) - 1
 #: Numbers of a span, None for what it doesn't report, in the order of FIELDS.
-_Usage = tuple[float | int | None, ...]
+Usage = tuple[float | int | None, ...]
 
 
-def settle(spans: Sequence[Span]) -> list[Span]:
+def settle(spans: Sequence[Span], elsewhere: Collection[str] = ()) -> list[Span]:
     """Changed copies of the spans whose numbers must change, by start time; pure.
 
     ``spans``: all spans of one trace that there are, in any order. Circles of parents and parents
     that never came are taken as they are. Running it on its own result changes nothing.
+    ``elsewhere``: those of FIELDS that count in another trace, so on no span of this one.
     """
-    tree = _Tree(spans)
+    tree = _Reports(spans)
     if not any(tree.masks):
         return []
     dropped = _covered(tree)
     for group in _twins(tree):
         _settle_group(tree, group, dropped)
+    away = sum(1 << bit for bit, name in enumerate(FIELDS) if name in elsewhere)
+    dropped = [bits | mask & away for bits, mask in zip(dropped, tree.masks, strict=True)]
     return [
         changed
         for node, span in enumerate(tree.spans)
@@ -55,49 +60,19 @@ def settle(spans: Sequence[Span]) -> list[Span]:
     ]
 
 
-class _Tree:
-    """The spans by start time, as numbers 0 to n - 1, and what they report."""
+class _Reports(Tree):
+    """The spans of a trace, and what they report."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        unique = {(span.start_time, span.span_id, span.fingerprint): span for span in spans}
-        self.spans = [unique[key] for key in sorted(unique)]
-        self.usage = [_reported(span) for span in self.spans]
+        super().__init__(spans)
+        self.usage = [reported(span) for span in self.spans]
         self.masks = [
             sum(1 << bit for bit, number in enumerate(usage) if number) for usage in self.usage
         ]
-        first: dict[str, int] = {}
-        for node, span in enumerate(self.spans):
-            first.setdefault(span.span_id, node)
-        self.parents = [first.get(span.parent_span_id, -1) for span in self.spans]
-        self._cut_circles()
-        self.children: list[list[int]] = [[] for _ in self.spans]
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                self.children[parent].append(node)
-
-    def _cut_circles(self) -> None:
-        """The earliest span of each circle becomes a root."""
-        done = bytearray(len(self.parents))
-        for start in range(len(self.parents)):
-            path = []
-            node = start
-            while node >= 0 and not done[node]:
-                done[node] = 1
-                path.append(node)
-                node = self.parents[node]
-            if node >= 0 and node in path:
-                self.parents[min(path[path.index(node) :])] = -1
-
-    def downward(self) -> list[int]:
-        """Every node after its parent."""
-        order = [node for node, parent in enumerate(self.parents) if parent < 0]
-        for node in order:
-            order += self.children[node]
-        return order
 
 
-def _reported(span: Span) -> _Usage:
-    """The span's numbers, those included that an earlier run took away."""
+def reported(span: Span) -> Usage:
+    """The span's numbers in the order of FIELDS, those included that an earlier run took away."""
     numbers = tuple(getattr(span, name) for name in FIELDS)
     earlier = span.attributes.get(REPORTED_USAGE)
     kept: Any = loads(earlier) if earlier else None
@@ -114,22 +89,22 @@ def _number(value: Any) -> float | int | None:
     return value if known else None
 
 
-def _covered(tree: _Tree) -> list[int]:
+def _covered(tree: _Reports) -> list[int]:
     """For each span the numbers that nested spans report again, as bits.
 
-    A model call: those of calls of its kind below it, nothing but _BETWEEN in between. Any other
+    A model call: those of calls of its kind below it, nothing but BETWEEN in between. Any other
     span: those of whatever is below it; a span that only stands between calls (a raw request
     recorded as 'other') also those of the call above it.
     """
     order = tree.downward()
     size = len(tree.spans)
     below_any = [0] * size
-    below_calls = [0] * size  # _BITS bits for each of _CALLS
+    below_calls = [0] * size  # _BITS bits for each of CALLS
     above = [0] * size
     kinds = [span.step_kind for span in tree.spans]
     for node in order:
-        if kinds[node] in _CALLS or kinds[node] in _BETWEEN:
-            own = tree.masks[node] if kinds[node] in _CALLS else 0
+        if kinds[node] in CALLS or kinds[node] in BETWEEN:
+            own = tree.masks[node] if kinds[node] in CALLS else 0
             for child in tree.children[node]:
                 above[child] = above[node] | own
     for node in reversed(order):
@@ -140,25 +115,25 @@ def _covered(tree: _Tree) -> list[int]:
         below_calls[parent] |= _seen_from_above(kinds[node], tree.masks[node], below_calls[node])
     covered = []
     for node, kind in enumerate(kinds):
-        if kind in _CALLS:
-            found = below_calls[node] >> _CALLS.index(kind) * _BITS & _ALL
+        if kind in CALLS:
+            found = below_calls[node] >> CALLS.index(kind) * _BITS & _ALL
         else:
-            found = below_any[node] | (above[node] if kind in _BETWEEN else 0)
+            found = below_any[node] | (above[node] if kind in BETWEEN else 0)
         covered.append(found & tree.masks[node])
     return covered
 
 
 def _seen_from_above(kind: str, mask: int, below: int) -> int:
     """Bits of model calls, by kind, at a span or below it that the span's parent repeats."""
-    if kind in _BETWEEN:
+    if kind in BETWEEN:
         return below
-    if kind not in _CALLS:
+    if kind not in CALLS:
         return 0
-    shift = _CALLS.index(kind) * _BITS
+    shift = CALLS.index(kind) * _BITS
     return below & _ALL << shift | mask << shift
 
 
-def _twins(tree: _Tree) -> Iterator[list[int]]:
+def _twins(tree: _Reports) -> Iterator[list[int]]:
     """Groups of two and more spans that report the same step, side by side or nested."""
     groups = _Groups(len(tree.spans))
     _join_by_id(tree, groups)
@@ -196,16 +171,18 @@ class _Groups:
         return (sorted(members) for _, members in sorted(self._members.items()))
 
 
-def _join_by_id(tree: _Tree, groups: _Groups) -> None:
+def _join_by_id(tree: _Reports, groups: _Groups) -> None:
     """The same span stored twice; the same response, where the spans overlap in time (a stand-in
     for a model may give every response the same id)."""
     stored: dict[str, int] = {}
     latest: dict[tuple[str, str], int] = {}
     for node, span in enumerate(tree.spans):
         groups.join(stored.setdefault(span.span_id, node), node)
-        if span.step_kind not in _CALLS:
+        if span.step_kind not in CALLS:
             continue
-        answer = next((span.attributes[k] for k in _RESPONSE_IDS if span.attributes.get(k)), "")
+        answer = span.response_id or next(
+            (span.attributes[k] for k in _RESPONSE_IDS if span.attributes.get(k)), ""
+        )
         if not answer:
             continue
         before = latest.get((span.step_kind, answer))
@@ -215,7 +192,7 @@ def _join_by_id(tree: _Tree, groups: _Groups) -> None:
             latest[span.step_kind, answer] = node
 
 
-def _join_by_shape(tree: _Tree, groups: _Groups) -> None:
+def _join_by_shape(tree: _Reports, groups: _Groups) -> None:
     """Children of one parent with the same numbers, the time of one within the other's, by
     different instrumentations. Calls that run side by side look alike: each is joined with one
     span of another instrumentation at most, the closest in time."""
@@ -240,7 +217,7 @@ def _join_by_shape(tree: _Tree, groups: _Groups) -> None:
 _NEIGHBOURS = 64
 
 
-def _nested_in_time(tree: _Tree, nodes: list[int]) -> Iterator[tuple[int, int, int]]:
+def _nested_in_time(tree: _Reports, nodes: list[int]) -> Iterator[tuple[int, int, int]]:
     """(nanoseconds that they differ, one node, another), for pairs of which one holds the other."""
     for place, a in enumerate(nodes):
         one = tree.spans[a]
@@ -248,21 +225,36 @@ def _nested_in_time(tree: _Tree, nodes: list[int]) -> Iterator[tuple[int, int, i
             other = tree.spans[b]
             if other.start_time > one.end_time:
                 break
-            holds = one.end_time >= other.end_time or one.start_time == other.start_time
-            if holds and one.scope_name != other.scope_name and _same_model(one.model, other.model):
-                differ = other.start_time - one.start_time + abs(one.end_time - other.end_time)
-                yield differ, a, b
+            if (
+                nested_in_time(one, other)
+                and one.scope_name != other.scope_name
+                and same_model(one.model, other.model)
+            ):
+                yield apart(one, other), a, b
 
 
-def _same_model(a: str, b: str) -> bool:
+def nested_in_time(one: Span, other: Span) -> bool:
+    """Whether the time of one is within the other's."""
+    if one.start_time == other.start_time:
+        return True
+    first, second = (one, other) if one.start_time < other.start_time else (other, one)
+    return second.start_time <= first.end_time and first.end_time >= second.end_time
+
+
+def apart(one: Span, other: Span) -> int:
+    """Nanoseconds that their starts and ends differ."""
+    return abs(one.start_time - other.start_time) + abs(one.end_time - other.end_time)
+
+
+def same_model(a: str, b: str) -> bool:
     """'gpt-4o' was asked for, 'gpt-4o-2024-08-06' answered; a span that names none may be it."""
     return a.startswith(b) or b.startswith(a)
 
 
-def _settle_group(tree: _Tree, group: list[int], dropped: list[int]) -> None:
+def _settle_group(tree: _Reports, group: list[int], dropped: list[int]) -> None:
     """Of twins one keeps each number, and none where other spans below any of them report it."""
     elsewhere = _reported_below(tree, group)
-    by_content = sorted(group, key=lambda node: (-_content(tree.spans[node]), node))
+    by_content = sorted(group, key=lambda node: (-content(tree.spans[node]), node))
     for bit in range(_BITS):
         flag = 1 << bit
         reporting = [node for node in by_content if tree.masks[node] & flag]
@@ -273,7 +265,7 @@ def _settle_group(tree: _Tree, group: list[int], dropped: list[int]) -> None:
                 dropped[node] |= flag
 
 
-def _reported_below(tree: _Tree, group: list[int]) -> int:
+def _reported_below(tree: _Reports, group: list[int]) -> int:
     """Numbers that spans outside the group report again, below any of the group.
 
     A span with another of the group below it is left out: it may be the sum of that one and more.
@@ -288,14 +280,14 @@ def _reported_below(tree: _Tree, group: list[int]) -> int:
                 continue
             seen.add(child)
             below = tree.spans[child].step_kind
-            if kind not in _CALLS or below == kind:
+            if kind not in CALLS or below == kind:
                 found |= tree.masks[child]
-            if kind not in _CALLS or below == kind or below in _BETWEEN:
+            if kind not in CALLS or below == kind or below in BETWEEN:
                 queue.append(child)
     return found
 
 
-def _without_ancestors(tree: _Tree, group: list[int]) -> list[int]:
+def _without_ancestors(tree: _Reports, group: list[int]) -> list[int]:
     """Those of the group that have no other of the group below them."""
     above: set[int] = set()
     for member in group:
@@ -306,7 +298,7 @@ def _without_ancestors(tree: _Tree, group: list[int]) -> list[int]:
     return [node for node in group if node not in above]
 
 
-def _content(span: Span) -> int:
+def content(span: Span) -> int:
     """Characters of content."""
     return (
         len(span.input_messages)
@@ -318,7 +310,7 @@ def _content(span: Span) -> int:
     )
 
 
-def _with_usage(span: Span, usage: _Usage, dropped: int) -> Span:
+def _with_usage(span: Span, usage: Usage, dropped: int) -> Span:
     """The span with its numbers but for the dropped ones; the same object where nothing changes."""
     numbers = {name: None if dropped >> bit & 1 else usage[bit] for bit, name in enumerate(FIELDS)}
     away = {name: usage[bit] for bit, name in enumerate(FIELDS) if dropped >> bit & 1}

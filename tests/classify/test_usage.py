@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classify.settle.usage import FIELDS, REPORTED_USAGE, settle
 from clickhouse.span import Span
 from ingest.attributes import loads
 from ingest.limits import ContentLimits
 from ingest.normalise import normalise
-from ingest.usage import FIELDS, REPORTED_USAGE, settle
 from tests.ingest.otlp_payloads import decode_traces
 
 MS = 10**6
