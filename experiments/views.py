@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from clickhouse_connect.driver.client import Client
 
+from classify.custom.definition import is_name
+
 
 def classifiers(client: Client, database: str) -> dict[str, str]:
     """Name to what a row of ``spans`` says of it: a column, or an entry of ``custom``."""
@@ -25,7 +27,8 @@ def classifiers(client: Client, database: str) -> dict[str, str]:
         f"SELECT name FROM {database}.custom_classifiers GROUP BY name"
         " HAVING argMax(state, revision) != 'removed' ORDER BY name"
     ).result_rows
-    return found | {str(name): f"custom['{name}']" for (name,) in custom}
+    # A name that is none of ours would be SQL.
+    return found | {str(n): f"custom['{n}']" for (n,) in custom if is_name(str(n))}
 
 
 def create_experiment_spans(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from experiments.store import StateError, stop
+from experiments.datasets.store import versions
+from experiments.store import StateError, stop, stored
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,13 @@ class Watch:
         """Stop what is to be stopped; names of what was. Raises clickhouse-connect's errors."""
         stopped = []
         with self._connect() as client:
+            # Read, so that what can't be is told before somebody needs it.
+            stored(client, self._database)
+            versions(client, self._database)
             for name in losers(client, self._database):
                 try:
                     stop(client, self._database, name)
-                except StateError:  # another was faster
+                except StateError:  # another was faster, or its record can't be read
                     continue
                 stopped.append(name)
                 log.warning("experiment %s is stopped: every variant loses a guard-rail", name)

@@ -36,6 +36,7 @@ from classify.classifiers.data_leakage.contacts import find_emails
 from classify.classifiers.data_leakage.finding import mask, mask_email
 from classify.classifiers.data_leakage.identifiers import find_identifiers
 from classify.classifiers.data_leakage.secrets import without_secrets
+from classify.custom.definition import is_name
 from grafana.replay_command import replay_command
 
 log = logging.getLogger(__name__)
@@ -239,7 +240,9 @@ def _classifiers(client: Client, database: str) -> dict[str, tuple[str, str]]:
     ]
     found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
     added = client.query(f"SELECT DISTINCT name FROM {database}.custom_classifiers").result_rows
-    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for (name,) in added} | found
+    # A name that is none of ours would be SQL.
+    custom = [name for (name,) in added if is_name(name)]
+    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
 
 
 def _threshold(client: Client, database: str, classifier: str) -> float:
