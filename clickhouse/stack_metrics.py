@@ -56,7 +56,8 @@ def stack_troubles(client: Client, database: str) -> Troubles:
         " GROUP BY name HAVING max(value) > 0 ORDER BY name"
     ).result_rows
     errors = client.query(
-        "SELECT place, sum(after - before) AS errors FROM (SELECT labels['where'] AS place, instance,"
+        "SELECT place, sum(after - before) AS errors"
+        " FROM (SELECT labels['where'] AS place, instance,"
         " max(value) AS after, maxIf(value, time <= now() - INTERVAL 1 DAY) AS before"
         f" FROM {database}.stack_metrics WHERE metric = 'everyspan_classify_errors_total'"
         " AND time > now() - INTERVAL 2 DAY GROUP BY place, instance)"
