@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from alerting.message import Event
 from alerting.notification import Alert
 from alerting.routing import Matcher
 from alerting.spool import Received, Spool
+from clickhouse.set_aside import set_aside, why
 
 #: Changes of state within so long that make an alert a flapping one, and how long it must be
 #: steady to be one no more, in ms.
@@ -69,6 +72,9 @@ class Outbox:
         self._spool = Spool(path)
         self._connection = self._spool.connection
         self._lock = threading.RLock()
+        #: Deliveries whose alert can't be read, and why.
+        self._unreadable: dict[int, str] = {}
+        self._path = str(path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -106,7 +112,7 @@ class Outbox:
         """What a destination is to be told now, oldest first."""
         with self._lock:
             # What time it is once nothing is being taken: all of a burst is due, or nothing.
-            return self._read(
+            found = self._read(
                 # The end of an alert waits for its beginning, should that have to be tried again.
                 "WHERE d.status = 'pending' AND d.destination = ?"
                 " AND (d.due_at <= ? OR d.due_at > ?) AND NOT EXISTS"
@@ -115,6 +121,19 @@ class Outbox:
                 " ORDER BY d.id LIMIT 5000",
                 (destination, _now(), _now() + int(LONGEST_SECONDS * 1000)),
             )
+            if self._unreadable:
+                self._bury()
+            return found
+
+    def _bury(self) -> None:
+        """What can't be read would keep what comes after it of the same alert waiting."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE deliveries SET status = 'dead', error = ? WHERE id = ?"
+                " AND status = 'pending'",
+                [(reason, number) for number, reason in self._unreadable.items()],
+            )
+        self._unreadable.clear()
 
     def sent(self, deliveries: Sequence[Delivery]) -> None:
         """The first was taken by its destination; the others were told with it."""
@@ -162,11 +181,13 @@ class Outbox:
                 (now - STEADY_MS,),
             ).fetchall()
             for fingerprint, status, text, key in rows:
-                alert = Alert.model_validate_json(text)
                 self._connection.execute(
                     "UPDATE alerts SET flapping = 0, changes = '[]' WHERE fingerprint = ?",
                     (fingerprint,),
                 )
+                alert = self._alert("alerts", fingerprint, text)
+                if alert is None:
+                    continue
                 told = self._connection.execute(
                     "SELECT DISTINCT destination FROM deliveries WHERE fingerprint = ?",
                     (fingerprint,),
@@ -216,7 +237,9 @@ class Outbox:
             if row is None:
                 return False
             fingerprint, text, key = row
-            alert = Alert.model_validate_json(text)
+            alert = self._alert("alerts", fingerprint, text)
+            if alert is None:
+                return False
             told = self._connection.execute(
                 "SELECT DISTINCT destination FROM deliveries WHERE fingerprint = ?", (fingerprint,)
             ).fetchall()
@@ -266,6 +289,9 @@ class Outbox:
                 "DELETE FROM alerts WHERE status = 'resolved' AND changed_at < ?", (before,)
             )
             self._connection.execute("DELETE FROM silences WHERE until < ?", (before,))
+        # Those that are still there are found again.
+        for table in ("alerts", "deliveries"):
+            set_aside(self._path, table, {})
 
     def silence(self, matchers: Mapping[str, str], until: int, comment: str = "") -> Silence:
         """From now on. ``until``: ms since 1970."""
@@ -309,7 +335,7 @@ class Outbox:
         if not known and alert.status == "resolved":
             # Nobody was told of it.
             return 0
-        changes = [at for at in json.loads(known[2]) if at > now - FLAPPING_MS] if known else []
+        changes = [at for at in _times(known[2]) if at > now - FLAPPING_MS] if known else []
         changes.append(now)
         was_flapping = bool(known and known[3])
         flapping = was_flapping or len(changes) >= FLAPPING_CHANGES
@@ -379,7 +405,8 @@ class Outbox:
         over = [
             (now, now, number)
             for number, text in rows
-            if not _silenced(Alert.model_validate_json(text), silences)
+            if (alert := self._alert("deliveries", str(number), text)) is not None
+            and not _silenced(alert, silences)
         ]
         self._connection.executemany(
             "UPDATE deliveries SET status = 'pending', created_at = ?, due_at = ? WHERE id = ?",
@@ -406,18 +433,21 @@ class Outbox:
         return row is not None and row[0] != "resolve"
 
     def _silences(self, now: int) -> list[Silence]:
-        return [
-            Silence(
-                int(number),
-                tuple(Matcher(label, value) for label, value in json.loads(text).items()),
-                int(until),
-                str(comment),
-            )
-            for number, text, until, comment in self._connection.execute(
-                "SELECT id, matchers, until, comment FROM silences WHERE until > ? ORDER BY id",
-                (now,),
-            ).fetchall()
-        ]
+        found: list[Silence] = []
+        unreadable: dict[str, str] = {}
+        for number, text, until, comment in self._connection.execute(
+            "SELECT id, matchers, until, comment FROM silences WHERE until > ? ORDER BY id",
+            (now,),
+        ).fetchall():
+            try:
+                matchers = [Matcher(label, str(value)) for label, value in json.loads(text).items()]
+            except (ValueError, AttributeError) as error:
+                # It silences nothing: what it was for is told.
+                unreadable[str(number)] = why(error)
+                continue
+            found.append(Silence(int(number), tuple(matchers), int(until), str(comment)))
+        set_aside(self._path, "silences", unreadable)
+        return found
 
     def _read(self, where: str, values: tuple[Any, ...]) -> list[Delivery]:
         with self._lock:
@@ -428,7 +458,24 @@ class Outbox:
                 f" {where}",
                 values,
             ).fetchall()
-        return [_delivery(row) for row in rows]
+        return [found for row in rows if (found := self._delivery(row)) is not None]
+
+    def _delivery(self, row: Sequence[Any]) -> Delivery | None:
+        """None where its alert can't be read: it is set aside, and counts as dead."""
+        values = list(row)
+        alert = self._alert("deliveries", str(values[0]), values[5])
+        if alert is None:
+            self._unreadable[values[0]] = "its alert can't be read; see the log"
+            return None
+        values[5] = alert
+        return Delivery(*values)
+
+    def _alert(self, table: str, name: str, text: str) -> Alert | None:
+        try:
+            return Alert.model_validate_json(text)
+        except ValidationError as error:
+            set_aside(self._path, table, {name: why(error)}, whole=False)
+            return None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -442,10 +489,13 @@ class Outbox:
             self._connection.execute("COMMIT")
 
 
-def _delivery(row: Sequence[Any]) -> Delivery:
-    values = list(row)
-    values[5] = Alert.model_validate_json(values[5])
-    return Delivery(*values)
+def _times(text: str) -> list[int]:
+    """Of changes; none where what is stored is no list of them."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return []
+    return [at for at in found if isinstance(at, int)] if isinstance(found, list) else []
 
 
 def _silenced(alert: Alert, silences: Sequence[Silence]) -> bool:

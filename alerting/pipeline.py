@@ -114,7 +114,8 @@ class Pipeline:
         for each in received:
             try:
                 alerts = each.notification.alerts
-            except BodyError:
+            except BodyError as error:
+                log.error("notification %s can't be read, it is set aside: %s", each.id, error)
                 alerts = []
             routed = [(alert, self._routes.of(alert.labels)) for alert in alerts]
             try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from clickhouse.set_aside import SetAside
+
 
 class Telemetry:
     """One registry an application."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(SetAside())
         self.requests = Counter(
             "everyspan_alerting_requests_total",
             "Webhook requests by HTTP status.",

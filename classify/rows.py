@@ -171,7 +171,9 @@ class Rows:
         return self._read(
             f"SELECT hash, toFixedString(any(vector), {DIMENSIONS}) AS vector"
             f" FROM {self._database}.text_vectors"
-            f" WHERE model = {model} AND hour >= toStartOfHour(toDateTime({first // 10**9}, 'UTC'))"
+            # One of another length is none of ours, and would be an error.
+            f" WHERE model = {model} AND length(vector) = {DIMENSIONS}"
+            f" AND hour >= toStartOfHour(toDateTime({first // 10**9}, 'UTC'))"
             f" AND hour <= toDateTime({last // 10**9}, 'UTC') AND hash GLOBAL IN ("
             f"SELECT arrayJoin([MD5(input), MD5(output)]) FROM {self._database}.spans_raw"
             f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', first, last)})"

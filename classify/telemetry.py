@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
-from clickhouse.set_aside import counts
+from clickhouse.set_aside import SetAside
 
 
 class Telemetry:
@@ -54,7 +50,7 @@ class Telemetry:
             ["classifier"],
             registry=self.registry,
         )
-        self.registry.register(_SetAside())
+        self.registry.register(SetAside())
         self.pending_rows = Gauge(
             "everyspan_classify_pending_rows",
             "Rows of the last two days that wait for a verdict.",
@@ -81,18 +77,3 @@ class Telemetry:
             "Number of the deployed classifier set.",
             registry=self.registry,
         )
-
-
-class _SetAside(Collector):
-    """Asked when the metrics are."""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        found = GaugeMetricFamily(
-            "everyspan_records_set_aside",
-            "Records of Everyspan's own tables that can't be read, by table; `everyspan status`"
-            " names them.",
-            labels=["table"],
-        )
-        for table, count in counts().items():
-            found.add_metric([table], count)
-        yield found

@@ -156,13 +156,12 @@ class TwinSearch:
     def _marked(self, client: Client, ids: Iterable[_Ids], window: tuple[int, int]) -> set[_Ids]:
         found: set[_Ids] = set()
         for chunk in chunks([f"{trace_id}/{span_id}" for trace_id, span_id in ids], 2_000):
-            found |= set(
-                client.query(
-                    f"SELECT trace_id, span_id FROM {self._share.database}.spans_raw"
-                    f" WHERE twin_of IN %(ids)s AND {between('start_time', *window)}",
-                    parameters={"ids": chunk},
-                ).result_rows
-            )
+            rows = client.query(
+                f"SELECT trace_id, span_id FROM {self._share.database}.spans_raw"
+                f" WHERE twin_of IN %(ids)s AND {between('start_time', *window)}",
+                parameters={"ids": chunk},
+            ).result_rows
+            found |= {(str(trace_id), str(span_id)) for trace_id, span_id in rows}
         return found
 
     def _load(
@@ -246,7 +245,7 @@ def _pairs(
         f" AND {condition} LIMIT {_MAX_PAIRS}",
         parameters=dict(parameters),
     ).result_rows
-    return {ids for row in rows for ids in (row[:2], row[2:])}
+    return {(str(row[at]), str(row[at + 1])) for row in rows for at in (0, 2)}
 
 
 def _matched(traces: Mapping[str, _Trace]) -> dict[str, Twin]:

@@ -12,12 +12,16 @@ from rich.text import Text
 
 from classify.coverage import coverage
 from classify.custom.backfill import progress
-from classify.custom.store import current
+from classify.custom.store import everything
 from classify.deployed_set import latest_version
 from classify.rejudge import left
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+from clickhouse.set_aside import reasons
+from clickhouse.stack_metrics import stack_troubles
+from experiments.datasets.store import versions
+from experiments.store import stored
 from grafana.build.sql import TRACE
 
 #: What "per second" is measured over.
@@ -53,6 +57,15 @@ def status(
             f" WHERE verdict_at > now() - INTERVAL {_MINUTES} MINUTE"
         ).result_rows[0]
         again -= recent
+        own, unreadable = everything(client, database)
+        troubles = stack_troubles(client, database)
+        stored(client, database)
+        versions(client, database)
+        aside = {
+            table: found
+            for table in ("custom_classifiers", "experiments", "dataset_versions")
+            if (found := reasons(database, table))
+        }
         size = client.query(
             "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database ="
             " {database:String}",
@@ -65,6 +78,10 @@ def status(
         "judged": judged.judged,
         "pending": judged.pending,
         "coverage": round(judged.ratio, 6),
+        "unjudged": judged.unjudged,
+        "broken": troubles.broken,
+        "errors_24h": troubles.errors,
+        "set_aside": aside,
         "lag_seconds": round(judged.oldest_pending_seconds, 3),
         "judged_per_second": round(recent / (60 * _MINUTES), 2),
         "to_judge_again": waiting,
@@ -78,11 +95,16 @@ def status(
         "classifier_set": number,
         "classifiers": {
             each["name"]: {"version": each["version"], "threshold": each["threshold"]}
-            for each in json.loads(described or "[]")
+            for each in _described(described)
         },
         "custom_classifiers": {
             each.name: {"version": each.version, "state": each.state}
-            for each in current(client, database)
+            for each in own
+            if each.state != "removed"
+        }
+        | {
+            each.name: {"version": int(each.row["version"]), "state": "set aside"}
+            for each in unreadable
             if each.state != "removed"
         },
         "migration": migration,
@@ -93,9 +115,14 @@ def status(
         typer.echo(json.dumps(facts))
         return
     table = Table(show_header=False, box=None, pad_edge=False)
+    text: str | Text
     for name, value in facts.items():
         if name == "coverage":
             text = f"{judged.ratio:.2%}"
+        elif name in ("unjudged", "broken", "errors_24h", "set_aside"):
+            if not value:
+                continue
+            text = _troubles(name, value)
         elif name == "custom_classifiers":
             text = "\n".join(f"{each} {f['version']}, {f['state']}" for each, f in value.items())
         elif name == "classifiers":
@@ -107,5 +134,36 @@ def status(
             text = f"{value:,}"
         else:
             text = "–" if value is None else str(value)
-        table.add_row(Text(name.replace("_", " "), "bold"), text)
+        table.add_row(Text(_TITLES.get(name, name).replace("_", " "), "bold"), text)
     console.print(table)
+
+
+_TITLES = {
+    "unjudged": "rows that wait for",
+    "broken": "can't judge",
+    "errors_24h": "errors in 24 h",
+}
+
+
+def _troubles(name: str, value: Any) -> Text:
+    """A line each, in red: what is wrong, and where it is known why."""
+    if name == "broken":
+        lines = [f"{each}: see /readyz and the log of classify" for each in value]
+    elif name == "set_aside":
+        lines = [
+            f"{table}: {each}: {reason}"
+            for table, found in value.items()
+            for each, reason in found.items()
+        ]
+    else:
+        lines = [f"{each}: {count:,}" for each, count in value.items()]
+    return Text("\n".join(lines), "red")
+
+
+def _described(text: str) -> list[dict[str, Any]]:
+    """What stands behind the deployed set; nothing where the record can't be read."""
+    try:
+        found = [dict(each) for each in json.loads(text or "[]")]
+    except (ValueError, TypeError):
+        return []
+    return [each for each in found if {"name", "version", "threshold"} <= each.keys()]

@@ -10,7 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,12 @@ def set_aside(database: str, table: str, found: Mapping[str, str], *, whole: boo
             log.error("%s.%s: '%s' is set aside: %s", database, table, name, reason)
 
 
+def reasons(database: str, table: str) -> dict[str, str]:
+    """Name to why it can't be read, as of the last reading."""
+    with _lock:
+        return dict(_found.get((database, table), {}))
+
+
 def counts() -> dict[str, int]:
     """Table to its records that are set aside; tables that were read."""
     with _lock:
@@ -41,6 +50,20 @@ def counts() -> dict[str, int]:
         for (_, table), names in _found.items():
             found[table] += len(names)
         return dict(found)
+
+
+class SetAside(Collector):
+    """The metric, asked when the others of its registry are."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        found = GaugeMetricFamily(
+            "everyspan_records_set_aside",
+            "Records of Everyspan's own tables that can't be read, by table; the log names them.",
+            labels=["table"],
+        )
+        for table, count in sorted(counts().items()):
+            found.add_metric([table], count)
+        yield found
 
 
 def why(error: Exception) -> str:

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two samples.
 EVERY_SECONDS = 15.0
+#: A service that has written nothing for so long is gone.
+_CURRENT_SECONDS = 120
 _COLUMNS = ["time", "service", "instance", "metric", "labels", "value"]
 _LEFT_OUT = ("_bucket", "_created")
 
@@ -32,6 +35,37 @@ def samples(registry: CollectorRegistry) -> Iterator[tuple[str, dict[str, str], 
         for sample in metric.samples:
             if not sample.name.endswith(_LEFT_OUT):
                 yield sample.name, dict(sample.labels), float(sample.value)
+
+
+@dataclass(slots=True, frozen=True)
+class Troubles:
+    """``broken``: classifiers that can't judge now, as classify says; ``errors``: place to the
+    errors of judging in the last 24 hours."""
+
+    broken: list[str]
+    errors: dict[str, int]
+
+
+def stack_troubles(client: Client, database: str) -> Troubles:
+    """What the services' newest samples tell. Raises clickhouse-connect's errors."""
+    broken = client.query(
+        f"SELECT name FROM (SELECT labels['classifier'] AS name, instance,"
+        f" argMax(value, time) AS value FROM {database}.stack_metrics"
+        " WHERE metric = 'everyspan_classify_broken'"
+        f" AND time > now() - INTERVAL {_CURRENT_SECONDS} SECOND GROUP BY name, instance)"
+        " GROUP BY name HAVING max(value) > 0 ORDER BY name"
+    ).result_rows
+    errors = client.query(
+        "SELECT place, sum(after - before) AS errors"
+        " FROM (SELECT labels['where'] AS place, instance,"
+        " max(value) AS after, maxIf(value, time <= now() - INTERVAL 1 DAY) AS before"
+        f" FROM {database}.stack_metrics WHERE metric = 'everyspan_classify_errors_total'"
+        " AND time > now() - INTERVAL 2 DAY GROUP BY place, instance)"
+        " GROUP BY place HAVING errors > 0 ORDER BY place"
+    ).result_rows
+    return Troubles(
+        [str(name) for (name,) in broken], {str(name): int(count) for name, count in errors}
+    )
 
 
 class StackMetrics:

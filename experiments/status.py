@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from experiments import words
 from experiments.plan import Forecast, detectable, units_needed
-from experiments.store import Arrivals, StateError, Stored, read_counts, read_sums, stored
+from experiments.store import Arrivals, Stored, one, read_counts, read_sums
 from experiments.verdict import Compared, Counts, Decided, Outcome, decide
 
 
@@ -76,13 +76,8 @@ class Status:
 
 
 def status(client: Client, database: str, name: str) -> Status:
-    """Raises StateError for an experiment that was never started."""
-    found = stored(client, database).get(name)
-    if found is None:
-        raise StateError(
-            f"no experiment {name} was started; define it in a file and run"
-            f" `everyspan experiment start {name} --file experiments.toml`"
-        )
+    """Raises StateError for an experiment that was never started, or can't be read."""
+    found = one(client, database, name)
     counts, arrivals = read_counts(client, database, name)
     outcome = decide(found.definition, read_sums(client, database, name), counts)
     forecasts = tuple(_forecast(found, outcome, each, arrivals) for each in outcome.decided)

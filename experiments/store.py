@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.set_aside import reasons, set_aside, why
 from experiments.definition import Definition, DefinitionError, read_definition
 from experiments.metrics import OPERATIONAL
 from experiments.sequential import Sums
@@ -53,23 +54,46 @@ class Arrivals:
 
 
 def stored(client: Client, database: str) -> dict[str, Stored]:
-    """Every experiment that was ever started, by name. Raises DefinitionError for a row that this
-    version can't read."""
+    """Every experiment that was ever started, by name; one that this version can't read is set
+    aside."""
+    found: dict[str, Stored] = {}
+    unreadable: dict[str, str] = {}
     rows = client.query(
         "SELECT name, definition, status, winner, started_at, counted_from, stopped_at"
         f" FROM {database}.experiments ORDER BY name"
     ).result_rows
-    return {
-        str(name): Stored(
-            read_definition(json.loads(definition), f"experiment {name}, as it is stored"),
+    for name, definition, status, winner, started, counted, stopped in rows:
+        try:
+            read = read_definition(json.loads(definition), f"experiment {name}, as it is stored")
+        except Exception as error:
+            unreadable[str(name)] = why(error)
+            continue
+        found[str(name)] = Stored(
+            read,
             status == "running",
             winner,
             _utc(started),
             _utc(counted),
             None if status == "running" else _utc(stopped),
         )
-        for name, definition, status, winner, started, counted, stopped in rows
-    }
+    set_aside(database, "experiments", unreadable)
+    return found
+
+
+def one(client: Client, database: str, name: str) -> Stored:
+    """Raises StateError where it was never started, or can't be read."""
+    found = stored(client, database).get(name)
+    if found is not None:
+        return found
+    if reason := reasons(database, "experiments").get(name):
+        raise StateError(
+            f"experiment {name} is set aside, its record can't be read: {reason}; start it again"
+            f" from its file: `everyspan experiment start {name} --file experiments.toml`"
+        )
+    raise StateError(
+        f"no experiment {name} was started; define it in a file and run"
+        f" `everyspan experiment start {name} --file experiments.toml`"
+    )
 
 
 def unknown_names(client: Client, database: str) -> list[str]:
@@ -123,9 +147,7 @@ def stop(client: Client, database: str, name: str, winner: str = "") -> Stored:
 
     Raises StateError for an experiment that does not run and a winner that it does not have.
     """
-    before = stored(client, database).get(name)
-    if before is None:
-        raise StateError(f"no experiment {name} was ever started; see `everyspan experiment list`")
+    before = one(client, database, name)
     if winner and winner not in before.definition.variants:
         raise StateError(
             f"experiment {name} has no variant {winner}; it has"

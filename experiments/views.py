@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from clickhouse_connect.driver.client import Client
 
+from classify.custom.definition import is_name
+
 #: The trace that a span counts for: a call that another trace reports as well is no trace.
 _TRACE = "if(span.twin_of = '', span.trace_id, substring(span.twin_of, 1, 32))"
 
@@ -28,7 +30,8 @@ def classifiers(client: Client, database: str) -> dict[str, str]:
         f"SELECT name FROM {database}.custom_classifiers GROUP BY name"
         " HAVING argMax(state, revision) != 'removed' ORDER BY name"
     ).result_rows
-    return found | {str(name): f"custom['{name}']" for (name,) in custom}
+    # A name that is none of ours would be SQL.
+    return found | {str(n): f"custom['{n}']" for (n,) in custom if is_name(str(n))}
 
 
 def complete(client: Client, database: str, wanted: Iterable[str], cluster: str = "") -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from experiments.store import StateError, stop
+from experiments.datasets.store import versions
+from experiments.store import StateError, stop, stored
 from experiments.views import complete
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,13 @@ class Watch:
         with self._connect() as client:
             # A migration makes the view for the built-in classifiers alone.
             complete(client, self._database, metrics(client, self._database), self._cluster)
+            # Read, so that what can't be is told before somebody needs it.
+            stored(client, self._database)
+            versions(client, self._database)
             for name in losers(client, self._database):
                 try:
                     stop(client, self._database, name)
-                except StateError:  # another was faster
+                except StateError:  # another was faster, or its record can't be read
                     continue
                 stopped.append(name)
                 log.warning("experiment %s is stopped: every variant loses a guard-rail", name)

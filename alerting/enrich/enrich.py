@@ -33,6 +33,7 @@ from alerting.enrich.what_changed import what_changed
 from alerting.enrich.writer import worded
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
+from classify.custom.definition import is_name
 from classify.masking import masked
 from grafana.replay_command import replay_command, replay_note
 
@@ -234,7 +235,9 @@ def _classifiers(client: Client, database: str) -> dict[str, tuple[str, str]]:
     ]
     found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
     added = client.query(f"SELECT DISTINCT name FROM {database}.custom_classifiers").result_rows
-    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for (name,) in added} | found
+    # A name that is none of ours would be SQL.
+    custom = [name for (name,) in added if is_name(name)]
+    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
 
 
 def _threshold(client: Client, database: str, classifier: str) -> float:

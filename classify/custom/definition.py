@@ -84,7 +84,7 @@ class Definition(Strict):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value) or value in RESERVED:
+        if not is_name(value) or value in RESERVED:
             raise ValueError(
                 f"'{value}' is no name for a classifier; use lower-case letters, digits and"
                 " underscores, beginning with a letter, such as missing_gl_code"
@@ -124,6 +124,11 @@ class Definition(Strict):
     def learns(self) -> bool:
         """Whether it compares texts; else it is rules alone."""
         return bool(self.examples)
+
+
+def is_name(text: str) -> bool:
+    """Whether it has the form of a classifier's name."""
+    return _NAME.fullmatch(text) is not None
 
 
 def plain(text: str) -> str:

@@ -187,15 +187,13 @@ def members(records: Sequence[Record], unreadable: Sequence[Unreadable] = ()) ->
     ]
     names = {each.name for each in live}
     kept = {each.name for each in records if each.state != "removed" and each.name not in names}
+    removed = {each.name for each in records if each.state == "removed"}
+    removed |= {each.name for each in unreadable if each.state == "removed"}
     return Members(
         max((each.revision for each in live), default=0),
         tuple(each.member for each in live),
         frozenset(kept | {each.name for each in unreadable if each.state != "removed"}),
-        tuple(
-            each.name
-            for each in (*records, *unreadable)
-            if isinstance(each, Record | Unreadable) and each.state == "removed"
-        ),
+        tuple(sorted(removed)),
         tuple(sorted(each.name for each in unreadable if each.state == "live")),
     )
 

@@ -72,7 +72,8 @@ def sample(
         f" arrayFilter(name -> name != '', [{verdicts}]) AS theirs FROM {database}.spans"
         f" WHERE {where} ORDER BY start_time DESC LIMIT {ROWS}),"
         f" known AS (SELECT hash, any(vector) AS vector FROM {database}.text_vectors"
-        f" WHERE model = {model()} AND hour >= (SELECT toStartOfHour(min(start_time)) FROM rows)"
+        f" WHERE model = {model()} AND length(vector) = {DIMENSIONS}"
+        f" AND hour >= (SELECT toStartOfHour(min(start_time)) FROM rows)"
         " GROUP BY hash)"
         f" SELECT trace_id, span_id, arrayConcat(own, theirs), {vectors} FROM rows {joins}",
         parameters=parameters,

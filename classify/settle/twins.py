@@ -160,8 +160,8 @@ def _pairs(
                 by_key.setdefault(key, set()).add(unit)
     seen: set[tuple[_Unit, _Unit]] = set()
     silent = {unit for unit, spans in units.items() if not all(s.response_id for s in spans)}
-    for (_, key), alike in by_key.items():
-        if not key.startswith("id ") and silent.isdisjoint(alike):
+    for (_, said), alike in by_key.items():
+        if not said.startswith("id ") and silent.isdisjoint(alike):
             continue  # the ids say it
         for one, other in _near(sorted(alike), units):
             pair = (one, other) if one < other else (other, one)

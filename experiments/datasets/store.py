@@ -9,6 +9,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.embedded_http.settings import quote
+from clickhouse.set_aside import reasons, set_aside, why
 from experiments.datasets.definition import Definition
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Item, Reference, Version, aware
@@ -102,20 +103,34 @@ def names(client: Client, database: str) -> list[str]:
 
 
 def versions(client: Client, database: str, dataset: str = "") -> list[Version]:
-    """Versions without items and reference, by name, newest first; of all data sets for ''."""
+    """Versions without items and reference, by name, newest first; of all data sets for ''. One
+    that can't be read is set aside."""
     where = f"WHERE dataset = {quote(dataset)}" if dataset else ""
     answer = client.query(
         f"SELECT {', '.join(_VERSION_COLUMNS)} FROM {database}.dataset_versions FINAL {where}"
         " ORDER BY dataset, version DESC, created_at DESC"
     )
-    rows = (dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows)
-    return [_version(row) for row in rows]
+    found: list[Version] = []
+    read: dict[str, str] = {}
+    for values in answer.result_rows:
+        row = dict(zip(answer.column_names, values, strict=True))
+        name = f"{row['dataset']} version {row['version']}"
+        try:
+            found.append(_version(row))
+            read[name] = ""
+        except Exception as error:
+            read[name] = why(error)
+    set_aside(database, "dataset_versions", read, whole=not dataset)
+    return found
 
 
 def load(client: Client, database: str, dataset: str, number: int = 0) -> Version:
     """One version with everything; the newest for 0. Raises UnknownDatasetError."""
     known = versions(client, database, dataset)
     if not known:
+        aside = reasons(database, "dataset_versions")
+        if told := next((each for each in aside if each.startswith(f"{dataset} version ")), ""):
+            raise UnknownDatasetError(f"{told} is set aside, it can't be read: {aside[told]}")
         others = names(client, database)
         told = f"there are {', '.join(others)}" if others else "there are none yet"
         raise UnknownDatasetError(
@@ -172,8 +187,7 @@ def last_drift(client: Client, database: str) -> dict[tuple[str, int], Drift]:
         values = dict(zip(answer.column_names, row, strict=True))
         for name in ("measured_at", "since", "until"):
             values[name] = aware(values[name])
-        drift = Drift(**values)
-        found[drift.dataset, drift.version] = drift
+        found[values["dataset"], values["version"]] = Drift(**values)
     return found
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from grafana.evaluation.states import Instance
+
+log = logging.getLogger(__name__)
 
 _TIMES = ("since", "starts_at", "ends_at")
 
@@ -52,24 +56,43 @@ class Memory:
 
     @classmethod
     def read(cls, path: Path) -> Memory:
-        """Empty where there is none, or where it can't be read: then what fires is told again."""
+        """Without what can't be read, which is logged; empty where there is no file. What fires is
+        then told again."""
         memory = cls(path)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            for uid, each in document["instances"].items():
-                found = [_instance(values) for values in each]
+        except FileNotFoundError:
+            return memory
+        except (OSError, ValueError) as error:
+            log.error("%s can't be read, what fires is told again: %s", path, error)
+            return memory
+        whole = document if isinstance(document, dict) else {}
+        instances, groups = whole.get("instances"), whole.get("groups")
+        lost = [
+            name
+            for name, each in (("instances", instances), ("groups", groups))
+            if not isinstance(each, dict)
+        ]
+        for uid, each in instances.items() if isinstance(instances, dict) else ():
+            try:
+                found = _INSTANCES.validate_python(each, strict=False)
                 memory.instances[uid] = {instance.fingerprint: instance for instance in found}
-            memory.groups = {key: Group(**values) for key, values in document["groups"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls(path)
+            except ValidationError:
+                lost.append(f"rule {uid}")
+        for key, each in groups.items() if isinstance(groups, dict) else ():
+            try:
+                memory.groups[key] = _GROUP.validate_python(each)
+            except ValidationError:
+                lost.append(f"group {key}")
+        if lost:
+            log.error("%s: set aside, what fires is told again: %s", path, ", ".join(lost))
         return memory
+
+
+_INSTANCES: TypeAdapter[list[Instance]] = TypeAdapter(list[Instance])
+_GROUP: TypeAdapter[Group] = TypeAdapter(Group)
 
 
 def _plain(instance: Instance) -> dict[str, Any]:
     values = asdict(instance)
     return values | {k: values[k].isoformat() for k in _TIMES if values[k] is not None}
-
-
-def _instance(values: dict[str, Any]) -> Instance:
-    times = {k: datetime.fromisoformat(values[k]) for k in _TIMES if values[k] is not None}
-    return Instance(**(values | times))
