@@ -27,6 +27,7 @@ app = typer.Typer(
 
 _LISTS = ("--positive", "--negative")
 _MAX_TEXT = 110
+_MAX_QUOTED = 800
 Name = Annotated[str, typer.Argument(help="Lower-case letters, digits, underscores.")]
 Positive = Annotated[
     list[str] | None,
@@ -388,9 +389,7 @@ def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
             console.print("nothing left to ask; come back when there is new traffic")
             return
         asked.add(row["span_id"])
-        console.print(
-            Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {masked(row['text'])[:800]}")
-        )
+        console.print(Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {_quoted(row['text'])}"))
         said = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
         if said == "q":
             return
@@ -470,6 +469,11 @@ def _jsonl(path: Path, ids: dict[str, list[str]]) -> list[dict[str, Any]]:
 
 def _figure(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def _quoted(text: str) -> str:
+    """With its lines further to the right than ours."""
+    return masked(text)[:_MAX_QUOTED].replace("\n", "\n      ")
 
 
 def _line(text: str) -> str:

@@ -56,7 +56,7 @@ class _Neutral(RenderHook):
 
 
 def _console(*, stderr: bool) -> Console:
-    made = Console(stderr=stderr, emoji=False)
+    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     made.push_render_hook(_Neutral())
     return made
 

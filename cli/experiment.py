@@ -16,6 +16,7 @@ from cli.classify_client import classify_client
 from cli.console import console, fail, plain_errors, read_settings
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
+from service.printable import line
 
 if TYPE_CHECKING:  # scipy and numpy are loaded by the commands that need them
     from experiments.status import Status
@@ -94,8 +95,8 @@ def list_(
         console.print("no experiment was started yet")
     if unknown:
         console.print(
-            f"on spans but not started: {', '.join(unknown)}; define them in a file and run"
-            " `everyspan experiment start NAME --file experiments.toml`",
+            f"on spans but not started: {', '.join(map(line, unknown))}; define them in a file and"
+            " run `everyspan experiment start NAME --file experiments.toml`",
             soft_wrap=True,
         )
 
@@ -228,8 +229,8 @@ def _show(found: Status) -> None:
             )
     console.print(table)
     console.print()
-    for line in words.footing(stored, outcome, found.counts, found.arrivals):
-        console.print(line, soft_wrap=True)
+    for told in words.footing(stored, outcome, found.counts, found.arrivals):
+        console.print(told, soft_wrap=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -31,9 +31,10 @@ def measured(
             " nothing can be compared; `everyspan dataset refresh` makes a version with this one"
         )
     rows = reference.draw(source, version.items, window, version.definition.seed)
+    items = vectors_of(version.items, source.vectors)
     then = Inputs(
         np.array([each.vector for each in version.reference], np.float32).reshape(
-            len(version.reference), -1
+            len(version.reference), items.shape[1]
         ),
         [each.characters for each in version.reference],
         [each.model for each in version.reference],
@@ -45,7 +46,6 @@ def measured(
         [row.traits.model for row in rows],
         [row.traits.prompt_version for row in rows],
     )
-    items = vectors_of(version.items, source.vectors)
     found = measure(items, version.radius, then, asked)
     drift = Drift(
         version.dataset,
