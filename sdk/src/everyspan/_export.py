@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import requests
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -16,8 +17,8 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-from everyspan._closing import Closer, for_milliseconds
-from everyspan._delivery import Delivery, unheard
+from everyspan._closing import Closer
+from everyspan._delivery import unheard
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 
@@ -38,8 +39,11 @@ class CountingExporter(OTLPSpanExporter):
     _counting = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        with unheard():
-            result = super().export(spans)
+        try:
+            with unheard():
+                result = super().export(spans)
+        except requests.RequestException:  # OpenTelemetry 1.39 lets it through
+            result = SpanExportResult.FAILURE
         with self._counting:
             if result is SpanExportResult.SUCCESS:
                 self.sent += len(spans)
@@ -52,16 +56,22 @@ class LogExporter(OTLPLogExporter):
     """The OTLP exporter of log records, which leaves the telling to `Delivery`."""
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        with unheard():
-            return super().export(batch)
+        try:
+            with unheard():
+                return super().export(batch)
+        except requests.RequestException:
+            return LogRecordExportResult.FAILURE
+
+
+#: How long a flush may take that does not say, as OpenTelemetry has it.
+_FLUSH_MILLISECONDS = 30_000
 
 
 class SpanProcessor(BatchSpanProcessor):
     """Sends spans in batches; whoever flushes it or ends it waits only so long."""
 
-    def __init__(self, exporter: CountingExporter, delivery: Delivery, closer: Closer) -> None:
+    def __init__(self, exporter: CountingExporter, closer: Closer) -> None:
         super().__init__(exporter)
-        self._delivery = delivery
         self._closer = closer
         #: Whether any span was started in this process.
         self.any_span = False
@@ -70,47 +80,30 @@ class SpanProcessor(BatchSpanProcessor):
         self.any_span = True
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        flush = super().force_flush
-        return self._closer.run(
-            lambda: flush(timeout_millis),
-            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
-        )
+        return self._closer.within(timeout_millis or _FLUSH_MILLISECONDS, super().force_flush)
 
     def flush_at_exit(self) -> bool:
-        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+        return self._closer.at_exit(super().force_flush)
 
     def shutdown(self) -> None:
-        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
+        self._closer.at_exit(super().shutdown)
 
 
 class LogProcessor(BatchLogRecordProcessor):
     """The same for log records."""
 
-    def __init__(self, exporter: LogExporter, delivery: Delivery, closer: Closer) -> None:
+    def __init__(self, exporter: LogExporter, closer: Closer) -> None:
         super().__init__(exporter)
-        self._delivery = delivery
         self._closer = closer
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        flush = super().force_flush
-        return self._closer.run(
-            lambda: flush(timeout_millis),
-            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
-        )
+        return self._closer.within(timeout_millis or _FLUSH_MILLISECONDS, super().force_flush)
 
     def flush_at_exit(self) -> bool:
-        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+        return self._closer.at_exit(super().force_flush)
 
     def shutdown(self) -> None:
-        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
-
-
-def _done(run: Callable[[], None]) -> Callable[[], bool]:
-    def ran() -> bool:
-        run()
-        return True
-
-    return ran
+        self._closer.at_exit(super().shutdown)
 
 
 def signal_endpoint(
