@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import requests
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -39,11 +38,8 @@ class CountingExporter(OTLPSpanExporter):
     _counting = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        try:
-            with unheard():
-                result = super().export(spans)
-        except requests.RequestException:  # OpenTelemetry 1.39 lets it through
-            result = SpanExportResult.FAILURE
+        with unheard():
+            result = super().export(spans)
         with self._counting:
             if result is SpanExportResult.SUCCESS:
                 self.sent += len(spans)
@@ -56,11 +52,8 @@ class LogExporter(OTLPLogExporter):
     """The OTLP exporter of log records, which leaves the telling to `Delivery`."""
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        try:
-            with unheard():
-                return super().export(batch)
-        except requests.RequestException:
-            return LogRecordExportResult.FAILURE
+        with unheard():
+            return super().export(batch)
 
 
 #: How long a flush may take that does not say, as OpenTelemetry has it.
