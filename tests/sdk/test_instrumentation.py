@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
 
-from everyspan import _instrumentation
+from everyspan import _instrumentation, _libraries
 
 Install = Callable[..., None]
 
@@ -145,3 +145,30 @@ def test_content_variables() -> None:
     _instrumentation.set_content_variables(False, own)
     assert own["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] == "NO_CONTENT"
     assert own["OPENINFERENCE_HIDE_INPUTS"] == "true"
+
+
+def test_beside_a_library_that_traces_itself_one_voice(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anthropic's own spans, or those of an instrumentation that records more: never both."""
+    monkeypatch.setattr(_libraries, "version", lambda name: "2.14.0")
+    install(
+        "opentelemetry-instrumentation-anthropic",
+        "anthropic",
+        "opentelemetry-semantic-conventions-ai<1",
+    )
+    install("openinference-instrumentation-mistralai", "mistralai")
+    alone: dict[str, str] = {}
+    assert not _instrumentation.turn_on(True, alone).on
+    assert "ANTHROPIC_OPEN_TELEMETRY" not in alone
+    named: dict[str, str] = {}
+    assert list(_instrumentation.turn_on(["anthropic"], named).on) == ["anthropic"]
+    assert named["ANTHROPIC_OPEN_TELEMETRY"] == "false"
+    off = {"ANTHROPIC_OPEN_TELEMETRY": "false"}
+    assert list(_instrumentation.turn_on(True, off).on) == ["anthropic"]
+    official = "opentelemetry-instrumentation-genai-anthropic"
+    install(official, "anthropic", "opentelemetry-util-genai")
+    more: dict[str, str] = {}
+    on = _instrumentation.turn_on(True, more).on
+    assert on == {"anthropic": official}
+    assert more["ANTHROPIC_OPEN_TELEMETRY"] == "false"

@@ -20,16 +20,20 @@ _LOOK = 0.02
 
 
 class _Task:
-    def __init__(self, run: Callable[[], bool]) -> None:
+    def __init__(self, run: Callable[[], object]) -> None:
         self.run = run
-        self.result = False
+        self.ok = False
         self.done = threading.Event()
 
 
 class Closer:
-    """Runs flushes and shutdowns one after the other on a daemon thread, which dies with us."""
+    """Runs flushes and shutdowns one after the other on a daemon thread, which dies with us.
 
-    def __init__(self) -> None:
+    `worth_waiting` is asked at exit, again and again, whether to wait on.
+    """
+
+    def __init__(self, worth_waiting: Callable[[], bool]) -> None:
+        self._worth_waiting = worth_waiting
         self._start()
         if hasattr(os, "register_at_fork"):  # a fork has no threads but its own
             os.register_at_fork(after_in_child=self._start)
@@ -45,22 +49,24 @@ class Closer:
         while True:
             task = tasks.get()
             try:
-                task.result = task.run()
+                task.ok = task.run() is not False
             except Exception:  # telemetry must never break the application
                 logger.debug("everyspan: could not send what was left", exc_info=True)
             task.done.set()
 
-    def run(self, run: Callable[[], bool], go_on: Callable[[], bool]) -> bool:
-        """What `run` returned; False once `go_on()` says to wait no more."""
+    def within(self, milliseconds: float, run: Callable[[], object]) -> bool:
+        """True when `run` did its work, and in time."""
+        end = time.monotonic() + milliseconds / 1000
+        return self._wait(run, lambda: time.monotonic() < end)
+
+    def at_exit(self, run: Callable[[], object]) -> bool:
+        """The same, as long as it is worth waiting."""
+        return self._wait(run, self._worth_waiting)
+
+    def _wait(self, run: Callable[[], object], go_on: Callable[[], bool]) -> bool:
         task = _Task(run)
         self._tasks.put(task)
         while not task.done.wait(_LOOK):
             if not go_on():
                 return False
-        return task.result
-
-
-def for_milliseconds(milliseconds: float) -> Callable[[], bool]:
-    """A `go_on` that ends after so long."""
-    end = time.monotonic() + milliseconds / 1000
-    return lambda: time.monotonic() < end
+        return task.ok

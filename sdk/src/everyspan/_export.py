@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,8 +16,8 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-from everyspan._closing import Closer, for_milliseconds
-from everyspan._delivery import Delivery, unheard
+from everyspan._closing import Closer
+from everyspan._delivery import unheard
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 
@@ -56,12 +56,15 @@ class LogExporter(OTLPLogExporter):
             return super().export(batch)
 
 
+#: How long a flush may take that does not say, as OpenTelemetry has it.
+_FLUSH_MILLISECONDS = 30_000
+
+
 class SpanProcessor(BatchSpanProcessor):
     """Sends spans in batches; whoever flushes it or ends it waits only so long."""
 
-    def __init__(self, exporter: CountingExporter, delivery: Delivery, closer: Closer) -> None:
+    def __init__(self, exporter: CountingExporter, closer: Closer) -> None:
         super().__init__(exporter)
-        self._delivery = delivery
         self._closer = closer
         #: Whether any span was started in this process.
         self.any_span = False
@@ -70,47 +73,30 @@ class SpanProcessor(BatchSpanProcessor):
         self.any_span = True
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        flush = super().force_flush
-        return self._closer.run(
-            lambda: flush(timeout_millis),
-            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
-        )
+        return self._closer.within(timeout_millis or _FLUSH_MILLISECONDS, super().force_flush)
 
     def flush_at_exit(self) -> bool:
-        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+        return self._closer.at_exit(super().force_flush)
 
     def shutdown(self) -> None:
-        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
+        self._closer.at_exit(super().shutdown)
 
 
 class LogProcessor(BatchLogRecordProcessor):
     """The same for log records."""
 
-    def __init__(self, exporter: LogExporter, delivery: Delivery, closer: Closer) -> None:
+    def __init__(self, exporter: LogExporter, closer: Closer) -> None:
         super().__init__(exporter)
-        self._delivery = delivery
         self._closer = closer
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        flush = super().force_flush
-        return self._closer.run(
-            lambda: flush(timeout_millis),
-            for_milliseconds(30_000 if timeout_millis is None else timeout_millis),
-        )
+        return self._closer.within(timeout_millis or _FLUSH_MILLISECONDS, super().force_flush)
 
     def flush_at_exit(self) -> bool:
-        return self._closer.run(super().force_flush, self._delivery.worth_waiting)
+        return self._closer.at_exit(super().force_flush)
 
     def shutdown(self) -> None:
-        self._closer.run(_done(super().shutdown), self._delivery.worth_waiting)
-
-
-def _done(run: Callable[[], None]) -> Callable[[], bool]:
-    def ran() -> bool:
-        run()
-        return True
-
-    return ran
+        self._closer.at_exit(super().shutdown)
 
 
 def signal_endpoint(

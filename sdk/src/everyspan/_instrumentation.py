@@ -20,7 +20,7 @@ from importlib.metadata import (
     version,
 )
 
-from everyspan._libraries import LIBRARIES, find, normal, traces_itself
+from everyspan._libraries import LIBRARIES, find, normal, switched_off, traces_itself
 
 logger = logging.getLogger("everyspan")
 
@@ -83,8 +83,8 @@ def turn_on(
 
     `wanted`: True for every GenAI library, or names of entry points or libraries (then also of
     others than GenAI). One that does not work is a RuntimeWarning, never an exception. A library
-    that traces itself has one voice: its own spans are switched off where an instrumentation runs,
-    or the instrumentation is left off where they can't be, unless it was named.
+    that traces itself has one voice: an instrumentation that records more takes the place of its
+    own spans, any other is left off, unless it was named.
     """
     found = TurnedOn()
     if wanted is False:
@@ -93,8 +93,8 @@ def turn_on(
     for library, candidates in _by_library(installed, wanted).items():
         known = find(library)
         itself = traces_itself(known) if known is not None else None
-        if itself is not None and itself.alone and wanted is True:
-            continue
+        if itself is not None and wanted is True and not switched_off(itself, environ):
+            candidates = [one for one in candidates if family(one) in itself.gives_way_to]
         for candidate in sorted(candidates, key=_rank):
             if _start(candidate, library, found.refused):
                 found.on[library] = _distribution(candidate)

@@ -5,6 +5,7 @@ Distributions and versions: PyPI and the libraries' own code, 2026-11.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +16,19 @@ from importlib.metadata import PackageNotFoundError, version
 class TracesItself:
     """A library that makes OpenTelemetry spans of its calls, without an instrumentation.
 
-    since    the first version that does, as numbers.
-    on       variables that have it do so, with content.
-    off      variables that end it; set where an instrumentation of it runs, or calls count twice.
-    alone    its spans can't be turned off in every version: an instrumentation is left off.
-    told     what the program has to say first; empty: nothing.
+    since         the first version that does, as numbers.
+    on            variables that have it do so, with content.
+    off           variables that end it; set where an instrumentation of it runs, or its calls
+                  count twice.
+    gives_way_to  families of instrumentations that record more than it does; others are left off,
+                  unless named.
+    told          what the program has to say first; empty: nothing.
     """
 
     since: tuple[int, ...] = (0,)
     on: Mapping[str, str] = field(default_factory=dict)
     off: Mapping[str, str] = field(default_factory=dict)
-    alone: bool = False
+    gives_way_to: tuple[str, ...] = ()
     told: str = ""
 
 
@@ -84,12 +87,19 @@ LIBRARIES: tuple[Library, ...] = (
             since=(1, 14),
             on={"ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE": "content"},
             off={"ANTHROPIC_OPEN_TELEMETRY": "false"},
+            # Its own leave out the answers of create(stream=True); Traceloop's miss such calls.
+            gives_way_to=("official", "openinference"),
         ),
     ),
     _openinference("claude_agent_sdk", "claude-agent-sdk"),
     _openinference("google_genai", "google-genai", "google_generativeai"),
-    # Its OpenInference instrumentation takes the place of its own spans.
-    Library("google_adk", distribution="google-adk", models=True, itself=TracesItself()),
+    Library(
+        "google_adk",
+        distribution="google-adk",
+        models=True,
+        # OpenInference's takes the place of its own spans by itself.
+        itself=TracesItself(gives_way_to=("openinference",)),
+    ),
     Library("vertexai", ("google_cloud_aiplatform",)),
     # boto3 is there for much else: it does not show that Bedrock is used.
     _official("bedrock", "", "genai-bedrock"),
@@ -99,7 +109,8 @@ LIBRARIES: tuple[Library, ...] = (
         "mistralai",
         ("mistral",),
         "mistralai",
-        itself=TracesItself(since=(2,), on={"MISTRAL_SDK_TELEMETRY": "global"}, alone=True),
+        # Version 2 can't be told to leave them off.
+        itself=TracesItself(since=(2,), on={"MISTRAL_SDK_TELEMETRY": "global"}),
     ),
     _openinference("groq", "groq"),
     _openinference("ollama", "ollama"),
@@ -166,6 +177,11 @@ def traces_itself(library: Library) -> TracesItself | None:
         return None
     installed = _version(library.distribution)
     return itself if installed is not None and installed >= itself.since else None
+
+
+def switched_off(itself: TracesItself, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a variable ends the library's own spans."""
+    return any(environ.get(name, "").lower() == value for name, value in itself.off.items())
 
 
 def _version(distribution: str) -> tuple[int, ...] | None:

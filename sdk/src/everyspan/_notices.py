@@ -83,12 +83,8 @@ def _tracing_themselves(found: TurnedOn) -> list[tuple[Library, str]]:
         for library in LIBRARIES
         if library.name not in found.on
         and (itself := _libraries.traces_itself(library)) is not None
-        and not _switched_off(itself.off)
+        and not _libraries.switched_off(itself)
     ]
-
-
-def _switched_off(off: Mapping[str, str]) -> bool:
-    return any(os.environ.get(name, "").lower() == value for name, value in off.items())
 
 
 def _missing(found: TurnedOn) -> list[str]:

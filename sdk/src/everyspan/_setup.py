@@ -119,11 +119,11 @@ def init(
         missing = {k: v for k, v in git.items() if k not in provider.resource.attributes}
         provider.add_span_processor(_source.SourceProcessor(sources, missing if reused else None))
         delivery = _delivery.Delivery(_delivery.base(_export.shown(traces_url)), exit_seconds)
-        closer = Closer()
+        closer = Closer(delivery.worth_waiting)
         exporter = CountingExporter(
             endpoint=traces_url, headers=headers, session=_delivery.session(delivery)
         )
-        spans = _export.SpanProcessor(exporter, delivery, closer)
+        spans = _export.SpanProcessor(exporter, closer)
         provider.add_span_processor(spans)
 
         # Some instrumentations send prompts and answers as log records, not on the span.
@@ -132,7 +132,6 @@ def init(
             _export.LogExporter(
                 endpoint=logs_url, headers=headers, session=_delivery.session(delivery)
             ),
-            delivery,
             closer,
         )
         logs.add_log_record_processor(records)
