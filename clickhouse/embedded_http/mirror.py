@@ -18,8 +18,8 @@ from chdb.state.sqlitelike import Connection
 from clickhouse.embedded_http.settings import quote_name
 from clickhouse.embedded_http.tokens import tokenise
 
-#: How far a reader may lag behind the writer. Twenty tables cost 2 % of a core.
-REFRESH_SECONDS = 0.2
+#: How far a reader may lag behind the writer. Listing costs about 2 % of a core.
+REFRESH_SECONDS = 0.5
 _DISK = "spans"
 _SETTINGS = f"disk = '{_DISK}', refresh_parts_interval = {REFRESH_SECONDS}"
 

@@ -48,6 +48,8 @@ def enter(readable: Iterable[str], writable: Iterable[str]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
     version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION)
     if version < 1:
         log.debug("no Landlock here: %s", errno.errorcode.get(ctypes.get_errno(), "?"))
@@ -63,7 +65,7 @@ def enter(readable: Iterable[str], writable: Iterable[str]) -> bool:
             _allow(libc, rules, path, rights & _READ)
         for path in writable:
             _allow(libc, rules, path, rights & ~1)  # Not to execute.
-        if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(_RESTRICT_SELF, rules, 0):
+        if libc.syscall(_RESTRICT_SELF, rules, 0):
             raise OSError(ctypes.get_errno(), "landlock_restrict_self")
     finally:
         os.close(rules)

@@ -132,6 +132,9 @@ def test_a_killed_reader_is_replaced(stack: Up) -> None:
         and b"embedded_http.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()
         and f"PPid:\t{stack.process.pid}\n" in Path(f"/proc/{pid}/status").read_text()
     ]
+    # Locked in before any of its threads began.
+    for thread in Path(f"/proc/{reader}/task").iterdir():
+        assert "NoNewPrivs:\t1\n" in (thread / "status").read_text()
     os.kill(reader, signal.SIGKILL)
     until_answered(stack, 20)
     assert len(stack.spans(trace, "span_id")) == 10

@@ -63,11 +63,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield client
 
 
+def expanded(sql: str, last: timedelta) -> str:
+    """As Grafana's plugin sends it, of the time until now."""
+    time_range = TimeRange.last(last, datetime.now(UTC))
+    return expand(sql, time_range, interval_for(time_range))
+
+
 def run(
     client: Client, sql: str, last: timedelta, **values: str
 ) -> tuple[list[str], list[str], list[Any]]:
-    time_range = TimeRange.last(last, datetime.now(UTC))
-    text = expand(fill(sql, values), time_range, interval_for(time_range))
+    text = expanded(fill(sql, values), last)
     # An empty answer has no columns, so they are asked for.
     columns = client.query(f"DESCRIBE TABLE ({text})").result_rows
     rows = client.query(text).result_rows
