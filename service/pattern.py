@@ -8,6 +8,7 @@ See: https://github.com/mrabarnett/mrab-regex#timeout
 from __future__ import annotations
 
 import logging
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Wall clock for one text. A pattern without repeats within repeats takes milliseconds.
 SECONDS = 1.0
+#: After a text on which it did not come to an end.
+_REST_SECONDS = 30.0
 #: Texts that show what a pattern makes of a long run that does not match.
 _TRIALS = tuple(
     text * (2000 // len(text)) + "\0" for text in ("a", " ", "0", "-", ".", "a ", "a1 ", "aB", "x@")
@@ -50,12 +53,18 @@ class Pattern:
                     f"'{text}' takes too long on a text such as '{trial[:8]}…': leave out repeats"
                     " within repeats, such as (a+)+"
                 ) from error
+        self._rests_until = 0.0
 
     def search(self, text: str) -> bool:
-        """Whether it matches anywhere. Raises PatternTimeoutError."""
+        """Whether it matches anywhere. Raises PatternTimeoutError, for a while without trying: one
+        that took too long would else take so long on each of many rows."""
         try:
+            if time.monotonic() < self._rests_until:
+                raise TimeoutError
             return self._compiled.search(text, timeout=SECONDS) is not None
         except TimeoutError as error:
+            if time.monotonic() >= self._rests_until:
+                self._rests_until = time.monotonic() + _REST_SECONDS
             raise PatternTimeoutError(
                 f"the regular expression '{self.text}' took over {SECONDS:g} s on a text of"
                 f" {len(text)} characters; leave out repeats within repeats"

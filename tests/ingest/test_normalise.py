@@ -65,6 +65,7 @@ def test_ids_are_hex_and_a_zero_parent_is_none() -> None:
         (NOW - 9, 0, NOW - 9, 0.0, END_MISSING),
         (NOW, NOW - 9, NOW, 0.0, END_REVERSED),
     ],
+    ids=["both", "no start", "none", "no end", "reversed"],
 )
 def test_odd_times_are_kept_and_marked(
     start: int, end: int, expected_start: int, duration_ms: float, mark: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_one_that_runs_away_on_a_text_of_its_own_is_stopped(
     with pytest.raises(PatternTimeoutError, match="leave out repeats"):
         Pattern(r"(?:(?:qz)+)+!").search(text)
     assert not sly.search("qz")
+    # One that took too long is not tried on the next thousand rows.
+    slow = Pattern(r"(?:(?:qz)+)+!")
+    with pytest.raises(PatternTimeoutError):
+        slow.search(text)
+    before = time.process_time()
+    for _ in range(1000):
+        with pytest.raises(PatternTimeoutError):
+            slow.search(text)
+    assert time.process_time() - before < 10
     with caplog.at_level(logging.WARNING):
         assert not Pattern(r"(?:(?:qz)+)+!").fullmatch(text)
     assert "taken for no match" in caplog.text
