@@ -14,8 +14,8 @@ import pytest
 
 from ingest.limits import ContentLimits
 from ingest.normalise import normalise
-from ingest.otlp import decode_traces
 from tests.captures.standin import FINAL_TURN, PLAIN_TURN, TOOL_TURN, Handler
+from tests.ingest.otlp_payloads import decode_traces
 from tests.ingest.test_captures import settled_rows
 from tests.replay.anthropic_model import Messages
 
