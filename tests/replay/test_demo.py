@@ -155,7 +155,7 @@ def test_every_turn_of_a_conversation(replays: Replays, traces: Any) -> None:
     done = replays.replay(trace, "--from-step", "4", "--no-judge")
     assert done.run["warnings"] == []
     assert done.run["recorded"] == [2, 3]
-    # Nobody called its entry by name: the trace names it.
+    # Nobody called its entry by name: the trace names it, and pyproject.toml what declares it.
     assert done.status == 0
 
 
