@@ -22,7 +22,7 @@ OFFLINE = "classify/training"
 #: Modules and builtins that make code or objects of data.
 MODULES = frozenset(
     "pickle cPickle dill cloudpickle marshal shelve joblib runpy importlib imp pty code codeop"
-    " subprocess ctypes".split()
+    " subprocess".split()
 )
 CALLS = frozenset("eval exec __import__ breakpoint import_module run_path".split())
 #: Of any object: `np.load`, `yaml.load`, `os.system`, `ast.literal_eval`, …

@@ -41,5 +41,8 @@ def test_demo_finds_what_was_planted() -> None:
         r"\d+ events taken, 0 refused",
     ):
         assert re.search(told, alert), (told, alert)
+    assert re.search(
+        r"again +\S+ replay [0-9a-f]{32} --from-step 4 --entry demo\.replay:answer", done.stdout
+    )
     for word in ("Operational", "Quality", "Safety", "Worst traces", "curl", "Grafana"):
         assert word in done.stdout

@@ -84,12 +84,12 @@ class Replays:
             worker.kill()  # each replay has sent its spans
             worker.communicate()
 
-    def python(self, *arguments: str, **environment: str) -> Done:
+    def python(self, *arguments: str, folder: Path = ROOT, **environment: str) -> Done:
         """A process of its own."""
         self.calls_file.write_text("", encoding="utf-8")
         done = subprocess.run(
             [sys.executable, *arguments],
-            cwd=ROOT,
+            cwd=folder,
             env=self._environment(environment),
             capture_output=True,
             text=True,

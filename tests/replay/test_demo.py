@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,8 +156,20 @@ def test_every_turn_of_a_conversation(replays: Replays, traces: Any) -> None:
     done = replays.replay(trace, "--from-step", "4", "--no-judge")
     assert done.run["warnings"] == []
     assert done.run["recorded"] == [2, 3]
-    # Nobody called its entry by name: the trace names it.
+    # Nobody called its entry by name: the trace names it, and pyproject.toml what declares it.
     assert done.status == 0
+
+
+def test_the_demos_own_command_works_in_any_folder(
+    replays: Replays, trace: str, tmp_path: Path
+) -> None:
+    given = ("-m", "everyspan", "replay", trace, "--from-step", "4", "--no-judge")
+    bare = replays.python(*given, folder=tmp_path)
+    assert bare.status == 1
+    assert "names the entry demo.replay:answer, which nothing loaded here declares" in bare.err
+    done = replays.python(*given, "--entry", "demo.replay:answer", folder=tmp_path)
+    assert done.status == 0, done.err
+    assert "live    chat gpt-4.1-mini" in done.out
 
 
 def test_the_servers_command_is_the_same(replays: Replays, trace: str) -> None:

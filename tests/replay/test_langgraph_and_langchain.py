@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +96,26 @@ def test_a_model_without_http(replays: Replays) -> None:
     assert run["warnings"] == []
     changed = replays.replay(trace, *given, "--set", "step[3].output=6").run
     assert changed["value"] == "answer to answer to one and 6"
+
+
+def test_the_copy_in_memory_makes_no_object_of_what_it_holds() -> None:
+    """LangGraph's own serialiser revives what looks like one of LangChain's constructors."""
+    from everyspan.replay.langgraph import _memory
+    from langgraph.graph import END, START, StateGraph
+
+    held = {
+        "lc": 2,
+        "type": "constructor",
+        "id": ["os", "system"],
+        "args": ["exit 1"],
+        "text": "\ud800",
+        "lock": threading.Lock(),
+    }
+    builder: Any = StateGraph(dict)
+    builder.add_node("same", lambda state: state)
+    builder.add_edge(START, "same")
+    builder.add_edge("same", END)
+    graph = builder.compile(checkpointer=_memory())
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    assert graph.invoke({"held": held}, thread) == {"held": held}
+    assert graph.get_state(thread).values == {"held": held}

@@ -229,14 +229,17 @@ def test_values_of_a_trace_make_no_object_of_a_strangers_choice(attack: Attack) 
         assert not done.programs, name
         assert not done.did(str(attack.mark)), name
         assert "Traceback" not in done.err, name
-        if done.out:
-            (run,) = json.loads(done.out)["runs"]
-            if name in ("attributes", "LangChain's"):
-                assert run["value"] == "last of dict", name
-            elif name == "YAML's":
-                assert run["value"] == "last of str", name
-            elif name != "a pickle":  # bytes, never read as more
-                assert "can't be answered" in run["stopped"], (name, run)
+        if name == "nested":
+            continue  # it may be said to be too deep before anything runs
+        (run,) = json.loads(done.out)["runs"]
+        if name in ("attributes", "LangChain's"):
+            assert run["value"] == "last of dict", name
+        elif name == "YAML's":
+            assert run["value"] == "last of str", name
+        elif name == "a pickle":
+            assert run["value"] == "last of bytes", "never read as more"
+        else:
+            assert "can't be answered" in run["stopped"], (name, run)
 
 
 def test_values_of_the_users_own_classes_come_back(attack: Attack) -> None:
