@@ -27,7 +27,8 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
-from classify.job import ClassifyJob
+from classify.job import MODEL, ClassifyJob
+from classify.judge import VECTORS
 from classify.rejudge import ask
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
@@ -160,12 +161,7 @@ class ClassifyService:
         by_reason: dict[str, list[str]] = {}
         for name, reason in (self._job.broken if self._job else {}).items():
             by_reason.setdefault(reason, []).append(name)
-        return [
-            f"{', '.join(names)} can't judge, its rows wait: {reason}"
-            if len(names) == 1
-            else f"{', '.join(names)} can't judge, their rows wait: {reason}"
-            for reason, names in by_reason.items()
-        ]
+        return [f"{_who(names)}: {reason}" for reason, names in by_reason.items()]
 
     def judge_again(self, since: datetime, until: datetime) -> None:
         """Have the spans that start in [since, until) judged again, after new ones, newest first.
@@ -219,6 +215,15 @@ class ClassifyService:
         self.telemetry.pending_rows.set(found.pending)
         self.telemetry.outdated_rows.set(found.outdated)
         self.telemetry.coverage.set(found.ratio)
+
+
+def _who(names: Sequence[str]) -> str:
+    if judges := [name for name in names if name not in (VECTORS, MODEL)]:
+        whose = "its" if len(judges) == 1 else "their"
+        return f"{', '.join(judges)} can't judge, {whose} rows wait"
+    if VECTORS in names:
+        return "texts get no vectors, which custom classifiers compare"
+    return "no classifier needs it now, but the model is damaged"
 
 
 def create_app(service: ClassifyService) -> FastAPI:
