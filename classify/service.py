@@ -29,6 +29,7 @@ from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
 from classify.job import MODEL, ClassifyJob
 from classify.judge import VECTORS
+from classify.models.checksums import ModelError
 from classify.rejudge import ask
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
@@ -90,6 +91,7 @@ class ClassifyService:
         self._failure = "starting"
         self._retry_seconds = 0.0
         self._retry_at = 0.0
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin to judge. Raises SchemaError, and clickhouse-connect's errors where the storage
@@ -200,17 +202,24 @@ class ClassifyService:
                 self._up_to_date = True
             if self._folder is not None and self._folder.read():
                 self.telemetry.errors.labels("classifier_files").inc()
-        except Exception:
+        except Exception as error:
             self.telemetry.errors.labels("storage").inc()
-            logger.warning("custom classifiers could not be brought up to date", exc_info=True)
+            self._warn("custom classifiers could not be brought up to date", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        """Once for each error: what is tried every few seconds would fill the log."""
+        told = f"{type(error).__name__}: {error}"
+        if self._said.get(what) != told:
+            logger.warning("%s: %s", what, told, exc_info=not isinstance(error, ModelError))
+        self._said[what] = told
 
     def _observe(self) -> None:
         try:
             with self._connect() as client:
                 found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
-        except Exception:
+        except Exception as error:
             self.telemetry.errors.labels("storage").inc()
-            logger.warning("coverage could not be read", exc_info=True)
+            self._warn("coverage could not be read", error)
             return
         self.telemetry.pending_rows.set(found.pending)
         self.telemetry.outdated_rows.set(found.outdated)

@@ -21,6 +21,7 @@ from classify.custom.definition import (
     UnknownClassifierError,
     said,
 )
+from classify.models.checksums import ModelError
 
 _T = TypeVar("_T")
 _Ids = Annotated[
@@ -84,7 +85,8 @@ class Detail(Listed):
 
 
 def router(catalog: Catalog, token: SecretStr) -> APIRouter:
-    """The routes. 404: no such classifier; 409: the name is in use; 422: wrong input."""
+    """The routes. 404: no such classifier; 409: the name is in use; 422: wrong input; 503: the
+    model can't be used."""
 
     def checked(request: Request) -> None:
         check_caller(request, token, "EVERYSPAN_CLASSIFY_TOKEN")
@@ -182,3 +184,5 @@ def _asked(call: Callable[[], _T]) -> _T:
         raise HTTPException(status, str(error)) from error
     except ValidationError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said(error)) from error
+    except ModelError as error:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
