@@ -54,7 +54,7 @@ _FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
 # So many traces put off in one pass mean that the storage is at fault, not they.
 _MAX_PUT_OFF = 5
 #: What is broken where a file of the model is damaged that no classifier needs now.
-_MODEL = "model"
+MODEL = "model"
 
 
 @dataclass(slots=True)
@@ -186,7 +186,7 @@ class ClassifyJob:
         revision = newest_revision(client, self._settings.database)
         if revision == self._revision:
             return
-        gone = set(self.broken) - {each.name for each in self._classifiers} - {VECTORS, _MODEL}
+        gone = set(self.broken) - {each.name for each in self._classifiers} - {VECTORS, MODEL}
         self._custom = members(*everything(client, self._settings.database))
         self._pickled = self._custom.pickled() if revision else b""
         # What has changed is tried anew.
@@ -216,7 +216,7 @@ class ClassifyJob:
         if damaged and not found.keys() - {VECTORS}:
             others = [each for each in damaged if each not in files.needed_for(files.GENERAL)]
             if others:
-                found[_MODEL] = damaged[others[0]]
+                found[MODEL] = damaged[others[0]]
         return found
 
     def _try(self) -> None:
@@ -248,7 +248,7 @@ class ClassifyJob:
         self._pool.renew()
         # What is renewed is loaded anew, all of it.
         self._tried.clear()
-        troubles = self._pool.troubles(maybe - {_MODEL}, self._pickled)
+        troubles = self._pool.troubles(maybe - {MODEL}, self._pickled)
         self._break(troubles)
         mended = maybe - set(troubles)
         self._tried |= mended

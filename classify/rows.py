@@ -170,9 +170,9 @@ class Rows:
         last = max(trace.last for trace in batch.traces)
         return self._read(
             f"SELECT hash, toFixedString(any(vector), {DIMENSIONS}) AS vector"
-            f" FROM {self._database}.text_vectors"
+            f" FROM {self._database}.text_vectors AS t"
             # One of another length is none of ours, and would be an error.
-            f" WHERE model = {model} AND length(vector) = {DIMENSIONS}"
+            f" WHERE model = {model} AND length(t.vector) = {DIMENSIONS}"
             f" AND hour >= toStartOfHour(toDateTime({first // 10**9}, 'UTC'))"
             f" AND hour <= toDateTime({last // 10**9}, 'UTC') AND hash GLOBAL IN ("
             f"SELECT arrayJoin([MD5(input), MD5(output)]) FROM {self._database}.spans_raw"

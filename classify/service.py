@@ -22,7 +22,9 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
-from classify.job import ClassifyJob
+from classify.job import MODEL, ClassifyJob
+from classify.judge import VECTORS
+from classify.models.checksums import ModelError
 from classify.rejudge import ask
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings
@@ -87,6 +89,7 @@ class ClassifyService:
         self._failure = "starting"
         self._retry_seconds = 0.0
         self._retry_at = 0.0
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin to judge. Raises SchemaError, and clickhouse-connect's errors where the storage
@@ -149,12 +152,7 @@ class ClassifyService:
         by_reason: dict[str, list[str]] = {}
         for name, reason in (self._job.broken if self._job else {}).items():
             by_reason.setdefault(reason, []).append(name)
-        return [
-            f"{', '.join(names)} can't judge, its rows wait: {reason}"
-            if len(names) == 1
-            else f"{', '.join(names)} can't judge, their rows wait: {reason}"
-            for reason, names in by_reason.items()
-        ]
+        return [f"{_who(names)}: {reason}" for reason, names in by_reason.items()]
 
     def judge_again(self, since: datetime, until: datetime) -> None:
         """Have the spans that start in [since, until) judged again, after new ones, newest first.
@@ -193,21 +191,37 @@ class ClassifyService:
                 self._up_to_date = True
             if self._folder is not None and self._folder.read():
                 self.telemetry.errors.labels("classifier_files").inc()
-        except Exception:
+        except Exception as error:
             self.telemetry.errors.labels("storage").inc()
-            logger.warning("custom classifiers could not be brought up to date", exc_info=True)
+            self._warn("custom classifiers could not be brought up to date", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        """Once for each error: what is tried every few seconds would fill the log."""
+        told = f"{type(error).__name__}: {error}"
+        if self._said.get(what) != told:
+            logger.warning("%s: %s", what, told, exc_info=not isinstance(error, ModelError))
+        self._said[what] = told
 
     def _observe(self) -> None:
         try:
             with self._connect() as client:
                 found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
-        except Exception:
+        except Exception as error:
             self.telemetry.errors.labels("storage").inc()
-            logger.warning("coverage could not be read", exc_info=True)
+            self._warn("coverage could not be read", error)
             return
         self.telemetry.pending_rows.set(found.pending)
         self.telemetry.outdated_rows.set(found.outdated)
         self.telemetry.coverage.set(found.ratio)
+
+
+def _who(names: Sequence[str]) -> str:
+    if judges := [name for name in names if name not in (VECTORS, MODEL)]:
+        whose = "its" if len(judges) == 1 else "their"
+        return f"{', '.join(judges)} can't judge, {whose} rows wait"
+    if VECTORS in names:
+        return "texts get no vectors, which custom classifiers compare"
+    return "no classifier needs it now, but the model is damaged"
 
 
 def create_app(service: ClassifyService) -> ServiceApp:

@@ -20,6 +20,7 @@ from classify.custom.definition import (
     UnknownClassifierError,
     said,
 )
+from classify.models.checksums import ModelError
 
 _T = TypeVar("_T")
 _Ids = Annotated[
@@ -83,7 +84,8 @@ class Detail(Listed):
 
 
 def router(catalog: Catalog) -> APIRouter:
-    """The routes. 404: no such classifier; 409: the name is in use; 422: wrong input."""
+    """The routes. 404: no such classifier; 409: the name is in use; 422: wrong input; 503: the
+    model can't be used."""
     api = APIRouter(tags=["custom classifiers"])
 
     @api.post("/v1/classifiers", status_code=HTTPStatus.CREATED)
@@ -177,3 +179,5 @@ def _asked(call: Callable[[], _T]) -> _T:
         raise HTTPException(status, str(error)) from error
     except ValidationError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said(error)) from error
+    except ModelError as error:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

@@ -71,8 +71,8 @@ def sample(
         " mapValues(custom))) AS own,"
         f" arrayFilter(name -> name != '', [{verdicts}]) AS theirs FROM {database}.spans"
         f" WHERE {where} ORDER BY start_time DESC LIMIT {ROWS}),"
-        f" known AS (SELECT hash, any(vector) AS vector FROM {database}.text_vectors"
-        f" WHERE model = {model()} AND length(vector) = {DIMENSIONS}"
+        f" known AS (SELECT hash, any(vector) AS vector FROM {database}.text_vectors AS t"
+        f" WHERE model = {model()} AND length(t.vector) = {DIMENSIONS}"
         f" AND hour >= (SELECT toStartOfHour(min(start_time)) FROM rows)"
         " GROUP BY hash)"
         f" SELECT trace_id, span_id, arrayConcat(own, theirs), {vectors} FROM rows {joins}",
