@@ -51,7 +51,7 @@ def create_experiment_spans(
 
 
 def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
-    """As in migrations/0013_twins.sql."""
+    """As in migrations/0015_twins.sql."""
 
     def each(form: str, values: Iterable[str]) -> str:
         return ",\n        ".join(form.format(value) for value in values)

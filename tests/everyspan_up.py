@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from clickhouse.embedded_http.mirror import REFRESH_SECONDS
+
 ROOT = Path(__file__).resolve().parents[1]
+#: What readers lag behind, and as much again: a machine that runs tests is busy.
+_LAG_SECONDS = 2 * REFRESH_SECONDS + 0.2
 NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify")
 
 
@@ -42,6 +46,9 @@ class Up:
     root: Path = ROOT
     #: Where it writes what it has to say; beside ``data`` by default.
     log_path: Path | None = None
+
+    #: Readers see then what was posted.
+    _visible_at: float = 0.0
 
     def start(self) -> None:
         """Start and wait until spans can be stored."""
@@ -133,10 +140,13 @@ class Up:
     ) -> Answer:
         """POST to the OTLP port; header names with _ for -."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.request("POST", path, body, {"content-type": content_type, **named})
+        answer = self.request("POST", path, body, {"content-type": content_type, **named})
+        self._visible_at = time.monotonic() + _LAG_SECONDS
+        return answer
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """Rows of a SELECT through the ClickHouse HTTP port."""
+        """Rows of a SELECT through the ClickHouse HTTP port, with all that was posted before."""
+        time.sleep(max(0.0, self._visible_at - time.monotonic()))
         path = "/?" + urlencode({"default_format": "JSONEachRow"})
         answer = self.request("POST", path, sql.encode(), port="clickhouse")
         assert answer.status == 200, answer.body.decode()
