@@ -39,14 +39,24 @@ class WorkerPool:
 
     def submit(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Like ``Executor.submit``. A pool broken by a killed worker is replaced first; the calls
-        that ran in the broken one fail with BrokenProcessPool."""
+        that ran in the broken one fail with BrokenProcessPool. It is raised here where no worker
+        can be started for now, for want of memory or of file handles."""
         with self._lock:
             try:
-                return self._executor.submit(function, *args, **kwargs)
-            except BrokenProcessPool:
-                self._executor.shutdown(wait=False, cancel_futures=True)
-                self._executor = self._start()
-                return self._executor.submit(function, *args, **kwargs)
+                return self._submit(function, *args, **kwargs)
+            except OSError as error:
+                raise BrokenProcessPool(f"no worker process can be started: {error}") from error
+
+    def _submit(
+        self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]:
+        try:
+            return self._executor.submit(function, *args, **kwargs)
+        except BrokenProcessPool:
+            # The new one first: where it can't be made, the next call comes here again.
+            broken, self._executor = self._executor, self._start()
+            broken.shutdown(wait=False, cancel_futures=True)
+            return self._executor.submit(function, *args, **kwargs)
 
     def close(self) -> None:
         """Wait for what runs, then end the workers."""

@@ -109,7 +109,14 @@ class Run:
             except Broken as error:
                 self._keep(scene, f"[house {name}, first start] {error}")
                 return
-            scene.traffic.go()
+            # Models are loaded with the first batch, on a busy machine for many seconds.
+            try:
+                scene.traffic.go()
+                scene.wait(0.5, 1)
+                scene.settle()
+            except Broken as error:
+                self._keep(scene, f"[house {name}, before the first fault] {error}")
+                return
             whole = True
             for number in range(1, self.given.generation + 1):
                 if self.over:

@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,7 +87,8 @@ def fuzz(name: str, seconds: float, seed: int, output: Path) -> Outcome:
         text = log.read_text(errors="replace")
         outcome.inputs += _inputs(text)
         outcome.seconds = time.monotonic() - began
-        if status == 0:
+        # The engine may stumble over its own end once everything is done.
+        if status == 0 or re.search(r"^(Done \d+ runs|inputs: \d+ in time)", text, re.M):
             break
         _note(outcome, found, text, status)
         (output / f"{name}.json").write_text(json.dumps(asdict(outcome), indent=1))
@@ -112,8 +114,8 @@ def _run(command: Sequence[str], log: Path, seconds: float) -> int:
 def _inputs(text: str) -> int:
     """How many were tried, as the worker's log has it last."""
     for line in reversed(text.splitlines()):
-        if line.startswith("inputs: "):
-            return int(line.split()[1])
+        if found := re.match(r"(?:inputs: |Done |stat::number_of_executed_units: )(\d+)", line):
+            return int(found[1])
         if line.startswith("#") and line[1:2].isdigit():
             return int(line[1:].split()[0].rstrip(":"))
     return 0

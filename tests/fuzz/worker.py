@@ -99,7 +99,7 @@ def _blind(name: str, folder: Path, seconds: float, seed: int) -> None:
             (folder / "findings" / f"crash-{digest}").write_bytes(data)
             print(f"inputs: {number}", flush=True)
             sys.exit(77)
-    print(f"inputs: {number}", flush=True)
+    print(f"inputs: {number} in time", flush=True)
 
 
 def _known(folder: Path) -> frozenset[str]:

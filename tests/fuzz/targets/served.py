@@ -29,7 +29,7 @@ class Served:
         self._up = threading.Event()
         logging.getLogger().addHandler(self.complaints)
         threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True).start()
-        if not self._up.wait(60):
+        if not self._up.wait(180):
             raise BrokenPromise("the service does not start")
 
     async def _run(self) -> None:
