@@ -9,7 +9,7 @@ nothing more is read.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,19 +149,25 @@ class TwinSearch:
                 " OR ifNull(c.output_tokens, 0) = 0 OR ifNull(a.output_tokens, 0) = 0)",
                 names | {"services": services},
             )
-            # Others that say that they are one of these.
-            pairs |= alike | self._marked(client, alike, around)
-        return self._load(client, pairs, around)
+            pairs |= alike
+        return self._load(client, pairs | self._marked(client, pairs, around), around)
 
-    def _marked(self, client: Client, ids: Iterable[_Ids], window: tuple[int, int]) -> set[_Ids]:
+    def _marked(self, client: Client, ids: Collection[_Ids], window: tuple[int, int]) -> set[_Ids]:
+        """What these were told to be twins of, and others that are twins of these."""
         found: set[_Ids] = set()
-        for chunk in chunks([f"{trace_id}/{span_id}" for trace_id, span_id in ids], 2_000):
-            rows = client.query(
-                f"SELECT trace_id, span_id FROM {self._share.database}.spans_raw"
-                f" WHERE twin_of IN %(ids)s AND {between('start_time', *window)}",
-                parameters={"ids": chunk},
-            ).result_rows
-            found |= {(str(trace_id), str(span_id)) for trace_id, span_id in rows}
+        rows = f"{self._share.database}.spans_raw"
+        for chunk in chunks(sorted(ids), 2_000):
+            for trace_id, span_id, twin_of in client.query(
+                f"SELECT trace_id, span_id, twin_of FROM {rows}"
+                " WHERE twin_of != '' AND (twin_of IN %(there)s OR trace_id IN %(here)s)"
+                f" AND {between('start_time', *window)}",
+                parameters={
+                    "there": [f"{trace_id}/{span_id}" for trace_id, span_id in chunk],
+                    "here": [trace_id for trace_id, _ in chunk],
+                },
+            ).result_rows:
+                there, _, counted = twin_of.partition("/")
+                found |= {(trace_id, span_id), (there, counted)}
         return found
 
     def _load(
@@ -245,7 +251,7 @@ def _pairs(
         f" AND {condition} LIMIT {_MAX_PAIRS}",
         parameters=dict(parameters),
     ).result_rows
-    return {(str(row[at]), str(row[at + 1])) for row in rows for at in (0, 2)}
+    return {ids for c, of_c, a, of_a in rows for ids in ((c, of_c), (a, of_a))}
 
 
 def _matched(traces: Mapping[str, _Trace]) -> dict[str, Twin]:

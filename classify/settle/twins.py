@@ -109,21 +109,21 @@ def match(calls: Sequence[Span], orphans: Collection[str]) -> dict[str, Twin]:
     """
     units = _units(calls, orphans)
     groups = {key: [key] for key in units}
-    for _, one, other in sorted(_pairs(units, orphans)):
+    for _, one, other in sorted(_pairs(units)):
         if groups[one] is not groups[other] and _may_join(groups[one] + groups[other], units):
             groups[one] += groups[other]
             for key in groups[other]:
                 groups[key] = groups[one]
     found: dict[str, Twin] = {}
+    known = {_trace(key) for key in units}
     for key, group in groups.items():
         trace_id, span_id = key
-        if span_id:
-            continue
-        counting = _counting(group, units)
-        there = [span for each in group if _trace(each) == _trace(counting) for span in units[each]]
-        found[trace_id] = (
-            Twin() if counting == key else _twin(units[counting][0], there, units[key])
-        )
+        earlier = {span.twin_of.partition("/")[0] for span in units[key]} - {""}
+        if span_id or (len(group) == 1 and not earlier <= known):
+            continue  # in a larger trace, or a twin of one that is not here to be asked
+        before = _in_order(group, units)
+        before = before[: before.index(key)]
+        found[trace_id] = _twin([units[each] for each in before], units[key])
     return found
 
 
@@ -147,22 +147,23 @@ def _units(calls: Iterable[Span], orphans: Collection[str]) -> dict[_Unit, list[
 
 
 def _pairs(
-    units: Mapping[_Unit, Sequence[Span]], orphans: Collection[str]
+    units: Mapping[_Unit, Sequence[Span]],
 ) -> Iterator[tuple[tuple[int, int], _Unit, _Unit]]:
     """((rank, nanoseconds apart), unit, unit) of what may be the same call, an orphan in each."""
-    by_key: dict[tuple[str, str], set[_Unit]] = {}
+    by_id: dict[tuple[str, str], set[_Unit]] = {}
+    by_service: dict[tuple[str, str], set[_Unit]] = {}
+    silent: set[tuple[str, str]] = set()
     for unit, spans in units.items():
         for span in spans:
-            keys = [(span.step_kind, span.service_name)]
+            service = span.step_kind, span.service_name
+            by_service.setdefault(service, set()).add(unit)
             if span.response_id:
-                keys.append((span.step_kind, f"id {span.response_id}"))
-            for key in keys:
-                by_key.setdefault(key, set()).add(unit)
+                by_id.setdefault((span.step_kind, span.response_id), set()).add(unit)
+            else:
+                silent.add(service)
     seen: set[tuple[_Unit, _Unit]] = set()
-    silent = {unit for unit, spans in units.items() if not all(s.response_id for s in spans)}
-    for (_, said), alike in by_key.items():
-        if not said.startswith("id ") and silent.isdisjoint(alike):
-            continue  # the ids say it
+    # Where all have an id, that says it.
+    for alike in (*by_id.values(), *(by_service[service] for service in silent)):
         for one, other in _near(sorted(alike), units):
             pair = (one, other) if one < other else (other, one)
             if pair in seen or _trace(one) == _trace(other) or (one[1] and other[1]):
@@ -282,9 +283,9 @@ def _may_join(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> 
     return len(larger) <= 1 and all(a.isdisjoint(b) for a, b in combinations(scopes, 2))
 
 
-def _counting(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> _Unit:
-    """In a larger trace, else the one that counts cached tokens in, where all say how many went in;
-    else with more content; then by start and id."""
+def _in_order(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> list[_Unit]:
+    """The one that counts first: in a larger trace, else the one that counts cached tokens in,
+    where all say how many went in; else with more content; then by start and id."""
     tokens = {key: max(int(reported(span)[0] or 0) for span in units[key]) for key in group}
     told_by_all = all(tokens.values())
 
@@ -293,13 +294,15 @@ def _counting(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> 
         fewer = -tokens[key] if told_by_all else 0
         return not key[1], fewer, -sum(map(content, units[key])), first.start_time, first.span_id
 
-    return min(group, key=order)
+    return sorted(group, key=order)
 
 
-def _twin(of: Span, there: Sequence[Span], here: Sequence[Span]) -> Twin:
-    numbers = [reported(span) for span in there]
-    counted = tuple(
-        name for name, column in zip(FIELDS, zip(*numbers, strict=True), strict=True) if any(column)
-    )
+def _twin(before: Sequence[Sequence[Span]], here: Sequence[Span]) -> Twin:
+    """Of those ``before`` it the first counts; numbers that it lacks count on the next."""
+    if not before:
+        return Twin()
+    there = [span for spans in before for span in spans]
+    numbers = zip(*map(reported, there), strict=True)
+    counted = tuple(name for name, column in zip(FIELDS, numbers, strict=True) if any(column))
     judged = any(map(content, there)) or not any(map(content, here))
-    return Twin(f"{of.trace_id}/{of.span_id}", counted, judged)
+    return Twin(f"{there[0].trace_id}/{there[0].span_id}", counted, judged)

@@ -309,3 +309,30 @@ def test_no_stop_between_the_writes_loses_or_doubles(
     monkeypatch.undo()
     db.judge()
     assert sums(db) == (80, 20, 1)
+
+
+@pytest.mark.parametrize("order", range(6))
+def test_three_reports_in_any_order(db: Store, order: int) -> None:
+    at = now()
+    reports = [
+        run(1, at),
+        [call(2, at=at, reasoning_tokens=7)],
+        [call(3, at=at + MS, duration_ms=40.0, scope_name="third", reasoning_tokens=7)],
+    ]
+    for part in list(itertools.permutations(reports))[order]:
+        db.insert(part)
+        db.judge()
+    db.judge()
+    assert db.judge() == 0
+    assert sums(db) == (80, 20, 1)
+    assert db.query("SELECT sum(reasoning_tokens), countIf(twin_of != '') FROM spans") == [(7, 2)]
+
+
+def test_another_call_with_the_same_id_takes_no_twin_away(db: Store) -> None:
+    at = now()
+    db.insert([*run(1, at), call(2, at=at)])
+    db.judge()
+    db.insert([call(3, at=at + 30 * MS, scope_name="third", output="It rains.")])
+    db.judge()
+    assert db.judge() == 0
+    assert sums(db) == (160, 40, 2)
