@@ -157,7 +157,7 @@ class TwinSearch:
         found: set[_Ids] = set()
         rows = f"{self._share.database}.spans_raw"
         for chunk in chunks(sorted(ids), 2_000):
-            for trace_id, span_id, twin_of in client.query(
+            marked: Sequence[Sequence[str]] = client.query(
                 f"SELECT trace_id, span_id, twin_of FROM {rows}"
                 " WHERE twin_of != '' AND (twin_of IN %(there)s OR trace_id IN %(here)s)"
                 f" AND {between('start_time', *window)}",
@@ -165,7 +165,8 @@ class TwinSearch:
                     "there": [f"{trace_id}/{span_id}" for trace_id, span_id in chunk],
                     "here": [trace_id for trace_id, _ in chunk],
                 },
-            ).result_rows:
+            ).result_rows
+            for trace_id, span_id, twin_of in marked:
                 there, _, counted = twin_of.partition("/")
                 found |= {(trace_id, span_id), (there, counted)}
         return found

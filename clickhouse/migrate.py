@@ -20,6 +20,8 @@ from clickhouse.settings import ClickHouseSettings
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CLUSTER_ONLY = "-- cluster only"
 _REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS)\b")
+#: Embedded: how long a part stays on disk once it is merged into another.
+MERGED_PARTS_SECONDS = 480
 _RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
 
 
@@ -91,6 +93,8 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
         )
         new.append(migration.name)
     _set_retention(client, settings)
+    if settings.embedded:
+        _keep_merged_parts(client, settings)
     return new
 
 
@@ -132,6 +136,22 @@ def _statements(text: str) -> Iterator[str]:
             lines.pop(0)
         if lines:
             yield "\n".join(lines)
+
+
+def _keep_merged_parts(client: Client, settings: ClickHouseSettings) -> None:
+    """Have parts stay on disk for a while after they were merged, as a server does. Embedded, the
+    engine drops them at once, under the hands of the process that reads the same directory."""
+    rows = client.query(
+        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}"
+        " AND engine LIKE '%MergeTree'",
+        parameters={"database": settings.database},
+    ).result_rows
+    for name, ddl in rows:
+        if "old_parts_lifetime" not in ddl:
+            client.command(
+                f"ALTER TABLE {settings.database}.{name}"
+                f" MODIFY SETTING old_parts_lifetime = {MERGED_PARTS_SECONDS}"
+            )
 
 
 def _set_retention(client: Client, settings: ClickHouseSettings) -> None:

@@ -3,7 +3,8 @@
 chDB opens a directory for one process only. What readers ask therefore runs in an engine of its
 own, which attaches the same tables (same UUID, so the same place below ``store/``) over a read-only
 disk that lies on the writer's directory. Parts never change once they are there; the reader lists
-them anew every ``REFRESH_SECONDS``, and the writer keeps merged ones for eight minutes.
+them anew every ``REFRESH_SECONDS``, and the writer keeps merged ones for eight minutes
+(``clickhouse.migrate.MERGED_PARTS_SECONDS``).
 See ``refresh_parts_interval`` and the ``plain`` metadata type in ClickHouse's documentation.
 """
 

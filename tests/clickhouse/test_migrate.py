@@ -200,3 +200,15 @@ def test_rows_from_before_fingerprints_stay_and_are_told_apart_from_then_on(
             f"SELECT fingerprint FROM {settings.database}.spans ORDER BY fingerprint"
         ).result_rows
         assert [fingerprint for (fingerprint,) in found] == [0, 7]
+
+
+def test_merged_parts_stay_for_readers_of_the_directory(dsn: str) -> None:
+    with database(dsn) as (client, settings):
+        migrate(client, settings)
+        rows = client.query(
+            "SELECT name, create_table_query FROM system.tables WHERE database = {name:String}"
+            " AND engine LIKE '%MergeTree'",
+            parameters={"name": settings.database},
+        ).result_rows
+        assert rows
+        assert [name for name, ddl in rows if "old_parts_lifetime = 480" not in ddl] == []
