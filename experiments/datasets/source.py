@@ -54,5 +54,5 @@ def conditions(source: Source, definition: Definition) -> Conditions:
     passed = [f"{name} = 'pass'" for name in columns.named_in(where)]
     if definition.unit == "trace":
         return Conditions(where, " AND ".join(passed) or "1", f"({where}) OR {bad}")
-    healthy = " AND ".join([*passed, "verdict_version > 0", f"NOT ({bad})"])
+    healthy = " AND ".join([*passed, "verdict_version > 0", "empty(unjudged)", f"NOT ({bad})"])
     return Conditions(where, healthy, where)

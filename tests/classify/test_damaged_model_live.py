@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +53,20 @@ def until(up: Up, condition: Callable[[], bool], seconds: float = 90) -> None:
     while not condition():
         assert time.monotonic() < end, up.log()[-4000:]
         time.sleep(0.1)
+
+
+def status(up: Up) -> dict[str, Any]:
+    """What ``everyspan status --json`` says."""
+    port = f"--clickhouse-port={up.ports['clickhouse']}"
+    found: dict[str, Any] = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "cli.main", "status", "--json", port],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    return found
 
 
 def labels(up: Up, trace: str) -> dict[str, object]:
@@ -108,6 +126,10 @@ def test_mended_before_the_next_start(tmp_path: Path, house: Path) -> None:
         )
         until(up, lambda: len(up.query(alert)) == len(SAFETY) + 1)
         assert [row["name"] for row in up.query(alert)] == [*SAFETY, "vectors"]
+        facts = status(up)
+        assert facts["broken"] == [*SAFETY, "vectors"]
+        assert facts["unjudged"] == dict.fromkeys(SAFETY, 1)
+        assert (facts["rows"], facts["pending"], facts["coverage"]) == (1, 1, 0.0)
         memory = up.data / "grafana" / "evaluation.json"
         until(up, lambda: memory.exists() and RULE in memory.read_text())
     shutil.copyfile(files.ASSETS / "embeddings.onnx", path)
@@ -131,6 +153,42 @@ def test_without_what_says_which_model_it_is(tmp_path: Path, house: Path) -> Non
         until(up, lambda: not labels(up, trace)["unjudged"])
         assert labels(up, trace)["toxicity"] == "pass"
         until(up, lambda: is_ready(up))
+
+
+_POISON = """
+import sys
+from clickhouse.connection import connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
+
+settings = ClickHouseSettings(data=sys.argv[1])
+client = connect(settings.dsn)
+migrate(client, settings)
+client.command(
+    "INSERT INTO everyspan.custom_classifiers (name, revision, version, state, definition)"
+    " VALUES ('of_tomorrow', 1, 1, 'live', '')"
+)
+client.command(
+    "INSERT INTO everyspan.classifier_sets (version, fingerprint, classifiers) VALUES (1, 'x', '{')"
+)
+"""
+
+
+def test_records_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    subprocess.run([sys.executable, "-c", _POISON, str(data)], cwd=ROOT, check=True)
+    with running(data, **SETTINGS) as up:
+        trace = send(up)
+        up.judged([trace])
+        found = labels(up, trace)
+        assert [found[name] for name in SAFETY] == ["pass"] * 4
+        assert found["unjudged"] == ["of_tomorrow"]
+        facts = status(up)
+        assert list(facts["set_aside"]["custom_classifiers"]) == ["of_tomorrow"]
+        assert facts["custom_classifiers"] == {"of_tomorrow": {"version": 1, "state": "set aside"}}
+        assert "Traceback" not in up.log()
+        assert up.log().count("'of_tomorrow' is set aside") == 1
+        assert is_ready(up)
 
 
 def test_a_damaged_file_that_nobody_needs_now_is_said(tmp_path: Path, house: Path) -> None:

@@ -16,8 +16,10 @@ from classify.coverage import coverage
 from classify.rows import SchemaError
 from classify.service import ClassifyService, create_app
 from classify.settings import ClassifySettings
+from classify.telemetry import Telemetry
 from clickhouse.connection import connect
 from tests.classify.job_store import CALLER, HERE, Store, Tree, Words, engine, store, trace
+from tests.everyspan_up import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.shard == (1, 4)
     assert settings.classify_workers == 3
     assert all(field.description for field in ClassifySettings.model_fields.values())
+
+
+def test_every_metric_is_in_the_readme() -> None:
+    text = (ROOT / "classify/README.md").read_text(encoding="utf-8")
+    for metric in Telemetry().registry.collect():
+        counted = "_total" if metric.type == "counter" else ""
+        assert f"| `{metric.name}{counted}` |" in text
