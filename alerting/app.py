@@ -93,7 +93,10 @@ class _Service:
         """Why nothing can be recorded now; '' where it can."""
         assert self._spool is not None
         try:
-            await self._on_disk(self._spool.check)
+            # A notification in the journal, and once more in its table.
+            room = 2 * self._settings.alerting_max_body_bytes
+            spool = self._spool
+            await self._on_disk(lambda: spool.check(room))
         except SpoolError as error:
             return str(error)
         return ""

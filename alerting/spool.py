@@ -7,6 +7,7 @@ away. A commit is on the disk (WAL, synchronous = FULL) when ``add`` returns.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,17 +155,24 @@ class Spool:
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
 
-    def check(self) -> None:
-        """Raises SpoolError where nothing could be recorded now."""
+    def check(self, room: int) -> None:
+        """Raises SpoolError where ``room`` bytes could not be recorded now."""
         try:
+            # What is rolled back is never written, so that it says nothing about the disk.
             self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
+            free = shutil.disk_usage(self._path).free
+        except (OSError, sqlite3.Error) as error:
             raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
+        if free < room:
+            raise SpoolError(f"{self._path}: its disk has {free} bytes left; free the disk")
 
     def count(self) -> int:
-        """Notifications kept."""
-        return int(self.connection.execute("SELECT count(*) FROM notifications").fetchone()[0])
+        """Notifications kept. Raises SpoolError."""
+        try:
+            return int(self.connection.execute("SELECT count(*) FROM notifications").fetchone()[0])
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path} can't be read: {error}") from error
 
     def read(self, after: int = 0) -> Iterator[Received]:
         """In the order of arrival, from the first whose id is over ``after``."""

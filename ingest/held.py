@@ -45,17 +45,23 @@ class Account:
         return Held(self)
 
     @asynccontextmanager
-    async def working(self, size: int) -> AsyncIterator[None]:
+    async def working(self, size: int, seconds: float) -> AsyncIterator[None]:
         """Room for ``size`` bytes in a worker; first come, first served. What is larger than
-        all the room gets it when nobody else is at work."""
-        # The lock is the queue.
-        async with self._entry:
-            while self._at_work and (
-                self._at_work >= self.places or self._working + size > self.limit // 2
-            ):
-                await self._wait()
-            self._at_work += 1
-            self._add_working(size)
+        all the room gets it when nobody else is at work.
+
+        Raises Refused (503) after ``seconds``: by then its sender has given up and sends it again.
+        """
+        try:
+            # The lock is the queue.
+            async with asyncio.timeout(seconds), self._entry:
+                while self._at_work and (
+                    self._at_work >= self.places or self._working + size > self.limit // 2
+                ):
+                    await self._wait()
+                self._at_work += 1
+                self._add_working(size)
+        except TimeoutError as error:
+            raise Refused(_BUSY) from error
         try:
             yield
         finally:
@@ -125,6 +131,11 @@ class Held:
         self.set(0)
 
 
+_BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "no worker was free in time; send again, or give the service more EVERYSPAN_INGEST_WORKERS",
+    2,
+)
 _FULL = Refusal(
     HTTPStatus.TOO_MANY_REQUESTS,
     "more is waiting to be stored than EVERYSPAN_MAX_PENDING_BYTES allows; send again later",

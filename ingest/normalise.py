@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -31,6 +32,8 @@ END_MISSING = "everyspan.end_time.missing"
 END_REVERSED = "everyspan.end_time.reversed"
 
 _DAY = 86_400 * 10**9
+# Two bytes can be an event, which takes hundreds once it is read.
+_MOST_EVENTS_READ = 10_000
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 #: Bit of the shared attributes, which are no convention of their own.
@@ -191,7 +194,7 @@ def _span(
     span.resource_attributes = origin.attributes
     marks = _set_times(span, proto, now)
 
-    events = _read_events(proto, draft, span) if proto.events else []
+    events = _read_events(proto, draft) if proto.events else []
     span.convention = name_of(mask)
     if mask & ~_SHARED == 0:
         if hand_written.apply(span.name, attributes, draft):
@@ -210,7 +213,8 @@ def _span(
     if marks:
         span.attributes.update(marks)
     if events:
-        span.events = _events_text(events, span, limits)
+        unread = max(0, len(proto.events) - _MOST_EVENTS_READ)
+        span.events = _events_text(events, unread, span, limits)
     if proto.links:
         span.links = _links_text(proto, span, limits)
     return span
@@ -259,11 +263,11 @@ def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -
     return kept
 
 
-def _read_events(proto: trace_pb2.Span, draft: Draft, span: Span) -> list[dict[str, Any]]:
+def _read_events(proto: trace_pb2.Span, draft: Draft) -> list[dict[str, Any]]:
     """The events that stay events; messages and exceptions among them fill columns."""
     kept = []
     content = []
-    for event in proto.events:
+    for event in islice(proto.events, _MOST_EVENTS_READ):
         attributes = values_of(event.attributes)
         if event.name in CONTENT_EVENTS:
             content.append((event.time_unix_nano, event.name, attributes))
@@ -288,7 +292,9 @@ def iso(nanoseconds: int) -> str:
         return str(nanoseconds)
 
 
-def _events_text(events: list[dict[str, Any]], span: Span, limits: ContentLimits) -> str:
+def _events_text(
+    events: list[dict[str, Any]], unread: int, span: Span, limits: ContentLimits
+) -> str:
     kept = []
     size = 2
     for event in events[: limits.max_events]:
@@ -301,8 +307,8 @@ def _events_text(events: list[dict[str, Any]], span: Span, limits: ContentLimits
         if size > limits.max_events_bytes:
             break
         kept.append(text)
-    if len(kept) < len(events):
-        span.attributes[DROPPED_EVENTS] = str(len(events) - len(kept))
+    if dropped := len(events) + unread - len(kept):
+        span.attributes[DROPPED_EVENTS] = str(dropped)
     return f"[{','.join(kept)}]"
 
 
@@ -313,7 +319,7 @@ def _links_text(proto: trace_pb2.Span, span: Span, limits: ContentLimits) -> str
             "span_id": link.span_id.hex(),
             "attributes": texts_of(link.attributes),
         }
-        for link in list(proto.links)[: limits.max_links]
+        for link in proto.links[: limits.max_links]
     ]
     if len(links) < len(proto.links):
         span.attributes[DROPPED_LINKS] = str(len(proto.links) - len(links))

@@ -29,9 +29,10 @@ from ingest.refusal import Refusal, Refused
 from ingest.rejected import Rejected
 
 _T = TypeVar("_T")
-# A body, its rows, and what it is in between, of which there is little at a time; measured.
-ROOM_FACTOR = 3
-_LEAST_ROOM = 4 << 20
+# Rows take up to twice the bytes of the decompressed body, and are there twice while they travel.
+_ROOM_FACTOR = 5
+# What a body is between itself and its rows is never more than a piece at a time.
+_LEAST_ROOM = 16 << 20
 # Of compression. Where it is larger, the size is found out before memory is taken.
 _USUAL_RATIO = 16
 
@@ -51,7 +52,7 @@ class Rules:
     @property
     def most_room(self) -> int:
         """Bytes of memory that preparing one body may take."""
-        return ROOM_FACTOR * self.max_decompressed_bytes
+        return 4 * self.max_decompressed_bytes + _LEAST_ROOM
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ def room_for(body: Body, rules: Rules) -> int:
     size = len(body.data)
     if body.content_encoding.strip().lower() not in ("", "identity"):
         size *= _USUAL_RATIO
-    return min(rules.most_room, ROOM_FACTOR * size + _LEAST_ROOM)
+    return min(rules.most_room, _ROOM_FACTOR * size + _LEAST_ROOM)
 
 
 def prepare(body: Body, rules: Rules, room: int) -> Prepared | Refusal | NeedsRoom:
@@ -108,7 +109,9 @@ def prepare(body: Body, rules: Rules, room: int) -> Prepared | Refusal | NeedsRo
     Takes about ``room`` bytes of memory at the most, and says so where that is not enough.
     """
     clock = _Stages()
-    limit = min(rules.max_decompressed_bytes, room // ROOM_FACTOR)
+    limit = rules.max_decompressed_bytes
+    if room < rules.most_room:
+        limit = min(limit, (room - _LEAST_ROOM) // _ROOM_FACTOR)
     try:
         try:
             data = decompress(body.data, body.content_encoding, limit)
@@ -116,26 +119,28 @@ def prepare(body: Body, rules: Rules, room: int) -> Prepared | Refusal | NeedsRo
             if not _is_too_large(refused) or limit == rules.max_decompressed_bytes:
                 raise
             size = decompressed_size(body.data, body.content_encoding, rules.max_decompressed_bytes)
-            return NeedsRoom(ROOM_FACTOR * size)
+            return NeedsRoom(min(rules.most_room, _ROOM_FACTOR * size + _LEAST_ROOM))
         if body.encoding == "json" and (needed := json_cost(data)) > room:
-            return NeedsRoom(needed) if needed <= rules.most_room else _too_much(rules)
+            return NeedsRoom(needed) if needed <= rules.most_room else too_much(rules)
         rows = _logs if body.signal == "logs" else _traces
-        prepared = rows(data, body.encoding, rules, clock, room)
+        prepared = rows(data, body.encoding, rules, clock, (room - len(data)) // 2)
         if prepared is not None:
             return prepared
         # A few bytes can be many rows: a resource stands in each of them.
-        return NeedsRoom(rules.most_room) if room < rules.most_room else _too_much(rules)
+        if room == rules.most_room:
+            return too_much(rules)
+        return NeedsRoom(min(rules.most_room, 4 * room))
     except Refused as refused:
         return refused.refusal
     except MemoryError:
-        return _too_much(rules)
+        return too_much(rules)
 
 
 def _is_too_large(refused: Refused) -> bool:
     return refused.refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def _too_much(rules: Rules) -> Refusal:
+def too_much(rules: Rules) -> Refusal:
     return Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the rows of the body take over {rules.most_room} bytes of memory; send smaller batches "
@@ -156,7 +161,7 @@ def warm_up(rules: Rules) -> None:
 
 
 def _traces(
-    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, room: int
+    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, most_bytes: int
 ) -> Prepared | None:
     rejected = Rejected()
     prepared = Prepared("spans_raw", seconds=clock.seconds)
@@ -175,7 +180,7 @@ def _traces(
             rejected.add(reason, number=number)
         for key, number in result.not_understood.items():
             prepared.not_understood[key] = prepared.not_understood.get(key, 0) + number
-        if prepared.size > room:
+        if prepared.size > most_bytes:
             return None
     prepared.rejected = rejected.reasons()
     return prepared
@@ -199,7 +204,7 @@ def _both_ids(each: span.Span) -> int:
 
 
 def _logs(
-    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, room: int
+    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, most_bytes: int
 ) -> Prepared | None:
     rejected = Rejected()
     prepared = Prepared("span_content", seconds=clock.seconds)
@@ -214,7 +219,7 @@ def _logs(
             prepared.blocks.append(clock.run("serialise", block))
         for reason, number in batch.rejected.items():
             rejected.add(reason, number=number)
-        if prepared.size > room:
+        if prepared.size > most_bytes:
             return None
     prepared.rejected = rejected.reasons()
     return prepared

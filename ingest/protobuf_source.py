@@ -8,14 +8,16 @@ the items. See https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from google.protobuf.message import DecodeError
 
-from ingest.pieces import Group, RequestT, Shape, Source, UnreadableError
+from ingest.pieces import PIECE_BYTES, Group, RequestT, Shape, Source, UnreadableError
 from ingest.rejected import Rejected
 
 _LEN = 2
 _LONGEST_NAME = 80
+_MOST_PARTS = 100_000
 
 
 class ProtobufSource(Source[RequestT, memoryview]):
@@ -33,9 +35,25 @@ class ProtobufSource(Source[RequestT, memoryview]):
                 resource, scopes = _parts(resources)
                 for scope_items in scopes:
                     scope, items = _parts(scope_items)
-                    yield Group(resource, scope, items, len(resource) + len(scope))
+                    kept = [item for item in items if self._is_bounded(item, rejected)]
+                    yield Group(resource, scope, kept, len(resource) + len(scope))
             except UnreadableError as error:
                 rejected.add(f"a part of {self._shape.resources} can't be read: {error}")
+
+    def _is_bounded(self, item: memoryview, rejected: Rejected) -> bool:
+        """Whether decoding it takes a sensible multiple of its bytes. Two bytes can be an event."""
+        if len(item) <= PIECE_BYTES:
+            return True
+        try:
+            parts = sum(1 for _ in islice(_fields(item), _MOST_PARTS + 1))
+        except UnreadableError:
+            return True
+        if parts > _MOST_PARTS:
+            noun = self._shape.noun
+            rejected.add(
+                f"the {noun} has over {_MOST_PARTS} attributes, events and links", self.name(item)
+            )
+        return parts <= _MOST_PARTS
 
     def size(self, item: memoryview) -> int:
         return len(item)
@@ -60,7 +78,7 @@ class ProtobufSource(Source[RequestT, memoryview]):
         trace, span, called = self._shape.id_fields
         found: dict[int, bytes] = {}
         try:
-            for number, value in _fields(item):
+            for number, value in islice(_fields(item), _LONGEST_NAME):
                 if number in (trace, span, called):
                     found[number] = bytes(value[:_LONGEST_NAME])
         except UnreadableError:

@@ -13,18 +13,19 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
+from ingest.heap import give_back_large_blocks
 from ingest.held import Account, Held
 from ingest.known_ids import KnownIds
 from ingest.limits import ContentLimits
 from ingest.otlp import Signal
 from ingest.prepare import (
-    ROOM_FACTOR,
     Body,
     NeedsRoom,
     Prepared,
     Rules,
     prepare,
     room_for,
+    too_much,
     warm_up,
 )
 from ingest.refusal import Refusal, Refused
@@ -79,9 +80,11 @@ class Receiver:
 
     async def start(self) -> None:
         """Start the workers and open ClickHouse in the background."""
-        room = _WORKER_BYTES + 2 * self.settings.max_body_bytes
-        room += ROOM_FACTOR * self.settings.max_decompressed_bytes
-        self._pool = WorkerPool(self.settings.ingest_workers, memory=room)
+        settings = self.settings
+        give_back_large_blocks()
+        # A net under what ``prepare`` keeps to by itself: it can't foresee all that nests.
+        most = _WORKER_BYTES + 2 * settings.max_body_bytes + 4 * settings.max_decompressed_bytes
+        self._pool = WorkerPool(settings.ingest_workers, memory=most)
         self.account.places = self._pool.size + 1
         self._opening = asyncio.create_task(self._open())
         # An embedded engine opens at once or never; a server may take its time.
@@ -189,27 +192,26 @@ class Receiver:
         return prepared.rejected, stored
 
     async def _prepare(self, body: Body) -> Prepared:
-        if self._rules is None or self._pool is None or self._stopping:
-            reason = "the service is stopping" if self._stopping else self._not_ready
-            raise Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}; send again", 2))
         pool, rules = self._pool, self._rules
+        if rules is None or pool is None:
+            raise _unavailable(self._not_ready)
         room = room_for(body, rules)
         try:
             while True:
-                async with self.account.working(room):
+                async with self.account.working(room, self.settings.insert_timeout_seconds):
+                    if self._stopping:
+                        raise _unavailable("the service is stopping")
                     call = pool.submit(prepare, body, rules, room)
                     result = await asyncio.wrap_future(call)
                 if not isinstance(result, NeedsRoom):
                     break
                 room = result.bytes
+        except Refused:
+            raise
+        except MemoryError as error:
+            raise Refused(too_much(rules)) from error
         except BrokenProcessPool as error:
-            raise Refused(
-                Refusal(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "a worker process was killed, perhaps for want of memory; send again",
-                    1,
-                )
-            ) from error
+            raise _unavailable("a worker process was killed, perhaps for want of memory") from error
         except Exception as error:
             log.exception("preparing %d bytes of %s failed", len(body.data), body.signal)
             raise Refused(
@@ -279,3 +281,7 @@ class Receiver:
             except BrokenProcessPool:
                 log.warning("a worker process was killed while it started")
         self._warm = True
+
+
+def _unavailable(reason: str) -> Refused:
+    return Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}; send again", 2))

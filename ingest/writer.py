@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 _WORTH_A_PART = 500
 _THREADS = 2
 _RETRY_SECONDS = 2
-# Of what makes an insert due, in one: it is copied once on the way.
-_MOST = 2
 # ClickHouse's codes for data that it can't read; anything else (too many parts, no memory, no
 # space, no connection) may go well the next time.
 # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
@@ -163,7 +161,7 @@ class Writer:
         batch = self._batches.get(table)
         # While all threads are busy, gather on; the next one to end takes the batch.
         while batch is not None and batch.waiting and len(self._inserting) < _THREADS:
-            part = batch.take(_MOST * self._due_rows, _MOST * self._due_bytes)
+            part = batch.take(self._due_rows, self._due_bytes)
             task = asyncio.ensure_future(self._insert(table, part))
             self._inserting.add(task)
             task.add_done_callback(self._next)
