@@ -111,6 +111,8 @@ class ClassifyJob:
         self._days: list[str] = []
         self._put_off: dict[str, tuple[float, float]] = {}
         self._strikes = 0
+        #: When rows were last written, by time.monotonic(); 0 for never.
+        self.written_at = 0.0
 
     @property
     def broken(self) -> Mapping[str, str]:
@@ -466,6 +468,7 @@ class ClassifyJob:
             return self._again_in_halves(flight.batch)
         for trace in flight.batch.traces:
             self._put_off.pop(trace.trace_id, None)
+        self.written_at = time.monotonic()
         self.telemetry.rows.inc(judged.rows)
         self._outages.worked(judged.worked)
         self._break(judged.broken)

@@ -166,8 +166,17 @@ class ClassifyService:
     def _run(self, job: ClassifyJob) -> None:
         if self._stopping.is_set() or time.monotonic() < self._retry_at:
             return
+        began = time.monotonic()
+
+        def stopping() -> bool:
+            # Asked between batches. While new rows keep coming a run has no end: what was wrong
+            # before it is over as soon as rows are written again.
+            if job.written_at > began and not self._stopping.is_set():
+                self._failure = ""
+            return self._stopping.is_set()
+
         try:
-            job.run(self._stopping.is_set)
+            job.run(stopping)
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._retry_seconds = min(

@@ -33,7 +33,7 @@ class PagerDuty(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.refused: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
 
     @property
     def url(self) -> str:
@@ -63,14 +63,19 @@ class PagerDuty(ThreadingHTTPServer):
         return {"status": "invalid event", "message": told, "errors": list(errors)}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: PagerDuty
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
-        status, answer = self.server.take(body)
+        self.answer(*self.server.take(body))
+
+    def answer(self, status: int, answer: dict[str, Any], retry_after: str = "") -> None:
+        """Send it. ``retry_after``: seconds, '' for no such header."""
         data = json.dumps(answer).encode()
         self.send_response(status)
+        if retry_after:
+            self.send_header("Retry-After", retry_after)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,7 @@ import yaml
 from benchmarks.faults.moments import until
 from benchmarks.faults.processes import Process, send, tree
 from demo.pagerduty import ROUTING_KEY
-from tests.everyspan_up import ROOT, Up, free_ports
+from tests.everyspan_up import NAMES, ROOT, Up
 
 _RULES = ROOT / "grafana" / "provisioning" / "alerting"
 #: Seconds that a leak fires for; 900 as it comes. Long enough for every outage that is made here.
@@ -34,6 +37,8 @@ _SETTINGS = {
     "max_pending_bytes": str(64 << 20),
 }
 STOP_SECONDS = 20.0
+# Below those that the kernel gives to clients.
+_PORTS = (12_000, 32_000)
 
 
 @dataclass
@@ -162,7 +167,20 @@ def build(directory: Path, data: Path, pagerduty: str) -> House:
         "EVERYSPAN_GRAFANA_RULES": str(_rules(directory / "rules")),
         "PYTHONFAULTHANDLER": "1",
     }
-    return House(data, free_ports(), own=own)
+    return House(data, _ports(), own=own)
+
+
+def _ports() -> dict[str, int]:
+    """Free ones that no client is given by the kernel while the house is down."""
+    found: dict[str, int] = {}
+    for name in NAMES:
+        while name not in found:
+            port = random.randrange(*_PORTS)
+            with socket.socket() as sock, contextlib.suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                if port not in found.values():
+                    found[name] = port
+    return found
 
 
 def _rules(folder: Path) -> Path:

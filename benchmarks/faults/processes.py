@@ -12,14 +12,15 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """``role``: main, ingest, classify (its worker has the models' library mapped) or tracker."""
+    """``role``: main, ingest, classify (its worker has the models' library mapped), tracker,
+    reader (of the ClickHouse port, where it has a process of its own) or other."""
 
     pid: int
     role: str
 
 
 def tree(pid: int) -> list[Process]:
-    """The process and its children; empty when it is gone."""
+    """The process and those below it; empty when it is gone."""
     found = [Process(pid, "main")] if Path(f"/proc/{pid}").exists() else []
     return found + [Process(child, _role(child)) for child in _children(pid)]
 
@@ -48,19 +49,25 @@ def send(pid: int, number: signal.Signals) -> bool:
 
 
 def _children(pid: int) -> list[int]:
+    """All below it."""
     found: list[int] = []
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += map(int, (task / "children").read_text().split())
     except OSError:
-        return found
-    return found
+        pass
+    return found + [below for child in found for below in _children(child)]
 
 
 def _role(pid: int) -> str:
     try:
-        if b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"resource_tracker" in command:
             return "tracker"
+        if b"embedded_http" in command:
+            return "reader"
+        if b"spawn_main" not in command:
+            return "other"
         return "classify" if "onnxruntime" in Path(f"/proc/{pid}/maps").read_text() else "ingest"
     except OSError:
         return "gone"

@@ -11,11 +11,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from benchmarks.faults.ledger import Ledger
-from demo.pagerduty import PagerDuty
+from demo.pagerduty import Handler, PagerDuty
 
 MOODS = ("ok", "reset", "throttle", "error", "hang", "hold")
 _HANG_SECONDS = 6.0
@@ -121,10 +120,10 @@ def _name(event: dict[str, Any]) -> str:
     return f"{event.get('dedup_key', '')} {event.get('event_action', '')}"
 
 
-class _Moody(BaseHTTPRequestHandler):
+class _Moody(Handler):
     server: Receiver
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         mood = self.server.mood
         if mood in ("reset", "hang"):
@@ -137,7 +136,7 @@ class _Moody(BaseHTTPRequestHandler):
             return
         if mood in ("throttle", "error"):
             self.server.turned_away += 1
-            self._answer(429 if mood == "throttle" else 500, {"status": "try again"}, "2")
+            self.answer(429 if mood == "throttle" else 500, {"status": "try again"}, "2")
             return
         event = json.loads(body)
         self.server.begun(event)
@@ -146,24 +145,11 @@ class _Moody(BaseHTTPRequestHandler):
             if mood == "hold":
                 self.server.in_hand.set()
                 self.server.release.wait(8)
-            self._answer(status, answer)
+            self.answer(status, answer)
         except OSError:
             pass
         finally:
             self.server.ended(event)
-
-    def _answer(self, status: int, answer: dict[str, Any], retry_after: str = "") -> None:
-        data = json.dumps(answer).encode()
-        self.send_response(status)
-        if retry_after:
-            self.send_header("Retry-After", retry_after)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
 
 
 @contextmanager

@@ -155,11 +155,11 @@ def side_house(scene: Scene, **settings: str) -> Iterator[Scene]:
     try:
         yield side
     except Broken as error:
-        raise Broken(f"{error}\n{house.tail(60) if house.process else ''}") from error
+        raise Broken(f"{error}\n{side.house.tail(80) if side.house.process else ''}") from error
     finally:
         traffic.end()
-        if house.alive:
-            house.kill()
+        if side.house.alive:
+            side.house.kill()
         scene.kills += side.kills
         scene.peak = max(scene.peak, side.peak)
         shutil.rmtree(folder, ignore_errors=True)

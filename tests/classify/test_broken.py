@@ -20,7 +20,18 @@ from classify.service import ClassifyService, create_app
 from classify.working import MANY, trouble
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
-from tests.classify.job_store import SECOND, Store, Tree, Words, engine, now, store, trace
+from tests.classify.job_store import (
+    CALLER,
+    HERE,
+    SECOND,
+    Store,
+    Tree,
+    Words,
+    engine,
+    now,
+    store,
+    trace,
+)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +247,7 @@ def test_readyz_names_it_and_the_remedy(db: Store, told: Path) -> None:
     running = ClassifyService(
         settings, lambda: connect(db.settings.dsn), (Fragile(trouble=str(told)), Tree())
     )
-    with TestClient(create_app(running)) as http:
+    with TestClient(create_app(running), HERE, client=CALLER) as http:
         running.start()
         assert running._job is not None
         db.insert(trace(1))
@@ -244,13 +255,14 @@ def test_readyz_names_it_and_the_remedy(db: Store, told: Path) -> None:
         answer = http.get("/readyz")
         assert answer.status_code == 503
         assert answer.text == (
-            "words can't judge, its rows wait: safety.onnx is missing; reinstall everyspan-server\n"
+            "not ready: words can't judge, its rows wait: safety.onnx is missing;"
+            " reinstall everyspan-server\n"
         )
         assert 'everyspan_classify_broken{classifier="words"} 1.0' in http.get("/metrics").text
         told.unlink()
         retry_now(running._job)
         running._run(running._job)
-        assert http.get("/readyz").text == "ready\n"
+        assert http.get("/readyz").text == "ok\n"
         running.stop()
 
 

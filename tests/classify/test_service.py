@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -12,12 +13,14 @@ from clickhouse_connect.driver.exceptions import OperationalError
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
+from classify.classifier import Subject
 from classify.coverage import coverage
 from classify.rows import SchemaError
 from classify.service import ClassifyService, create_app
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
 from clickhouse.connection import connect
+from clickhouse.span import Verdict
 from tests.classify.job_store import CALLER, HERE, Store, Tree, Words, engine, store, trace
 from tests.everyspan_up import ROOT
 
@@ -97,6 +100,44 @@ def test_storage_that_goes_away_and_comes_back(db: Store) -> None:
     wait_until(lambda: judged(db) == 3)
     wait_until(lambda: running.not_ready == "")
     running.stop()
+
+
+class Endless(Words):
+    """Each judgement brings the next trace: a run that never ends."""
+
+    next: Callable[[], None] | None = None
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        if Endless.next is not None:
+            Endless.next()
+        return super().judge(subjects)
+
+
+def test_it_is_ready_again_though_the_run_goes_on(db: Store) -> None:
+    numbers = count(1)
+    away = threading.Event()
+
+    def connecting() -> Client:
+        if away.is_set():
+            raise OperationalError("connection refused")
+        return connect(db.settings.dsn)
+
+    settings = db.settings.model_copy(update={"classify_interval_seconds": 0.1})
+    running = ClassifyService(settings, connecting, (Endless(), Tree()))
+    running.start()
+    away.set()
+    running._job._disconnect()  # type: ignore[union-attr]
+    wait_until(lambda: "connection refused" in running.not_ready)
+    Endless.next = lambda: db.insert(trace(next(numbers)))
+    try:
+        db.insert(trace(0))
+        away.clear()
+        wait_until(lambda: running.not_ready == "")
+        before = judged(db)
+        wait_until(lambda: judged(db) > before)
+    finally:
+        Endless.next = None
+        running.stop()
 
 
 def test_a_schema_without_the_columns_stops_the_start(db: Store) -> None:

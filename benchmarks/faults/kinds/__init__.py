@@ -45,9 +45,10 @@ from benchmarks.faults.kinds import (  # noqa: E402
     readers,
     receivers,
     records,
+    server,
     signals,
     twins,
 )
 
 __all__ = ["KINDS", "Kind", "clocks", "connections", "disks", "kills", "models", "poison"]
-__all__ += ["readers", "receivers", "records", "signals", "twins"]
+__all__ += ["readers", "receivers", "records", "server", "signals", "twins"]

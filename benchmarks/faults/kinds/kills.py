@@ -10,7 +10,7 @@ from signal import SIGSTOP, SIGTERM
 from benchmarks.faults.kinds import kind
 from benchmarks.faults.moments import file_changes, part_begins, table, until, works
 from benchmarks.faults.processes import tree
-from benchmarks.faults.scene import Broken, Scene, side_house
+from benchmarks.faults.scene import Broken, Scene, Skipped, side_house
 from tests.ingest.otlp_payloads import request, span
 
 _JSON = {"content-type": "application/json"}
@@ -251,6 +251,18 @@ def kill_tracker(scene: Scene) -> None:
         for each in scene.house.processes(role):
             scene.strike(each)
     scene.wait(0.2, 0.8)
+
+
+@kind()
+def kill_reader(scene: Scene) -> None:
+    """kill -9 of the process that serves readers, three times"""
+    if not scene.house.processes("reader"):
+        raise Skipped("readers have no process of their own")
+    for _ in range(3):
+        if until(lambda: bool(scene.house.processes("reader")), 20):
+            for each in scene.house.processes("reader")[:1]:
+                scene.wait(0, 0.5)
+                scene.strike(each)
 
 
 @kind()

@@ -20,18 +20,17 @@ def freeze(scene: Scene) -> None:
 @kind()
 def freeze_ingest_worker(scene: Scene) -> None:
     """SIGSTOP of ingest's worker for 15 s, SIGCONT"""
-    workers = scene.house.processes("ingest")
-    for worker in workers:
-        send(worker.pid, SIGSTOP)
-    scene.wait(10, 15)
-    for worker in workers:
-        send(worker.pid, SIGCONT)
+    _freeze(scene, "ingest")
 
 
 @kind()
 def freeze_classify_worker(scene: Scene) -> None:
     """SIGSTOP of classify's worker for 15 s, SIGCONT"""
-    workers = scene.house.processes("classify")
+    _freeze(scene, "classify")
+
+
+def _freeze(scene: Scene, role: str) -> None:
+    workers = scene.house.processes(role)
     for worker in workers:
         send(worker.pid, SIGSTOP)
     scene.wait(10, 15)
