@@ -71,27 +71,12 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    servers: list[_Server] = []
+    servers: list[uvicorn.Server] = []
     running: list[asyncio.Task[None]] = []
     try:
         await start()
         for site in sites:
-            server = _Server(
-                uvicorn.Config(
-                    site.app,
-                    log_config=None,
-                    access_log=False,
-                    lifespan="on",
-                    timeout_graceful_shutdown=_GRACE_SECONDS,
-                    server_header=False,
-                    ws="none",
-                    http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
-                        LimitedProtocol, limits=site.limits, waiting=Waiting()
-                    ),
-                    limit_concurrency=site.limits.connections + 1,
-                    timeout_keep_alive=site.limits.idle_seconds,
-                )
-            )
+            server = server_of(site)
             servers.append(server)
             running.append(asyncio.create_task(server.serve([listening[site.name]])))
         waiting = asyncio.create_task(ended.wait())
@@ -110,6 +95,26 @@ async def serve(
         await stop()
         for sock in listening.values():
             sock.close()
+
+
+def server_of(site: Site) -> uvicorn.Server:
+    """Not started. Its ``serve`` takes the sockets to listen on."""
+    return _Server(
+        uvicorn.Config(
+            site.app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            server_header=False,
+            ws="none",
+            http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
+                LimitedProtocol, limits=site.limits, waiting=Waiting()
+            ),
+            limit_concurrency=site.limits.connections + 1,
+            timeout_keep_alive=site.limits.idle_seconds,
+        )
+    )
 
 
 def _raise_file_limit() -> None:
