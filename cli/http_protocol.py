@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 #: Connections over the limit that are still answered, with 503; the next are closed.
 _SURPLUS = 64
 _UNREAD_SECONDS = 60.0
+#: After an answer to what is too slow, or no HTTP at all.
+_SHORT_DRAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class LimitedProtocol(HttpToolsProtocol):
         #: Nothing more can be sent.
         self.half_closed = False
         self._drained = 0
+        self._drain_seconds = limits.drain_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -175,7 +178,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         since, silent = now - self._since, now - self._last_data
         if self._draining:
-            if since > limits.drain_seconds or silent > limits.stall_seconds:
+            if since > self._drain_seconds or silent > limits.stall_seconds:
                 self.transport.close()
         elif self._receiving:
             if self.flow.read_paused:
@@ -198,6 +201,12 @@ class LimitedProtocol(HttpToolsProtocol):
                     )
                 else:
                     self.transport.close()
+
+    def shutdown(self) -> None:
+        if self.half_closed:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def finish(self) -> None:
         """Close, once the sender has had the chance to read the answer: while there is more to come
@@ -235,6 +244,8 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         # Its parser has failed or holds too much: what comes now is only counted.
         self._receiving = False
+        if status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self._drain_seconds = _SHORT_DRAIN_SECONDS
         self._half_close()
 
     def _half_close(self) -> None:

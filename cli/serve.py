@@ -114,31 +114,14 @@ async def serve(
         (site.app, listening[site.name]) for site in sites if isinstance(site.app, Listener)
     ]
     applications = [site for site in sites if not isinstance(site.app, Listener)]
-    servers: list[_Server] = []
+    servers: list[uvicorn.Server] = []
     running: list[asyncio.Task[None]] = []
     try:
         await start()
         for listener, sock in listeners:
             await listener.start(sock)
         for site in applications:
-            server = _Server(
-                uvicorn.Config(
-                    site.app,  # type: ignore[arg-type]  # what is left are applications
-                    log_config=None,
-                    access_log=False,
-                    lifespan="on",
-                    timeout_graceful_shutdown=_GRACE_SECONDS,
-                    server_header=False,
-                    # Or who calls would be what X-Forwarded-For says.
-                    proxy_headers=False,
-                    ws="none",
-                    http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
-                        LimitedProtocol, limits=site.limits, waiting=Waiting()
-                    ),
-                    limit_concurrency=site.limits.connections + 1,
-                    timeout_keep_alive=site.limits.idle_seconds,
-                )
-            )
+            server = server_of(site)
             servers.append(server)
             running.append(asyncio.create_task(server.serve([listening[site.name]])))
         waiting = asyncio.create_task(ended.wait())
@@ -162,6 +145,28 @@ async def serve(
         deadline.stage = "closing"
         for sock in listening.values():
             sock.close()
+
+
+def server_of(site: Site) -> uvicorn.Server:
+    """Not started. Its ``serve`` takes the sockets to listen on."""
+    return _Server(
+        uvicorn.Config(
+            site.app,  # type: ignore[arg-type]  # a Listener has no server
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            server_header=False,
+            # Or who calls would be what X-Forwarded-For says.
+            proxy_headers=False,
+            ws="none",
+            http=partial(  # type: ignore[arg-type]  # any maker of a protocol will do
+                LimitedProtocol, limits=site.limits, waiting=Waiting()
+            ),
+            limit_concurrency=site.limits.connections + 1,
+            timeout_keep_alive=site.limits.idle_seconds,
+        )
+    )
 
 
 def _raise_file_limit() -> None:
