@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICE = """
 import asyncio, re, socket, threading, time
 from cli.serve import Site, serve
+from pydantic import SecretStr
+from service.caller import Gate
 
 def forever():
     while True:
@@ -37,6 +39,7 @@ def ready(ports):
     print("ready", flush=True)
     {ready}
 
+app.gate = Gate("one", "", SecretStr(""))
 asyncio.run(serve([Site("one", app, "127.0.0.1", 0, "")], start=start, stop=stop, ready=ready))
 {after}
 """

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 import requests
+from pydantic import SecretStr
 
 from cli.http_protocol import ConnectionLimits
 from cli.serve import Site, server_of
+from service.caller import Gate
 
 MB = 1 << 20
 BODY = bytes(60 * MB)
@@ -57,7 +59,9 @@ class App:
 def serving(app: App, **limits: Any) -> Iterator[int]:
     """The port."""
     sock = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    server = server_of(Site("test", app, "", 0, "", ConnectionLimits(**limits)))
+    # Who calls is asked elsewhere.
+    app.gate = Gate("test", "", SecretStr(""))  # type: ignore[attr-defined]
+    server = server_of(Site("test", app, "127.0.0.1", 0, "", ConnectionLimits(**limits)))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])))
     thread.start()
     try:
