@@ -23,7 +23,7 @@ demo: $(READY)  ## Start everything, send a failing agent's traffic, show what w
 	$(BIN)/everyspan demo
 
 test: $(READY)  ## Run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY)  ## Lint, formatting and types.
 	$(BIN)/ruff check .
