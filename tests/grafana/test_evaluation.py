@@ -410,4 +410,4 @@ def test_the_monitor_board_finds_what_a_running_house_says_of_itself(tmp_path: P
         services = {
             row["service"] for row in up.query("SELECT service FROM everyspan.stack_metrics")
         }
-        assert services == {"ingest", "classify", "alerting"}
+        assert services == {"ingest", "classify", "alerting", "clickhouse"}
