@@ -276,7 +276,7 @@ def _chosen(names: str) -> list[Kind]:
     unknown = [name for name in names.split(",") if name not in KINDS]
     if unknown:
         raise SystemExit(f"no kind '{unknown[0]}'; there are {', '.join(KINDS)}")
-    return [KINDS[name] for name in names.split(",")]
+    return [replace(KINDS[name], weight=1) for name in names.split(",")]
 
 
 def _revision() -> str:
