@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 from classify.rows import Rows
-from classify.settle.twins import Twin, match
+from classify.settle.twins import Twin
+from classify.settle.twins import match as match_pairs
 from clickhouse.span import Span
 from tests.classify.job_store import Store, Tree, Words, engine, now, store, trace_id
 
@@ -65,6 +67,11 @@ def run(number: int, at: int, **columns: object) -> list[Span]:
     )
     columns = {"scope_name": "framework", "duration_ms": 60.0} | columns
     return [root, call(number, root.span_id, at - 5 * MS, **columns)]
+
+
+def match(calls: Sequence[Span], orphans: Collection[str]) -> dict[str, Twin]:
+    """Each of the calls held against each other."""
+    return match_pairs(calls, orphans, combinations([(c.trace_id, c.span_id) for c in calls], 2))
 
 
 def sums(db: Store) -> tuple[int, int, float]:
