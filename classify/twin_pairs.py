@@ -1,4 +1,4 @@
-"""Which stored calls of models are to be held against each other (classify/settle/twins.py), as SQL.
+"""Which stored calls are to be held against each other (classify/settle/twins.py), as SQL.
 
 What it finds is a little more than what are twins. Its cost is bounded: a pair of calls without a
 response id is looked for among those that overlap in time, of so many calls at a time.
