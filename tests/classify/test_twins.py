@@ -343,3 +343,23 @@ def test_another_call_with_the_same_id_takes_no_twin_away(db: Store) -> None:
     db.judge()
     assert db.judge() == 0
     assert sums(db) == (160, 40, 2)
+
+
+def test_thousands_of_bare_calls_are_asked_for_at_once(db: Store) -> None:
+    """Two services, each with an instrumentation of its own, and ids as long as they get."""
+    at = now()
+    db.insert(
+        [
+            call(
+                1_000 + i,
+                at=at + i * 1_000,
+                service_name=f"shop {i % 2}",
+                scope_name=f"client {i % 2}",
+                response_id=f"chatcmpl-{i:0119}",
+            )
+            for i in range(5_000)
+        ]
+    )
+    db.insert([*run(1, at), call(2, at=at)])
+    db.judge()
+    assert sums(db) == (80 * 5_001, 20 * 5_001, 5_001)
