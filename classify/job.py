@@ -51,6 +51,8 @@ LATE_SECONDS = 15.0
 ASK_SECONDS = 10.0
 # A trace that can't be stored is tried again after so long, twice as long each time.
 _FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
+# Looking for twins takes this part of the time at most: one in so many seconds.
+_TWIN_SHARE = 20
 # So many traces put off in one pass mean that the storage is at fault, not they.
 _MAX_PUT_OFF = 5
 #: What is broken where a file of the model is damaged that no classifier needs now.
@@ -309,8 +311,10 @@ class ClassifyJob:
 
     def _mark_twins(self, client: Client, stopping: Callable[[], bool]) -> int:
         """Judge again what turned out to be the same call as one of another trace."""
+        began = time.monotonic()
         traces, twins = self._twins.late(client)
-        self._twins_at = time.monotonic() + TWIN_SECONDS
+        took = time.monotonic() - began
+        self._twins_at = began + max(TWIN_SECONDS, _TWIN_SHARE * took)
         found = self._not_yet(traces, set())
         return self._process([found] if found else [], stopping, twins=twins)
 

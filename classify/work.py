@@ -16,13 +16,14 @@ from clickhouse_connect.driver.client import Client
 
 from classify.settle.usage import CALLS
 
+_Id = TypeVar("_Id")
+
 DAY_NS = 86_400 * 10**9
 _HOUR_NS = 3600 * 10**9
 
 #: Traces that one search returns at most.
 MAX_TRACES = 20_000
 # Trace ids in one statement; ClickHouse refuses texts over 256 KiB.
-_T = TypeVar("_T")
 _IDS_IN_A_STATEMENT = 4_000
 # The ordinary search looks for late content no older than this; the sweep takes the rest.
 _CONTENT_MINUTES = 15
@@ -249,7 +250,7 @@ def _clamped(time: int) -> int:
     return min(max(time, 0), (1 << 63) - 1)
 
 
-def chunks(ids: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+def chunks(ids: Sequence[_Id], size: int) -> Iterator[Sequence[_Id]]:
     """The ids, so many at a time."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

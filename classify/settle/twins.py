@@ -42,6 +42,12 @@ CACHE_WRITTEN = (
 _CUT = re.compile(r"…\[everyspan: \d+ bytes cut\]$")
 
 
+#: trace_id and span_id.
+SpanIds = tuple[str, str]
+#: An orphan trace, with span_id '', or a call within a larger one.
+_Unit = SpanIds
+
+
 @dataclass(slots=True, frozen=True)
 class Twin:
     """What an orphan trace is. ``of``: 'TRACE/SPAN' where its call counts, '' where here."""
@@ -100,22 +106,25 @@ def is_orphan(kinds: Collection[str], roots: Sequence[str]) -> bool:
     return len(roots) == 1 and len(calls) == 1 and set(roots) == calls and calls <= set(CALLS)
 
 
-def match(calls: Sequence[Span], orphans: Collection[str]) -> dict[str, Twin]:
+def match(
+    calls: Sequence[Span], orphans: Collection[str], pairs: Iterable[tuple[SpanIds, SpanIds]]
+) -> dict[str, Twin]:
     """For each orphan trace among the calls what it is; pure.
 
     ``calls``: spans of CALLS kinds, of which texts may be cut off; ``orphans``: the trace_ids of
-    those that are orphans. Calls that run side by side may look alike, so each is joined with one
-    of another instrumentation at most: those whose marks say so, then the closest in time.
+    those that are orphans; ``pairs``: which of the calls are held against each other. Calls that
+    run side by side may look alike, so each is joined with one of another instrumentation at most:
+    those whose marks say so, then the closest in time.
     """
     units = _units(calls, orphans)
     groups = {key: [key] for key in units}
-    for _, one, other in sorted(_pairs(units)):
+    for _, one, other in sorted(_alike(units, pairs)):
         if groups[one] is not groups[other] and _may_join(groups[one] + groups[other], units):
             groups[one] += groups[other]
             for key in groups[other]:
                 groups[key] = groups[one]
     found: dict[str, Twin] = {}
-    known = {_trace(key) for key in units}
+    known = {trace_id for trace_id, _ in units}
     for key, group in groups.items():
         trace_id, span_id = key
         earlier = {span.twin_of.partition("/")[0] for span in units[key]} - {""}
@@ -127,58 +136,37 @@ def match(calls: Sequence[Span], orphans: Collection[str]) -> dict[str, Twin]:
     return found
 
 
-#: An orphan trace, with span_id '', or a call within a larger one.
-_Unit = tuple[str, str]
-
-
-def _trace(unit: _Unit) -> str:
-    return unit[0]
-
-
 def _units(calls: Iterable[Span], orphans: Collection[str]) -> dict[_Unit, list[Span]]:
     units: dict[_Unit, list[Span]] = {}
     for span in sorted(calls, key=lambda span: (span.trace_id, span.start_time, span.span_id)):
         key = (span.trace_id, "" if span.trace_id in orphans else span.span_id)
         units.setdefault(key, []).append(span)
-    for key in units:
+    for spans in units.values():
         # The root first: it stands for the trace.
-        units[key].sort(key=lambda span: span.parent_span_id != "")
+        spans.sort(key=lambda span: span.parent_span_id != "")
     return units
 
 
-def _pairs(
-    units: Mapping[_Unit, Sequence[Span]],
+def _alike(
+    units: Mapping[_Unit, Sequence[Span]], pairs: Iterable[tuple[SpanIds, SpanIds]]
 ) -> Iterator[tuple[tuple[int, int], _Unit, _Unit]]:
-    """((rank, nanoseconds apart), unit, unit) of what may be the same call, an orphan in each."""
-    by_id: dict[tuple[str, str], set[_Unit]] = {}
-    by_service: dict[tuple[str, str], set[_Unit]] = {}
-    silent: set[tuple[str, str]] = set()
-    for unit, spans in units.items():
-        for span in spans:
-            service = span.step_kind, span.service_name
-            by_service.setdefault(service, set()).add(unit)
-            if span.response_id:
-                by_id.setdefault((span.step_kind, span.response_id), set()).add(unit)
-            else:
-                silent.add(service)
-    seen: set[tuple[_Unit, _Unit]] = set()
-    # Where all have an id, that says it.
-    for alike in (*by_id.values(), *(by_service[service] for service in silent)):
-        for one, other in _near(sorted(alike), units):
-            pair = (one, other) if one < other else (other, one)
-            if pair in seen or _trace(one) == _trace(other) or (one[1] and other[1]):
-                continue
-            seen.add(pair)
-            ranked = [
-                (rank, apart(a, b))
-                for a in units[one]
-                for b in units[other]
-                if (rank := _rank(a, b)) is not None
-            ]
-            if ranked:
-                rank, nanoseconds = min(ranked)
-                marked = _says(one, other, units) or _says(other, one, units)
-                yield (-1 if marked else rank, nanoseconds), *pair
+    """((rank, nanoseconds apart), unit, unit) of those pairs that may be the same call."""
+    places = {
+        (span.trace_id, span.span_id): (unit, span)
+        for unit, spans in units.items()
+        for span in spans
+    }
+    for pair in pairs:
+        found = [places[ids] for ids in pair if ids in places]
+        if len(found) < 2:
+            continue
+        (one, a), (other, b) = sorted(found, key=lambda each: each[0])
+        if one[0] == other[0] or (one[1] and other[1]):
+            continue  # the same trace, or two larger ones
+        rank = _rank(a, b)
+        if rank is not None:
+            marked = _says(one, other, units) or _says(other, one, units)
+            yield (-1 if marked else rank, apart(a, b)), one, other
 
 
 def _says(here: _Unit, there: _Unit, units: Mapping[_Unit, Sequence[Span]]) -> bool:
@@ -279,7 +267,7 @@ def _calls(text: str) -> list[tuple[str, Any]] | None:
 def _may_join(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> bool:
     """One span of an instrumentation, and one larger trace at most."""
     scopes = [{span.scope_name for span in units[key]} for key in group]
-    larger = {_trace(key) for key in group if key[1]}
+    larger = {key[0] for key in group if key[1]}
     return len(larger) <= 1 and all(a.isdisjoint(b) for a, b in combinations(scopes, 2))
 
 

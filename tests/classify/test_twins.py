@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 from classify.rows import Rows
-from classify.settle.twins import Twin, match
+from classify.settle.twins import Twin
+from classify.settle.twins import match as match_pairs
 from clickhouse.span import Span
 from tests.classify.job_store import Store, Tree, Words, engine, now, store, trace_id
 
@@ -65,6 +67,11 @@ def run(number: int, at: int, **columns: object) -> list[Span]:
     )
     columns = {"scope_name": "framework", "duration_ms": 60.0} | columns
     return [root, call(number, root.span_id, at - 5 * MS, **columns)]
+
+
+def match(calls: Sequence[Span], orphans: Collection[str]) -> dict[str, Twin]:
+    """Each of the calls held against each other."""
+    return match_pairs(calls, orphans, combinations([(c.trace_id, c.span_id) for c in calls], 2))
 
 
 def sums(db: Store) -> tuple[int, int, float]:
@@ -336,3 +343,23 @@ def test_another_call_with_the_same_id_takes_no_twin_away(db: Store) -> None:
     db.judge()
     assert db.judge() == 0
     assert sums(db) == (160, 40, 2)
+
+
+def test_thousands_of_bare_calls_are_asked_for_at_once(db: Store) -> None:
+    """Two services, each with an instrumentation of its own, and ids as long as they get."""
+    at = now()
+    db.insert(
+        [
+            call(
+                1_000 + i,
+                at=at + i * 1_000,
+                service_name=f"shop {i % 2}",
+                scope_name=f"client {i % 2}",
+                response_id=f"chatcmpl-{i:0119}",
+            )
+            for i in range(5_000)
+        ]
+    )
+    db.insert([*run(1, at), call(2, at=at)])
+    db.judge()
+    assert sums(db) == (80 * 5_001, 20 * 5_001, 5_001)

@@ -12,6 +12,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ def settled_rows(spans: Iterable[Span]) -> list[Span]:
         )
     }
     calls = [row for rows in traces.values() for row in rows if row.step_kind in CALLS]
-    twins = match(calls, orphans)
+    pairs = combinations([(call.trace_id, call.span_id) for call in calls], 2)
+    twins = match(calls, orphans, pairs)
     return [row for trace_id, rows in traces.items() for row in settled(rows, twins.get(trace_id))]
 
 
