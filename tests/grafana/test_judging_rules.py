@@ -15,8 +15,6 @@ from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import evaluate
 from tests.clickhouse.databases import database, engine
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
@@ -37,7 +35,16 @@ def sample(
 ) -> None:
     client.insert(
         "stack_metrics",
-        [[NOW - timedelta(seconds=seconds_ago), "classify", instance, metric, labels, value]],
+        [
+            [
+                datetime.now(UTC) - timedelta(seconds=seconds_ago),
+                "classify",
+                instance,
+                metric,
+                labels,
+                value,
+            ]
+        ],
         column_names=["time", "service", "instance", "metric", "labels", "value"],
     )
 
@@ -50,7 +57,7 @@ def firing(client: Client, uid: str) -> dict[str, float]:
         found = client.query(sql)
         return found.column_names, found.result_rows
 
-    results = [each for each in evaluate(rule, run, NOW) if each.firing]
+    results = [each for each in evaluate(rule, run, datetime.now(UTC)) if each.firing]
     return {next(iter(dict(each.labels).values())): float(each.values["B"]) for each in results}
 
 
