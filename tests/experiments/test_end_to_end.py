@@ -240,7 +240,7 @@ def test_wrong_use_is_told(ran: Ran) -> None:
         (("start", "tone", "--file=/nowhere.toml"), "can't be read"),
         (("start", "tone", f"--file={ran.file}", "--since=soon"), "--since soon"),
         (("stop", "tone", "--ship=purple"), "has no variant purple; it has plain, warm"),
-        (("stop", "nothing"), "no experiment nothing was ever started"),
+        (("stop", "nothing"), "no experiment nothing was started; define it in a file"),
     ]
     for arguments, said in cases:
         done = ran.cli(*arguments)
