@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import requests
 import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
@@ -135,10 +136,10 @@ def at_once(number: int, work: Callable[[int], object]) -> Counter[object]:
 
 
 def test_forty_unfinished_bodies_of_60_mb(tmp_path: Path) -> None:
-    with ingest(tmp_path) as up:
+    with ingest(tmp_path, body_seconds="60") as up:
         open_: list[socket.socket] = []
         head = (
-            b"POST /v1/traces HTTP/1.1\r\nHost: t\r\nContent-Type: application/x-protobuf\r\n"
+            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
             b"Content-Length: %d\r\n\r\n" % (60 * MB)
         )
 
@@ -155,10 +156,18 @@ def test_forty_unfinished_bodies_of_60_mb(tmp_path: Path) -> None:
 
         at_once(40, send)
         assert 0 < up.pending() <= LIMIT
+        # One that writes first and reads then, as most do.
+        url = f"http://127.0.0.1:{up.ports['otlp-http']}/v1/traces"
+        typed = {"content-type": "application/x-protobuf"}
+        full = requests.post(url, bytes(60 * MB), headers=typed, timeout=60)
+        assert full.status_code == 429
+        assert int(full.headers["retry-after"]) >= 1
+        large = requests.post(url, bytes(65 * MB), headers=typed, timeout=60)
+        assert large.status_code == 413
         # None of them is complete, and others still get in.
         assert up.post("/v1/traces", request(span(trace_id())).SerializeToString()).status == 200
         assert up.grown < LIMIT + SLACK
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while up.pending():
             assert time.monotonic() < deadline
             time.sleep(0.2)
