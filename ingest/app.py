@@ -131,6 +131,8 @@ async def _read(request: Request, receiver: Receiver, held: Held) -> bytes:
             if held.bytes > limit:
                 raise Refused(_too_large(limit))
     except BaseException:
+        # It holds this frame.
+        part = b""
         parts.clear()
         held.release()
         raise

@@ -27,6 +27,7 @@ _IDS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span
 _MOST_ITEMS = 512
 _DEEPEST = 150
 _TOO_DEEP = "nested too deep\ud800"
+_FIELD = re.compile(r"Failed to parse (\w+) field: ")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
@@ -147,8 +148,15 @@ def _hex(item: dict[str, Any], *names: str) -> str:
 def _parse(document: Any, message: _MessageT) -> _MessageT:
     try:
         return json_format.ParseDict(document, message, ignore_unknown_fields=True)
-    except (json_format.ParseError, RecursionError) as error:
+    except (RecursionError, SystemError) as error:
+        # The latter is what protobuf's C code makes of the former.
+        raise UnreadableError("it is nested too deep") from error
+    except json_format.ParseError as error:
         text = str(error)
+        if "too deep" in text or "recursion" in text:
+            raise UnreadableError("it is nested too deep") from error
+        fields = ".".join(_FIELD.findall(text))
+        text = f"{fields}: {_FIELD.sub('', text)}" if fields else text
         if "surrogate" in text.lower():
             if _holds(document, _TOO_DEEP):
                 raise UnreadableError(f"it is nested deeper than {_DEEPEST} levels") from error

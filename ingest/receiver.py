@@ -179,12 +179,13 @@ class Receiver:
         self._preparing += 1
         try:
             prepared = await self._prepare(body)
-            body.data = b""
             held.set(prepared.size)
         except BaseException:
             held.release()
             raise
         finally:
+            # An error holds the frames that it came through, and with them the body.
+            body.data = b""
             self._preparing -= 1
         self._count(body.signal, prepared)
         stored = self._writer.submit(prepared)

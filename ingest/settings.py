@@ -84,7 +84,7 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
         Field(
             gt=0,
             description="Seconds that a body may take, and one more for each MiB of it; a third of "
-            "them without a byte end it too.",
+            "them without a byte end it too, and are what a message of OTLP/gRPC may take.",
         ),
     ] = 30.0
     min_free_bytes: Annotated[

@@ -141,8 +141,12 @@ class Up:
         """POST to the OTLP port; header names with _ for -."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = self.request("POST", path, body, {"content-type": content_type, **named})
-        self._visible_at = time.monotonic() + _LAG_SECONDS
+        self.sent()
         return answer
+
+    def sent(self) -> None:
+        """Something was stored by other means than ``post``: queries wait until they see it."""
+        self._visible_at = time.monotonic() + _LAG_SECONDS
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a SELECT through the ClickHouse HTTP port, with all that was posted before."""

@@ -33,6 +33,7 @@ def test_spans_are_stored(up: Up, channel: grpc.Channel, compression: grpc.Compr
         request(span(trace), span(trace)), compression=compression
     )
     assert not answer.HasField("partial_success")
+    up.sent()
     assert len(up.spans(trace.hex(), "span_id")) == 2
 
 
@@ -41,6 +42,7 @@ def test_partial_success(up: Up, channel: grpc.Channel) -> None:
     answer = TraceServiceStub(channel).Export(request(span(trace), span(b"short")))
     assert answer.partial_success.rejected_spans == 1
     assert "trace_id" in answer.partial_success.error_message
+    up.sent()
     assert len(up.spans(trace.hex(), "span_id")) == 1
 
 
