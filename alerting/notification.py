@@ -15,8 +15,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 Status = Literal["firing", "resolved"]
-# Go writes all times with an offset from UTC; one without can't be compared with the others.
-Time = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
+#: Times at the ends of the calendar are nobody's: reckoning with them would leave it.
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Go writes all times with an offset from UTC; one without is taken for UTC."""
+    known = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max(known, _EARLIEST), _LATEST).astimezone(UTC)
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
 # Go writes a map that was never made as null.
 Labels = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value is None else value)]
 

@@ -148,9 +148,13 @@ class Up:
         """Something was stored by other means than ``post``: queries wait until they see it."""
         self._visible_at = time.monotonic() + _LAG_SECONDS
 
+    def until_visible(self) -> None:
+        """Wait until readers see what was sent."""
+        time.sleep(max(0.0, self._visible_at - time.monotonic()))
+
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a SELECT through the ClickHouse HTTP port, with all that was posted before."""
-        time.sleep(max(0.0, self._visible_at - time.monotonic()))
+        self.until_visible()
         path = "/?" + urlencode({"default_format": "JSONEachRow"})
         answer = self.request("POST", path, sql.encode(), port="clickhouse")
         assert answer.status == 200, answer.body.decode()

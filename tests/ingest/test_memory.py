@@ -139,7 +139,8 @@ def test_forty_unfinished_bodies_of_60_mb(tmp_path: Path) -> None:
     with ingest(tmp_path, body_seconds="60") as up:
         open_: list[socket.socket] = []
         head = (
-            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
+            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/x-protobuf\r\n"
             b"Content-Length: %d\r\n\r\n" % (60 * MB)
         )
 

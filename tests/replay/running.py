@@ -52,6 +52,8 @@ class Replays:
         """Runs the module and waits for its spans; its lines."""
         done = self.python("-m", f"tests.replay.agents.{module}", *arguments, **environment)
         assert done.status == 0, done.err
+        self.up.sent()
+        self.up.until_visible()
         return done.out.splitlines()
 
     def replay(self, trace_id: str, *arguments: str, **environment: str) -> Done:

@@ -164,4 +164,5 @@ def send(
         resource_spans.resource.attributes.append(key_value(name.replace("_", "."), value))
     answer = up.post("/v1/traces", message.SerializeToString())
     assert answer.status == 200, answer.body
+    up.until_visible()
     return trace.hex()

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ _COLUMNS = (
     " links, scope_name, verdict_version, evidence, id_reuse"
 )
 _SECONDS = 30
+_LAG_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Store:
                 )
             wanted = ids[0] if ids else wanted
         loaded = self.traces([wanted])
+        if not loaded:
+            # Readers of `everyspan up` see a moment later what has just been stored.
+            time.sleep(_LAG_SECONDS)
+            loaded = self.traces([wanted])
         if not loaded:
             raise ReplayError(
                 f"no trace {wanted} is stored at {self.url}; is it the right ClickHouse "
