@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
-from classify.deployed_set import latest_version
+from classify.job.deployed_set import latest_version
 
 _PENDING = "(verdict_version = 0 OR notEmpty(unjudged))"
 

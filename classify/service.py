@@ -22,10 +22,10 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.definition import DefinitionError
 from classify.custom.file import Folder
-from classify.job import MODEL, ClassifyJob
-from classify.judge import VECTORS
+from classify.job.classify_job import MODEL, ClassifyJob
+from classify.job.judging import VECTORS
+from classify.job.rejudge import ask
 from classify.models.checksums import ModelError
-from classify.rejudge import ask
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from classify.masking import masked
+from classify.personal_data.masking import masked
 from classify.settings import ClassifySettings
 from cli.classify_client import call
 from cli.console import console, fail, put, read_settings

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from classify.coverage import coverage
-from classify.custom.backfill import progress
 from classify.custom.store import everything
-from classify.deployed_set import latest_version
-from classify.rejudge import left
+from classify.job.back_fill import progress
+from classify.job.deployed_set import latest_version
+from classify.job.rejudge import left
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from rich.text import Text
 from rich.tree import Tree
 
-from classify.masking import masked
+from classify.personal_data.masking import masked
 from cli.console import console, fail, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader

@@ -17,7 +17,7 @@ ROOMS = (
     *("cli", "demo"),
 )
 #: Builds models from data sets, by hand and in no service.
-OFFLINE = "classify/training"
+OFFLINE = "training"
 
 #: Modules and builtins that make code or objects of data.
 MODULES = frozenset(
@@ -65,7 +65,7 @@ ALLOWED = {
         "literal_eval",
         "text of a span, of bounded length, as in readable.py",
     ),
-    "classify/pool.py": ("pickle", "classifiers of our own, to our own worker processes"),
+    "classify/job/pool.py": ("pickle", "classifiers of our own, to our own worker processes"),
     "classify/custom/member.py": ("pickle", "classifiers of our own, to our own worker processes"),
     "alerting/enrich/source_code.py": (
         "subprocess",

@@ -34,7 +34,7 @@ from alerting.enrich.writer import worded
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from classify.custom.definition import is_name
-from classify.masking import masked
+from classify.personal_data.masking import masked
 from grafana.replay_command import replay_command, replay_note
 
 log = logging.getLogger(__name__)

@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from classify.custom.backfill import progress
 from classify.custom.catalog import Catalog
 from classify.custom.definition import Definition
 from classify.custom.texts import hash_of
 from classify.custom.vectors import TYPES, model, quantised
+from classify.job.back_fill import progress
 from classify.models.encoder import encoder
 from classify.service import ClassifyService
 from classify.settings import ClassifySettings

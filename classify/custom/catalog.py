@@ -22,7 +22,6 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, ValidationError
 
 from classify.custom import store, traffic
-from classify.custom.backfill import progress
 from classify.custom.definition import (
     Definition,
     DefinitionError,
@@ -39,6 +38,7 @@ from classify.custom.member import joined
 from classify.custom.store import Record
 from classify.custom.texts import texts_of
 from classify.custom.vectors import Vectors, model, using
+from classify.job.back_fill import progress
 from clickhouse.span import SPAN_COLUMNS
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from classify.classifiers.data_leakage.contacts import digits_of
-from classify.masking import MOST_ROUNDS, findings
+from classify.personal_data.contacts import digits_of
+from classify.personal_data.masking import MOST_ROUNDS, findings
 
 _PERSONAL_ATTRIBUTE = re.compile(r"(?:user|enduser|customer)\.(?:\w+\.)*(?:full_?)?name")
 _CAPITALISED = r"[^\W\d_a-z][\w'’-]+"

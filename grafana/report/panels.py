@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from classify.masking import masked
+from classify.personal_data.masking import masked
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.units import told
 from grafana.variables import fill

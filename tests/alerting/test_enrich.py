@@ -29,7 +29,7 @@ from alerting.notification import Alert
 from alerting.routing import Email, PagerDuty, RoutesError, read_routes
 from alerting.settings import AlertingSettings
 from classify.classifiers import hallucination
-from classify.deployed_set import deploy
+from classify.job.deployed_set import deploy
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of

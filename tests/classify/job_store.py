@@ -14,7 +14,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Classifier, Layer, Subject, Unit
-from classify.job import ClassifyJob
+from classify.job.classify_job import ClassifyJob
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate

@@ -13,11 +13,11 @@ from fastapi.testclient import TestClient
 
 from classify.classifier import Subject
 from classify.coverage import coverage
-from classify.job import ClassifyJob
+from classify.job.classify_job import ClassifyJob
+from classify.job.working import MANY, trouble
 from classify.models.checksums import ModelError
 from classify.registry import BUILT_IN
 from classify.service import ClassifyService, create_app
-from classify.working import MANY, trouble
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
 from tests.classify.job_store import (

@@ -16,8 +16,8 @@ import pytest
 
 from classify.classifier import Subject, Trace
 from classify.classifiers.data_leakage import classifier
-from classify.classifiers.data_leakage.finding import mask
-from classify.classifiers.data_leakage.secrets import rules
+from classify.personal_data.finding import mask
+from classify.personal_data.secrets import rules
 from clickhouse.span import Span, Verdict
 
 _random = random.Random(7)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from classify.deployed_set import deploy, fingerprint, latest_version
+from classify.job.deployed_set import deploy, fingerprint, latest_version
 from tests.classify.job_store import Store, Tree, Words, engine, store
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from classify.coverage import coverage
-from classify.rows import SchemaError
+from classify.job.rows import SchemaError
 from clickhouse.span import SPAN_COLUMNS
 from tests.classify.job_store import (
     SECOND,

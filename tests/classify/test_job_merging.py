@@ -106,7 +106,7 @@ def test_old_content_is_found_by_the_sweep(db: Store) -> None:
 def test_a_stop_before_the_mark_merges_once(db: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from clickhouse_connect.driver.exceptions import OperationalError
 
-    from classify.rows import Rows
+    from classify.job.rows import Rows
 
     db.insert(silent(1))  # type: ignore[arg-type]
     db.insert_content([content(1, "once")])

@@ -11,8 +11,8 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from classify.coverage import coverage
-from classify.job import ClassifyJob
-from classify.rows import Rows
+from classify.job.classify_job import ClassifyJob
+from classify.job.rows import Rows
 from tests.classify.job_store import (
     SECOND,
     Store,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from classify.masking import masked
+from classify.personal_data.masking import masked
 
 KEY = "ghp_x7Jq2LmZ9vTb4RkWcYf8NsHdPa3GeU1oViQX"
 BODY = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"] * 24)

@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from classify.coverage import coverage
-from classify.rejudge import OldRows, Pace, ask, left
+from classify.job.due import Share
+from classify.job.rejudge import OldRows, Pace, ask, left
 from classify.service import ClassifyService, create_app
 from classify.thresholds import ThresholdError, read_thresholds, with_thresholds
-from classify.work import Share
 from clickhouse.connection import connect
 from tests.classify.job_store import (
     CALLER,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from classify.runs import runs, told_apart
+from classify.settle.runs import runs, told_apart
 from clickhouse.span import Span
 from tests.classify.job_store import SECOND, Store, Tree, Words, engine, store
 from tests.ingest.spans import NOW

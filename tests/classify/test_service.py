@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from classify.classifier import Subject
 from classify.coverage import coverage
-from classify.rows import SchemaError
+from classify.job.rows import SchemaError
 from classify.service import ClassifyService, create_app
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry

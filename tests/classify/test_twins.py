@@ -10,7 +10,7 @@ from itertools import combinations
 
 import pytest
 
-from classify.rows import Rows
+from classify.job.rows import Rows
 from classify.settle.twins import Twin
 from classify.settle.twins import match as match_pairs
 from clickhouse.span import Span

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from classify.work import DueTrace, Finder, Share, batches
+from classify.job.due import DueTrace, Finder, Share, batches
 from tests.classify.job_store import SECOND, Store, engine, now, store, trace, trace_id
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from classify.rejudge import left, requests
+from classify.job.rejudge import left, requests
 from clickhouse import set_aside
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate

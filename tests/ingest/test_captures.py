@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
+from classify.settle.late_content import merge
 from classify.settle.trace import settled
 from classify.settle.twins import is_orphan, match
 from classify.settle.usage import CALLS
 from clickhouse.content import ContentRecord
 from clickhouse.span import Span
-from ingest.late_content import merge
 from ingest.limits import ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import Normalised, normalise

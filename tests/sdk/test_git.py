@@ -24,9 +24,9 @@ def git(folder: Path, *arguments: str) -> str:
         "GIT_COMMITTER_EMAIL": "test@example.org",
     }
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(
-        command, env=environ, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from classify import messages
 from classify.classifier import Trace
-from classify.classifiers.data_leakage.contacts import digits_of
+from classify.personal_data.contacts import digits_of
 
 #: Characters around a value that must be equal for a text to be a copy of a document.
 _COPY_CONTEXT = 12

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
-from classify.classifiers.data_leakage.contacts import find_emails, find_phones
-from classify.classifiers.data_leakage.finding import Finding, mask, mask_email
 from classify.classifiers.data_leakage.given import Given, instructions_of
-from classify.classifiers.data_leakage.identifiers import find_identifiers, has_long_number
 from classify.classifiers.data_leakage.outgoing import Outgoing, outgoing
 from classify.classifiers.data_leakage.prompt_echo import Echo, prepared, words_of
-from classify.classifiers.data_leakage.secrets import find_secrets
+from classify.personal_data.contacts import find_emails, find_phones
+from classify.personal_data.finding import Finding, mask, mask_email
+from classify.personal_data.identifiers import find_identifiers, has_long_number
+from classify.personal_data.secrets import find_secrets
 from clickhouse.span import Span, Verdict
 
 #: The user's own secret or number said back to the user: still in one place more than before.

@@ -9,7 +9,6 @@ from typing import Any
 
 from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
-from classify.classifiers.data_leakage.secrets import without_secrets
 from classify.classifiers.tool_call_error import arguments
 from classify.classifiers.tool_call_error.calls import (
     Asked,
@@ -20,6 +19,7 @@ from classify.classifiers.tool_call_error.calls import (
 )
 from classify.classifiers.tool_call_error.definitions import tools
 from classify.classifiers.tool_call_error.failure_text import Failure, failure_in, rules
+from classify.personal_data.secrets import without_secrets
 from clickhouse.span import Span, Verdict
 
 ERROR_STATUS = 0.95

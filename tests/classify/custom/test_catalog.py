@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from classify.custom.backfill import progress
 from classify.custom.catalog import Catalog
 from classify.custom.definition import (
     Definition,
@@ -14,6 +13,7 @@ from classify.custom.definition import (
     UnknownClassifierError,
 )
 from classify.custom.store import newest_revision
+from classify.job.back_fill import progress
 from clickhouse.connection import connect
 from clickhouse.span import Span
 from tests.classify.custom.conftest import BUILT_IN

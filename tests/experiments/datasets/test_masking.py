@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classify.classifiers.data_leakage.contacts import find_emails, find_phones
-from classify.classifiers.data_leakage.identifiers import find_identifiers
-from classify.classifiers.data_leakage.secrets import find_secrets
+from classify.personal_data.contacts import find_emails, find_phones
+from classify.personal_data.identifiers import find_identifiers
+from classify.personal_data.secrets import find_secrets
 from experiments.datasets.masking import Masker
 
 KEY = "sk-proj-" + "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
