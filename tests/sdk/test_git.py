@@ -16,8 +16,9 @@ from everyspan import _git
 def git(folder: Path, *arguments: str) -> str:
     environ = {
         **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
+        # None: the file is not there.
+        "GIT_CONFIG_GLOBAL": str(folder / "no-config"),
+        "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_AUTHOR_NAME": "test",
         "GIT_AUTHOR_EMAIL": "test@example.org",
         "GIT_COMMITTER_NAME": "test",
