@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from classify.classifier import Subject
 from classify.coverage import coverage
+from classify.job import outages
 from classify.job.classify_job import ClassifyJob
 from classify.job.working import MANY, trouble
 from classify.models.checksums import ModelError
@@ -69,6 +70,13 @@ class Fragile(Words):
         if told == "everything":
             raise RuntimeError("no such operator")
         return super().judge(subjects)
+
+
+@pytest.fixture(autouse=True)
+def _only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried again by the clock, however slow the machine: see ``retry_now``."""
+    monkeypatch.setattr(outages, "FIRST_SECONDS", 3600.0)
+    monkeypatch.setattr(outages, "LAST_SECONDS", 3600.0)
 
 
 @pytest.fixture

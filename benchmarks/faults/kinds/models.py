@@ -12,7 +12,9 @@ from benchmarks.faults.moments import until
 from benchmarks.faults.scene import Broken, Scene, side_house
 from tests.everyspan_up import ROOT
 
-_ROOMS = ("ingest", "clickhouse", "classify", "grafana", "alerting", "experiments", "cli", "demo")
+_ROOMS = (
+    "ingest", "clickhouse", "classify", "grafana", "alerting", "experiments", "service", "cli", "demo",
+)  # fmt: skip
 _ASSETS = Path("classify", "models", "assets")
 
 
