@@ -40,14 +40,17 @@ _STOP_SECONDS = 2.5
 # A reader that lives shorter than this is not started again at once.
 _SHORT_LIFE_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 10.0
+# Time to begin to answer; twice as long for each that did not make it, on a machine that is busy.
 _START_SECONDS = 30.0
+_LONGEST_START_SECONDS = 600.0
 # What of the environment a reader needs. The rest may hold secrets.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 class ReaderProcess:
     """``engine``: the string by which this process's chDB knows its open engine. ``user``,
-    ``password``, ``allowed_hosts`` and ``app``: options of ``app.create_app``."""
+    ``password``, ``allowed_hosts`` and ``app``: options of ``app.create_app``. ``start_seconds``:
+    what the first reader may take until it answers."""
 
     def __init__(
         self,
@@ -56,8 +59,10 @@ class ReaderProcess:
         user: str = "default",
         password: str = "",
         allowed_hosts: Collection[str] = (),
+        start_seconds: float = _START_SECONDS,
         **app: Any,
     ) -> None:
+        self._start_seconds = start_seconds
         self.gate = ReaderGate(user, password, frozenset(allowed_hosts))
         self._engine = engine
         self._app = app | {
@@ -79,7 +84,7 @@ class ReaderProcess:
         shutil.rmtree(self._directory, ignore_errors=True)
         self._task = asyncio.create_task(self._keep(listener))
         try:
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(self._start_seconds):
                 await self._ready.wait()
         except TimeoutError:
             log.warning("ClickHouse HTTP does not answer yet; the rest starts without it")
@@ -95,13 +100,17 @@ class ReaderProcess:
 
     async def _keep(self, listener: socket.socket) -> None:
         failures = 0
+        start_seconds = self._start_seconds
         while True:
             started = time.monotonic()
             try:
-                child = await self._begin(listener)
+                child = await self._begin(listener, start_seconds)
                 reason = await child.until_replaced(self._ready)
             except (OSError, RuntimeError) as error:
                 reason = f"could not be started: {error}"
+            else:
+                late = 1 if child.answered else 2
+                start_seconds = min(start_seconds * late, _LONGEST_START_SECONDS)
             short = time.monotonic() - started < _SHORT_LIFE_SECONDS
             failures = failures + 1 if short else 0
             pause = min(0.25 * 2**failures, _LONGEST_PAUSE_SECONDS) if failures > 1 else 0.0
@@ -109,14 +118,14 @@ class ReaderProcess:
             log.warning("the reader %s; the next one starts in %g s", reason, pause)
             await asyncio.sleep(pause)
 
-    async def _begin(self, listener: socket.socket) -> _Child:
+    async def _begin(self, listener: socket.socket, start_seconds: float) -> _Child:
         # chDB raises RuntimeError.
         schema = await asyncio.to_thread(read_schema, self._engine)
         directory = self._directory / str(next(self._numbers))
         orders = Orders(
             self._engine, str(directory), schema, self._memory, listener.fileno(), self._app
         )
-        child = await _Child.start(orders, self.metrics, self._memory + _SPARE_BYTES)
+        child = await _Child.start(orders, self.metrics, self._memory + _SPARE_BYTES, start_seconds)
         self._children.add(child)
         child.watching.add_done_callback(lambda _: self._children.discard(child))
         return child
@@ -126,9 +135,15 @@ class _Child:
     """One process, from its start to its end."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, orders: Orders, metrics: _Metrics, largest: int
+        self,
+        process: asyncio.subprocess.Process,
+        orders: Orders,
+        metrics: _Metrics,
+        largest: int,
+        start_seconds: float,
     ) -> None:
         self._process = process
+        self._start_seconds = start_seconds
         self._orders = orders
         self._metrics = metrics
         self._largest = largest
@@ -138,7 +153,9 @@ class _Child:
         self.watching = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, orders: Orders, metrics: _Metrics, largest: int) -> _Child:
+    async def start(
+        cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float
+    ) -> _Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -153,7 +170,12 @@ class _Child:
         with contextlib.suppress(ConnectionError):
             process.stdin.write(orders.line())
             await process.stdin.drain()
-        return cls(process, orders, metrics, largest)
+        return cls(process, orders, metrics, largest, start_seconds)
+
+    @property
+    def answered(self) -> bool:
+        """Whether it ever did."""
+        return self._ready.is_set()
 
     async def until_replaced(self, ready: asyncio.Event) -> str:
         """Wait until another one should take over; why. ``ready`` is set once this one answers."""
@@ -177,13 +199,19 @@ class _Child:
     async def _watch(self) -> None:
         assert self._process.stdout is not None
         leaving = False
-        until = time.monotonic() + _START_SECONDS
+        until = time.monotonic() + self._start_seconds
         while True:
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     line = await self._process.stdout.readline()
             except TimeoutError:
-                self._say("took too long to leave" if leaving else "did not answer any more")
+                self._say(
+                    "took too long to leave"
+                    if leaving
+                    else "did not answer any more"
+                    if self.answered
+                    else f"did not begin to answer: it had {self._start_seconds:g} s"
+                )
                 break
             if not line:
                 # It ends by itself: to signal it now would reap it behind the loop's back.

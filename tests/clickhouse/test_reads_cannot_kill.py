@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clickhouse.embedded_http_server import serve
 from tests.everyspan_up import Answer, Up, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -138,6 +139,12 @@ def test_a_killed_reader_is_replaced(stack: Up) -> None:
     os.kill(reader, signal.SIGKILL)
     until_answered(stack, 20)
     assert len(stack.spans(trace, "span_id")) == 10
+
+
+def test_a_machine_too_busy_to_start_a_reader_in_time_gets_one(tmp_path: Path) -> None:
+    """Each start that was given up leaves the next one more time."""
+    with serve(tmp_path / "clickhouse", start_seconds=0.2) as server:
+        assert server.ask("SELECT 41 + 1").text == "42\n"
 
 
 def test_readers_see_what_was_stored_within_a_second(stack: Up) -> None:
