@@ -21,9 +21,9 @@ from cli.classify_client import call
 from cli.console import console, fail, plain_errors, read_settings
 from cli.moment import moment
 from cli.options import ClassifyPort, Data, Dsn, Host
-from cli.serve import Site, serve
 from cli.services import say
 from service.log import log_to_stderr
+from service.serve import Site, serve
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ def classify(
     from classify.service import ClassifyService, create_app
     from clickhouse.connection import StorageUnavailableError, connect
     from clickhouse.migrate import migrate
-    from clickhouse.stack_metrics import StackMetrics
     from experiments.api import router
     from experiments.watch import Watch
+    from service.stack_metrics import StackMetrics
 
     settings = read_settings(
         ClassifySettings,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from cli.console import console, plain_errors, read_settings
-from cli.http_protocol import ConnectionLimits
 from cli.options import (
     AlertingPort,
     Data,
@@ -17,9 +16,10 @@ from cli.options import (
     HttpPort,
     RetentionDays,
 )
-from cli.serve import Site, serve
 from ingest.settings import IngestSettings
+from service.http_protocol import ConnectionLimits
 from service.log import log_to_stderr
+from service.serve import Site, serve
 
 
 def ingest(
@@ -32,10 +32,10 @@ def ingest(
 ) -> None:
     """Receive OTLP and store it."""
     from clickhouse.connection import connect
-    from clickhouse.stack_metrics import StackMetrics
     from ingest.app import create_app
     from ingest.grpc_server import GrpcServer
     from ingest.receiver import Receiver
+    from service.stack_metrics import StackMetrics
 
     settings = read_settings(
         IngestSettings,
@@ -92,7 +92,7 @@ def alerting(
     from alerting.app import create_app
     from alerting.settings import AlertingSettings
     from clickhouse.connection import connect
-    from clickhouse.stack_metrics import StackMetrics
+    from service.stack_metrics import StackMetrics
 
     settings = read_settings(
         AlertingSettings,

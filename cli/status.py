@@ -19,10 +19,10 @@ from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from clickhouse.set_aside import reasons
-from clickhouse.stack_metrics import stack_troubles
 from experiments.datasets.store import versions
 from experiments.store import stored
 from grafana.build.sql import TRACE
+from service.stack_metrics import stack_troubles
 
 #: What "per second" is measured over.
 _MINUTES = 5

@@ -26,12 +26,10 @@ from cli.options import (
     HttpPort,
     RetentionDays,
 )
-from cli.serve import Site, serve
 from cli.services import connection_limits
 from cli.up_settings import UpSettings
 from clickhouse.connection import connect, embedded_engine, redacted
 from clickhouse.migrate import migrate
-from clickhouse.stack_metrics import StackMetrics
 from experiments.api import router as experiments
 from experiments.datasets.api import router as datasets
 from experiments.watch import Watch
@@ -41,6 +39,8 @@ from ingest.grpc_server import GrpcServer
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
 from service.log import log_to_stderr
+from service.serve import Site, serve
+from service.stack_metrics import StackMetrics
 
 if TYPE_CHECKING:
     from clickhouse.embedded_http.process import ReaderProcess

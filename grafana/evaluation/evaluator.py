@@ -25,6 +25,7 @@ from grafana.evaluation.notification import body
 from grafana.evaluation.routing import Target, muted, targets
 from grafana.evaluation.states import Instance, advanced
 from grafana.models.provisioning import Alerting, Policy, Rule, seconds
+from service.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ _POST_SECONDS = 10.0
 _RETRY_SECONDS = 5.0
 
 
-class RulesError(Exception):
+class RulesError(UserError):
     """A provisioning file can't be read; the text names it, the field and what is wrong."""
 
 

@@ -21,7 +21,6 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
-from cli.serve import Site
 from cli.up import _House
 from cli.up_settings import UpSettings
 from clickhouse.embedded_http.app import App
@@ -30,6 +29,7 @@ from ingest.grpc_server import _SERVICES, GrpcServer
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
 from service.caller import FREE
+from service.serve import Site
 from tests.everyspan_up import ROOT
 
 TOKEN = "s3cret"
@@ -287,7 +287,11 @@ def test_nothing_listens_beside_the_frame() -> None:
         for path in (ROOT / room).rglob("*.py")
         if listeners.search(path.read_text(encoding="utf-8"))
     }
-    assert found == {"cli/serve.py", "clickhouse/embedded_http/reader.py", "ingest/grpc_server.py"}
+    assert found == {
+        "service/serve.py",
+        "clickhouse/embedded_http/reader.py",
+        "ingest/grpc_server.py",
+    }
 
 
 def test_grpc_asks_for_every_signal(tmp_path: Path) -> None:

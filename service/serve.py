@@ -14,16 +14,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import uvicorn
 
-from cli.deadline import Deadline
-from cli.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 from service.caller import Gate
+from service.deadline import Deadline
+from service.errors import UserError
+from service.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
 _OPEN_FILES = 16_384
 
 
-class AddressInUseError(Exception):
+class AddressInUseError(UserError):
     """An address can't be listened on; the text names the service and the setting to change."""
 
 
