@@ -20,11 +20,11 @@ from cli.reader import is_served, open_reader
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from cli.up_settings import UpSettings
     from experiments.datasets.definition import Definition
     from experiments.datasets.item import Version
     from experiments.datasets.source import Source
     from experiments.datasets.writer import Writer
+    from service.stack_settings import UpSettings
 
 app = typer.Typer(
     help="Evaluation data sets out of production: failures, healthy controls, without personal"

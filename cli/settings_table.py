@@ -17,9 +17,9 @@ from typer.core import TyperGroup, TyperOption
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
 from cli.main import app
-from cli.up_settings import UpSettings
 from clickhouse.settings import ClickHouseSettings
 from ingest.settings import IngestSettings
+from service.stack_settings import UpSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import deadline
+from service import deadline
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = """
