@@ -66,16 +66,11 @@ class _Stack:
 def demo(
     exit_: Annotated[
         bool,
-        typer.Option(
-            "--exit", envvar="EVERYSPAN_DEMO_EXIT", help="End when the report is printed."
-        ),
+        typer.Option("--exit", help="End when the report is printed."),
     ] = False,
     data: Annotated[
         Path | None,
-        typer.Option(
-            envvar="EVERYSPAN_DEMO_DATA",
-            help="Directory to keep the data in; a temporary one by default.",
-        ),
+        typer.Option(help="Directory to keep the data in; a temporary one by default."),
     ] = None,
 ) -> None:
     """Start everything, send a failing agent's traffic, show what was found."""

@@ -32,9 +32,7 @@ def status(
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="EVERYSPAN_STATUS_JSON", help="Print JSON.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how much is stored and how much of it is judged."""
     with plain_errors():
