@@ -12,9 +12,11 @@ COPY experiments experiments
 COPY service service
 COPY cli cli
 COPY demo demo
+# The command is the SDK's.
+COPY sdk sdk
 # Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.
 RUN python -m venv --without-pip /opt/everyspan \
-    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel ./sdk . \
     && pip --python /opt/everyspan/bin/python install --no-cache-dir /wheel/*.whl
 
 FROM python:3.12.13-slim-trixie

@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from service.errors import UserError
 from service.pattern import PatternError, pattern
 
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
-class RoutesError(ValueError):
+class RoutesError(UserError):
     """The file of routes can't be used; the text names the key and the remedy."""
 
 

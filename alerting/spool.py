@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerting.notification import Notification, read_notification
+from service.errors import UserError
 
 # Each makes the schema of the next PRAGMA user_version out of the one before.
 _STEPS = (
@@ -79,7 +80,7 @@ _STEPS = (
 _BUSY_SECONDS = 5.0
 
 
-class SpoolError(Exception):
+class SpoolError(UserError):
     """The file can't be opened or written. The text names it and a remedy."""
 
 

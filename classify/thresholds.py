@@ -6,9 +6,10 @@ import copy
 from collections.abc import Sequence
 
 from classify.classifier import Classifier
+from service.errors import UserError
 
 
-class ThresholdError(Exception):
+class ThresholdError(UserError):
     """The text is no list of thresholds. It says which part, and how to write it."""
 
 

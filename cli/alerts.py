@@ -25,11 +25,7 @@ _DURATION = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 Route = Annotated[
     list[str] | None,
-    typer.Option(
-        "--route",
-        envvar="EVERYSPAN_ALERTS_ROUTE",
-        help="label=value to route by; may be given more than once.",
-    ),
+    typer.Option("--route", help="label=value to route by; may be given more than once."),
 ]
 
 
@@ -38,10 +34,7 @@ def alerts(
     context: typer.Context,
     status: Annotated[
         str,
-        typer.Option(
-            envvar="EVERYSPAN_ALERTS_STATUS",
-            help="Only these: pending, sent, dead, silenced, held or folded.",
-        ),
+        typer.Option(help="Only these: pending, sent, dead, silenced, held or folded."),
     ] = "",
     host: Host = None,
     alerting_port: AlertingPort = None,
@@ -118,11 +111,9 @@ def silence(
     matchers: Annotated[list[str], typer.Argument(help="label=value or label=~regex.")],
     for_: Annotated[
         str,
-        typer.Option("--for", envvar="EVERYSPAN_ALERTS_FOR", help="How long: 30m, 2h, 1d."),
+        typer.Option("--for", help="How long: 30m, 2h, 1d."),
     ] = "1h",
-    comment: Annotated[
-        str, typer.Option(envvar="EVERYSPAN_ALERTS_COMMENT", help="Why, for others.")
-    ] = "",
+    comment: Annotated[str, typer.Option(help="Why, for others.")] = "",
 ) -> None:
     """Record alerts with these labels without telling anybody."""
     found = _DURATION.fullmatch(for_.strip())

@@ -33,23 +33,15 @@ Positive = Annotated[
     list[str] | None,
     typer.Option(
         "--positive",
-        envvar="EVERYSPAN_CLASSIFIER_POSITIVE",
         metavar="SPAN_ID…",
         help="Spans that it should find: 16 hex digits, TRACE/SPAN, or a trace for its root.",
     ),
 ]
 Negative = Annotated[
     list[str] | None,
-    typer.Option(
-        "--negative",
-        envvar="EVERYSPAN_CLASSIFIER_NEGATIVE",
-        metavar="SPAN_ID…",
-        help="Spans that it should leave alone.",
-    ),
+    typer.Option("--negative", metavar="SPAN_ID…", help="Spans that it should leave alone."),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", envvar="EVERYSPAN_CLASSIFIER_JSON", help="Print JSON.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class _Spread(TyperCommand):
@@ -89,59 +81,37 @@ def add(
         Path | None,
         typer.Option(
             "--examples",
-            envvar="EVERYSPAN_CLASSIFIER_EXAMPLES",
             help='JSONL file: {"mark": "positive", "text": "…"}, input and output for --on both, or'
             " span_id.",
         ),
     ] = None,
     on: Annotated[
         str | None,
-        typer.Option(
-            envvar="EVERYSPAN_CLASSIFIER_ON",
-            help="What is compared: output (default), input, both, or steps of a trace.",
-        ),
+        typer.Option(help="What is compared: output (default), input, both, or steps of a trace."),
     ] = None,
     describe: Annotated[
         str,
-        typer.Option(envvar="EVERYSPAN_CLASSIFIER_DESCRIBE", help="What it finds, in a sentence."),
+        typer.Option(help="What it finds, in a sentence."),
     ] = "",
     kind: Annotated[
         list[str] | None,
-        typer.Option(
-            envvar="EVERYSPAN_CLASSIFIER_KIND",
-            help="Kinds of step to look at; those of the positive spans by default.",
-        ),
+        typer.Option(help="Kinds of step to look at; those of the positive spans by default."),
     ] = None,
     rule: Annotated[
         Path | None,
-        typer.Option(
-            "--rule",
-            envvar="EVERYSPAN_CLASSIFIER_RULE",
-            help="TOML file with conditions; see classify/README.md.",
-        ),
+        typer.Option("--rule", help="TOML file with conditions; see classify/README.md."),
     ] = None,
     max_fail_rate: Annotated[
         float | None,
-        typer.Option(
-            envvar="EVERYSPAN_CLASSIFIER_MAX_FAIL_RATE",
-            help="Where the alert fires, 0 to 1; thresholds.toml says it by default.",
-        ),
+        typer.Option(help="Where the alert fires, 0 to 1; thresholds.toml says it by default."),
     ] = None,
     enable: Annotated[
         bool,
-        typer.Option(
-            "--enable",
-            envvar="EVERYSPAN_CLASSIFIER_ENABLE",
-            help="Let it judge even with too little evidence.",
-        ),
+        typer.Option("--enable", help="Let it judge even with too little evidence."),
     ] = False,
     wait: Annotated[
         bool,
-        typer.Option(
-            "--wait",
-            envvar="EVERYSPAN_CLASSIFIER_WAIT",
-            help="Wait until it has gone over all old rows.",
-        ),
+        typer.Option("--wait", help="Wait until it has gone over all old rows."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -172,7 +142,7 @@ def list_(
     context: typer.Context,
     removed: Annotated[
         bool,
-        typer.Option("--removed", envvar="EVERYSPAN_CLASSIFIER_REMOVED", help="Removed ones too."),
+        typer.Option("--removed", help="Removed ones too."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -270,12 +240,7 @@ def export(
     name: Name,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            envvar="EVERYSPAN_CLASSIFIER_OUTPUT",
-            help="File; the terminal by default.",
-        ),
+        typer.Option("--output", "-o", help="File; the terminal by default."),
     ] = None,
 ) -> None:
     """Write one as a TOML file, with what it has learned: for git, or another Everyspan."""
@@ -296,11 +261,7 @@ def import_(
     path: Annotated[Path, typer.Argument(help="TOML file as export writes it.")],
     replace: Annotated[
         bool,
-        typer.Option(
-            "--replace",
-            envvar="EVERYSPAN_CLASSIFIER_REPLACE",
-            help="Take the place of one with that name.",
-        ),
+        typer.Option("--replace", help="Take the place of one with that name."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

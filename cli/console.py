@@ -15,28 +15,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.segment import Segment
 from rich.text import Text
 
-from alerting.enrich.playbook import PlaybookError
-from alerting.enrich.source_code import RootsError
-from alerting.routing import RoutesError
-from alerting.spool import SpoolError
-from classify.custom.definition import DefinitionError as ClassifierError
-from classify.models.checksums import ModelError
-from classify.thresholds import ThresholdError
-from cli.serve import AddressInUseError
-from clickhouse.connection import StorageUnavailableError
-from clickhouse.migrate import MigrationError
-from experiments.datasets.errors import DatasetError
-from experiments.definition import DefinitionError
-from experiments.store import StateError
-from grafana.evaluation.evaluator import RulesError
-from ingest.grpc_server import PortInUseError
 from service import printable
 from service.errors import UserError
 
@@ -116,23 +100,15 @@ def plain_errors() -> Iterator[None]:
     """Expected failures end the command with their sentence instead of a stack trace."""
     try:
         yield
-    except (
-        AddressInUseError,
-        PortInUseError,
-        StorageUnavailableError,
-        MigrationError,
-        ThresholdError,
-        ClassifierError,
-        DefinitionError,
-        RulesError,
-        RoutesError,
-        RootsError,
-        PlaybookError,
-        SpoolError,
-        StateError,
-        DatasetError,
-        ModelError,
-        ClickHouseError,
-        UserError,
-    ) as error:
+    except UserError as error:
         fail(str(error))
+    except Exception as error:
+        if not _is_of_clickhouse(error):
+            raise
+        fail(str(error))
+
+
+def _is_of_clickhouse(error: Exception) -> bool:
+    """A ClickHouseError, whose library only commands that raise it load."""
+    driver = sys.modules.get("clickhouse_connect.driver.exceptions")
+    return driver is not None and isinstance(error, driver.ClickHouseError)

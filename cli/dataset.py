@@ -20,11 +20,11 @@ from cli.reader import is_served, open_reader
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from cli.up_settings import UpSettings
     from experiments.datasets.definition import Definition
     from experiments.datasets.item import Version
     from experiments.datasets.source import Source
     from experiments.datasets.writer import Writer
+    from service.stack_settings import UpSettings
 
 app = typer.Typer(
     help="Evaluation data sets out of production: failures, healthy controls, without personal"
@@ -35,44 +35,33 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Of the data set: letters, digits, dot, dash.")]
 Number = Annotated[
     int,
-    typer.Option(
-        "--version",
-        envvar="EVERYSPAN_DATASET_VERSION",
-        min=0,
-        help="Version; the newest by default.",
-    ),
+    typer.Option("--version", min=0, help="Version; the newest by default."),
 ]
 Since = Annotated[
     str | None,
-    typer.Option(
-        envvar="EVERYSPAN_DATASET_SINCE",
-        help="Look at what started since then: 24h, 7d, or 2026-11-24T08:00Z.",
-    ),
+    typer.Option(help="Look at what started since then: 24h, 7d, or 2026-11-24T08:00Z."),
 ]
 Until = Annotated[
     str | None,
-    typer.Option(envvar="EVERYSPAN_DATASET_UNTIL", help="Up to then; now by default."),
+    typer.Option(help="Up to then; now by default."),
 ]
 Author = Annotated[
     str | None,
-    typer.Option(envvar="EVERYSPAN_DATASET_AUTHOR", help="Who made it; you by default."),
+    typer.Option(help="Who made it; you by default."),
 ]
 Format = Annotated[
     str,
     typer.Option(
         "--format",
-        envvar="EVERYSPAN_DATASET_FORMAT",
         help="all, or some of jsonl, parquet, openai-evals, promptfoo, deepeval, ragas, langsmith,"
         " with commas between.",
     ),
 ]
 Out = Annotated[
     Path,
-    typer.Option(
-        envvar="EVERYSPAN_DATASET_OUT", help="Directory that NAME/vN with the files goes into."
-    ),
+    typer.Option(help="Directory that NAME/vN with the files goes into."),
 ]
-Json = Annotated[bool, typer.Option("--json", envvar="EVERYSPAN_DATASET_JSON", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _OUT = Path("everyspan-datasets")
 
 
@@ -82,53 +71,40 @@ def build(
     where: Annotated[
         str,
         typer.Option(
-            envvar="EVERYSPAN_DATASET_WHERE",
-            help="SQL that a failing row of spans meets, such as \"hallucination = 'fail'\".",
+            help="SQL that a failing row of spans meets, such as \"hallucination = 'fail'\"."
         ),
     ],
     per_cluster: Annotated[
         int,
-        typer.Option(
-            envvar="EVERYSPAN_DATASET_PER_CLUSTER",
-            min=1,
-            max=1000,
-            help="Failures of each group of like questions at most.",
-        ),
+        typer.Option(min=1, max=1000, help="Failures of each group of like questions at most."),
     ] = 5,
     controls: Annotated[
         str,
         typer.Option(
-            envvar="EVERYSPAN_DATASET_CONTROLS",
-            help="Healthy rows to add: a number such as 20, or a share of the failures such as 1x.",
+            help="Healthy rows to add: a number such as 20, or a share of the failures such as 1x."
         ),
     ] = "1x",
     healthy: Annotated[
         str,
         typer.Option(
-            envvar="EVERYSPAN_DATASET_HEALTHY",
             help="SQL that a control meets; by default it passed what --where names and failed"
-            " nothing.",
+            " nothing."
         ),
     ] = "",
     unit: Annotated[
         str,
         typer.Option(
-            envvar="EVERYSPAN_DATASET_UNIT",
-            help="step: an item is the failing step; trace: the request and answer of its trace.",
+            help="step: an item is the failing step; trace: the request and answer of its trace."
         ),
     ] = "step",
     limit: Annotated[
         int,
-        typer.Option(
-            envvar="EVERYSPAN_DATASET_LIMIT", min=0, help="Failures at most; 0 for no limit."
-        ),
+        typer.Option(min=0, help="Failures at most; 0 for no limit."),
     ] = 0,
     seed: Annotated[
         int,
         typer.Option(
-            envvar="EVERYSPAN_DATASET_SEED",
-            min=0,
-            help="Another number draws other rows where there are more than 2,000.",
+            min=0, help="Another number draws other rows where there are more than 2,000."
         ),
     ] = 0,
     since: Since = None,
@@ -293,10 +269,7 @@ def refresh(
     name: Name,
     retire_after: Annotated[
         str,
-        typer.Option(
-            envvar="EVERYSPAN_DATASET_RETIRE_AFTER",
-            help="Items go when production has asked nothing like them for so long.",
-        ),
+        typer.Option(help="Items go when production has asked nothing like them for so long."),
     ] = "30d",
     since: Since = None,
     until: Until = None,
@@ -340,9 +313,7 @@ def drift(
     number: Number = 0,
     check: Annotated[
         bool,
-        typer.Option(
-            "--check", envvar="EVERYSPAN_DATASET_CHECK", help="End with 1 where it is stale."
-        ),
+        typer.Option("--check", help="End with 1 where it is stale."),
     ] = False,
     as_json: Json = False,
     since: Since = None,
@@ -376,9 +347,7 @@ def drift(
 @app.command()
 def delete(
     name: Name,
-    yes: Annotated[
-        bool, typer.Option("--yes", envvar="EVERYSPAN_DATASET_YES", help="Do not ask.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,

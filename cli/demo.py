@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import requests
 import typer
-from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.client import Client as ClickHouse
+from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from classify.coverage import coverage
@@ -30,6 +30,7 @@ from cli import demo_report
 from cli.console import console, error_line, errors, plain_errors
 from clickhouse.connection import connect
 from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty
+from service.client import CallError, Client
 
 _START_SECONDS = 60
 _JUDGE_SECONDS = 300
@@ -66,16 +67,11 @@ class _Stack:
 def demo(
     exit_: Annotated[
         bool,
-        typer.Option(
-            "--exit", envvar="EVERYSPAN_DEMO_EXIT", help="End when the report is printed."
-        ),
+        typer.Option("--exit", help="End when the report is printed."),
     ] = False,
     data: Annotated[
         Path | None,
-        typer.Option(
-            envvar="EVERYSPAN_DEMO_DATA",
-            help="Directory to keep the data in; a temporary one by default.",
-        ),
+        typer.Option(help="Directory to keep the data in; a temporary one by default."),
     ] = None,
 ) -> None:
     """Start everything, send a failing agent's traffic, show what was found."""
@@ -142,7 +138,8 @@ def _stack(directory: Path, alerting: dict[str, str], progress: Progress) -> Ite
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "up", f"--data={directory}", *options],
+            # -P: a folder here may hold packages of the same names.
+            [sys.executable, "-P", "-m", "cli.main", "up", f"--data={directory}", *options],
             stdout=output,
             stderr=output,
             env=environment | alerting,
@@ -151,7 +148,7 @@ def _stack(directory: Path, alerting: dict[str, str], progress: Progress) -> Ite
     stack = _Stack(process, ports, log)
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not _is_ready(f"{stack.otlp}/readyz"):
+        while not _is_ready(stack):
             if process.poll() is not None or time.monotonic() > deadline:
                 _give_up(stack, "everyspan up did not start")
             time.sleep(0.1)
@@ -169,7 +166,7 @@ def _send(stack: _Stack, progress: Progress) -> dict[str, Any]:
     """Run the agent's traffic. Returns what ``demo.traffic --json`` says of it at the end."""
     task = progress.add_task("Running the agent's conversations", total=None)
     with subprocess.Popen(
-        [sys.executable, "-m", "demo.traffic", f"--endpoint={stack.otlp}", "--json"],
+        [sys.executable, "-P", "-m", "demo.traffic", f"--endpoint={stack.otlp}", "--json"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -186,7 +183,7 @@ def _send(stack: _Stack, progress: Progress) -> dict[str, Any]:
     return traffic
 
 
-def _wait_for_verdicts(client: Client, spans: int, progress: Progress, stack: _Stack) -> None:
+def _wait_for_verdicts(client: ClickHouse, spans: int, progress: Progress, stack: _Stack) -> None:
     task = progress.add_task("Judging every span", total=spans)
     deadline = time.monotonic() + _JUDGE_SECONDS
     while True:
@@ -220,11 +217,13 @@ def _give_up(stack: _Stack, reason: str) -> None:
     raise typer.Exit(1)
 
 
-def _is_ready(url: str) -> bool:
+def _is_ready(stack: _Stack) -> bool:
+    ingest = Client("ingest", "127.0.0.1", stack.ports["otlp-http"], SecretStr(""), "", seconds=2)
     try:
-        return requests.get(url, timeout=2).status_code == 200
-    except requests.RequestException:
+        ingest.call("GET", "/readyz", text=True)
+    except CallError:
         return False
+    return True
 
 
 def _free(preferred: int) -> int:

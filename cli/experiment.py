@@ -29,9 +29,7 @@ _COLORS = {"ship": "green", "stop": "red", "keep_going": "yellow", "broken": "bo
 _STATE_COLORS = {"worse": "red", "better": "green", "safe": "green"}
 
 Name = Annotated[str, typer.Argument(help="Name of the experiment.")]
-Json = Annotated[
-    bool, typer.Option("--json", envvar="EVERYSPAN_EXPERIMENT_JSON", help="Print JSON.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -106,17 +104,12 @@ def start(
     name: Name,
     file: Annotated[
         Path,
-        typer.Option(
-            "--file",
-            envvar="EVERYSPAN_EXPERIMENTS",
-            help="TOML file that defines it. The SDK reads this variable, too.",
-        ),
+        typer.Option("--file", help="TOML file that defines it."),
     ],
     since: Annotated[
         str | None,
         typer.Option(
-            envvar="EVERYSPAN_EXPERIMENT_SINCE",
-            help="Count units from then on, instead of from now: 30m, 24h, 7d, or a time.",
+            help="Count units from then on, instead of from now: 30m, 24h, 7d, or a time."
         ),
     ] = None,
     host: Host = None,
@@ -127,8 +120,6 @@ def start(
     from experiments.definition import read_file
 
     with plain_errors():
-        if str(file).startswith(("http:", "https:")):
-            fail("EVERYSPAN_EXPERIMENTS is a URL here; give --file with the TOML file")
         definitions = read_file(file)
         if name not in definitions:
             fail(f"{file} defines {', '.join(definitions)}, but not {name}")
@@ -152,10 +143,7 @@ def stop(
     name: Name,
     ship: Annotated[
         str,
-        typer.Option(
-            envvar="EVERYSPAN_EXPERIMENT_SHIP",
-            help="Variant that everybody gets from now on; the control by default.",
-        ),
+        typer.Option(help="Variant that everybody gets from now on; the control by default."),
     ] = "",
     host: Host = None,
     classify_port: ClassifyPort = None,

@@ -8,8 +8,8 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from cli.console import read_settings
-from cli.up_settings import UpSettings
 from clickhouse.connection import StorageUnavailableError, connect
+from service.stack_settings import UpSettings
 
 
 def open_reader(

@@ -22,11 +22,11 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 def report(
     last: Annotated[
         str,
-        typer.Option(envvar="EVERYSPAN_REPORT_LAST", help="How far back: 30m, 24h, 7d, 4w."),
+        typer.Option(help="How far back: 30m, 24h, 7d, 4w."),
     ] = "24h",
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", envvar="EVERYSPAN_REPORT_OUTPUT", help="File to write."),
+        typer.Option("-o", "--output", help="File to write."),
     ] = Path("report.html"),
     data: Data = None,
     clickhouse_dsn: Dsn = None,

@@ -15,12 +15,7 @@ from cli.console import console, errors, fail, plain_errors, put
 Name = Annotated[str, typer.Argument(help="A classifier, for example prompt_injection.")]
 Threshold = Annotated[
     float | None,
-    typer.Option(
-        envvar="EVERYSPAN_SCORE_THRESHOLD",
-        min=0,
-        max=1,
-        help="Scores from here up fail; the classifier's own by default.",
-    ),
+    typer.Option(min=0, max=1, help="Scores from here up fail; the classifier's own by default."),
 ]
 
 

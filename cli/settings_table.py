@@ -5,21 +5,17 @@ python -m cli.settings_table        # write it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
-from typer.core import TyperGroup, TyperOption
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
-from cli.main import app
-from cli.up_settings import UpSettings
 from clickhouse.settings import ClickHouseSettings
 from ingest.settings import IngestSettings
+from service.stack_settings import UpSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
@@ -53,29 +49,7 @@ def table() -> str:
             f"| `EVERYSPAN_{name.upper()}` | {_default(name, field)} | {', '.join(users[name])} |"
             f" {field.description} |"
         )
-    known = {f"EVERYSPAN_{name.upper()}" for name in fields}
-    commands: dict[tuple[object, object], list[str]] = {}
-    for command, parameter in _options():
-        if parameter.envvar not in known:
-            commands.setdefault((parameter.envvar, parameter.help), []).append(command)
-    for (variable, meaning), of in commands.items():
-        lines.append(f"| `{variable}` | none | {', '.join(of)} | {meaning} |")
     return "\n".join(lines) + "\n"
-
-
-def _options() -> Iterator[tuple[str, TyperOption]]:
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    yield from _options_of(group, "")
-
-
-def _options_of(group: TyperGroup, above: str) -> Iterator[tuple[str, TyperOption]]:
-    for name, command in group.commands.items():
-        for parameter in command.params:
-            if isinstance(parameter, TyperOption) and parameter.envvar:
-                yield f"{above}{name}", parameter
-        if isinstance(command, TyperGroup):
-            yield from _options_of(command, f"{above}{name} ")
 
 
 def with_table(text: str) -> str:

@@ -23,7 +23,6 @@ def sql(
         str | None,
         typer.Option(
             "--format",
-            envvar="EVERYSPAN_SQL_FORMAT",
             help="ClickHouse output format such as JSONEachRow; a table by default on a terminal, "
             "TSVWithNames otherwise.",
         ),

@@ -19,10 +19,10 @@ from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from clickhouse.set_aside import reasons
-from clickhouse.stack_metrics import stack_troubles
 from experiments.datasets.store import versions
 from experiments.store import stored
 from grafana.build.sql import TRACE
+from service.stack_metrics import stack_troubles
 
 #: What "per second" is measured over.
 _MINUTES = 5
@@ -32,9 +32,7 @@ def status(
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="EVERYSPAN_STATUS_JSON", help="Print JSON.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how much is stored and how much of it is judged."""
     with plain_errors():

@@ -12,11 +12,13 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from service.errors import UserError
+
 # The embedded engine would otherwise claim most of the machine.
 _EMBEDDED_MEMORY_BYTES = 4 << 30
 
 
-class StorageUnavailableError(Exception):
+class StorageUnavailableError(UserError):
     """ClickHouse can't be reached or opened. The text names the DSN (no password) and a remedy."""
 
 

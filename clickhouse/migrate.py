@@ -16,6 +16,7 @@ from string import Template
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.settings import ClickHouseSettings
+from service.errors import UserError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CLUSTER_ONLY = "-- cluster only"
@@ -25,7 +26,7 @@ MERGED_PARTS_SECONDS = 480
 _RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
 
 
-class MigrationError(Exception):
+class MigrationError(UserError):
     """A migration changed after it was applied, or the schema is newer than this program."""
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import everyspan
+from opentelemetry import trace
+
 from demo.chat import ChatClient
 from demo.help_pages import HelpPages
-from demo.sdk import everyspan, trace
 from demo.tools import DEFINITIONS, Tools
 
 MAX_MODEL_CALLS = 6

@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-
-from demo.sdk import trace
+from opentelemetry import trace
 
 _tracer = trace.get_tracer("demo.chat")
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from demo.sdk import everyspan
+import everyspan
 
 _WORD = re.compile(r"[a-z0-9]+")
 _STOP = frozenset(

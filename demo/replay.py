@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import everyspan
 from everyspan.replay import Trace, chat_messages, model_url
 
 from demo.agent import SupportAgent
@@ -20,7 +21,6 @@ from demo.chat import ChatClient
 from demo.help_pages import HelpPages
 from demo.llm_standin import StandIn
 from demo.scenarios import Scenario, Turn, instructions, scenarios, shop
-from demo.sdk import everyspan
 from demo.tools import Tools
 from demo.traffic import MODEL
 

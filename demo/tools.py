@@ -6,8 +6,9 @@ import builtins
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import everyspan
+
 from demo.scenarios import Shop
-from demo.sdk import everyspan
 
 
 def _function(

@@ -15,12 +15,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
+import everyspan
+
 from demo import agent as _agent  # first: it says how to install the SDK when it is missing
 from demo.chat import ChatClient
 from demo.help_pages import HelpPages
 from demo.llm_standin import StandIn
 from demo.scenarios import DEFAULT_SEED, Plant, Scenario, Shop, instructions, scenarios, shop
-from demo.sdk import everyspan
 from demo.tools import Tools
 
 SERVICE = "larkfield-support"

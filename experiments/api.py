@@ -1,6 +1,7 @@
 """Starting and stopping through the service that has the database open.
 
-A part of classify's HTTP port (cli/ puts it there): the embedded engine serves one process.
+A part of classify's HTTP port (service/parts.py puts it there): the embedded engine serves one
+process.
 """
 
 from __future__ import annotations

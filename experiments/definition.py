@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from experiments.metrics import Direction, kind_of
+from service.errors import UserError
 
 #: Recorded for units that are kept out of all experiments (sdk, `hold_out`).
 HOLD_OUT = "hold_out"
@@ -24,7 +25,7 @@ Weight = Annotated[float, Field(gt=0, lt=1e9)]
 Role = Literal["primary", "guardrail", "secondary"]
 
 
-class DefinitionError(Exception):
+class DefinitionError(UserError):
     """A definition that can't be used. The text names the file, the field and the remedy."""
 
 

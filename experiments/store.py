@@ -15,11 +15,12 @@ from experiments.metrics import OPERATIONAL
 from experiments.sequential import Sums
 from experiments.verdict import Counts
 from experiments.views import classifiers, complete
+from service.errors import UserError
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class StateError(Exception):
+class StateError(UserError):
     """What was asked does not fit how the experiment stands. The text says what to do."""
 
 

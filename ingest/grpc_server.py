@@ -25,6 +25,7 @@ from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.refusal import Refusal, Refused
 from service.caller import Caller, NotAllowed
+from service.errors import UserError
 
 _SERVICES: dict[Signal, str] = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -49,7 +50,7 @@ _TOO_SLOW = Refusal(
 )
 
 
-class PortInUseError(Exception):
+class PortInUseError(UserError):
     """The address can't be listened on."""
 
 

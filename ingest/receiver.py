@@ -32,8 +32,8 @@ from ingest.refusal import Refusal, Refused
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
 from ingest.telemetry import Telemetry
-from ingest.worker_pool import WorkerPool
 from ingest.writer import Writer
+from service.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 

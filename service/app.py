@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
@@ -50,7 +50,7 @@ class ServiceApp(FastAPI):
         )
         self.gate = gate
         self._refuse = refuse
-        self.include_router(health.routes(gate, ready, registries, degraded))
+        self.include_router(_health(gate, ready, registries, degraded))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -66,3 +66,31 @@ class ServiceApp(FastAPI):
             # Nothing of ours speaks WebSocket.
             return
         await super().__call__(scope, receive, send)
+
+
+def _health(
+    gate: Gate,
+    ready: health.Ready,
+    registries: Sequence[CollectorRegistry],
+    degraded: health.Degraded,
+) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        """The process is alive."""
+        return PlainTextResponse(health.ALIVE)
+
+    @routes.get("/readyz")
+    async def readyz(request: Request) -> PlainTextResponse:
+        """Whether it can do its work, and why not."""
+        may_see = gate.may_see_reasons(Caller.of(request.scope))
+        status, text = health.readiness(await ready(), degraded(), may_see=may_see)
+        return PlainTextResponse(text, status)
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus text format."""
+        return Response(health.metrics(registries), media_type=health.METRICS_TYPE)
+
+    return routes

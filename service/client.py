@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +35,24 @@ class Client:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    def call(self, method: str, path: str, body: Any = None, *, text: bool = False) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        text: bool = False,
+    ) -> Any:
         """The answer, decoded from JSON or as ``text``. ``body``: JSON as bytes, or what becomes
-        JSON. Raises CallError."""
+        JSON. ``headers``: beside those that every call has. Raises CallError."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body)
-        headers = {"Content-Type": "application/json"}
+        sent = {"Content-Type": "application/json", **(headers or {})}
         if token := self.token.get_secret_value():
-            headers["Authorization"] = f"Bearer {token}"
+            sent["Authorization"] = f"Bearer {token}"
         try:
             answer = requests.request(
-                method, self.address + path, data=data, headers=headers, timeout=self.seconds
+                method, self.address + path, data=data, headers=sent, timeout=self.seconds
             )
         except requests.RequestException as error:
             raise CallError(

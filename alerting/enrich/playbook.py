@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.errors import UserError
 from service.pattern import Pattern, PatternTimeoutError, pattern
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ FACTS = (
 ).split()
 
 
-class PlaybookError(ValueError):
+class PlaybookError(UserError):
     """A playbook file can't be read; the text names file, entry and remedy."""
 
 

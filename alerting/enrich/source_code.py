@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
 from alerting.case import Change, Source
+from service.errors import UserError
 
 _AROUND = 5
 _MOST_BYTES = 1 << 20
@@ -28,7 +29,7 @@ Root = tuple[str, Path]
 """What paths in spans begin with ('' for relative ones too), and the folder that is here."""
 
 
-class RootsError(ValueError):
+class RootsError(UserError):
     """EVERYSPAN_SOURCE_ROOTS can't be read; the text says which part."""
 
 

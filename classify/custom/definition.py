@@ -16,6 +16,7 @@ from pydantic import (
 
 from classify.custom.conditions import Condition
 from clickhouse.span import STEP_KINDS
+from service.errors import UserError
 
 On = Literal["output", "input", "both", "steps"]
 #: ``draft``: too little evidence, judges nothing until more comes or somebody enables it.
@@ -27,7 +28,7 @@ RESERVED = frozenset(("custom", "all", "evidence", "spans"))
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 
 
-class DefinitionError(Exception):
+class DefinitionError(UserError):
     """What the user gave is no classifier. The text names the field and the remedy."""
 
 

@@ -16,7 +16,7 @@ from classify.custom.vectors import Vectors
 from classify.job.judging import VECTORS, Judged, Task, judge
 from classify.job.working import told, trouble
 from classify.models import encoder, files
-from ingest.worker_pool import WorkerPool
+from service.worker_pool import WorkerPool
 
 
 class WorkerDiedError(Exception):

@@ -18,6 +18,7 @@ from classify.custom.vectors import DIMENSIONS, TYPES
 from classify.job.due import DAY_NS, DueTrace, between
 from classify.settings import ClassifySettings
 from classify.settle.twins import Twin
+from service.errors import UserError
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
 SESSION_TRACES = 20
@@ -27,7 +28,7 @@ _FINAL = "do_not_merge_across_partitions_select_final = 1"
 _PIECE = 4 << 20
 
 
-class SchemaError(Exception):
+class SchemaError(UserError):
     """The table lacks a column that a classifier needs. The text says how to add it."""
 
 

@@ -12,13 +12,15 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from service.errors import UserError
+
 SUMS = "SHA256SUMS"
 #: What judging needs.
 _PATTERNS = ("*.onnx", "tokenizer.json", "heads.json")
 _LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 
 
-class ModelError(Exception):
+class ModelError(UserError):
     """A file of the model is missing or not in the form it must have. The text says which, and
     what to do."""
 

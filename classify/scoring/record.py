@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from classify.classifier import Classifier, Subject, Trace
 from clickhouse.span import STEP_KINDS, Span
+from service.errors import UserError
 
 _SECOND = 10**9
 
 
-class RecordError(Exception):
+class RecordError(UserError):
     """The line is no record. The text names the field and the remedy."""
 
 

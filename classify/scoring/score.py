@@ -11,11 +11,12 @@ from classify.models.pieces import guessing
 from classify.registry import BUILT_IN
 from classify.scoring.record import Record, RecordError, read_record, subject_of
 from clickhouse.span import Verdict
+from service.errors import UserError
 
 _BATCH = 256
 
 
-class UnknownClassifierError(Exception):
+class UnknownClassifierError(UserError):
     """There is no classifier of that name. The text lists those that there are."""
 
 

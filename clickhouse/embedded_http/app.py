@@ -24,6 +24,7 @@ from clickhouse.embedded_http.places import Places
 from clickhouse.embedded_http.request import Question, read_question
 from clickhouse.embedded_http.settings import Limits
 from service.caller import Caller
+from service.health import readiness
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -191,15 +192,18 @@ class App:
 
     async def _readyz(self, send: Send) -> None:
         """Whether a statement would be answered now."""
-        told = "a statement does not end; readers are being replaced"
-        ready = not self.execution.lost.is_set()
-        if ready:
+        reason = ""
+        if self.execution.lost.is_set():
+            reason = "a statement does not end; readers are being replaced"
+        else:
             try:
                 async with asyncio.timeout(_READY_SECONDS):
                     await asyncio.to_thread(self._engine.ping)
             except (QueryRefused, TimeoutError) as error:
-                ready, told = False, f"the engine does not answer: {error}"
-        await _answer(send, 200 if ready else 503, b"Ok.\n" if ready else told.encode() + b"\n", {})
+                reason = f"the engine does not answer: {error}"
+        # Whoever comes here has passed the gate.
+        status, text = readiness(reason)
+        await _answer(send, status, text.encode(), {})
 
     async def _refuse(self, send: Send, error: QueryRefused, question: Question | None) -> None:
         try:

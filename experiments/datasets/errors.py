@@ -1,12 +1,11 @@
-"""What goes wrong by the user's own doing. Each text names the option or the thing, and the remedy.
-
-Imports nothing, so that the command line can name these without loading what raises them.
-"""
+"""What goes wrong by the user's own doing. Each text names the option or thing, and the remedy."""
 
 from __future__ import annotations
 
+from service.errors import UserError
 
-class DatasetError(Exception):
+
+class DatasetError(UserError):
     """Any of these."""
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 from clickhouse_connect.driver.client import Client
 from pydantic import ValidationError
@@ -25,16 +24,19 @@ from grafana.evaluation.notification import body
 from grafana.evaluation.routing import Target, muted, targets
 from grafana.evaluation.states import Instance, advanced
 from grafana.models.provisioning import Alerting, Policy, Rule, seconds
+from service.client import CallError
+from service.client import Client as Service
+from service.errors import UserError
 
 log = logging.getLogger(__name__)
 
 PROVISIONED = Path(__file__).parents[1] / "provisioning" / "alerting"
+_WEBHOOK = "/v1/grafana"
 _TICK_SECONDS = 1.0
-_POST_SECONDS = 10.0
 _RETRY_SECONDS = 5.0
 
 
-class RulesError(Exception):
+class RulesError(UserError):
     """A provisioning file can't be read; the text names it, the field and what is wrong."""
 
 
@@ -63,29 +65,28 @@ def read_rules(folder: Path = PROVISIONED) -> Alerting:
 
 
 class Evaluator:
-    """``connect``: a client of its own, whose database holds the spans; ``url``: our webhook;
-    ``secret`` and ``token``: its own, '' for none; ``every``: seconds between evaluations instead
-    of the files' own, 0 for those; ``patient``: whether group_wait and group_interval are kept."""
+    """``connect``: a client of its own, whose database holds the spans; ``alerting``: who is told;
+    ``secret``: of its webhook, '' for none; ``every``: seconds between evaluations instead of the
+    files' own, 0 for those; ``patient``: whether group_wait and group_interval are kept."""
 
     def __init__(
         self,
         rules: Alerting,
         connect: Callable[[], Client],
-        url: str,
+        alerting: Service,
         memory: Path,
         *,
         secret: str = "",
-        token: str = "",
         grafana_url: str = "",
         every: float = 0.0,
         patient: bool = True,
     ) -> None:
-        self._alerting = rules
+        self._provisioned = rules
         self._policy: Policy = rules.policies[0]
         self._rules = {rule.uid: rule for group in rules.groups for rule in group.rules}
         self._connect = connect
         self._client: Client | None = None
-        self._url, self._secret, self._token = url, secret, token
+        self._alerting, self._secret = alerting, secret
         self._grafana = grafana_url.rstrip("/")
         self._every, self._patient = every, patient
         self._memory = Memory.read(memory)
@@ -111,7 +112,7 @@ class Evaluator:
         # By a clock that nobody sets: set back, no rule would be evaluated for as long.
         now = time.monotonic()
         changed = False
-        for group in self._alerting.groups:
+        for group in self._provisioned.groups:
             if self._due[group.name] > now:
                 continue
             self._due[group.name] = now + (self._every or seconds(group.interval))
@@ -198,7 +199,9 @@ class Evaluator:
             due = known.told + (target.group_interval if self._patient else 0)
         else:
             due = known.told + target.repeat_interval
-        if now < due or muted(target, self._alerting.muteTimes, datetime.fromtimestamp(now, UTC)):
+        if now < due or muted(
+            target, self._provisioned.muteTimes, datetime.fromtimestamp(now, UTC)
+        ):
             return False
         document = body(
             target.receiver,
@@ -224,9 +227,7 @@ class Evaluator:
 
     def _post(self, document: dict[str, Any]) -> bool:
         data = json.dumps(document).encode()
-        headers = {"Content-Type": "application/json", "User-Agent": "Everyspan-rules"}
-        if self._token and not self._secret:
-            headers["Authorization"] = f"Bearer {self._token}"
+        headers = {"User-Agent": "Everyspan-rules"}
         if self._secret:
             stamp = str(int(time.time()))
             signed = stamp.encode() + b":" + data
@@ -234,12 +235,9 @@ class Evaluator:
             headers["X-Grafana-Alerting-Timestamp"] = stamp
             headers["X-Grafana-Alerting-Signature"] = digest
         try:
-            answer = requests.post(self._url, data=data, headers=headers, timeout=_POST_SECONDS)
-        except requests.RequestException as error:
-            log.warning("%s does not answer (%s); trying again", self._url, type(error).__name__)
-            return False
-        if not answer.ok:
-            log.warning("%s answers %d: %s", self._url, answer.status_code, answer.text[:300])
+            self._alerting.call("POST", _WEBHOOK, data, headers=headers, text=True)
+        except CallError as error:
+            log.warning("nobody is told of %s: %s", document["title"], error)
             return False
         log.info("told of %s", document["title"])
         return True

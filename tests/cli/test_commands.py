@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.commands import COMMANDS
 from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -170,14 +171,17 @@ def test_a_taken_port_is_named(up: Up, tmp_path: Path) -> None:
 
 def test_help_names_every_command_and_its_variables() -> None:
     listing = everyspan("--help").stdout
-    commands = ("up", "ingest", "classify", "alerting", "migrate", "sql", "trace", "status", "demo")
-    for command in commands:
-        assert command in listing
+    for name, declared in COMMANDS.items():
+        assert f" {name} " in listing
+        assert declared.help[:60] in listing
+    for command in ("up", "ingest", "classify", "alerting", "migrate", "sql", "trace", "status"):
         assert "EVERYSPAN_" in everyspan(command, "--help").stdout
     assert everyspan("--version").stdout.startswith("everyspan 0.")
 
 
 def test_single_services_run_and_stop(tmp_path: Path) -> None:
+    """Nothing in their environment turns them into a command that does one thing."""
+    once = {f"EVERYSPAN_CLASSIFY_{name}": "24h" for name in ("SINCE", "UNTIL")}
     free = free_ports()
     for command, option in (
         ("classify", f"--classify-port={free['alerting']}"),
@@ -188,6 +192,7 @@ def test_single_services_run_and_stop(tmp_path: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", command, f"--data={up.data}", option],
             cwd=ROOT,
+            env=os.environ | once,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -101,8 +101,8 @@ def main() -> None:
     """python embedded_http_server.py DIRECTORY PORT OPTIONS"""
     import clickhouse_connect
 
-    from cli.serve import Site, serve
     from clickhouse.embedded_http.process import ReaderProcess
+    from service.serve import Site, serve
 
     directory, port, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
     writer = clickhouse_connect.get_client(dsn=f"chdb:///{directory}")

@@ -157,4 +157,5 @@ def test_readers_see_what_was_stored_within_a_second(stack: Up) -> None:
 
 
 def test_readyz_of_the_port(stack: Up) -> None:
-    assert stack.request("GET", "/readyz", port="clickhouse").status == 200
+    answer = stack.request("GET", "/readyz", port="clickhouse")
+    assert (answer.status, answer.body) == (200, b"ok\n")

@@ -40,7 +40,9 @@ def test_every_package_is_copied_and_let_through() -> None:
             for source in line.split()[1:-1]:
                 assert f"!{source}" in ignore, source
                 assert (ROOT / source).exists()
-    assert {f"COPY {name} {name}" for name in PACKAGES} <= set(LINES)
+    assert {f"COPY {name} {name}" for name in (*PACKAGES, "sdk")} <= set(LINES)
+    (built,) = [line for line in LINES if "pip wheel" in line]
+    assert built.removesuffix(" \\").split()[-2:] == ["./sdk", "."], "the command is the SDK's"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,8 @@ def test_the_wheel_carries_what_is_read_at_run_time(wheel: Path) -> None:
 def test_the_command_starts_with_what_the_wheel_carries(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
-        "import cli.main, sys;"
+        "import sys, typer.main; from cli.main import app;"
+        "[each.load() for each in typer.main.get_command(app).commands.values()];"
         f"ours = [m for n, m in sys.modules.items() if n.split('.')[0] in {PACKAGES}];"
         "print(*{m.__file__ for m in ours if getattr(m, '__file__', None)}, sep='\\n')"
     )

@@ -168,23 +168,6 @@ def test_planted_values_hold_their_checksums() -> None:
         assert len(values["aws_access_key"]) == 20
 
 
-def test_a_missing_sdk_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nsys.modules['everyspan'] = None\n", encoding="utf-8"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "demo.traffic"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "pip install everyspan-sdk" in done.stderr
-
-
 def test_an_endpoint_that_refuses_is_said(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "demo.traffic", "--endpoint", "not-a-url"],

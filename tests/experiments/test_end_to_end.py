@@ -174,7 +174,7 @@ def test_the_command_line_calls_it(ran: Ran) -> None:
     # The interval covers what was planted, and excludes no difference.
     assert 0 < metrics["tool_call_error"]["low"] < 0.55 < metrics["tool_call_error"]["high"]
     assert metrics["error_rate"]["state"] in ("open", "better")
-    other = json.loads(ran.cli("status", "tone", EVERYSPAN_EXPERIMENT_JSON="1").stdout)
+    other = json.loads(ran.cli("status", "tone", "--json").stdout)
     assert other["verdict"] == "keep_going"
     listed = ran.cli("list")
     assert "support-prompt" in listed.stdout

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from alerting.notification import read_notification
 from clickhouse.connection import connect
@@ -25,6 +26,7 @@ from grafana.evaluation.states import Instance, advanced
 from grafana.evaluation.templates import TemplateError, render
 from grafana.models.provisioning import Evaluator as Condition
 from grafana.models.provisioning import Rule
+from service.client import Client
 from tests.everyspan_up import running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -309,7 +311,7 @@ def test_fires_resolves_and_survives_a_restart(
         return Evaluator(
             read_rules(folder),
             lambda: connect(dsn),
-            f"http://127.0.0.1:{webhook.server_address[1]}/v1/grafana",
+            Client("alerting", "127.0.0.1", webhook.server_address[1], SecretStr("t0ken"), ""),
             tmp_path / "memory.json",
             secret="s3cret",
             grafana_url="https://grafana.example/",
@@ -344,6 +346,7 @@ def test_fires_resolves_and_survives_a_restart(
     signed = headers["x-grafana-alerting-timestamp"].encode() + b":" + webhook.raw[0]
     expected = hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
     assert headers["x-grafana-alerting-signature"] == expected
+    assert headers["authorization"] == "Bearer t0ken"
 
     second = evaluator()
     second.tick()

@@ -10,9 +10,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.migrate import migrate
-from clickhouse.stack_metrics import stack_troubles
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import evaluate
+from service.stack_metrics import stack_troubles
 from tests.clickhouse.databases import database, engine
 
 

@@ -5,21 +5,20 @@ python -m tests.replay.test_options        # write it
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
 
-from everyspan.replay.options import OPTIONS, parser, values
+from everyspan.replay.options import OPTIONS, parser
 
 README = Path(__file__).parents[2] / "sdk" / "README.md"
 BEGIN, END = "<!-- replay options -->\n", "<!-- /replay options -->"
 
 
 def with_table(text: str) -> str:
-    lines = ["| option | variable | meaning |", "|---|---|---|"]
+    lines = ["| option | meaning |", "|---|---|"]
     for option in OPTIONS:
         shown = " ".join(part for part in (f"--{option.name}", option.value) if part)
         meaning = option.help + (" May be repeated." if option.many else "")
@@ -27,7 +26,9 @@ def with_table(text: str) -> str:
             meaning += f" One of {', '.join(f'`{choice}`' for choice in option.choices)}."
         if option.default:
             meaning += f" Default: `{option.default}`."
-        lines.append(f"| `{shown}` | `{option.environment}` | {meaning} |")
+        if option.variable:
+            meaning += f" By default the setting `{option.variable}`."
+        lines.append(f"| `{shown}` | {meaning} |")
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
 
@@ -37,24 +38,26 @@ def test_the_table_is_up_to_date() -> None:
     assert text == with_table(text), "run: python -m tests.replay.test_options"
 
 
-def _values(arguments: list[str], **environ: str) -> argparse.Namespace:
-    return values("replay", parser("replay", ["TRACE_ID"], "").parse_args(arguments), environ)
+def test_defaults_and_what_is_given() -> None:
+    made = parser("replay", ["TRACE_ID"], "")
+    given = made.parse_args(["4bf9"])
+    assert (given.keep, given.no_judge, given.times, given.patch) == ([], False, "1", None)
+    given = made.parse_args(["4bf9", "--keep", "pay", "--keep", "send", "--no-judge"])
+    assert (given.keep, given.no_judge, given.on_mismatch) == (["pay", "send"], True, "stop")
+    assert made.parse_args(["4bf9"]).keep == []
 
 
-def test_variables_stand_for_options_and_give_way_to_them() -> None:
-    environ = {
-        "EVERYSPAN_REPLAY_KEEP": "pay, send",
-        "EVERYSPAN_REPLAY_SET": "model=a\nprompt=b, c",
-        "EVERYSPAN_REPLAY_NO_JUDGE": "1",
-        "EVERYSPAN_REPLAY_TIMES": "3",
+def test_no_variable_changes_what_somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least of all which tools may run."""
+    monkeypatch.setenv("EVERYSPAN_REPLAY_ALLOW_UNSAFE", "*")
+    monkeypatch.setenv("EVERYSPAN_REPLAY_ONLY", "1")
+    given = parser("replay", ["TRACE_ID"], "").parse_args(["4bf9"])
+    assert (given.allow_unsafe, given.only) == ([], False)
+    assert {option.variable for option in OPTIONS} == {
+        "",
+        "EVERYSPAN_CLICKHOUSE_DSN",
+        "EVERYSPAN_CLICKHOUSE_PORT",
     }
-    given = _values(["4bf9"], **environ)
-    assert given.keep == ["pay", "send"]
-    assert given.set == ["model=a", "prompt=b, c"]
-    assert given.no_judge is True
-    assert given.times == "3"
-    assert given.on_mismatch == "stop"
-    assert _values(["4bf9", "--times", "5", "--keep", "x"], **environ).keep == ["x"]
 
 
 if __name__ == "__main__":

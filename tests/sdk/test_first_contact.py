@@ -24,9 +24,14 @@ from everyspan._libraries import LIBRARIES
 from tests.sdk.receiver import receiving
 
 ROOT = Path(__file__).parents[2]
-EXTRAS: Mapping[str, list[str]] = tomllib.loads(
-    (ROOT / "sdk/pyproject.toml").read_text(encoding="utf-8")
-)["project"]["optional-dependencies"]
+#: Of libraries; `server` is the application.
+EXTRAS: Mapping[str, list[str]] = {
+    extra: given
+    for extra, given in tomllib.loads((ROOT / "sdk/pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]["optional-dependencies"].items()
+    if extra != "server"
+}
 
 
 # --- extras ---

@@ -20,8 +20,8 @@ TOKEN = "s3cret"
         ("ingest", {"EVERYSPAN_HOST": "::"}, "EVERYSPAN_INGEST_TOKEN"),
         ("classify", {}, "EVERYSPAN_CLASSIFY_TOKEN"),
         ("alerting", {}, "EVERYSPAN_GRAFANA_WEBHOOK_SECRET or EVERYSPAN_ALERTING_TOKEN"),
-        ("up", {}, "EVERYSPAN_INGEST_TOKEN"),
-        ("up", {"EVERYSPAN_INGEST_TOKEN": TOKEN}, "EVERYSPAN_CLASSIFY_TOKEN"),
+        ("up", {}, "EVERYSPAN_CLASSIFY_TOKEN"),
+        ("up", {"EVERYSPAN_CLASSIFY_TOKEN": TOKEN}, "EVERYSPAN_INGEST_TOKEN"),
     ],
     ids=str,
 )

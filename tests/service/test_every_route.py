@@ -21,15 +21,15 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
-from cli.serve import Site
-from cli.up import _House
-from cli.up_settings import UpSettings
 from clickhouse.embedded_http.app import App
 from clickhouse.embedded_http.process import ReaderProcess
 from ingest.grpc_server import _SERVICES, GrpcServer
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
 from service.caller import FREE
+from service.serve import Site
+from service.stack import whole
+from service.stack_settings import UpSettings
 from tests.everyspan_up import ROOT
 
 TOKEN = "s3cret"
@@ -55,13 +55,12 @@ def sites(data: Path, **given: Any) -> list[Site]:
     """All that `everyspan up` serves, made as it makes them and not started: whoever gets past a
     gate finds nobody home, and whoever does not must not notice."""
     common = {"data": data, **given}
-    house = _House(
+    return whole(
         UpSettings(**common),
         IngestSettings(**common),
         ClassifySettings(classify_workers=0, **common),
         AlertingSettings(**common),
-    )
-    return house._sites
+    ).sites
 
 
 @contextmanager
@@ -287,7 +286,11 @@ def test_nothing_listens_beside_the_frame() -> None:
         for path in (ROOT / room).rglob("*.py")
         if listeners.search(path.read_text(encoding="utf-8"))
     }
-    assert found == {"cli/serve.py", "clickhouse/embedded_http/reader.py", "ingest/grpc_server.py"}
+    assert found == {
+        "service/serve.py",
+        "clickhouse/embedded_http/reader.py",
+        "ingest/grpc_server.py",
+    }
 
 
 def test_grpc_asks_for_every_signal(tmp_path: Path) -> None:

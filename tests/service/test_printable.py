@@ -73,7 +73,7 @@ def test_what_nobody_catches_goes_the_same_way() -> None:
     code = (
         "import threading, warnings\n"
         "from concurrent.futures import wait\n"
-        "from ingest.worker_pool import WorkerPool\n"
+        "from service.worker_pool import WorkerPool\n"
         "from service.log import log_to_stderr\n"
         "from tests.service.failing import fail, log_it\n"
         "if __name__ == '__main__':\n"

@@ -7,13 +7,17 @@
 Everything added is a standard attribute; see README.md for the list.
 """
 
-from everyspan._context import context
-from everyspan._entries import entry
-from everyspan._experiment import variant
-from everyspan._export import ExportCounts
-from everyspan._feedback import feedback, traceparent
-from everyspan._setup import export_counts, flush, init, shutdown
-from everyspan._step import step
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from everyspan._context import context
+    from everyspan._entries import entry
+    from everyspan._experiment import variant
+    from everyspan._export import ExportCounts
+    from everyspan._feedback import feedback, traceparent
+    from everyspan._setup import export_counts, flush, init, shutdown
+    from everyspan._step import step
 
 __all__ = [
     "ExportCounts",
@@ -28,3 +32,30 @@ __all__ = [
     "traceparent",
     "variant",
 ]
+
+#: Loaded when it is asked for: the command `everyspan` begins here, and needs none of it.
+_MODULES = {
+    "ExportCounts": "_export",
+    "context": "_context",
+    "entry": "_entries",
+    "export_counts": "_setup",
+    "feedback": "_feedback",
+    "flush": "_setup",
+    "init": "_setup",
+    "shutdown": "_setup",
+    "step": "_step",
+    "traceparent": "_feedback",
+    "variant": "_experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'everyspan' has no attribute {name!r}")
+    found = getattr(import_module(f"everyspan.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,7 +14,7 @@ from everyspan.replay.changes import Patch, parse, read_patch
 from everyspan.replay.errors import ReplayError
 from everyspan.replay.judging import Judged, wait
 from everyspan.replay.only import send
-from everyspan.replay.options import parser, values
+from everyspan.replay.options import parser
 from everyspan.replay.record import Step, Trace
 from everyspan.replay.runner import Plan, run
 from everyspan.replay.session import OnMismatch, Policy
@@ -28,7 +28,7 @@ _STORED_SECONDS = 10.0
 def replay(arguments: Sequence[str]) -> int:
     """Exit status: 0 ran, 1 could not run or was stopped, 2 wrong arguments."""
     made = parser("replay", ["TRACE_ID"], "Run an agent again from a step of a recorded trace.")
-    given = values("replay", made.parse_args(list(arguments)))
+    given = made.parse_args(list(arguments))
     try:
         return _replay(given)
     except (ReplayError, RecursionError) as error:
@@ -39,7 +39,7 @@ def replay(arguments: Sequence[str]) -> int:
 def diff(arguments: Sequence[str]) -> int:
     """Exit status: 0 the same, 1 they differ, 2 it could not be told."""
     made = parser("diff", ["A", "B"], "Compare two traces step by step.")
-    given = values("diff", made.parse_args(list(arguments)))
+    given = made.parse_args(list(arguments))
     try:
         at = _store(given)
         a, b = at.trace(given.a), at.trace(given.b)
@@ -95,10 +95,6 @@ def plan_of(given: argparse.Namespace, trace: Trace, step: Step) -> Plan:
         on_mismatch=cast("OnMismatch", given.on_mismatch),
         ignored=frozenset(given.ignore_argument),
     )
-    if policy.on_mismatch not in ("stop", "live", "record"):
-        raise ReplayError(
-            f"EVERYSPAN_REPLAY_ON_MISMATCH: {policy.on_mismatch!r} is none of stop, live, record"
-        )
     return Plan(
         trace,
         step,

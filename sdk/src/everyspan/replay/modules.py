@@ -7,6 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +44,11 @@ def load(name: str, said: str) -> Any:
     if not _MODULE.fullmatch(name):
         raise ReplayError(f"{said} is no name of a module such as my_agent")
     here = os.getcwd()
-    if here not in sys.path:
+    # First: what is installed may have packages of the same names.
+    if sys.path[:1] not in ([here], [""]):
         sys.path.insert(0, here)
     _own.named.add(name.partition(".")[0])
+    _take_folder(name, here)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -58,6 +62,20 @@ def load(name: str, said: str) -> Any:
         raise ReplayError(
             f"{said}: importing it failed: {type(error).__name__}: {error}"
         ) from error
+
+
+def _take_folder(name: str, here: str) -> None:
+    """A folder here without __init__.py is a package too, but any that is installed would come
+    before it."""
+    top, _, rest = name.partition(".")
+    spec = PathFinder.find_spec(top, [here]) if rest and top not in sys.modules else None
+    if spec is None or spec.loader is not None or not spec.submodule_search_locations:
+        return
+    places = list(spec.submodule_search_locations)
+    if PathFinder.find_spec(f"{top}.{rest.partition('.')[0]}", places) is not None:
+        package = module_from_spec(spec)
+        package.__path__ = places
+        sys.modules[top] = package
 
 
 def _of_file(path: Path) -> list[str]:

@@ -1,18 +1,21 @@
-"""The options of `everyspan replay` and `everyspan diff`, each with its environment variable."""
+"""The options of `everyspan replay` and `everyspan diff`.
+
+None has an environment variable of its own: what stands in a container's environment must not
+change what somebody types. The address of ClickHouse is a setting that `everyspan up` has too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Option:
-    """`many`: may be given more than once; in the variable they are separated by line breaks
-    (`--set`) or commas (names). `flag`: takes no value."""
+    """`many`: may be given more than once. `flag`: takes no value. `variable`: the setting that it
+    stands for."""
 
     name: str
     help: str
@@ -23,10 +26,6 @@ class Option:
     choices: tuple[str, ...] = ()
     variable: str = ""
     commands: tuple[str, ...] = ("replay",)
-
-    @property
-    def environment(self) -> str:
-        return self.variable or f"EVERYSPAN_REPLAY_{self.name.replace('-', '_').upper()}"
 
 
 OPTIONS = (
@@ -123,41 +122,19 @@ OPTIONS = (
 
 
 def parser(command: str, positional: Sequence[str], description: str) -> argparse.ArgumentParser:
-    """A parser whose defaults come from the environment at the time of `values`."""
+    """Of `replay` or `diff`."""
     made = argparse.ArgumentParser(prog=f"everyspan {command}", description=description)
     for name in positional:
         made.add_argument(name.lower(), metavar=name, help=f"{name.replace('_', ' ').lower()}")
     for option in (o for o in OPTIONS if command in o.commands):
-        keywords: dict[str, Any] = {
-            "help": f"{option.help} [{option.environment}]".replace("%", "%%")
-        }
+        told = f"{option.help} [{option.variable}]" if option.variable else option.help
+        keywords: dict[str, Any] = {"help": told.replace("%", "%%")}
         if option.flag:
             keywords["action"] = "store_true"
         else:
             keywords["action"] = "append" if option.many else "store"
+            keywords["default"] = [] if option.many else option.default
             keywords["metavar"] = option.value or None
             keywords["choices"] = option.choices or None
-        made.add_argument(
-            f"--{option.name}", dest=option.name.replace("-", "_"), default=None, **keywords
-        )
+        made.add_argument(f"--{option.name}", **keywords)
     return made
-
-
-def values(
-    command: str, parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ
-) -> argparse.Namespace:
-    """`parsed` with what the environment gives and the defaults."""
-    for option in (o for o in OPTIONS if command in o.commands):
-        name = option.name.replace("-", "_")
-        if getattr(parsed, name) is not None:
-            continue
-        text = environ.get(option.environment)
-        if option.flag:
-            found: Any = (text or "").lower() in ("1", "true", "yes", "on")
-        elif option.many:
-            separator = "\n" if "=" in option.value else ","
-            found = [part.strip() for part in (text or "").split(separator) if part.strip()]
-        else:
-            found = text or option.default
-        setattr(parsed, name, found)
-    return parsed

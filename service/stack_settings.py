@@ -1,4 +1,4 @@
-"""Settings of ``everyspan up`` beside those of the services that it runs."""
+"""Settings of all services in one process, beside those of each."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cli import deadline
+from service import deadline
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = """
 import asyncio, re, socket, threading, time
-from cli.serve import Site, serve
+from service.serve import Site, serve
 from pydantic import SecretStr
 from service.caller import Gate
 

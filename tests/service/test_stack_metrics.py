@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
-from clickhouse.stack_metrics import StackMetrics
+from service.stack_metrics import StackMetrics
 
 
 def test_counters_are_stored_as_they_are(tmp_path: Path) -> None:

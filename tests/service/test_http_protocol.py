@@ -16,9 +16,9 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from cli.http_protocol import ConnectionLimits
-from cli.serve import Site, server_of
 from service.caller import Gate
+from service.http_protocol import ConnectionLimits
+from service.serve import Site, server_of
 
 MB = 1 << 20
 BODY = bytes(60 * MB)
@@ -248,7 +248,7 @@ def test_pipelined_requests_are_answered_in_turn(port: int) -> None:
 
 
 def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.http_protocol._UNREAD_SECONDS", 1.0)
+    monkeypatch.setattr("service.http_protocol._UNREAD_SECONDS", 1.0)
 
     class Large(App):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -14,16 +14,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import uvicorn
 
-from cli.deadline import Deadline
-from cli.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 from service.caller import Gate
+from service.deadline import Deadline
+from service.errors import UserError
+from service.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
 _OPEN_FILES = 16_384
 
 
-class AddressInUseError(Exception):
+class AddressInUseError(UserError):
     """An address can't be listened on; the text names the service and the setting to change."""
 
 
@@ -84,16 +85,22 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+async def _nothing() -> None:
+    """Nothing is waited for."""
+
+
 async def serve(
     sites: Sequence[Site],
     *,
+    open: Callable[[], Awaitable[None]] = _nothing,
     start: Callable[[], Awaitable[None]],
     stop: Callable[[], Awaitable[None]],
     ready: Callable[[dict[str, int]], None],
 ) -> None:
-    """Listen, ``start`` the rest, call ``ready`` (site name to port), wait for SIGTERM or SIGINT,
-    finish the requests in progress, ``stop`` the rest: within `deadline.SECONDS`, or the process
-    ends without.
+    """Listen, ``open`` what must be there, ``start`` the rest, call ``ready`` (site name to port),
+    wait for SIGTERM or SIGINT, finish the requests in progress, ``stop`` the rest: within
+    `deadline.SECONDS`, or the process ends without. A signal ends the wait of ``open``, too, and
+    nothing is started then.
 
     Raises AddressInUseError before anything has started.
     """
@@ -116,7 +123,14 @@ async def serve(
     applications = [site for site in sites if not isinstance(site.app, Listener)]
     servers: list[uvicorn.Server] = []
     running: list[asyncio.Task[None]] = []
+    waiting = asyncio.create_task(ended.wait())
     try:
+        opening = asyncio.ensure_future(open())
+        await asyncio.wait([opening, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
+            return
+        await opening
         await start()
         for listener, sock in listeners:
             await listener.start(sock)
@@ -124,7 +138,6 @@ async def serve(
             server = server_of(site)
             servers.append(server)
             running.append(asyncio.create_task(server.serve([listening[site.name]])))
-        waiting = asyncio.create_task(ended.wait())
         while not all(server.started for server in servers):
             done, _ = await asyncio.wait([*running, waiting], timeout=0.02)
             if done:
@@ -133,8 +146,8 @@ async def serve(
             deadline.stage = "running"
             ready(ports)
         await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
     finally:
+        waiting.cancel()
         deadline.stage = "finishing requests"
         for server in servers:
             server.should_exit = True

@@ -11,7 +11,7 @@ from tests.everyspan_up import ROOT
 _WITHOUT_HANDLES = """
 import os, resource, signal, time
 from concurrent.futures.process import BrokenProcessPool
-from ingest.worker_pool import WorkerPool
+from service.worker_pool import WorkerPool
 
 if __name__ == "__main__":
     pool = WorkerPool(1)

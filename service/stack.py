@@ -1,0 +1,115 @@
+"""The services, put together once: `everyspan up` runs them all in one process, the other commands
+one each.
+
+With ``parts`` it stands on top: these alone of the room import the others, and only commands import
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from clickhouse.connection import connect
+from clickhouse.settings import ClickHouseSettings
+from service.parts import Alerting, AlertRules, Classify, Ingest, Part, Readers
+from service.serve import serve
+from service.stack_metrics import StackMetrics
+from service.stack_settings import UpSettings
+
+if TYPE_CHECKING:
+    from alerting.settings import AlertingSettings
+    from classify.settings import ClassifySettings
+    from ingest.settings import IngestSettings
+
+
+class Stack:
+    """``parts`` in one process, started in that order and stopped at once: there is one deadline
+    for all, and no one should wait for the slowest. ``sampled``: whether their metrics are stored,
+    for the Monitor dashboard."""
+
+    def __init__(
+        self, settings: ClickHouseSettings, parts: Sequence[Part], *, sampled: bool = True
+    ) -> None:
+        self._parts = parts
+        self.sites = [part.site for part in parts if part.site is not None]
+        self._sampled = sampled
+        self._metrics = StackMetrics(
+            {part.name: part.registry for part in parts if part.registry is not None},
+            lambda: connect(settings.dsn),
+            settings.database,
+        )
+
+    async def run(self, ready: Callable[[dict[str, int]], None]) -> None:
+        """Until a signal ends it. ``ready``: called once all listen, with name of site to port.
+
+        Raises UserError where an address or the data directory can't be had.
+        """
+
+        def told(ports: dict[str, int]) -> None:
+            for part in self._parts:
+                part.ready(ports)
+            ready(ports)
+
+        await serve(self.sites, open=self._open, start=self._start, stop=self._stop, ready=told)
+
+    async def _open(self) -> None:
+        for part in self._parts:
+            await part.open()
+
+    async def _start(self) -> None:
+        for part in self._parts:
+            await part.start()
+        if self._sampled:
+            self._metrics.start()
+
+    async def _stop(self) -> None:
+        stopped = await asyncio.gather(
+            asyncio.to_thread(self._metrics.stop),
+            *(part.stop() for part in self._parts),
+            return_exceptions=True,
+        )
+        for outcome in stopped:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+def ingest_alone(settings: IngestSettings) -> Stack:
+    """`everyspan ingest`."""
+    return Stack(settings, [Ingest(settings)])
+
+
+def classify_alone(settings: ClassifySettings) -> Stack:
+    """`everyspan classify`."""
+    return Stack(settings, [Classify(settings)])
+
+
+def alerting_alone(settings: AlertingSettings) -> Stack:
+    """`everyspan alerting`. An embedded engine is for one process, and that is `everyspan up`."""
+    return Stack(settings, [Alerting(settings)], sampled=not settings.embedded)
+
+
+def whole(
+    settings: UpSettings,
+    ingest: IngestSettings,
+    classify: ClassifySettings,
+    alerting: AlertingSettings,
+) -> Stack:
+    """`everyspan up`. ClickHouse's port and the rules come along with the embedded engine."""
+    judging = Classify(classify, settings.classify_shards)
+    engine: list[Part] = []
+    if settings.embedded:
+        engine.append(Readers(settings))
+        if settings.grafana_evaluate:
+            engine.append(AlertRules(settings, alerting))
+    beside = [part.registry for part in (judging, *engine) if part.registry is not None]
+    return Stack(
+        settings,
+        [
+            Ingest(ingest, beside, lambda: judging.degraded),
+            judging,
+            Alerting(alerting, lambda: connect(settings.dsn)),
+            *engine,
+        ],
+    )
