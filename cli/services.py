@@ -14,6 +14,7 @@ from cli.options import (
     HttpPort,
     RetentionDays,
 )
+from service.deadline import leave
 from service.log import log_to_stderr
 from service.stack import Stack, alerting_alone, ingest_alone
 
@@ -72,3 +73,4 @@ def run(stack: Stack, host: str) -> None:
             console.print(f"{name} listens on {host}:{port}")
 
     asyncio.run(stack.run(ready))
+    leave()

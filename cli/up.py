@@ -23,6 +23,7 @@ from cli.options import (
 )
 from clickhouse.connection import redacted
 from ingest.settings import IngestSettings
+from service.deadline import leave
 from service.log import log_to_stderr
 from service.stack import whole
 from service.stack_settings import UpSettings
@@ -69,6 +70,7 @@ def up(
     log_to_stderr()
     with plain_errors():
         asyncio.run(whole(settings, *services).run(lambda ports: _say(settings, ports)))
+    leave()
 
 
 def _say(settings: UpSettings, ports: dict[str, int]) -> None:

@@ -254,8 +254,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._drain()
         self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        try:
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+        except OSError:
+            # Whoever sent has gone meanwhile, and the answer met a connection that was reset.
+            self.transport.abort()
 
     def _drain(self) -> None:
         self._draining = True

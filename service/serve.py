@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import resource
 import signal
 import socket
@@ -19,6 +20,8 @@ from service.deadline import Deadline
 from service.errors import UserError
 from service.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
 
+log = logging.getLogger(__name__)
+
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
 _OPEN_FILES = 16_384
@@ -26,6 +29,10 @@ _OPEN_FILES = 16_384
 
 class AddressInUseError(UserError):
     """An address can't be listened on; the text names the service and the setting to change."""
+
+
+class ServerEndedError(UserError):
+    """A server ended by itself, and with it all of the process."""
 
 
 class Gated(Protocol):
@@ -81,7 +88,12 @@ class _Server(uvicorn.Server):
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
                 assert isinstance(connection, LimitedProtocol)
-                connection.sweep(now)
+                try:
+                    connection.sweep(now)
+                except Exception:
+                    # One connection's trouble is never that of all.
+                    log.exception("a connection is cut")
+                    connection.transport.abort()
         return await super().on_tick(counter)
 
 
@@ -102,7 +114,8 @@ async def serve(
     `deadline.SECONDS`, or the process ends without. A signal ends the wait of ``open``, too, and
     nothing is started then.
 
-    Raises AddressInUseError before anything has started.
+    Raises AddressInUseError before anything has started, and ServerEndedError where a server ended
+    before the signal.
     """
     _raise_file_limit()
     listening = {site.name: _listen(site) for site in sites}
@@ -146,6 +159,7 @@ async def serve(
             deadline.stage = "running"
             ready(ports)
         await asyncio.wait([*running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        early = [(s, t) for s, t in zip(applications, running, strict=True) if t.done()]
     finally:
         waiting.cancel()
         deadline.stage = "finishing requests"
@@ -158,6 +172,18 @@ async def serve(
         deadline.stage = "closing"
         for sock in listening.values():
             sock.close()
+    if not ended.is_set():
+        raise ServerEndedError(_told(early))
+
+
+def _told(early: Sequence[tuple[Site, asyncio.Task[None]]]) -> str:
+    """Of servers that ended by themselves."""
+    for site, task in early:
+        log.error("%s ended by itself", site.name, exc_info=task.exception())
+    return (
+        f"{' and '.join(site.name for site, _ in early)} ended though nobody asked for it, and all"
+        " services with it; what was acknowledged is stored. Start again, and report the log"
+    )
 
 
 def server_of(site: Site) -> uvicorn.Server:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import http.client
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -146,6 +148,26 @@ def test_headers_have_a_deadline(sent: bytes) -> None:
             found = answer(sock)
             assert found.startswith(b"HTTP/1.1 408 ") if sent else found == b""
         assert time.monotonic() - began < 5
+
+
+# Waits for the first refusal, and goes while the server is at the next ones.
+GONE = """
+import select, socket, sys
+waiting = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(200)]
+for sock in waiting:
+    sock.sendall(b"GET / HTTP/1.1\\r\\nx:")
+select.select(waiting, [], [])
+for sock in waiting:
+    sock.close()
+"""
+
+
+def test_senders_that_go_while_they_are_refused_end_themselves_alone() -> None:
+    with serving(App(), header_seconds=1.0) as port:
+        for _ in range(3):
+            subprocess.run([sys.executable, "-c", GONE, str(port)], check=True, timeout=30)
+        last = raw(port, b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert answer(last).startswith(b"HTTP/1.1 200")
 
 
 def test_trickling_headers_do_not_move_the_deadline() -> None:
