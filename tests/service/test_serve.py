@@ -14,21 +14,30 @@ from service.serve import ServerEndedError, Site, serve
 
 
 class App:
-    """Does not start."""
+    """Starts, and answers nothing."""
 
     gate = Gate("test", "", SecretStr(""))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await send({"type": "lifespan.startup.failed", "message": "no"})
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 async def nothing() -> None:
     pass
 
 
-def test_a_server_that_ends_by_itself_is_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_ends_by_itself_is_named(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stopped: list[bool] = []
+
+    async def on_tick(server: object, counter: int) -> bool:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("service.serve._Server.on_tick", on_tick)
 
     async def stop() -> None:
         stopped.append(True)
@@ -45,3 +54,4 @@ def test_a_server_that_ends_by_itself_is_named(caplog: pytest.LogCaptureFixture)
         )
     assert stopped == [True], "the rest is stopped in order"
     assert "classify ended by itself" in caplog.text
+    assert "a fault of ours" in caplog.text
