@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from alerting.destinations.registry import SEND
+from alerting.destinations.registry import CHANNELS
 from alerting.destinations.sending import AwayError, RefusedError, rendered
 from alerting.outbox import Delivery, Outbox, Silence
 from alerting.routing import Routes
@@ -92,7 +92,7 @@ def router(routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
         for name in routes.of(message.labels):
             config = routes.destinations[name]
             try:
-                SEND[config.type](config, message)
+                CHANNELS[config.type].send(config, message)
                 answer = "sent"
             except (AwayError, RefusedError) as error:
                 answer = str(error)

@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
 
 from alerting.case import Case
-from alerting.destinations.registry import SEND
+from alerting.destinations.registry import CHANNELS
 from alerting.destinations.sending import AwayError, RefusedError
 from alerting.enrich.enrich import Tools, enrich
 from alerting.enrich.find import window_of
@@ -172,7 +172,7 @@ class Pipeline:
     def _send(self, config: Any, batch: list[Delivery]) -> None:
         began = time.monotonic()
         try:
-            SEND[config.type](config, self._message(batch))
+            CHANNELS[config.type].send(config, self._message(batch))
         except RefusedError as error:
             log.error("%s refuses alert %s: %s", batch[0].destination, batch[0].id, error)
             self.outbox.failed(batch, str(error), None)
