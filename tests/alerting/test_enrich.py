@@ -16,8 +16,10 @@ from clickhouse_connect.driver.client import Client
 
 from alerting.case import Change, Source
 from alerting.destinations.sending import rendered
+from alerting.enrich.budget import Budget
 from alerting.enrich.choose import cause, chosen
-from alerting.enrich.enrich import Tools, _masked_source, enrich
+from alerting.enrich.enrich import Tools, enrich
+from alerting.enrich.failure import masked_source
 from alerting.enrich.playbook import FACTS, PlaybookError, read_playbook, suggested
 from alerting.enrich.source_code import RootsError, permalink, read_roots, source
 from alerting.enrich.what_changed import hypergeometric
@@ -310,12 +312,12 @@ def test_paths_that_lead_out(tmp_path: Path) -> None:
     (root / "env.py").symlink_to(root / ".env")
     bad += [".env", ".git/config", "x/../.env", "env.py", "a\0b.py", "x" * 5000, "\n", "C:\\x.py"]
     for path in [*bad, "big.py", "/etc/passwd", "", "-"]:
-        where = source(path, 1, "f", "--output=x", "", roots)
+        where = source(path, 1, "f", "--output=x", "", roots, Budget(60))
         assert where.lines == (), path
         assert where.missing, path
-    assert source("/app/good.py", 1, "f", "", "", roots).lines == ((1, "x = 1"),)
-    assert source("good.py", 1, "f", "", "", roots).lines == ((1, "x = 1"),)
-    assert "1 lines only" in source("good.py", 9, "f", "", "", roots).missing
+    assert source("/app/good.py", 1, "f", "", "", roots, Budget(60)).lines == ((1, "x = 1"),)
+    assert source("good.py", 1, "f", "", "", roots, Budget(60)).lines == ((1, "x = 1"),)
+    assert "1 lines only" in source("good.py", 9, "f", "", "", roots, Budget(60)).missing
     with pytest.raises(RootsError, match="is no folder"):
         read_roots("/app=/nowhere/at/all")
 
@@ -343,7 +345,7 @@ def test_secrets_in_the_source_are_masked() -> None:
     key = "AK" + "IA" + "QWERTYUIOPASDFG2"
     pem = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
     change = Change("0123abc", NOW, f"Rotate {key}")
-    where = _masked_source(
+    where = masked_source(
         Source(
             "a.py",
             2,
@@ -361,7 +363,6 @@ def test_secrets_in_the_source_are_masked() -> None:
     )
     assert key not in repr(where)
     assert "a.b@mail-post.eu" not in repr(where)
-    assert where is not None
     assert pem not in repr(where)
     assert "IAQWE" not in repr(where), "what is cut off is masked first"
     assert [number for number, _ in where.lines] == [1, 2, 3, 4]
@@ -370,10 +371,10 @@ def test_secrets_in_the_source_are_masked() -> None:
 def test_a_line_that_moved_has_no_last_change(agent: Path) -> None:
     """Without a revision the folder is shown; git is asked about what is committed."""
     roots = read_roots(str(agent))
-    where = source("agent.py", 1, "f", "", "", roots)
+    where = source("agent.py", 1, "f", "", "", roots, Budget(60))
     assert dict(where.lines)[1] == "moved = 0"
     assert where.change is None
-    at = source("agent.py", 1, "f", revision(agent), "", roots)
+    at = source("agent.py", 1, "f", revision(agent), "", roots, Budget(60))
     assert at.change is not None
 
 
