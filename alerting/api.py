@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from alerting.destinations.registry import SEND
+from alerting.case import Case
+from alerting.destinations.registry import CHANNELS
 from alerting.destinations.sending import AwayError, RefusedError, rendered
-from alerting.outbox import Delivery, Outbox, Silence
 from alerting.routing import Routes
 from alerting.sample import sample
+from alerting.stages import dedup, mute
+from alerting.store.deliveries import Delivery
+from alerting.store.silences import Silence
+from alerting.store.store import Store
 from service.pattern import PatternError, pattern
+
+_case: TypeAdapter[Case | None] = TypeAdapter(Case | None)
 
 
 class _Body(BaseModel):
@@ -47,38 +54,42 @@ class Testing(_Body):
     labels: dict[str, str] = {}
 
 
-def router(routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
+def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     """/v1/alerts and /v1/silences."""
     api = APIRouter()
 
     @api.get("/v1/alerts")
     def alerts(status: str = "", limit: Annotated[int, Field(ge=1, le=1000)] = 100) -> Any:
         """Deliveries, newest first, and how many there are in each state."""
-        box = outbox()
+        deliveries = store().deliveries
         return {
-            "counts": box.counts(),
-            "deliveries": [_told(each) for each in box.read(status, limit)],
+            "counts": deliveries.counts(),
+            "deliveries": [_told(each) for each in deliveries.read(status, limit)],
         }
 
     @api.get("/v1/alerts/{number}")
     def alert(number: int) -> Any:
-        """One delivery with its alert."""
-        found = outbox().one(number)
+        """One delivery with its alert, and what enrichment found; null where it has not yet."""
+        found = store().deliveries.one(number)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
-        return _told(found) | {"alert": found.alert.model_dump(mode="json", by_alias=True)}
+        alert = found.alert.model_dump(mode="json", by_alias=True)
+        case = json.loads(_case.dump_json(store().cases.get(found.case_key)))
+        return _told(found) | {"alert": alert, "case": case}
 
     @api.post("/v1/alerts/{number}/resend", status_code=HTTPStatus.ACCEPTED)
     def resend(number: int) -> Any:
-        """Send it again now."""
-        if not outbox().resend(number):
+        """Send it again now; what could not be looked up is tried again."""
+        found = store().deliveries.resend(number)
+        if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
+        store().cases.drop_incomplete(found.case_key)
         return {"id": number}
 
     @api.post("/v1/alerts/{number}/acknowledge", status_code=HTTPStatus.ACCEPTED)
     def acknowledge(number: int) -> Any:
         """Tell those who know of the alert that somebody is at it."""
-        if not outbox().acknowledge(number):
+        if not dedup.acknowledge(store(), number):
             raise HTTPException(
                 HTTPStatus.NOT_FOUND, f"there is no delivery {number} of an alert that fires"
             )
@@ -92,7 +103,7 @@ def router(routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
         for name in routes.of(message.labels):
             config = routes.destinations[name]
             try:
-                SEND[config.type](config, message)
+                CHANNELS[config.type].send(config, message)
                 answer = "sent"
             except (AwayError, RefusedError) as error:
                 answer = str(error)
@@ -102,18 +113,18 @@ def router(routes: Routes, outbox: Callable[[], Outbox]) -> APIRouter:
     @api.get("/v1/silences")
     def silences() -> Any:
         """Those that hold."""
-        return [_silence(each) for each in outbox().silences()]
+        return [_silence(each) for each in store().silences.active()]
 
     @api.post("/v1/silences", status_code=HTTPStatus.CREATED)
     def silence(asked: Silencing) -> Any:
         """Alerts with these labels are recorded and not told."""
         until = int((time.time() + asked.seconds) * 1000)
-        return _silence(outbox().silence(asked.matchers, until, asked.comment))
+        return _silence(store().silences.add(asked.matchers, until, asked.comment))
 
     @api.delete("/v1/silences/{number}")
     def unsilence(number: int) -> Any:
         """End it."""
-        if not outbox().unsilence(number):
+        if not mute.end(store(), number):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no silence {number}")
         return {"id": number}
 
@@ -136,7 +147,7 @@ def _told(delivery: Delivery) -> dict[str, Any]:
         "sent_at": delivery.sent_at,
         "attempts": delivery.attempts,
         "repeats": delivery.repeats,
-        "told_with": delivery.fold,
+        "told_with": delivery.told_with,
         "error": delivery.error,
     }
 

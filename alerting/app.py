@@ -21,12 +21,12 @@ from alerting.api import router
 from alerting.caller import WEBHOOK, AlertingGate
 from alerting.enrich.enrich import Tools
 from alerting.notification import BodyError, Notification, read_notification
-from alerting.outbox import Outbox
 from alerting.pipeline import Pipeline
 from alerting.routing import read_routes
 from alerting.settings import AlertingSettings
 from alerting.signature import SignatureError, check_body
 from alerting.spool import Spool, SpoolError
+from alerting.store.store import Store
 from alerting.telemetry import Telemetry
 from clickhouse.connection import StorageUnavailableError, connect
 from service.app import ServiceApp, refuse
@@ -71,20 +71,20 @@ class _Service:
             self._tools,
             self._connecting,
             self.telemetry,
-            Outbox(self._settings.spool),
+            Store(self._settings.spool),
         )
         self._pipeline.start()
 
     @property
-    def outbox(self) -> Outbox:
+    def store(self) -> Store:
         """Once started."""
         assert self._pipeline is not None
-        return self._pipeline.outbox
+        return self._pipeline.store
 
     async def stop(self) -> None:
         if self._pipeline is not None:
             await asyncio.to_thread(self._pipeline.stop)
-            self._pipeline.outbox.close()
+            self._pipeline.store.close()
         if self._spool is not None:
             await self._on_disk(self._spool.close)
         self._disk.shutdown()
@@ -183,7 +183,7 @@ def create_app(
         refuse=not_allowed,
         lifespan=lifespan,
     )
-    app.include_router(router(service.routes, lambda: service.outbox))
+    app.include_router(router(service.routes, lambda: service.store))
     app.state.registry = service.telemetry.registry
 
     @app.post(WEBHOOK)
@@ -208,7 +208,9 @@ def _server(settings: AlertingSettings) -> Client:
         raise StorageUnavailableError(
             "the embedded engine is for one process, `everyspan up`; set EVERYSPAN_CLICKHOUSE_DSN"
         )
-    return connect(settings.dsn)
+    # Whoever waits for an answer on the socket is one of few workers.
+    seconds = settings.enrich_seconds
+    return connect(settings.dsn, connect_timeout=seconds, send_receive_timeout=seconds)
 
 
 async def _read(request: Request, limit: int) -> bytes:

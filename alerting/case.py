@@ -60,13 +60,19 @@ class Failure:
     replay_command: str = ""
     replay_note: str = ""
 
+    @property
+    def place(self) -> str:
+        """'4 of 7', '?' where the trace is not known."""
+        return f"{self.step or '?'} of {self.steps}" if self.steps else "?"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """An alert and what was found behind it in ``window`` (start, end).
 
     ``failing`` of ``judged`` rows, in ``traces`` traces; ``what_changed``: one sentence each, most
-    telling first; ``unenriched``: why nothing could be looked up, '' where it was.
+    telling first; ``unenriched``: why nothing could be looked up, '' where it was; ``missing``:
+    what of it could not, and why, '' for nothing.
     """
 
     service: str
@@ -85,3 +91,9 @@ class Case:
     what_changed: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = field(default=())
     unenriched: str = ""
+    missing: str = ""
+
+    @property
+    def without(self) -> str:
+        """What a reader is told that the alert goes out without; '' for nothing."""
+        return f"traces: {self.unenriched}" if self.unenriched else self.missing

@@ -87,7 +87,7 @@ class Message:
             return f"Acknowledged: {' · '.join(filter(None, parts))}"
         best = self.best
         if best is not None:
-            parts.append(f"step {best.step} of {best.steps} ({best.step_name})")
+            parts.append(f"step {best.place} ({best.step_name})")
             if best.source is not None:
                 parts.append(f"{best.source.file}:{best.source.line}")
         parts.append(self.rate)

@@ -61,8 +61,18 @@ class Alert(_Body):
     value_string: str = ""
 
     @property
+    def key(self) -> str:
+        """The same for all states of it."""
+        return self.fingerprint or json.dumps(sorted(self.labels.items()))
+
+    @property
+    def state_key(self) -> str:
+        """The same whenever it is sent again in this state."""
+        return json.dumps(self.state, default=str)
+
+    @property
     def state(self) -> list[Any]:
-        """What makes it this alert in this state, the same whenever it is sent again."""
+        """What makes it this alert in this state."""
         return [
             self.fingerprint or sorted(self.labels.items()),
             self.status,

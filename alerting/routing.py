@@ -8,10 +8,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from alerting.destinations.config import ChannelConfig
+from alerting.destinations.registry import CHANNELS
 from service.errors import UserError
 from service.pattern import PatternError, pattern
 
@@ -22,88 +24,12 @@ class RoutesError(UserError):
     """The file of routes can't be used; the text names the key and the remedy."""
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    #: Seconds between two messages, so as not to be throttled.
-    every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
-    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
-
-
-Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-
-
-class PagerDuty(_Config):
-    """PagerDuty Events API v2."""
-
-    type: Literal["pagerduty"]
-    routing_key: Annotated[str, Field(min_length=32, max_length=32)]
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-
-
-class Slack(_Config):
-    """Slack incoming webhook."""
-
-    type: Literal["slack"]
-    url: Url
-    every_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
-
-
-class Teams(_Config):
-    """Microsoft Teams workflow that takes an adaptive card."""
-
-    type: Literal["teams"]
-    url: Url
-    every_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
-
-
-class Opsgenie(_Config):
-    """Opsgenie Alert API."""
-
-    type: Literal["opsgenie"]
-    api_key: Annotated[str, Field(min_length=1)]
-    url: Url = "https://api.opsgenie.com/v2/alerts"
-
-
-class Email(_Config):
-    """SMTP."""
-
-    type: Literal["email"]
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: str = ""
-    password: str = ""
-    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-    to: Annotated[list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]], Field(min_length=1)]
-
-
-class Webhook(_Config):
-    """JSON to an address of your own, HMAC-signed where a secret is set."""
-
-    type: Literal["webhook"]
-    url: Url
-    secret: str = ""
-
-
-class Log(_Config):
-    """The service's log: what is used where there are no routes."""
-
-    type: Literal["log"]
-
-
-Config = Annotated[
-    PagerDuty | Slack | Teams | Opsgenie | Email | Webhook | Log, Field(discriminator="type")
-]
-_config: TypeAdapter[Config] = TypeAdapter(Config)
-
-
 class _Route(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     match: dict[str, str] = {}
     destinations: Annotated[list[str], Field(min_length=1)]
-    goes_on: Annotated[bool, Field(alias="continue")] = False
+    continue_: Annotated[bool, Field(alias="continue")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +48,24 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """``destinations`` by name; ``routes``: matchers, names, whether to go on with the next."""
+    """``destinations`` by name; ``routes``: matchers, names, whether the next count too."""
 
-    destinations: Mapping[str, Any]
+    destinations: Mapping[str, ChannelConfig]
     routes: tuple[tuple[tuple[Matcher, ...], tuple[str, ...], bool], ...]
 
     def of(self, labels: Mapping[str, str]) -> list[str]:
         """Names of the destinations, each once, in order."""
         found: list[str] = []
-        for matchers, names, goes_on in self.routes:
+        for matchers, names, continue_ in self.routes:
             if all(matcher.matches(labels) for matcher in matchers):
                 found += [name for name in names if name not in found]
-                if not goes_on:
+                if not continue_:
                     break
         return found
 
 
 #: Nobody but the log.
-DEFAULT = Routes({"log": Log(type="log")}, (((), ("log",), False),))
+DEFAULT = Routes({"log": CHANNELS["log"].config(type="log")}, (((), ("log",), False),))
 
 
 def read_routes(path: str) -> Routes:
@@ -154,12 +80,10 @@ def read_routes(path: str) -> Routes:
         raise RoutesError(f"EVERYSPAN_ALERT_ROUTES: {path}: it is nested too deeply") from error
     if unknown := sorted(set(document) - {"destinations", "routes"}):
         raise RoutesError(f"{path}: unknown key '{unknown[0]}'; use destinations and routes")
-    destinations: dict[str, Any] = {}
-    for name, values in _table(path, document, "destinations").items():
-        try:
-            destinations[name] = _config.validate_python(_resolved(path, name, values))
-        except ValidationError as error:
-            raise RoutesError(f"{path}: destinations.{name}.{_problem(error)}") from error
+    destinations = {
+        name: _config(path, name, values)
+        for name, values in _table(path, document, "destinations").items()
+    }
     routes = []
     for number, values in enumerate(document.get("routes", []), 1):
         try:
@@ -176,7 +100,7 @@ def read_routes(path: str) -> Routes:
         matchers = tuple(Matcher(label, value) for label, value in route.match.items())
         for matcher in matchers:
             _check(path, number, matcher)
-        routes.append((matchers, tuple(route.destinations), route.goes_on))
+        routes.append((matchers, tuple(route.destinations), route.continue_))
     if not routes:
         raise RoutesError(f"{path}: no [[routes]]; add one with destinations = [...]")
     return Routes(destinations, tuple(routes))
@@ -187,6 +111,19 @@ def _table(path: str, document: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
         raise RoutesError(f"{path}: write [{name}.NAME] with type = …")
     return found
+
+
+def _config(path: str, name: str, values: dict[str, Any]) -> ChannelConfig:
+    told = _resolved(path, name, values)
+    channel = CHANNELS.get(str(told.get("type")))
+    if channel is None:
+        raise RoutesError(
+            f"{path}: destinations.{name}.type: choose one of {', '.join(sorted(CHANNELS))}"
+        )
+    try:
+        return channel.config.model_validate(told)
+    except ValidationError as error:
+        raise RoutesError(f"{path}: destinations.{name}.{_problem(error)}") from error
 
 
 def _resolved(path: str, name: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,12 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
     ] = ""
     enrich_seconds: Annotated[
         int,
-        Field(ge=1, le=60, description="An alert goes out without its traces after so long."),
+        Field(
+            ge=1,
+            le=60,
+            description="Time for all that is looked up for an alert; then it goes out with what is"
+            " known, and says what is missing.",
+        ),
     ] = 10
     fix_llm_url: Annotated[
         str,

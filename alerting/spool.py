@@ -16,67 +16,8 @@ from pathlib import Path
 from alerting.notification import Notification, read_notification
 from service.errors import UserError
 
-# Each makes the schema of the next PRAGMA user_version out of the one before.
-_STEPS = (
-    """
-    CREATE TABLE notifications
-    (
-        id               INTEGER PRIMARY KEY,
-        content_key      BLOB NOT NULL UNIQUE,
-        received_at      INTEGER NOT NULL,
-        last_received_at INTEGER NOT NULL,
-        times_received   INTEGER NOT NULL DEFAULT 1,
-        body             BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX ix_last_received ON notifications (last_received_at);
-    """,
-    # See outbox.py.
-    """
-    ALTER TABLE notifications ADD COLUMN processed INTEGER NOT NULL DEFAULT 0;
-    CREATE INDEX ix_processed ON notifications (processed, id);
-    CREATE TABLE alerts
-    (
-        fingerprint TEXT PRIMARY KEY,
-        status      TEXT NOT NULL,
-        alert       TEXT NOT NULL,
-        starts_at   INTEGER NOT NULL,
-        changed_at  INTEGER NOT NULL,
-        changes     TEXT NOT NULL DEFAULT '[]',
-        repeats     INTEGER NOT NULL DEFAULT 0,
-        flapping    INTEGER NOT NULL DEFAULT 0,
-        state_key   TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE deliveries
-    (
-        id          INTEGER PRIMARY KEY,
-        state_key   TEXT NOT NULL,
-        destination TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        event       TEXT NOT NULL,
-        dedup_key   TEXT NOT NULL,
-        alert       TEXT NOT NULL,
-        status      TEXT NOT NULL,
-        created_at  INTEGER NOT NULL,
-        due_at      INTEGER NOT NULL,
-        sent_at     INTEGER,
-        attempts    INTEGER NOT NULL DEFAULT 0,
-        error       TEXT NOT NULL DEFAULT '',
-        fold        INTEGER,
-        UNIQUE (state_key, destination)
-    ) STRICT;
-    CREATE INDEX ix_due ON deliveries (status, destination, due_at);
-    CREATE INDEX ix_told ON deliveries (fingerprint, destination, id);
-    CREATE TABLE silences
-    (
-        id         INTEGER PRIMARY KEY,
-        matchers   TEXT NOT NULL,
-        until      INTEGER NOT NULL,
-        created_at INTEGER NOT NULL,
-        comment    TEXT NOT NULL DEFAULT ''
-    ) STRICT;
-    """,
-    "CREATE INDEX ix_fold ON deliveries (fold) WHERE fold IS NOT NULL",
-)
+# Each file makes the schema of its number, which is PRAGMA user_version, of the one before.
+_MIGRATIONS = sorted((Path(__file__).parent / "migrations").glob("*.sql"))
 _BUSY_SECONDS = 5.0
 
 
@@ -103,7 +44,7 @@ class Received:
 class Spool:
     """One connection; use it from one thread at a time. Several processes may share the file.
 
-    ``connection``: for outbox.py, which keeps its tables in the same file, so that a notification
+    ``connection``: for store/, which keeps its tables in the same file, so that a notification
     and what follows from it are one transaction.
     """
 
@@ -187,15 +128,28 @@ class Spool:
     def _upgrade(self) -> None:
         # Under a write lock: another process may be doing the same.
         self.connection.execute("BEGIN IMMEDIATE")
-        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        if version > len(_STEPS):
+        try:
+            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+            if version > len(_MIGRATIONS):
+                raise SpoolError(
+                    f"{self._path} was written by a newer version (schema {version}); install that"
+                    " one again"
+                )
+            for path in _MIGRATIONS[version:]:
+                for statement in _statements(path.read_text(encoding="utf-8")):
+                    self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        except BaseException:
             self.connection.execute("ROLLBACK")
-            raise SpoolError(
-                f"{self._path} was written by a newer version (schema {version}); install that one "
-                "again"
-            )
-        for step in _STEPS[version:]:
-            for statement in filter(str.strip, step.split(";")):
-                self.connection.execute(statement)
-        self.connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+            raise
         self.connection.execute("COMMIT")
+
+
+def _statements(text: str) -> Iterator[str]:
+    """One by one: a script as a whole would be no part of the transaction."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

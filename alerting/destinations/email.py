@@ -8,13 +8,30 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 from email.utils import make_msgid
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from alerting.destinations.config import ChannelConfig
 from alerting.destinations.sending import AwayError, RefusedError, cut, rendered
 from alerting.message import Message
-from alerting.routing import Email
+
+_Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
-def body(config: Email, message: Message) -> EmailMessage:
+class Config(ChannelConfig):
+    """An SMTP server, and from whom to whom."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    sender: _Address
+    to: Annotated[list[_Address], Field(min_length=1)]
+
+
+def body(config: Config, message: Message) -> EmailMessage:
     """Text, and the same as HTML."""
     mail = EmailMessage()
     mail["From"], mail["To"] = config.sender, ", ".join(config.to)
@@ -33,7 +50,7 @@ def body(config: Email, message: Message) -> EmailMessage:
     return mail
 
 
-def send(config: Email, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     mail = body(config, message)
     secure = ssl.create_default_context()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
+from pydantic import Field
+
+from alerting.destinations.config import ChannelConfig, Url
 from alerting.destinations.sending import json_of, post, rendered
 from alerting.message import Message
-from alerting.routing import Opsgenie
 
 _PRIORITY = {"critical": "P1", "error": "P2", "warning": "P3", "info": "P5"}
+
+
+class Config(ChannelConfig):
+    """``api_key``: of an integration of type API; ``url``: EU has its own."""
+
+    api_key: Annotated[str, Field(min_length=1)]
+    url: Url = "https://api.opsgenie.com/v2/alerts"
 
 
 def body(message: Message) -> dict[str, Any]:
@@ -23,7 +32,7 @@ def body(message: Message) -> dict[str, Any]:
     return found
 
 
-def send(config: Opsgenie, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     headers = {"Authorization": f"GenieKey {config.api_key}"}
     if message.brief:

@@ -6,17 +6,26 @@ https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from alerting.destinations.config import ChannelConfig, Url
 from alerting.destinations.sending import cut, json_of, post
 from alerting.message import Message
-from alerting.routing import PagerDuty
 
 #: Bytes of an event, custom_details included.
 _LIMIT = 512 * 1024
 
 
-def body(config: PagerDuty, message: Message) -> dict[str, Any]:
+class Config(ChannelConfig):
+    """``routing_key``: of an integration of type Events API v2."""
+
+    routing_key: Annotated[str, Field(min_length=32, max_length=32)]
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+
+
+def body(config: Config, message: Message) -> dict[str, Any]:
     """The event."""
     event: dict[str, Any] = {
         "routing_key": config.routing_key,
@@ -34,6 +43,6 @@ def body(config: PagerDuty, message: Message) -> dict[str, Any]:
     return event
 
 
-def send(config: PagerDuty, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     post(config.url, json.dumps(body(config, message)).encode(), {}, config.timeout_seconds)

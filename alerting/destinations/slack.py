@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from alerting.destinations.config import ChannelConfig, Url
 from alerting.destinations.sending import json_of, post
 from alerting.message import Message
-from alerting.routing import Slack
+
+
+class Config(ChannelConfig):
+    """``url``: the incoming webhook's, which is its secret too."""
+
+    url: Url
+    every_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
 
 
 def escaped(text: str) -> str:
@@ -21,6 +30,6 @@ def body(message: Message) -> dict[str, Any]:
     return found
 
 
-def send(config: Slack, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     post(config.url, json.dumps(body(message)).encode(), {}, config.timeout_seconds)

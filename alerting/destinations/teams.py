@@ -6,14 +6,23 @@ https://learn.microsoft.com/en-us/connectors/teams/#microsoft-teams-webhook
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from alerting.destinations.config import ChannelConfig, Url
 from alerting.destinations.sending import json_of, post
 from alerting.message import Message
-from alerting.routing import Teams
 
 #: Bytes of a message that Teams takes.
 _LIMIT = 28 * 1024
+
+
+class Config(ChannelConfig):
+    """``url``: of a workflow that takes an adaptive card."""
+
+    url: Url
+    every_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
 
 
 def body(message: Message) -> dict[str, Any]:
@@ -25,6 +34,6 @@ def body(message: Message) -> dict[str, Any]:
     return found
 
 
-def send(config: Teams, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     post(config.url, json.dumps(body(message)).encode(), {}, config.timeout_seconds)

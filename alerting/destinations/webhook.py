@@ -10,9 +10,16 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
+from alerting.destinations.config import ChannelConfig, Url
 from alerting.destinations.sending import post, rendered
 from alerting.message import Message
-from alerting.routing import Webhook
+
+
+class Config(ChannelConfig):
+    """``secret``: signs what is sent; '' for none."""
+
+    url: Url
+    secret: str = ""
 
 
 def body(message: Message) -> dict[str, Any]:
@@ -26,7 +33,7 @@ def body(message: Message) -> dict[str, Any]:
     }
 
 
-def send(config: Webhook, message: Message) -> None:
+def send(config: Config, message: Message) -> None:
     """Raises RefusedError and AwayError."""
     data = json.dumps(body(message)).encode()
     told = f"{message.dedup_key} {message.event} {message.starts_at.isoformat()}"

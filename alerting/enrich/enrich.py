@@ -1,30 +1,33 @@
-"""An alert and what is behind it: the one function that the pipeline calls."""
+"""An alert and what is behind it: look-ups in a fixed order, within one budget of time.
+
+What one look-up found is known from then on, whatever becomes of the next: who asks gets the case
+after each of them, and at the end it says what is missing, and why.
+"""
 
 from __future__ import annotations
 
 import logging
-import re
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlencode
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-import orjson
 from clickhouse_connect.driver.client import Client
 
-from alerting.case import Case, Failure, Source
+from alerting.case import Case, Source
+from alerting.enrich.budget import Budget, OverBudgetError
 from alerting.enrich.choose import chosen
+from alerting.enrich.failure import code_of, facts_of, failure_of, masked_source
 from alerting.enrich.find import (
     Question,
     Row,
     candidates,
+    classifiers,
     counted,
     onset,
     question,
     run_of,
     steps_of,
+    threshold_of,
     window_of,
 )
 from alerting.enrich.playbook import Playbook, read_playbook, suggested
@@ -33,17 +36,11 @@ from alerting.enrich.what_changed import what_changed
 from alerting.enrich.writer import worded
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
-from classify.custom.definition import is_name
-from classify.personal_data.masking import masked
-from grafana.replay_command import replay_command, replay_note
 
 log = logging.getLogger(__name__)
 
-_MOST_EVIDENCE = 300
-#: Characters of a line of source.
-_MOST_CODE = 200
-#: A line of a PEM key: base64 and nothing else.
-_KEY_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{60,80}(?![A-Za-z0-9+/=])")
+#: How a reason begins that the next alert would meet as well.
+AWAY = "ClickHouse is away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,210 +56,193 @@ class Tools:
         return cls(settings, read_roots(settings.source_roots), read_playbook(settings.playbook))
 
 
-def enrich(alert: Alert, connect: Callable[[], Client], tools: Tools, now: datetime) -> Case:
-    """Never raises: what can't be looked up is said in ``unenriched``."""
+def enrich(
+    alert: Alert,
+    connect: Callable[[], Client],
+    tools: Tools,
+    now: datetime,
+    budget: Budget | None = None,
+    so_far: Callable[[Case], None] | None = None,
+) -> Case:
+    """Never raises: what can't be looked up is said in the case.
+
+    ``budget``: for all look-ups together, EVERYSPAN_ENRICH_SECONDS if None. ``so_far`` is told
+    what is known after each of them.
+    """
+    budget = budget or Budget(tools.settings.enrich_seconds)
+    try:
+        client = connect()
+    except Exception as error:
+        return unenriched(alert, now, f"{AWAY}: {error}")
+    try:
+        asked = question(alert, classifiers(client, tools.settings.database, budget), now)
+        if asked is None:
+            return unenriched(alert, now, "this alert is not about single steps")
+        return _Enquiry(unenriched(alert, now, ""), client, asked, tools, budget).run(so_far)
+    except Exception as error:
+        return unenriched(alert, now, _why(error, budget))
+    finally:
+        client.close()
+
+
+def unenriched(alert: Alert, now: datetime, why: str) -> Case:
+    """What the alert itself says."""
     labels = alert.labels
-    case = Case(
+    return Case(
         labels.get("service", ""),
         labels.get("environment", ""),
         labels.get("classifier", ""),
         labels.get("kind", ""),
         window_of(alert, now),
         links=_links(alert),
-    )
-    try:
-        client = connect()
-    except Exception as error:
-        return _without(case, f"ClickHouse is away: {error}")
-    try:
-        return _enriched(case, alert, client, tools, now)
-    except Exception as error:
-        log.warning("an alert goes out without its traces", exc_info=True)
-        return _without(case, f"{type(error).__name__}: {error}")
-    finally:
-        client.close()
-
-
-def _enriched(case: Case, alert: Alert, client: Client, tools: Tools, now: datetime) -> Case:
-    settings = tools.settings
-    database, seconds = settings.database, settings.enrich_seconds
-    deadline = time.monotonic() + seconds
-    names = _classifiers(client, database)
-    asked = question(alert, names, now)
-    if asked is None:
-        return _without(case, "this alert is not about single steps")
-    facts = counted(client, database, asked, seconds)
-    rows = candidates(client, database, asked, seconds)
-    picked = chosen(rows)
-    steps = steps_of(client, database, [row for row, _ in picked], seconds)
-    since = onset(client, database, asked, seconds) if time.monotonic() < deadline else None
-    changed: list[str] = []
-    compares = asked.classifier or asked.kind in ("error_rate", "tool_failure")
-    if compares and time.monotonic() < deadline:
-        changed = what_changed(client, database, asked, since, seconds)
-    threshold = _threshold(client, database, asked.classifier)
-    failures = tuple(
-        _failure(row, count, steps.get(run_of(row), []), asked, threshold, tools)
-        for row, count in picked
-    )
-    return Case(
-        case.service,
-        case.environment,
-        case.classifier,
-        case.kind,
-        asked.window,
-        int(facts["failing"]),
-        int(facts["judged"]),
-        int(facts["traces"]),
-        int(facts["users"]),
-        int(facts["sessions"]),
-        facts["cost_usd"],
-        since,
-        failures,
-        tuple(changed),
-        case.links,
+        unenriched=why[:300],
     )
 
 
-def _failure(
-    row: Row, similar: int, steps: list[Row], asked: Question, threshold: float, tools: Tools
-) -> Failure:
-    number = next((i for i, s in enumerate(steps, 1) if s["span_id"] == row["span_id"]), 0)
-    code = _code(row, steps)
-    found = (
-        source(
-            code["code_file"],
-            int(code["code_line"]),
-            code["code_function"],
-            code["code_revision"],
-            code["code_repository"],
-            tools.roots,
+@dataclass(slots=True)
+class _Enquiry:
+    """What is known so far. ``picked``: failing rows, each with how many it stands for; ``steps``,
+    ``sources`` and ``fixes`` of them."""
+
+    case: Case
+    client: Client
+    asked: Question
+    tools: Tools
+    budget: Budget
+    picked: list[tuple[Row, int]] = field(default_factory=list)
+    steps: dict[tuple[str, int], list[Row]] = field(default_factory=dict)
+    threshold: float = float("nan")
+    sources: dict[int, Source] = field(default_factory=dict)
+    fixes: dict[int, str] = field(default_factory=dict)
+
+    def run(self, so_far: Callable[[Case], None] | None) -> Case:
+        missing = list(LOOK_UPS)
+        why = ""
+        for name, look_up in LOOK_UPS.items():
+            try:
+                look_up(self)
+                missing.remove(name)
+            except Exception as error:
+                why = why or _why(error, self.budget)
+            if so_far:
+                so_far(self.known(missing, why or _late(self.budget)))
+            if self.budget.over:
+                break
+        self.word()
+        return self.known(missing, why or _late(self.budget))
+
+    def known(self, missing: list[str], why: str) -> Case:
+        """The case without what is missing."""
+        if "how many" in missing and "the failing steps" in missing:
+            return replace(self.case, unenriched=why)
+        failures = tuple(
+            failure_of(
+                row,
+                similar,
+                self.steps.get(run_of(row), []),
+                self.asked,
+                self.threshold,
+                self.tools.settings.grafana_url,
+                self.sources.get(at),
+                self.fixes.get(at, ""),
+            )
+            for at, (row, similar) in enumerate(self.picked)
         )
-        if code
-        else None
-    )
-    evidence = _told(row["said"])[:_MOST_EVIDENCE]
-    name, model = _told(row["name"]), _told(row["model"])
-    documents = [doc for step in steps for doc in step["documents"]]
-    facts: dict[str, str] = {
-        "service": _told(row["service_name"]),
-        "environment": _told(row["environment"]),
-        "step": str(number or "?"),
-        "steps": str(len(steps) or "?"),
-        "step_name": name,
-        "step_kind": row["step_kind"],
-        "tool": _told(row["tool_name"]) or name,
-        "model": model or "the model",
-        "prompt": _prompt(row, steps),
-        "evidence": evidence.rstrip(". ") or "no evidence",
-        "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
-        "trace_id": row["trace_id"],
-        "documents": str(len(documents)),
-        "count": str(similar),
-    }
-    fix = suggested(tools.playbook, asked.classifier or asked.kind, facts)
-    entry = next((s["entry"] for s in steps if s["entry"]), "")
-    return Failure(
-        trace_id=row["trace_id"],
-        span_id=row["span_id"],
-        trace_url=_trace_url(tools.settings.grafana_url, row["trace_id"], row["start_time"]),
-        step=number,
-        steps=len(steps),
-        step_name=name,
-        step_kind=row["step_kind"],
-        classifier=asked.classifier,
-        score=float(row["score"]),
-        threshold=threshold,
-        evidence=evidence,
-        start_time=_aware(row["start_time"]),
-        similar=similar,
-        model=model,
-        prompt_version=_prompt(row, steps),
-        session_id=_told(row["session_id"]),
-        user_id=_told(row["user_id"]),
-        cost_usd=sum(s["cost_usd"] or 0.0 for s in steps) or None,
-        source=_masked_source(found),
-        suggested_fix=worded(tools.settings, facts, fix),
-        replay_command=replay_command(row["trace_id"], number),
-        replay_note=replay_note(entry),
-    )
+        without = f"{', '.join(missing)}: {why}" if missing else ""
+        return replace(self.case, failures=failures, missing=without)
+
+    def count(self) -> None:
+        facts = counted(self.client, self._database, self.asked, self.budget)
+        self.case = replace(
+            self.case,
+            failing=int(facts["failing"]),
+            judged=int(facts["judged"]),
+            traces=int(facts["traces"]),
+            users=int(facts["users"]),
+            sessions=int(facts["sessions"]),
+            cost_usd=facts["cost_usd"],
+        )
+
+    def pick(self) -> None:
+        self.picked = chosen(candidates(self.client, self._database, self.asked, self.budget))
+
+    def follow(self) -> None:
+        rows = [row for row, _ in self.picked]
+        self.steps = steps_of(self.client, self._database, rows, self.budget)
+
+    def compare(self) -> None:
+        self.threshold = threshold_of(
+            self.client, self._database, self.asked.classifier, self.budget
+        )
+
+    def read_source(self) -> None:
+        for at, (row, _) in enumerate(self.picked):
+            code = code_of(row, self.steps.get(run_of(row), []))
+            if code is not None:
+                found = source(
+                    code["code_file"],
+                    int(code["code_line"]),
+                    code["code_function"],
+                    code["code_revision"],
+                    code["code_repository"],
+                    self.tools.roots,
+                    self.budget,
+                )
+                self.sources[at] = masked_source(found)
+
+    def suggest(self) -> None:
+        name = self.asked.classifier or self.asked.kind
+        for at, (row, similar) in enumerate(self.picked):
+            facts = facts_of(row, similar, self.steps.get(run_of(row), []))
+            self.fixes[at] = suggested(self.tools.playbook, name, facts)
+
+    def date(self) -> None:
+        since = onset(self.client, self._database, self.asked, self.budget)
+        self.case = replace(self.case, since=since)
+
+    def explain(self) -> None:
+        if self.asked.classifier or self.asked.kind in ("error_rate", "tool_failure"):
+            changed = what_changed(
+                self.client, self._database, self.asked, self.case.since, self.budget
+            )
+            self.case = replace(self.case, what_changed=tuple(changed))
+
+    def word(self) -> None:
+        """The playbook's words stay where the endpoint has none in time."""
+        for at, (row, similar) in enumerate(self.picked):
+            if self.tools.settings.fix_llm_url and not self.budget.over:
+                facts = facts_of(row, similar, self.steps.get(run_of(row), []))
+                self.fixes[at] = worded(
+                    self.tools.settings, facts, self.fixes.get(at, ""), self.budget
+                )
+
+    @property
+    def _database(self) -> str:
+        return self.tools.settings.database
 
 
-def _told(text: str | None) -> str:
-    """What a span says, masked, as one line: none of its own may begin in a message."""
-    return " ".join(masked(text or "").split())
+#: What is looked up, most needed first, as the reader of an alert knows it.
+LOOK_UPS: dict[str, Callable[[_Enquiry], None]] = {
+    "how many": _Enquiry.count,
+    "the failing steps": _Enquiry.pick,
+    "their traces": _Enquiry.follow,
+    "the threshold": _Enquiry.compare,
+    "the suggested fix": _Enquiry.suggest,
+    "the source": _Enquiry.read_source,
+    "since when": _Enquiry.date,
+    "what changed": _Enquiry.explain,
+}
 
 
-def _masked_source(found: Source | None) -> Source | None:
-    """Code has keys and addresses in it too, and a pager has more readers than a repository."""
-    if found is None:
-        return None
-    change = found.change and replace(found.change, summary=masked(found.change.summary))
-    # Line by line: a key over several lines would lose its line numbers.
-    lines = tuple(
-        (number, masked(_KEY_LINE.sub("…", text))[:_MOST_CODE]) for number, text in found.lines
-    )
-    return replace(found, lines=lines, change=change)
+def _why(error: Exception, budget: Budget) -> str:
+    if isinstance(error, OverBudgetError) or budget.over:
+        return _late(budget)
+    log.warning("an alert goes out without all that could be known", exc_info=error)
+    return f"{type(error).__name__}: {error}"[:300]
 
 
-def _code(row: Row, steps: list[Row]) -> Row | None:
-    """The step, or its nearest ancestor, that says where it is in the code."""
-    by_id = {step["span_id"]: step for step in steps}
-    seen: set[str] = set()
-    at: Row | None = row
-    while at is not None and at["span_id"] not in seen:
-        if at["code_file"]:
-            return at
-        seen.add(at["span_id"])
-        at = by_id.get(at["parent_span_id"])
-    return None
-
-
-def _prompt(row: Row, steps: list[Row]) -> str:
-    own = str(row["prompt_version"] or "")
-    return own or next((str(s["prompt_version"]) for s in steps if s["prompt_version"]), "")
-
-
-def _classifiers(client: Client, database: str) -> dict[str, tuple[str, str]]:
-    """Name to the SQL of label and score: columns, or of those that users added, map entries."""
-    names = [
-        name
-        for (name,) in client.query(
-            "SELECT name FROM system.columns WHERE database = {database:String}"
-            " AND table = 'spans'",
-            parameters={"database": database},
-        ).result_rows
-    ]
-    found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
-    added = client.query(f"SELECT DISTINCT name FROM {database}.custom_classifiers").result_rows
-    # A name that is none of ours would be SQL.
-    custom = [name for (name,) in added if is_name(name)]
-    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
-
-
-def _threshold(client: Client, database: str, classifier: str) -> float:
-    """Of the deployed set; NaN where there is none."""
-    if not classifier:
-        return float("nan")
-    rows: Any = client.query(
-        "SELECT arrayFirst(c -> JSONExtractString(c, 'name') = {name:String},"
-        " JSONExtractArrayRaw(argMax(classifiers, version))) AS found"
-        f" FROM {database}.classifier_sets",
-        parameters={"name": classifier},
-    ).result_rows
-    try:
-        return float(orjson.loads(rows[0][0])["threshold"])
-    except (IndexError, KeyError, TypeError, orjson.JSONDecodeError):
-        return float("nan")
-
-
-def _trace_url(grafana: str, trace_id: str, at: datetime) -> str:
-    if not grafana:
-        return ""
-    moment = int(_aware(at).timestamp() * 1000)
-    hour = 3_600_000
-    query = urlencode({"var-trace_id": trace_id, "from": moment - hour, "to": moment + hour})
-    return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+def _late(budget: Budget) -> str:
+    return f"no answer within {budget.seconds:g} s"
 
 
 def _links(alert: Alert) -> tuple[tuple[str, str], ...]:
@@ -275,19 +255,3 @@ def _links(alert: Alert) -> tuple[tuple[str, str], ...]:
         ("runbook", alert.annotations.get("runbook_url", "")),
     )
     return tuple((name, url) for name, url in found if url.startswith(("http://", "https://")))
-
-
-def _without(case: Case, why: str) -> Case:
-    return Case(
-        case.service,
-        case.environment,
-        case.classifier,
-        case.kind,
-        case.window,
-        links=case.links,
-        unenriched=why[:300],
-    )
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

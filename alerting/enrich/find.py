@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from clickhouse_connect.driver.client import Client
 
+from alerting.enrich.budget import Budget
 from alerting.notification import Alert
+from classify.custom.definition import is_name
 from grafana.replay_command import ENTRY_ATTRIBUTE
 
 _DEFAULT_WINDOW = 900
@@ -18,7 +21,7 @@ _LONGEST_WINDOW = 86_400
 MAX_CANDIDATES = 300
 #: A trace may still be on its way when the rule fires.
 _AFTER = timedelta(minutes=2)
-_FINAL = "SETTINGS max_execution_time = {seconds:UInt32}"
+LIMIT = "SETTINGS max_execution_time = {seconds:Float64}"
 
 Row = dict[str, Any]
 
@@ -124,7 +127,44 @@ def question(
     )
 
 
-def counted(client: Client, database: str, asked: Question, seconds: int) -> Row:
+def classifiers(client: Client, database: str, budget: Budget) -> dict[str, tuple[str, str]]:
+    """Name to the SQL of label and score: columns, or of those that users added, map entries."""
+    rows = _rows(
+        client,
+        "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'"
+        f" {LIMIT}",
+        {"database": database},
+        budget,
+    )
+    names = [row["name"] for row in rows]
+    found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
+    added = _rows(
+        client, f"SELECT DISTINCT name FROM {database}.custom_classifiers {LIMIT}", {}, budget
+    )
+    # A name that is none of ours would be SQL.
+    custom = [row["name"] for row in added if is_name(row["name"])]
+    return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
+
+
+def threshold_of(client: Client, database: str, classifier: str, budget: Budget) -> float:
+    """Of the deployed set; NaN where there is none."""
+    if not classifier:
+        return float("nan")
+    rows = _rows(
+        client,
+        "SELECT arrayFirst(c -> JSONExtractString(c, 'name') = {name:String},"
+        " JSONExtractArrayRaw(argMax(classifiers, version))) AS found"
+        f" FROM {database}.classifier_sets {LIMIT}",
+        {"name": classifier},
+        budget,
+    )
+    try:
+        return float(orjson.loads(rows[0]["found"])["threshold"])
+    except (IndexError, KeyError, TypeError, orjson.JSONDecodeError):
+        return float("nan")
+
+
+def counted(client: Client, database: str, asked: Question, budget: Budget) -> Row:
     """failing, traces, users, sessions, cost_usd, first and last of the failing rows; judged."""
     return _rows(
         client,
@@ -136,13 +176,13 @@ def counted(client: Client, database: str, asked: Question, seconds: int) -> Row
         f" AND start_time <= {{end:DateTime64(3)}} AND trace_id IN (SELECT trace_id FROM"
         f" {database}.spans WHERE {asked.condition})) AS cost_usd"
         f" FROM (SELECT ({asked.condition}) AS c, trace_id, user_id, session_id, start_time"
-        f" FROM {database}.spans WHERE {asked.judged}) {_FINAL}",
+        f" FROM {database}.spans WHERE {asked.judged}) {LIMIT}",
         asked.parameters,
-        seconds,
+        budget,
     )[0]
 
 
-def candidates(client: Client, database: str, asked: Question, seconds: int) -> list[Row]:
+def candidates(client: Client, database: str, asked: Question, budget: Budget) -> list[Row]:
     """Failing rows, worst first, with ``score`` and ``said`` (the classifier's evidence, else the
     error); at most three of a trace."""
     said = (
@@ -156,13 +196,13 @@ def candidates(client: Client, database: str, asked: Question, seconds: int) -> 
         client,
         f"SELECT {COLUMNS}, {asked.score} AS score, {said} AS said FROM {database}.spans"
         f" WHERE {asked.condition} ORDER BY {asked.order}"
-        f" LIMIT 3 BY trace_id LIMIT {MAX_CANDIDATES} {_FINAL}",
+        f" LIMIT 3 BY trace_id LIMIT {MAX_CANDIDATES} {LIMIT}",
         asked.parameters,
-        seconds,
+        budget,
     )
 
 
-def onset(client: Client, database: str, asked: Question, seconds: int) -> datetime | None:
+def onset(client: Client, database: str, asked: Question, budget: Budget) -> datetime | None:
     """The first failing row after the last healthy hour of the past day."""
     end = asked.window[1]
     parameters = asked.parameters | {"start": end - timedelta(days=1)}
@@ -171,9 +211,9 @@ def onset(client: Client, database: str, asked: Question, seconds: int) -> datet
         f"SELECT toStartOfInterval(start_time, INTERVAL 10 MINUTE) AS bucket,"
         f" countIf(c) AS failing, count() AS judged, minIf(start_time, c) AS first"
         f" FROM (SELECT ({asked.condition}) AS c, start_time FROM {database}.spans"
-        f" WHERE {asked.judged}) GROUP BY bucket ORDER BY bucket DESC {_FINAL}",
+        f" WHERE {asked.judged}) GROUP BY bucket ORDER BY bucket DESC {LIMIT}",
         parameters,
-        seconds,
+        budget,
     )
     found: datetime | None = None
     healthy = 0
@@ -189,7 +229,7 @@ def onset(client: Client, database: str, asked: Question, seconds: int) -> datet
 
 
 def steps_of(
-    client: Client, database: str, rows: list[Row], seconds: int
+    client: Client, database: str, rows: list[Row], budget: Budget
 ) -> dict[tuple[str, int], list[Row]]:
     """What ``run_of`` says to all steps of that run in order, as the Trace dashboard has them."""
     if not rows:
@@ -202,13 +242,13 @@ def steps_of(
         f" model, cost_usd, documents, tool_name, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
-        f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {_FINAL}",
+        f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {LIMIT}",
         {
             "ids": sorted({r["trace_id"] for r in rows}),
             "start": first - timedelta(hours=6),
             "end": last + timedelta(hours=6),
         },
-        seconds,
+        budget,
     )
     traces: dict[tuple[str, int], list[Row]] = {}
     for row in found:
@@ -221,6 +261,6 @@ def run_of(row: Row) -> tuple[str, int]:
     return row["trace_id"], row["id_reuse"]
 
 
-def _rows(client: Client, sql: str, parameters: dict[str, Any], seconds: int) -> list[Row]:
-    answer = client.query(sql, parameters=parameters | {"seconds": seconds})
+def _rows(client: Client, sql: str, parameters: dict[str, Any], budget: Budget) -> list[Row]:
+    answer = client.query(sql, parameters=parameters | {"seconds": budget.left()})
     return [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
 from alerting.case import Change, Source
+from alerting.enrich.budget import Budget
 from service.errors import UserError
 
 _AROUND = 5
@@ -48,16 +49,22 @@ def read_roots(text: str) -> list[Root]:
 
 
 def source(
-    file: str, line: int, function: str, revision: str, repository: str, roots: list[Root]
+    file: str,
+    line: int,
+    function: str,
+    revision: str,
+    repository: str,
+    roots: list[Root],
+    budget: Budget,
 ) -> Source:
-    """Never raises: ``missing`` says why there are no lines."""
-    link = permalink(repository, revision, _in_repository(file, roots), line)
+    """``missing`` says why there are no lines. Raises OverBudgetError."""
+    link = permalink(repository, revision, _in_repository(file, roots, budget), line)
     text, change, missing = "", None, "no file of that name under EVERYSPAN_SOURCE_ROOTS"
     if not roots:
         missing = "set EVERYSPAN_SOURCE_ROOTS to see the source"
     for folder, relative in _places(file, roots):
         # What ran is what the revision says; the folder may have moved on.
-        found = _from_git(folder, relative, revision)
+        found = _from_git(folder, relative, revision, budget)
         if found is None:
             found = _from_folder(folder, relative)
         if found is not None:
@@ -67,7 +74,7 @@ def source(
     if text and not 0 < line <= len(lines):
         text, missing = "", f"the file has {len(lines)} lines only; it is of another revision"
     elif text:
-        change = _last_change(folder, relative, line, revision, lines[line - 1])
+        change = _last_change(folder, relative, line, revision, lines[line - 1], budget)
     around = range(max(1, line - _AROUND), min(len(lines), line + _AROUND) + 1) if text else ()
     shown = tuple((number, lines[number - 1][:_MOST_LINE]) for number in around)
     return Source(file, line, function, shown, revision, link, change, missing)
@@ -97,10 +104,10 @@ def permalink(repository: str, revision: str, path: str, line: int) -> str:
     return f"https://{host}/{name}/blob/{revision}/{told}#L{line}"
 
 
-def _in_repository(file: str, roots: list[Root]) -> str:
+def _in_repository(file: str, roots: list[Root], budget: Budget) -> str:
     """The path as the repository has it: below the top of the working tree, where one is here."""
     for folder, relative in _places(file, roots):
-        top = _git(folder, "rev-parse", "--show-prefix")
+        top = _git(folder, budget, "rev-parse", "--show-prefix")
         if top is not None:
             return f"{top.strip()}{relative}"
     return file if not PurePosixPath(file).is_absolute() else ""
@@ -141,19 +148,30 @@ def _from_folder(folder: Path, relative: str) -> str | None:
         return None
 
 
-def _from_git(folder: Path, relative: str, revision: str) -> str | None:
+def _from_git(folder: Path, relative: str, revision: str, budget: Budget) -> str | None:
     if not _REVISION.fullmatch(revision):
         return None
-    found = _git(folder, "show", "--end-of-options", f"{revision}:./{relative}")
+    found = _git(folder, budget, "show", "--end-of-options", f"{revision}:./{relative}")
     return found if found is not None and len(found) <= _MOST_BYTES else None
 
 
-def _last_change(folder: Path, relative: str, line: int, revision: str, text: str) -> Change | None:
+def _last_change(
+    folder: Path, relative: str, line: int, revision: str, text: str, budget: Budget
+) -> Change | None:
     """Of the line that says ``text``; None where it says something else at the revision."""
     at = revision if _REVISION.fullmatch(revision) else "HEAD"
     lines = f"{line},{line}"
     found = _git(
-        folder, "blame", "--porcelain", "--no-textconv", "-L", lines, at, "--", f"./{relative}"
+        folder,
+        budget,
+        "blame",
+        "--porcelain",
+        "--no-textconv",
+        "-L",
+        lines,
+        at,
+        "--",
+        f"./{relative}",
     )
     if not found or f"\n\t{text}\n" not in f"{found}\n":
         return None
@@ -167,7 +185,7 @@ def _last_change(folder: Path, relative: str, line: int, revision: str, text: st
     return Change(commit[:12], date, facts.get("summary", "")[:200])
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def _git(folder: Path, budget: Budget, *arguments: str) -> str | None:
     """What git says, None where it does not. No hook of the folder's runs, nothing is fetched."""
     # Mounted folders belong to another user often; whoever set the root trusts it.
     safe = ("-c", "core.fsmonitor=false", "-c", "safe.directory=*")
@@ -176,7 +194,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(
             [*command, *arguments],
             capture_output=True,
-            timeout=_GIT_SECONDS,
+            timeout=min(_GIT_SECONDS, budget.left()),
             check=False,
             env=os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"},
         )

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
-from alerting.enrich.find import Question
+from alerting.enrich.budget import Budget
+from alerting.enrich.find import LIMIT, Question
 
 #: Column to what people call it.
 _COLUMNS = {
@@ -25,29 +26,28 @@ _MOST = 3
 
 
 def what_changed(
-    client: Client, database: str, asked: Question, since: datetime | None, seconds: int
+    client: Client, database: str, asked: Question, since: datetime | None, budget: Budget
 ) -> list[str]:
     """One sentence each, most telling first; compared within the alert's window."""
     found: list[tuple[float, str]] = []
     for column, called in _COLUMNS.items():
         answer = client.query(
-            f"SELECT toString({column}) AS value, countIf(c) AS failing, count() AS judged,"
-            f" min(start_time) AS first"
-            f" FROM (SELECT ({asked.condition}) AS c, {column}, start_time FROM {database}.spans"
+            f"SELECT toString({column}) AS value, countIf(c) AS failing, count() AS judged"
+            f" FROM (SELECT ({asked.condition}) AS c, {column} FROM {database}.spans"
             f" WHERE {asked.judged} AND {column} != '') GROUP BY value"
             f" ORDER BY failing DESC LIMIT 50"
-            " SETTINGS max_execution_time = {seconds:UInt32}",
-            parameters=asked.parameters | {"seconds": seconds},
+            f" {LIMIT}",
+            parameters=asked.parameters | {"seconds": budget.left()},
         ).result_rows
         failing, judged = sum(row[1] for row in answer), sum(row[2] for row in answer)
-        for value, fails, of, first in answer:
+        for value, fails, of in answer:
             others_fail, others = failing - fails, judged - of
             if not others or not fails or fails / of <= others_fail / others:
                 continue
             chance = hypergeometric(fails, of, failing, judged)
             if chance > _UNLIKELY:
                 continue
-            new = _appeared(client, database, column, value, first, asked, seconds)
+            new = _appeared(client, database, column, value, asked, budget)
             told = f", which appeared at {new:%H:%M} UTC" if new and _before(new, since) else ""
             found.append(
                 (
@@ -81,21 +81,20 @@ def _appeared(
     database: str,
     column: str,
     value: str,
-    first: datetime,
     asked: Question,
-    seconds: int,
+    budget: Budget,
 ) -> datetime | None:
     """When the value was first seen, if not before the window; None where it is older."""
     end = asked.window[1]
     conditions = f"{column} = {{value:String}} AND start_time >= {{early:DateTime64(3)}}"
     answer = client.query(
         f"SELECT min(start_time), count() FROM {database}.spans WHERE {conditions}"
-        " AND start_time <= {end:DateTime64(3)} SETTINGS max_execution_time = {seconds:UInt32}",
+        f" AND start_time <= {{end:DateTime64(3)}} {LIMIT}",
         parameters={
             "value": value,
             "early": end - timedelta(days=2),
             "end": end,
-            "seconds": seconds,
+            "seconds": budget.left(),
         },
     ).result_rows
     seen, count = answer[0]

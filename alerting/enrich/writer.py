@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import requests
 
+from alerting.enrich.budget import Budget, OverBudgetError
 from alerting.settings import AlertingSettings
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ _INSTRUCTIONS = (
 )
 
 
-def worded(settings: AlertingSettings, facts: Mapping[str, str], usual: str) -> str:
+def worded(settings: AlertingSettings, facts: Mapping[str, str], usual: str, budget: Budget) -> str:
     """The endpoint's words, or ``usual`` where there is none or it does not answer in time."""
     if not settings.fix_llm_url:
         return usual
@@ -39,10 +40,12 @@ def worded(settings: AlertingSettings, facts: Mapping[str, str], usual: str) -> 
                 "max_tokens": 200,
             },
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=settings.fix_llm_seconds,
+            timeout=min(settings.fix_llm_seconds, budget.left()),
         )
         answer.raise_for_status()
         text = str(answer.json()["choices"][0]["message"]["content"] or "").strip()
+    except OverBudgetError:
+        return usual
     except (requests.RequestException, ValueError, KeyError, IndexError, TypeError) as error:
         log.warning("the fix is the playbook's: %s", error)
         return usual

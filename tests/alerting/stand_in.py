@@ -19,7 +19,8 @@ from demo.pagerduty import SCHEMA
 
 class StandIn(ThreadingHTTPServer):
     """``answers``: status, Retry-After or what to do ('reset', 'hang') for each request in turn,
-    202 after them. ``taken``: bodies that were answered with 2xx; ``tried``: all."""
+    202 after them. ``taken``: bodies that were answered with 2xx; ``tried``: all, and of each its
+    path, headers (names in lower case) and bytes."""
 
     daemon_threads = True
 
@@ -27,13 +28,20 @@ class StandIn(ThreadingHTTPServer):
         self.answers: list[int | str | tuple[int, str]] = []
         self.taken: list[dict[str, Any]] = []
         self.tried: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.problems: list[str] = []
         self.times: list[float] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                data = self.rfile.read(int(self.headers["content-length"]))
+                body = json.loads(data)
+                outer.bodies.append(data)
+                outer.paths.append(self.path)
+                outer.headers.append({k.lower(): v for k, v in self.headers.items()})
                 outer.times.append(time.monotonic())
                 outer.tried.append(body)
                 if pagerduty:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from alerting.notification import Alert
-from alerting.outbox import Outbox
-from alerting.spool import Received
+from alerting.pipeline import record
+from alerting.spool import Spool
+from alerting.stages import dedup, inhibit, mute
+from alerting.store.file import now_ms
+from alerting.store.store import Store
 from clickhouse import set_aside
 
 AT = datetime(2026, 11, 24, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outbox:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(set_aside, "_found", {})
-    return Outbox(tmp_path / "alerts.db")
+    store = Store(tmp_path / "alerts.db")
+    yield store
+    store.close()
 
 
 def alert(name: str, minute: int = 0) -> Alert:
@@ -32,51 +37,56 @@ def alert(name: str, minute: int = 0) -> Alert:
     )
 
 
-def take(outbox: Outbox, key: bytes, *alerts: Alert) -> None:
-    outbox._spool.add(key, b"{}", 1)
-    (received,) = outbox.unprocessed()
-    assert isinstance(received, Received)
-    outbox.take(received, [(each, ["oncall"]) for each in alerts])
+def take(store: Store, key: bytes, *alerts: Alert) -> None:
+    spool = Spool(Path(store.file.path))
+    spool.add(key, b"{}", 1)
+    spool.close()
+    (received,) = store.notifications.unprocessed()
+    record(store, received, [(each, ["oncall"]) for each in alerts])
+
+
+def spoil(store: Store, statement: str) -> None:
+    """As somebody would who edits the file."""
+    with store.file.transaction() as connection:
+        connection.execute(statement)
 
 
 def test_a_delivery_that_cannot_be_read_is_dead_and_the_rest_is_told(
-    outbox: Outbox, caplog: pytest.LogCaptureFixture
+    store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    take(outbox, b"1", alert("a"), alert("b"), alert("c"))
-    outbox._connection.execute("UPDATE deliveries SET alert = '{' WHERE fingerprint = 'a'")
-    outbox._connection.execute(
-        "UPDATE deliveries SET alert = '{\"status\": \"muted\"}' WHERE fingerprint = 'b'"
-    )
+    take(store, b"1", alert("a"), alert("b"), alert("c"))
+    spoil(store, "UPDATE deliveries SET alert = '{' WHERE fingerprint = 'a'")
+    spoil(store, "UPDATE deliveries SET alert = '{\"status\": \"muted\"}' WHERE fingerprint = 'b'")
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
-            assert [each.fingerprint for each in outbox.due("oncall")] == ["c"]
+            assert [each.fingerprint for each in store.deliveries.due("oncall")] == ["c"]
     assert len([r for r in caplog.records if "set aside" in r.getMessage()]) == 2
-    assert outbox.counts()["dead"] == 2
+    assert store.deliveries.counts()["dead"] == 2
     assert set_aside.counts()["deliveries"] == 2
-    assert [each.fingerprint for each in outbox.read()] == ["c"]
+    assert [each.fingerprint for each in store.deliveries.read()] == ["c"]
     # What comes later of the same alert does not wait for it.
-    take(outbox, b"2", alert("a", 5))
-    assert [each.fingerprint for each in outbox.due("oncall")] == ["c", "a"]
+    take(store, b"2", alert("a", 5))
+    assert [each.fingerprint for each in store.deliveries.due("oncall")] == ["c", "a"]
 
 
-def test_an_alert_that_cannot_be_read_does_not_stop_the_settling(outbox: Outbox) -> None:
-    take(outbox, b"1", alert("a"), alert("b"))
-    outbox._connection.execute("UPDATE alerts SET flapping = 1, changed_at = 0")
-    outbox._connection.execute("UPDATE alerts SET alert = '[]' WHERE fingerprint = 'a'")
-    outbox._connection.execute("UPDATE alerts SET changes = '{' WHERE fingerprint = 'b'")
-    assert outbox.settle() == 1
-    (number,) = [each.id for each in outbox.read() if each.fingerprint == "a"]
-    assert not outbox.acknowledge(number)
-    take(outbox, b"2", alert("b", 5))
+def test_an_alert_that_cannot_be_read_does_not_stop_the_releasing(store: Store) -> None:
+    take(store, b"1", alert("a"), alert("b"))
+    spoil(store, "UPDATE alerts SET flapping = 1, changed_at = 0")
+    spoil(store, "UPDATE alerts SET alert = '[]' WHERE fingerprint = 'a'")
+    spoil(store, "UPDATE alerts SET changes = '{' WHERE fingerprint = 'b'")
+    assert inhibit.release(store) == 1
+    (number,) = [each.id for each in store.deliveries.read() if each.fingerprint == "a"]
+    assert not dedup.acknowledge(store, number)
+    take(store, b"2", alert("b", 5))
     assert set_aside.counts()["alerts"] == 1
 
 
-def test_a_silence_that_cannot_be_read_silences_nothing(outbox: Outbox) -> None:
-    outbox.silence({"service": "shop"}, time.time_ns() // 10**6 + 60_000)
-    outbox._connection.execute("UPDATE silences SET matchers = '[1'")
-    take(outbox, b"1", alert("a"))
-    assert [each.status for each in outbox.read()] == ["pending"]
-    assert outbox.silences() == []
-    outbox._connection.execute("UPDATE deliveries SET status = 'silenced', alert = ''")
-    outbox._connection.execute("UPDATE silences SET until = 0")
-    assert outbox.settle() == 0
+def test_a_silence_that_cannot_be_read_silences_nothing(store: Store) -> None:
+    store.silences.add({"service": "shop"}, now_ms() + 60_000)
+    spoil(store, "UPDATE silences SET matchers = '[1'")
+    take(store, b"1", alert("a"))
+    assert [each.status for each in store.deliveries.read()] == ["pending"]
+    assert store.silences.active() == []
+    spoil(store, "UPDATE deliveries SET status = 'silenced', alert = ''")
+    spoil(store, "UPDATE silences SET until = 0")
+    assert mute.release(store) == 0

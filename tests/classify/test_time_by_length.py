@@ -16,10 +16,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from alerting.enrich.enrich import masked
 from classify.classifier import Classifier, Subject, Trace, applies
 from classify.models.encoder import Encoder
 from classify.models.pieces import guessing
+from classify.personal_data.masking import masked
 from classify.registry import BUILT_IN
 from clickhouse.span import Span
 from experiments.datasets.masking import Masker

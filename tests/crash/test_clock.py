@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from alerting.notification import Alert
-from alerting.outbox import LONGEST_SECONDS, Outbox
+from alerting.pipeline import record
 from alerting.spool import Received
+from alerting.store.deliveries import LONGEST_SECONDS
+from alerting.store.store import Store
 from tests.everyspan_up import ROOT, Up, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -115,19 +117,21 @@ def test_a_clock_that_was_ahead_at_the_start(
 
 
 def test_a_delivery_that_is_due_long_after_the_clock_was_set_back(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "spool.sqlite3")
+    store = Store(tmp_path / "spool.sqlite3")
+    deliveries = store.deliveries
     body = {"status": "firing", "labels": {"a": "b"}, "startsAt": "2026-11-24T01:00:00Z"}
     alert = Alert.model_validate(body | {"fingerprint": "f"})
     now = time.time_ns() // 1_000_000
-    outbox._connection.execute(
-        "INSERT INTO notifications (content_key, received_at, last_received_at, body)"
-        " VALUES (x'00', ?, ?, x'00')",
-        (now, now),
-    )
-    assert outbox.take(Received(1, now, now, 1, b""), [(alert, ["oncall"])]) == 1
+    with store.file.transaction() as connection:
+        connection.execute(
+            "INSERT INTO notifications (content_key, received_at, last_received_at, body)"
+            " VALUES (x'00', ?, ?, x'00')",
+            (now, now),
+        )
+    assert record(store, Received(1, now, now, 1, b""), [(alert, ["oncall"])]) == 1
     soon, never = now + 60_000, now + int((LONGEST_SECONDS + 60) * 1000)
-    outbox.failed(outbox.due("oncall"), "away", soon)
-    assert outbox.due("oncall") == []
-    outbox.failed(outbox.read(), "away", never)
-    assert len(outbox.due("oncall")) == 1
-    outbox.close()
+    deliveries.not_sent(deliveries.due("oncall"), "away", soon)
+    assert deliveries.due("oncall") == []
+    deliveries.not_sent(deliveries.read(), "away", never)
+    assert len(deliveries.due("oncall")) == 1
+    store.close()

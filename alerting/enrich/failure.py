@@ -1,0 +1,137 @@
+"""One failing row as people read it: masked, with its place in the trace, its code and its fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from alerting.case import Failure, Source
+from alerting.enrich.find import Question, Row
+from classify.personal_data.masking import masked
+from grafana.replay_command import replay_command, replay_note
+
+_MOST_EVIDENCE = 300
+#: Characters of a line of source.
+_MOST_CODE = 200
+#: A line of a PEM key: base64 and nothing else.
+_KEY_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{60,80}(?![A-Za-z0-9+/=])")
+
+
+def failure_of(
+    row: Row,
+    similar: int,
+    steps: list[Row],
+    asked: Question,
+    threshold: float,
+    grafana_url: str,
+    source: Source | None,
+    fix: str,
+) -> Failure:
+    """``steps``: of the row's run, in order; [] where they are not known."""
+    number = step_number(row, steps)
+    entry = next((s["entry"] for s in steps if s["entry"]), "")
+    return Failure(
+        trace_id=row["trace_id"],
+        span_id=row["span_id"],
+        trace_url=_trace_url(grafana_url, row["trace_id"], row["start_time"]),
+        step=number,
+        steps=len(steps),
+        step_name=told(row["name"]),
+        step_kind=row["step_kind"],
+        classifier=asked.classifier,
+        score=float(row["score"]),
+        threshold=threshold,
+        evidence=_evidence(row),
+        start_time=_aware(row["start_time"]),
+        similar=similar,
+        model=told(row["model"]),
+        prompt_version=_prompt(row, steps),
+        session_id=told(row["session_id"]),
+        user_id=told(row["user_id"]),
+        cost_usd=sum(s["cost_usd"] or 0.0 for s in steps) or None,
+        source=source,
+        suggested_fix=fix,
+        replay_command=replay_command(row["trace_id"], number),
+        replay_note=replay_note(entry) if steps else "",
+    )
+
+
+def facts_of(row: Row, similar: int, steps: list[Row]) -> Mapping[str, str]:
+    """What the playbook may speak of."""
+    code = code_of(row, steps)
+    name = told(row["name"])
+    documents = [doc for step in steps for doc in step["documents"]]
+    return {
+        "service": told(row["service_name"]),
+        "environment": told(row["environment"]),
+        "step": str(step_number(row, steps) or "?"),
+        "steps": str(len(steps) or "?"),
+        "step_name": name,
+        "step_kind": row["step_kind"],
+        "tool": told(row["tool_name"]) or name,
+        "model": told(row["model"]) or "the model",
+        "prompt": _prompt(row, steps),
+        "evidence": _evidence(row).rstrip(". ") or "no evidence",
+        "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
+        "trace_id": row["trace_id"],
+        "documents": str(len(documents)),
+        "count": str(similar),
+    }
+
+
+def step_number(row: Row, steps: list[Row]) -> int:
+    """Counted from 1; 0 where it is not known."""
+    return next((i for i, s in enumerate(steps, 1) if s["span_id"] == row["span_id"]), 0)
+
+
+def code_of(row: Row, steps: list[Row]) -> Row | None:
+    """The step, or its nearest ancestor, that says where it is in the code."""
+    by_id = {step["span_id"]: step for step in steps}
+    seen: set[str] = set()
+    at: Row | None = row
+    while at is not None and at["span_id"] not in seen:
+        if at["code_file"]:
+            return at
+        seen.add(at["span_id"])
+        at = by_id.get(at["parent_span_id"])
+    return None
+
+
+def told(text: str | None) -> str:
+    """What a span says, masked, as one line: none of its own may begin in a message."""
+    return " ".join(masked(text or "").split())
+
+
+def masked_source(found: Source) -> Source:
+    """Code has keys and addresses in it too, and a pager has more readers than a repository."""
+    change = found.change and replace(found.change, summary=masked(found.change.summary))
+    # Line by line: a key over several lines would lose its line numbers.
+    lines = tuple(
+        (number, masked(_KEY_LINE.sub("…", text))[:_MOST_CODE]) for number, text in found.lines
+    )
+    return replace(found, lines=lines, change=change)
+
+
+def _evidence(row: Row) -> str:
+    return told(row["said"])[:_MOST_EVIDENCE]
+
+
+def _prompt(row: Row, steps: list[Row]) -> str:
+    own = str(row["prompt_version"] or "")
+    return own or next((str(s["prompt_version"]) for s in steps if s["prompt_version"]), "")
+
+
+def _trace_url(grafana: str, trace_id: str, at: datetime) -> str:
+    if not grafana:
+        return ""
+    moment = int(_aware(at).timestamp() * 1000)
+    hour = 3_600_000
+    query = urlencode({"var-trace_id": trace_id, "from": moment - hour, "to": moment + hour})
+    return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

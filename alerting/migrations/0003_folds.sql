@@ -1,0 +1,1 @@
+CREATE INDEX ix_fold ON deliveries (fold) WHERE fold IS NOT NULL;

@@ -1,0 +1,1 @@
+"""What a notification passes through, a module each; pipeline.py has them in order."""

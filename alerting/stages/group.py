@@ -1,0 +1,118 @@
+"""Group: deliveries of one destination that make one message, and the incident that it is about.
+
+Twenty triggers at once are told as one. What was told as one has one key from then on, and ends as
+one when the last of it has ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from alerting.case import Case
+from alerting.message import Message
+from alerting.notification import Alert
+from alerting.store.deliveries import Deliveries, Delivery
+
+#: So many triggers due at once for one destination become one message.
+GROUP_FROM = 20
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``key``: its incident's dedup key; ``told_with``: the group that its alerts were told with
+    before, None for each by itself. All deliveries are of the same event."""
+
+    key: str
+    deliveries: tuple[Delivery, ...]
+    told_with: int | None = None
+
+    @property
+    def first(self) -> Delivery:
+        """Stands for all."""
+        return self.deliveries[0]
+
+    @property
+    def alert(self) -> Alert:
+        """Of the first."""
+        return self.first.alert
+
+    def message(self, case: Case) -> Message:
+        """``case``: of the first alert."""
+        return self._burst(case) if self._is_burst else self._single(case)
+
+    @property
+    def _is_burst(self) -> bool:
+        return len(self.deliveries) > 1 and self.first.event != "resolve"
+
+    def _single(self, case: Case) -> Message:
+        alert, event = self.alert, self.first.event
+        lasted = alert.ends_at - alert.starts_at if alert.ends_at else None
+        return Message(
+            event,
+            self.key,
+            alert.labels,
+            alert.annotations,
+            alert.starts_at,
+            case,
+            dict(alert.values or {}),
+            self.first.repeats,
+            count=len(self.deliveries),
+            image=alert.image_url,
+            lasted=max(lasted, timedelta()) if event == "resolve" and lasted else None,
+        )
+
+    def _burst(self, case: Case) -> Message:
+        alerts = [each.alert for each in self.deliveries]
+        names = Counter(
+            f"{a.labels.get('classifier') or a.labels.get('alertname', 'alert')}"
+            f" {a.labels.get('service', '')}".strip()
+            for a in alerts
+        )
+        common = {
+            name: value
+            for name, value in self.alert.labels.items()
+            if all(a.labels.get(name) == value for a in alerts)
+        }
+        return Message(
+            self.first.event,
+            self.key,
+            common,
+            {},
+            min(a.starts_at for a in alerts),
+            case,
+            count=len(alerts),
+            folded=tuple(names.most_common(_MOST_NAMES)),
+        )
+
+
+def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
+    """``due``: of one destination, oldest first, as the groups are."""
+    triggers = tuple(each for each in due if each.event == "trigger")
+    if len(triggers) >= GROUP_FROM:
+        first = triggers[0]
+        found = [Group(_key(first.destination, first.id), triggers)]
+    else:
+        found = [Group(each.dedup_key, (each,)) for each in triggers]
+    ends: dict[str, Group] = {}
+    for each in due:
+        if each.event == "trigger":
+            continue
+        if each.event == "flapping":
+            found.append(Group(each.dedup_key, (each,)))
+            continue
+        known = deliveries.told_with(each)
+        key = each.dedup_key if known is None else _key(each.destination, known)
+        if each.event == "acknowledge":
+            found.append(Group(key, (each,), known))
+        else:
+            others = ends[key].deliveries if key in ends else ()
+            ends[key] = Group(key, (*others, each), known)
+    return sorted([*found, *ends.values()], key=lambda each: each.first.id)
+
+
+def _key(destination: str, first: int) -> str:
+    return f"everyspan-fold-{destination}-{first}"[:255]

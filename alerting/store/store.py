@@ -1,0 +1,40 @@
+"""All tables of the alert file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alerting.store.alerts import Alerts
+from alerting.store.cases import Cases
+from alerting.store.deliveries import Deliveries
+from alerting.store.file import AlertFile
+from alerting.store.notifications import Notifications
+from alerting.store.silences import Silences
+from clickhouse.set_aside import set_aside
+
+
+class Store:
+    """Any thread may call. Raises SpoolError when opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = AlertFile(path)
+        self.notifications = Notifications(self.file)
+        self.alerts = Alerts(self.file)
+        self.deliveries = Deliveries(self.file)
+        self.silences = Silences(self.file)
+        self.cases = Cases(self.file)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.file.close()
+
+    def forget(self, before: int) -> None:
+        """Delete what ended before then (ms since 1970)."""
+        with self.file.transaction():
+            self.deliveries.forget(before)
+            self.alerts.forget(before)
+            self.silences.forget(before)
+            self.cases.forget()
+        # Those that are still there are found again.
+        for table in ("alerts", "deliveries"):
+            set_aside(self.file.path, table, {})
