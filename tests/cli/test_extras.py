@@ -71,8 +71,9 @@ def test_a_command_that_needs_one_says_what_to_install(
     done = everyspan(*arguments, PYTHONPATH=bare)
     command = " ".join(arguments[: 1 if extra == "report" else 2])
     assert done.returncode == 1
-    assert done.stderr.strip() == (
-        f"error: everyspan {command} needs {LIBRARIES[extra]}; run pip install 'everyspan-server[{extra}]'"
+    install = f"pip install 'everyspan-server[{extra}]'"
+    assert (
+        done.stderr.strip() == f"error: everyspan {command} needs {LIBRARIES[extra]}; run {install}"
     )
 
 
