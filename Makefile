@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo test check format docs lock test-sdk clean
 
 help:  ## Show this list.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 LOCKS := requirements/build.txt requirements/test.txt
 
@@ -32,6 +32,14 @@ demo: $(READY)  ## Start everything, send a failing agent's traffic, show what w
 test: $(READY)  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.
+SDK := $(VENV)/sdk
+test-sdk:  ## Run the SDK's tests in an environment of its own.
+	rm -rf $(SDK) && $(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sdk.txt
+	$(SDK)/bin/python -m pip install --quiet --no-build-isolation --no-deps -e ./sdk
+	$(SDK)/bin/python -m pytest --confcutdir=tests/sdk tests/sdk
+
 check: $(READY)  ## Lint, formatting and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,14 +56,18 @@ docs: $(READY)  ## Write docs/settings.md from the settings themselves.
 # Versions with hashes, for every platform and Python that is promised. `make lock UPGRADE=` keeps
 # the versions that there are and adds what pyproject.toml newly asks for.
 UPGRADE ?= --upgrade
-LOCK = $(BIN)/uv pip compile --quiet --system-certs $(UPGRADE) --universal --python-version 3.11 \
+LOCK = $(BIN)/uv pip compile --quiet --system-certs $(UPGRADE) --universal \
 	--generate-hashes --no-header --no-emit-index-url \
 	--no-emit-package everyspan-sdk --no-emit-package everyspan-server
 lock: $(READY)  ## Renew the locked versions in requirements/.
-	$(LOCK) pyproject.toml sdk/pyproject.toml requirements/build.in --extra test -o requirements/test.txt
-	$(LOCK) pyproject.toml -c requirements/test.txt --extra report --extra datasets -o requirements/server.txt
-	$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
-	$(LOCK) requirements/deepeval.in -o requirements/deepeval.txt
+	$(LOCK) --python-version 3.11 pyproject.toml sdk/pyproject.toml requirements/build.in \
+		--extra test -o requirements/test.txt
+	$(LOCK) --python-version 3.11 pyproject.toml -c requirements/test.txt \
+		--extra report --extra datasets -o requirements/server.txt
+	$(LOCK) --python-version 3.11 requirements/build.in -c requirements/test.txt -o requirements/build.txt
+	$(LOCK) --python-version 3.10 sdk/pyproject.toml requirements/sdk.in requirements/build.in \
+		--extra openai -o requirements/sdk.txt
+	$(LOCK) --python-version 3.11 requirements/deepeval.in -o requirements/deepeval.txt
 
 clean:  ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

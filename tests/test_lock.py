@@ -63,6 +63,7 @@ def lines(name: str) -> list[Requirement]:
     [
         ("test.txt", [*wanted(SERVER, "test"), *wanted(SDK), *lines("build.in")]),
         ("server.txt", [*wanted(SERVER, "report", "datasets")]),
+        ("sdk.txt", [*wanted(SDK, "openai"), *lines("sdk.in"), *lines("build.in")]),
         ("build.txt", lines("build.in")),
         ("deepeval.txt", lines("deepeval.in")),
     ],
@@ -83,7 +84,13 @@ def test_each_lock_meets_what_is_asked_for(lock: str, requirements: list[Require
 
 
 def test_the_list_of_locks_is_whole() -> None:
-    assert [path.name for path in LOCKS] == ["build.txt", "deepeval.txt", "server.txt", "test.txt"]
+    assert [path.name for path in LOCKS] == [
+        "build.txt",
+        "deepeval.txt",
+        "sdk.txt",
+        "server.txt",
+        "test.txt",
+    ]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
