@@ -2,6 +2,13 @@
 
 FROM python:3.12.13-slim-trixie AS build
 WORKDIR /src
+# Locked versions, by their hashes. Without the `embedded` extra: ClickHouse is a server here. The
+# environment gets no pip.
+COPY requirements requirements
+RUN python -m venv --without-pip /opt/everyspan \
+    && pip --python /opt/everyspan/bin/python install --no-cache-dir \
+        --require-hashes -r requirements/server.txt \
+    && pip install --no-cache-dir --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY ingest ingest
 COPY clickhouse clickhouse
@@ -14,10 +21,8 @@ COPY cli cli
 COPY demo demo
 # The command is the SDK's.
 COPY sdk sdk
-# Without the `embedded` extra: ClickHouse is a server here. The environment gets no pip.
-RUN python -m venv --without-pip /opt/everyspan \
-    && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel ./sdk . \
-    && pip --python /opt/everyspan/bin/python install --no-cache-dir /wheel/*.whl
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel ./sdk . \
+    && pip --python /opt/everyspan/bin/python install --no-cache-dir --no-deps /wheel/*.whl
 
 FROM python:3.12.13-slim-trixie
 LABEL org.opencontainers.image.title="everyspan" \

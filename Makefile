@@ -4,19 +4,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format docs lock test-sdk clean
 
 help:  ## Show this list.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml sdk/pyproject.toml
+LOCKS := requirements/build.txt requirements/test.txt
+
+$(READY): pyproject.toml sdk/pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Everyspan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing Everyspan and what it needs into $(VENV) (a minute or two) …"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./sdk -e '.[test]'
+	@echo "Installing Everyspan and what it needs into $(VENV) …"
+	$(PIP) --require-hashes -r requirements/build.txt
+# uv takes a sixth of pip's time; pip does it where only pip's configuration knows the index.
+	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python \
+		--require-hashes -r requirements/test.txt || $(PIP) --require-hashes -r requirements/test.txt
+	$(PIP) --no-build-isolation --no-deps -e ./sdk -e .
 	@touch $@
 
 demo: $(READY)  ## Start everything, send a failing agent's traffic, show what was found.
@@ -25,14 +32,42 @@ demo: $(READY)  ## Start everything, send a failing agent's traffic, show what w
 test: $(READY)  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.
+SDK := $(VENV)/sdk
+test-sdk:  ## Run the SDK's tests in an environment of its own.
+	rm -rf $(SDK) && $(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sdk.txt
+	$(SDK)/bin/python -m pip install --quiet --no-build-isolation --no-deps -e ./sdk
+	$(SDK)/bin/python -m pytest --confcutdir=tests/sdk tests/sdk
+
 check: $(READY)  ## Lint, formatting and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd sdk && ../$(BIN)/mypy
 
 format: $(READY)  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY)  ## Write docs/settings.md from the settings themselves.
+	$(BIN)/python -m cli.settings_table
+
+# Versions with hashes, for every platform and Python that is promised. `make lock UPGRADE=` keeps
+# the versions that there are and adds what pyproject.toml newly asks for.
+UPGRADE ?= --upgrade
+LOCK = $(BIN)/uv pip compile --quiet --system-certs $(UPGRADE) --universal \
+	--generate-hashes --no-header --no-emit-index-url \
+	--no-emit-package everyspan-sdk --no-emit-package everyspan-server
+lock: $(READY)  ## Renew the locked versions in requirements/.
+	$(LOCK) --python-version 3.11 pyproject.toml sdk/pyproject.toml requirements/build.in \
+		--extra test -o requirements/test.txt
+	$(LOCK) --python-version 3.11 pyproject.toml -c requirements/test.txt \
+		--extra report --extra datasets -o requirements/server.txt
+	$(LOCK) --python-version 3.11 requirements/build.in -c requirements/test.txt -o requirements/build.txt
+	$(LOCK) --python-version 3.10 sdk/pyproject.toml requirements/sdk.in requirements/build.in \
+		--extra openai -o requirements/sdk.txt
+	$(LOCK) --python-version 3.11 requirements/deepeval.in -o requirements/deepeval.txt
 
 clean:  ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

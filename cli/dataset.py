@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli import dataset_report
 from cli.console import console, fail, plain_errors, read_settings
+from cli.extras import need
 from cli.moment import duration, moment
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import is_served, open_reader
@@ -119,6 +120,7 @@ def build(
     classify_port: ClassifyPort = None,
 ) -> None:
     """Make a data set, or the next version of one, store it, and write its files."""
+    need("datasets", "everyspan dataset build")
     from pydantic import ValidationError
 
     from experiments.datasets.build import build as make
@@ -283,6 +285,7 @@ def refresh(
     classify_port: ClassifyPort = None,
 ) -> None:
     """Do it again on newer traffic: what is new comes in, what is over goes, ids stay."""
+    need("datasets", "everyspan dataset refresh")
     from experiments.datasets import store
     from experiments.datasets.export import formats
     from experiments.datasets.refresh import refresh as renew
@@ -325,6 +328,7 @@ def drift(
     classify_port: ClassifyPort = None,
 ) -> None:
     """Measure how far production's inputs have moved away from a version, and keep the answer."""
+    need("datasets", "everyspan dataset drift")
     from experiments.datasets import store
     from experiments.datasets.measure import measured
 

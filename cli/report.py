@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import console, fail, plain_errors
+from cli.extras import need
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 
@@ -33,6 +34,7 @@ def report(
     clickhouse_port: ClickHousePort = None,
 ) -> None:
     """Write traffic, latency, cost, verdicts and newest failures to one HTML page."""
+    need("report", "everyspan report")
     from grafana.macros import TimeRange
     from grafana.report.page import page
 

@@ -25,16 +25,14 @@ def evidence(counts: Mapping[str, int], weights: Mapping[str, float]) -> float:
 
     ``counts``: units by variant; those without a weight are not looked at.
     """
-    from scipy.special import gammaln
-
     total = sum(weights.values())
     units = sum(counts.get(variant, 0) for variant in weights)
     found = 0.0
     for concentration in CONCENTRATIONS:
-        log = float(gammaln(concentration) - gammaln(units + concentration))
+        log = math.lgamma(concentration) - math.lgamma(units + concentration)
         for variant, weight in weights.items():
             share, count = weight / total, counts.get(variant, 0)
             prior = concentration * share
-            log += float(gammaln(count + prior) - gammaln(prior)) - count * math.log(share)
+            log += math.lgamma(count + prior) - math.lgamma(prior) - count * math.log(share)
         found += math.exp(min(log, _LARGEST_LOG))
     return found / len(CONCENTRATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from experiments.sequential import factor, tuning
 
@@ -35,12 +36,9 @@ def units_needed(
     The interval's radius there plus a normal quantile is the effect; the chance to have crossed
     earlier makes it a little pessimistic. Infinite for no effect.
     """
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
     if not effect or math.isnan(effect) or math.isnan(deviation):
         return math.inf
-    rho2, quantile = tuning(planned_units, alpha), float(norm.ppf(power))
+    rho2, quantile = tuning(planned_units, alpha), NormalDist().inv_cdf(power)
 
     def missing(log_units: float) -> float:
         units = math.exp(log_units)
@@ -49,18 +47,20 @@ def units_needed(
 
     if missing(0.0) <= 0:
         return 1.0
-    if missing(math.log(_MOST_UNITS)) > 0:
+    low, high = 0.0, math.log(_MOST_UNITS)
+    if missing(high) > 0:
         return math.inf
-    return math.exp(brentq(missing, 0.0, math.log(_MOST_UNITS), xtol=1e-6))
+    # What is missing falls with every unit: halving ends where brackets are narrower than a float.
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if missing(middle) > 0 else (low, middle)
+    return math.exp(high)
 
 
 def detectable(
     units: float, deviation: float, *, planned_units: int, alpha: float, power: float = POWER
 ) -> float:
     """The smallest true effect that is found with ``power`` by ``units``; NaN where unknown."""
-    from scipy.stats import norm
-
     if units <= 0:
         return math.nan
-    needed = float(factor(units, tuning(planned_units, alpha), alpha)) + float(norm.ppf(power))
+    needed = float(factor(units, tuning(planned_units, alpha), alpha)) + NormalDist().inv_cdf(power)
     return needed * deviation / math.sqrt(units)

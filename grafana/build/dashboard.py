@@ -56,17 +56,22 @@ def dashboard(
 
 
 def flow(panels: Sequence[Json]) -> list[Json]:
-    """Panels with ids from 1 and places on the grid."""
+    """Panels with places on the grid. Raises ValueError where two have one id."""
     x = y = height = 0
-    placed = []
-    for number, panel in enumerate(panels, 1):
-        size = panel["gridPos"]
+    placed: dict[int, Json] = {}
+    for panel in panels:
+        size, panel_id = panel["gridPos"], panel["id"]
+        if panel_id in placed:
+            raise ValueError(
+                f"panels '{placed[panel_id]['title']}' and '{panel['title']}' both have id"
+                f" {panel_id}: give the new one a number that this dashboard has never had"
+            )
         if x + size["w"] > _GRID:
             x, y, height = 0, y + height, 0
         height = max(height, size["h"])
-        placed.append(panel | {"id": number, "gridPos": size | {"x": x, "y": y}})
+        placed[panel_id] = panel | {"gridPos": size | {"x": x, "y": y}}
         x += size["w"]
-    return placed
+    return list(placed.values())
 
 
 def any_service(variables: Sequence[Json]) -> bool:

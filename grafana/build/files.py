@@ -24,14 +24,14 @@ from grafana.build.rules import rules_file
 from grafana.thresholds import read
 
 ROOM = Path(__file__).resolve().parents[1]
-_BOARDS = (overview, operational, quality, safety, trace, session, experiments, datasets, monitor)
+BOARDS = (overview, operational, quality, safety, trace, session, experiments, datasets, monitor)
 _RULES_HEADER = "# Written by `python -m grafana.build` from thresholds.toml: change thresholds there, not here.\n"
 
 
 @cache
 def files() -> dict[Path, str]:
     """The dashboards, and the rules."""
-    boards = {board["uid"]: board for board in (module.build() for module in _BOARDS)}
+    boards = {board["uid"]: board for board in (module.build() for module in BOARDS)}
     found = {
         ROOM / "dashboards" / f"{uid.removeprefix('everyspan-')}.json": json.dumps(
             board, indent=2, ensure_ascii=False

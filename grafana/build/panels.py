@@ -1,7 +1,12 @@
-"""Panels as Grafana's classic JSON (schema version 39), from a title, a definition and SQL."""
+"""Panels as Grafana's classic JSON (schema version 39), from an id, a title, a definition and SQL.
+
+``panel_id`` is what links and alert rules name a panel by: it stays with its panel, whatever is
+renamed or comes before it. A new panel takes a number that its dashboard has never had.
+"""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +28,11 @@ SESSION_LINK = (
     "/d/everyspan-session?var-session_id=${__value.raw:percentencode}"
     "&${__url_time_range}&${datasource:queryparam}"
 )
+
+
+def id_for(name: str) -> int:
+    """Of a panel that is made for each of a list of names: the same wherever in the list it is."""
+    return 1000 + zlib.crc32(name.encode()) % 1_000_000
 
 
 def target(sql: str, format_: int = TABLE, ref_id: str = "A") -> Json:
@@ -47,6 +57,7 @@ def thresholds(steps: Sequence[tuple[float | None, str]]) -> Json:
 
 
 def _panel(
+    panel_id: int,
     kind: str,
     title: str,
     description: str,
@@ -61,7 +72,7 @@ def _panel(
         "description": description,
         "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
         "gridPos": {"h": size[1], "w": size[0], "x": 0, "y": 0},
-        "id": 0,
+        "id": panel_id,
         "options": options,
         "targets": targets,
         "title": title,
@@ -70,6 +81,7 @@ def _panel(
 
 
 def timeseries(
+    panel_id: int,
     title: str,
     description: str,
     sql: str | Sequence[str],
@@ -111,11 +123,12 @@ def timeseries(
         "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    panel = _panel("timeseries", title, description, targets, defaults, options, size)
+    panel = _panel(panel_id, "timeseries", title, description, targets, defaults, options, size)
     return panel | {"interval": interval}
 
 
 def stat(
+    panel_id: int,
     title: str,
     description: str,
     sql: str,
@@ -142,10 +155,11 @@ def stat(
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "textMode": "auto",
     }
-    return _panel("stat", title, description, [target(sql)], defaults, options, size)
+    return _panel(panel_id, "stat", title, description, [target(sql)], defaults, options, size)
 
 
 def table(
+    panel_id: int,
     title: str,
     description: str,
     sql: str,
@@ -194,10 +208,13 @@ def table(
         "unit": unit,
     }
     options = {"cellHeight": "sm", "showHeader": True}
-    return _panel("table", title, description, [target(sql)], defaults, options, size, overrides)
+    return _panel(
+        panel_id, "table", title, description, [target(sql)], defaults, options, size, overrides
+    )
 
 
 def barchart(
+    panel_id: int,
     title: str,
     description: str,
     sql: str,
@@ -227,20 +244,24 @@ def barchart(
         "xField": x,
         "xTickLabelMaxLength": 30,
     }
-    return _panel("barchart", title, description, [target(sql)], defaults, options, size)
+    return _panel(panel_id, "barchart", title, description, [target(sql)], defaults, options, size)
 
 
-def traces(title: str, description: str, sql: str, *, size: tuple[int, int] = (24, 14)) -> Json:
+def traces(
+    panel_id: int, title: str, description: str, sql: str, *, size: tuple[int, int] = (24, 14)
+) -> Json:
     """The waterfall."""
-    return _panel("traces", title, description, [target(sql, TRACE)], {"unit": "ms"}, {}, size)
+    return _panel(
+        panel_id, "traces", title, description, [target(sql, TRACE)], {"unit": "ms"}, {}, size
+    )
 
 
-def row(title: str) -> Json:
+def row(panel_id: int, title: str) -> Json:
     """A heading across the dashboard."""
     return {
         "collapsed": False,
         "gridPos": {"h": 1, "w": 24, "x": 0, "y": 0},
-        "id": 0,
+        "id": panel_id,
         "panels": [],
         "title": title,
         "type": "row",

@@ -100,7 +100,7 @@ def token_drift(condition: str, end: str, group: Sequence[str]) -> str:
 _STARTS, _ENDS = "$__fromTime", "$__toTime"
 
 
-def drift_table(names: Sequence[str]) -> Json:
+def drift_table(panel_id: int, names: Sequence[str]) -> Json:
     """For a dashboard: the time range, at most a week of it."""
     inner = drift(names, where(time=_dashboard_windows()), _ENDS, ["service_name"])
     sql = f"""SELECT service_name AS service, classifier, fail_rate, usual, z, judged_now AS judged, weeks
@@ -112,6 +112,7 @@ ORDER BY abs(z) DESC
 LIMIT 30"""
     steps: list[tuple[float | None, str]] = [(None, "text"), (3, "yellow"), (read().drift.z, "red")]
     return table(
+        panel_id,
         "Does any fail rate differ from past weeks?",
         "The fail rate of the time range (its last seven days at most) against the same hours of "
         "the past four weeks. z: how many standard errors it lies above what is usual, where the "
@@ -123,7 +124,7 @@ LIMIT 30"""
     )
 
 
-def token_drift_table() -> Json:
+def token_drift_table(panel_id: int) -> Json:
     """For a dashboard: the same for answers' length."""
     condition = where(
         "step_kind = 'llm'", "model != ''", ONCE, scope="step", time=_dashboard_windows()
@@ -141,6 +142,7 @@ LIMIT 30"""
         (read().drift.psi, "red"),
     ]
     return table(
+        panel_id,
         "Do models answer differently than in past weeks?",
         "Population stability index of output tokens against the same hours of the past four "
         "weeks: below 0.1 nothing changed, from 0.25 a lot did. A provider's silent change of a "

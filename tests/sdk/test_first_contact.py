@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
 
 from everyspan import _instrumentation, _libraries, _notices
+from everyspan._definitions import tomllib
 from everyspan._instrumentation import TurnedOn
 from everyspan._libraries import LIBRARIES
 

@@ -27,6 +27,7 @@ FROM datasets
 ORDER BY dataset
 LIMIT 200"""
     return table(
+        1,
         "Which data sets are there, and are they still of use?",
         "The newest version of each. drift as `everyspan dataset drift` last measured it: fresh, "
         "shifting (another mix, still covered) or stale (refresh it). uncovered: inputs of "
@@ -45,6 +46,7 @@ FROM dataset_drift FINAL
 WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
 ORDER BY time, series"""
     return timeseries(
+        2,
         "Does production ask what the data set lacks?",
         "Share of inputs that are farther from every item than 95 % were at the build.",
         sql,
@@ -63,6 +65,7 @@ ARRAY JOIN mapKeys(psi) AS name, mapValues(psi) AS value
 WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
 ORDER BY time, series"""
     return timeseries(
+        3,
         "What has the mix moved by?",
         "Population stability index against the inputs at the build: 0.1 is a moderate shift, 0.25 "
         "a large one.",
@@ -82,6 +85,7 @@ WHERE $__timeFilter(created_at)
 ORDER BY time DESC
 LIMIT 200"""
     return table(
+        4,
         "Who made which version?",
         "All versions made in the time range.",
         sql,

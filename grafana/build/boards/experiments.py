@@ -33,7 +33,7 @@ def build() -> Json:
             _status(),
             _effects(),
             _balance(),
-            row("Rates, cost and traffic in the time range"),
+            row(4, "Rates, cost and traffic in the time range"),
             _rates(),
             _over_time(),
             _cost(),
@@ -56,6 +56,7 @@ WHERE {_WANTED}
 ORDER BY status, experiment
 LIMIT 100"""
     return table(
+        1,
         "What should be done?",
         "ship the variant named, stop, keep_going, or broken. Valid however often you look; the "
         "time range does not matter. Why, in words: everyspan experiment status NAME.",
@@ -74,6 +75,7 @@ WHERE {_WANTED}
 ORDER BY experiment, variant, position
 LIMIT 500"""
     return table(
+        2,
         "Which metrics differ, and by how much?",
         "Variant minus control with the interval that holds at every look, for all metrics and "
         "variants of the experiment together. Rates are 0 to 1. worse and better are decided, open "
@@ -96,6 +98,7 @@ WHERE {_WANTED}
 ORDER BY experiment, variant
 LIMIT 200"""
     return table(
+        3,
         "Are units split as intended?",
         "Units (sessions, users) by variant. Evidence over 1000 says no (sample ratio mismatch): "
         "then no effect can be trusted.",
@@ -122,6 +125,7 @@ ORDER BY experiment, classifier, variant
 LIMIT 500"""
     rates = ("fail_rate", "at_least", "at_most")
     return table(
+        5,
         "Which variant fails less?",
         "Fail rate per classifier and variant with its 95 % interval (Wilson) in the time range. "
         "This describes; to decide, see above: spans of a session are not independent, and this "
@@ -149,6 +153,7 @@ FROM (
 )
 ORDER BY time, series"""
     return timeseries(
+        6,
         "Since when do they differ?",
         "Failed / judged per classifier, variant and interval; intervals without a failure are "
         "left out.",
@@ -173,6 +178,7 @@ GROUP BY name_of, variant_of
 ORDER BY name_of, variant_of
 LIMIT 100"""
     return table(
+        7,
         "Which variant is cheaper and faster?",
         "Cost and tokens per trace, percentiles of the duration and error rate of root spans.",
         sql,
@@ -194,6 +200,7 @@ FROM {_SPANS}
 GROUP BY time, name_of, variant_of
 ORDER BY time, series"""
     return timeseries(
+        8,
         "How does the traffic come in?",
         "Traces per variant and interval.",
         sql,

@@ -23,11 +23,11 @@ def build() -> Json:
         "Does Everyspan itself work? Ingest, judging, coverage and alert deliveries.",
         [
             *_numbers(),
-            row("Ingest"),
+            row(5, "Ingest"),
             *_ingest(),
-            row("Judging"),
+            row(9, "Judging"),
             *_judging(),
-            row("Alerts and errors"),
+            row(14, "Alerts and errors"),
             *_services(),
         ],
         filters("service", "environment"),
@@ -41,6 +41,7 @@ def _numbers() -> list[Json]:
 
     return [
         stat(
+            1,
             "Is every span judged?",
             "Spans with all their verdicts / spans; those that came less than two minutes ago count "
             "as judged. A classifier that is broken owes its spans a verdict. Must read 100 %.",
@@ -51,6 +52,7 @@ def _numbers() -> list[Json]:
             decimals=2,
         ),
         stat(
+            2,
             "How many spans wait for a verdict?",
             "Spans of the time range that lack a verdict: none has judged them yet, or one is "
             "broken.",
@@ -60,6 +62,7 @@ def _numbers() -> list[Json]:
             size=(6, 4),
         ),
         stat(
+            3,
             "How soon is a span stored?",
             "95th percentile from the end of a span to its insert: the sender's batching, the "
             "network and ingest.",
@@ -69,6 +72,7 @@ def _numbers() -> list[Json]:
             size=(6, 4),
         ),
         stat(
+            4,
             "How soon is a span judged?",
             "95th percentile from insert to verdict. Waiting for the rest of the trace is a part "
             "of it (EVERYSPAN_CLASSIFY_TRACE_QUIET_SECONDS).",
@@ -100,6 +104,7 @@ GROUP BY time
 ORDER BY time"""
     return [
         timeseries(
+            6,
             "How many spans come in?",
             "Spans per second by the time they were stored, per service.",
             rate,
@@ -109,6 +114,7 @@ ORDER BY time"""
             size=(8, 8),
         ),
         timeseries(
+            7,
             "How late are spans stored?",
             "From the end of a span to its insert.",
             lag,
@@ -116,6 +122,7 @@ ORDER BY time"""
             size=(8, 8),
         ),
         timeseries(
+            8,
             "What was refused?",
             "Spans and log records that ingest refused, inserts that failed, attributes that no "
             "convention maps: increase of the services' own counters per interval.",
@@ -162,6 +169,7 @@ GROUP BY time, version
 ORDER BY time, version"""
     return [
         timeseries(
+            10,
             "When was not everything judged?",
             "Coverage per interval of the span's start.",
             coverage,
@@ -170,6 +178,7 @@ ORDER BY time, version"""
             size=(8, 8),
         ),
         timeseries(
+            11,
             "How late are spans judged?",
             "From insert to verdict. A new classifier set judges older rows again, which shows as "
             "long times.",
@@ -178,6 +187,7 @@ ORDER BY time, version"""
             size=(8, 8),
         ),
         timeseries(
+            12,
             "Which classifier set judged what?",
             "Spans by the number of the classifier set that judged them last.",
             rows_by_version,
@@ -188,6 +198,7 @@ ORDER BY time, version"""
             size=(8, 8),
         ),
         table(
+            13,
             "Which classifiers and models are deployed?",
             "Every set that was ever deployed, newest first: classifier and version.",
             versions,
@@ -208,6 +219,7 @@ ORDER BY service, metric, labels
 LIMIT 1000"""
     return [
         timeseries(
+            15,
             "Do alerts reach people?",
             "What the alerting service counts: webhook requests, deliveries by destination and "
             "outcome. Increase per interval.",
@@ -217,6 +229,7 @@ LIMIT 1000"""
             style="bars",
         ),
         timeseries(
+            16,
             "Do the classifiers work?",
             "Errors by where they came from. Increase per interval.",
             _increase("metric = 'everyspan_classify_errors_total'"),
@@ -225,6 +238,7 @@ LIMIT 1000"""
             style="bars",
         ),
         table(
+            17,
             "What can't judge, and what can't be read?",
             "Classifiers that are broken (their spans wait for them), and records of Everyspan's "
             "own tables that are set aside; `everyspan status` says why. Empty: all is well.",
@@ -242,6 +256,7 @@ ORDER BY what""",
             size=(24, 5),
         ),
         table(
+            18,
             "What do the services say of themselves?",
             "The newest value of each of the services' metrics, as kept in stack_metrics.",
             newest,

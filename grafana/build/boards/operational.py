@@ -23,11 +23,11 @@ def build() -> Json:
         "Everyspan / Operational",
         "Latency, errors, tokens and cost of every step.",
         [
-            row("Latency"),
+            row(1, "Latency"),
             *_latency(),
-            row("Errors and tools"),
+            row(6, "Errors and tools"),
             *_errors(),
-            row("Tokens and cost"),
+            row(11, "Tokens and cost"),
             *_cost(),
         ],
         filters(*STANDARD),
@@ -69,12 +69,14 @@ LIMIT 20"""
     milliseconds = dict.fromkeys(("p50", "p95", "p99", "duration"), "ms")
     return [
         timeseries(
+            2,
             "How long do traces take?",
             "Percentiles of the duration of root spans.",
             over_time,
             unit="ms",
         ),
         timeseries(
+            3,
             "How long until the first token?",
             "95th percentile per model, of model calls that say so: "
             "gen_ai.response.time_to_first_chunk and its older names. Empty where none does.",
@@ -83,6 +85,7 @@ LIMIT 20"""
             label="model",
         ),
         table(
+            4,
             "Which steps take the time?",
             "Percentiles of the duration per step name; total is the sum, which counts a parent's "
             "time and its children's.",
@@ -91,6 +94,7 @@ LIMIT 20"""
             size=(12, 10),
         ),
         table(
+            5,
             "Which are the slowest traces?",
             "Root spans by duration.",
             slowest,
@@ -134,6 +138,7 @@ LIMIT 30"""
     success: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
     return [
         timeseries(
+            7,
             "How many traces end in an error?",
             "Root spans with status error / root spans, per service.",
             errors,
@@ -142,6 +147,7 @@ LIMIT 30"""
             steps=_ERROR_STEPS,
         ),
         timeseries(
+            8,
             "Do the tools work?",
             "Tool steps without an error status and without a failed tool_call_error verdict / "
             "tool steps, per tool.",
@@ -151,6 +157,7 @@ LIMIT 30"""
             maximum=1,
         ),
         table(
+            9,
             "Which tools fail?",
             "Tool steps per tool; success as in the panel above; example: evidence of one failure.",
             tools,
@@ -159,6 +166,7 @@ LIMIT 30"""
             size=(12, 9),
         ),
         table(
+            10,
             "Which errors are there?",
             "Steps with status error by error type and step name; the link goes to the newest.",
             kinds,
@@ -204,6 +212,7 @@ LIMIT 50"""
     }
     return [
         timeseries(
+            12,
             "What does each model cost?",
             "Sum of the cost of model calls in US dollars, per interval and model.",
             over_time("sum(cost_usd)", "cost"),
@@ -213,6 +222,7 @@ LIMIT 50"""
             stacked=True,
         ),
         timeseries(
+            13,
             "How many tokens does each model use?",
             "Input and output tokens together, per interval and model.",
             over_time("sum(input_tokens) + sum(output_tokens)", "tokens"),
@@ -222,6 +232,7 @@ LIMIT 50"""
             stacked=True,
         ),
         table(
+            14,
             "Which step, model and prompt costs the most?",
             "Model calls by step name, model and prompt version. Unpriced: calls whose cost is "
             "unknown; they count 0.",
@@ -229,6 +240,7 @@ LIMIT 50"""
             units=dollars,
         ),
         table(
+            15,
             "Which users cost the most?",
             "Cost of the model calls of a user, and per trace.",
             by("user_id", "user"),
@@ -236,6 +248,7 @@ LIMIT 50"""
             size=(12, 9),
         ),
         table(
+            16,
             "Which sessions cost the most?",
             "Cost of the model calls of a session, and per trace.",
             by("session_id", "session_id"),

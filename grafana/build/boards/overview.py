@@ -36,6 +36,7 @@ def build() -> Json:
             *_numbers(),
             _traffic(),
             timeseries(
+                8,
                 "How often does each classifier fail?",
                 "Failed verdicts / judged spans, per classifier and interval. Spans to which a "
                 "classifier does not apply are not counted.",
@@ -54,12 +55,14 @@ def build() -> Json:
 def _numbers() -> list[Json]:
     return [
         stat(
+            1,
             "How many traces?",
             "Root spans (no parent) that started in the time range.",
             f"SELECT count() AS traces FROM spans\n{where(ROOT)}",
             unit="short",
         ),
         stat(
+            2,
             "How many traces ended in an error?",
             "Root spans with status error / root spans.",
             f"SELECT countIf(status = 'error') / nullIf(count(), 0) AS error_rate FROM spans\n"
@@ -69,6 +72,7 @@ def _numbers() -> list[Json]:
             decimals=2,
         ),
         stat(
+            3,
             "How long does a slow trace take?",
             "95th percentile of the duration of root spans.",
             f"SELECT quantile(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
@@ -76,6 +80,7 @@ def _numbers() -> list[Json]:
             steps=[(None, BLUE), (10_000, YELLOW), (30_000, RED)],
         ),
         stat(
+            4,
             "What did it cost?",
             "Sum of the cost of all model calls, in US dollars. Calls of unknown price count 0.",
             f"SELECT sum(cost_usd) AS cost FROM spans\n{where(scope='step')}",
@@ -83,6 +88,7 @@ def _numbers() -> list[Json]:
             decimals=2,
         ),
         stat(
+            5,
             "How many traces have a failed verdict?",
             "Traces in which at least one classifier failed a step / traces.",
             f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniq({TRACE}), 0)"
@@ -92,6 +98,7 @@ def _numbers() -> list[Json]:
             decimals=1,
         ),
         stat(
+            6,
             "Is every span judged?",
             "Spans with all their verdicts / spans. Spans that came less than two minutes ago count "
             "as judged: their trace may still be running. Must read 100 %.",
@@ -111,6 +118,7 @@ FROM spans
 GROUP BY time, service
 ORDER BY time, service"""
     return timeseries(
+        7,
         "How much traffic does each service get?",
         "Traces that started, per interval and service.",
         sql,
@@ -142,6 +150,7 @@ WHERE v.3 > 0 AND $__conditionalAll(v.1 IN (${{classifier:singlequote}}), $class
 GROUP BY classifier
 ORDER BY fail_rate DESC"""
     return table(
+        9,
         "Is any classifier worse than last week?",
         "Fail rate in the time range, in the same range seven days before, and the difference.",
         sql,
@@ -172,6 +181,7 @@ GROUP BY trace_id
 ORDER BY failures DESC, time DESC
 LIMIT 10"""
     return table(
+        10,
         "Which are the ten worst traces?",
         "Traces with the most failed verdicts, newest first among equals.",
         sql,

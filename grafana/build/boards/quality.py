@@ -27,6 +27,7 @@ def build() -> Json:
         "Which answers are bad, since when, and what they have in common.",
         [
             timeseries(
+                1,
                 "How often does each classifier fail?",
                 "Failed / judged, per classifier and interval.",
                 fail_rate_over_time(_NAMES),
@@ -34,6 +35,7 @@ def build() -> Json:
                 label="classifier",
             ),
             timeseries(
+                2,
                 "How many spans were judged?",
                 "Spans with a pass or fail verdict, per classifier and interval: what the rates "
                 "to the left stand on.",
@@ -41,14 +43,14 @@ def build() -> Json:
                 unit="short",
                 label="classifier",
             ),
-            row("What do failures have in common?"),
+            row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
             _inputs(),
             _scores(),
-            row("Is it drifting?"),
-            drift_table(_NAMES),
-            token_drift_table(),
-            row("The newest failures"),
+            row(9, "Is it drifting?"),
+            drift_table(10, _NAMES),
+            token_drift_table(11),
+            row(12, "The newest failures"),
             _newest(),
         ],
         [*filters(*STANDARD), *filters("quality")],
@@ -56,14 +58,15 @@ def build() -> Json:
 
 
 _DIMENSIONS = (
-    ("prompt_version", "prompt version", "concat(prompt_name, ' ', prompt_version)", "prompt"),
-    ("model", "model", "model", "model"),
-    ("name", "step", "name", "step"),
+    (4, "prompt_version", "prompt version", "concat(prompt_name, ' ', prompt_version)", "prompt"),
+    (5, "model", "model", "model", "model"),
+    (6, "name", "step", "name", "step"),
 )
 
 
-def _by(column: str, label: str, expression: str, alias: str) -> Json:
+def _by(panel_id: int, column: str, label: str, expression: str, alias: str) -> Json:
     return table(
+        panel_id,
         f"Which {label} fails?",
         f"Failed / judged per {label} and classifier, worst first by at_least: the lower end of "
         "the 95 % interval of the fail rate, so that few spans do not come out on top.",
@@ -97,6 +100,7 @@ GROUP BY classifier, input_like
 ORDER BY failures DESC
 LIMIT 30"""
     return table(
+        7,
         "Which inputs fail most?",
         "Inputs of failed spans, alike but for numbers and ids; of the newest 5,000 failures. "
         "The link goes to the newest trace.",
@@ -134,6 +138,7 @@ FROM (
 ARRAY JOIN range(10) AS tenth, {joined}, counts_custom AS count_custom
 ORDER BY tenth"""
     return barchart(
+        8,
         "How sure are the verdicts?",
         "Judged spans by score, in tenths from 0 (certainly fine) to 1 (certainly bad). Many "
         "scores in the middle mean that the classifier's threshold is worth a look.",
@@ -147,6 +152,7 @@ ORDER BY tenth"""
 
 def _newest() -> Json:
     return table(
+        13,
         "What failed most recently?",
         "Failed verdicts with their evidence, newest first. Open the trace to see the step in it.",
         newest_failures(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.build.dashboard import STANDARD, dashboard, filters
-from grafana.build.panels import ORANGE, RED, Json, stat, table, timeseries
+from grafana.build.panels import ORANGE, RED, Json, id_for, stat, table, timeseries
 from grafana.build.sql import (
     any_failed,
     chosen,
@@ -16,6 +16,8 @@ from grafana.build.sql import (
 )
 
 _NAMES = classifiers("safety")
+# Of the panels that had ids before ids had names.
+_NUMBER_IDS = {"jailbreak": 1, "prompt_injection": 2, "toxicity": 3, "data_leakage": 4}
 
 # Evidence of data_leakage reads "output: github-token ghp_…Q2 (from result of lookup)".
 _KIND = "extract(evidence_text, '^[^:]*: ([a-z0-9-]+)')"
@@ -36,6 +38,7 @@ def build() -> Json:
         [
             *(_number(name) for name in _NAMES),
             timeseries(
+                5,
                 "When were there attacks and leaks?",
                 "Spans that a safety classifier failed, per classifier and interval.",
                 _over_time(),
@@ -45,6 +48,7 @@ def build() -> Json:
                 stacked=True,
             ),
             timeseries(
+                6,
                 "What share of the judged spans fails?",
                 "Failed / judged, per classifier and interval.",
                 fail_rate_over_time(_NAMES),
@@ -62,6 +66,7 @@ def build() -> Json:
 
 def _number(name: str) -> Json:
     return stat(
+        _NUMBER_IDS.get(name) or id_for(name),
         f"How many {name.replace('_', ' ')} failures?",
         f"Spans that {name} failed in the time range.",
         f"SELECT countIf({name} = 'fail') AS failed FROM spans\n{where()}",
@@ -107,6 +112,7 @@ GROUP BY classifier, kind
 ORDER BY failures DESC
 LIMIT 50"""
     return table(
+        7,
         "Which kinds are there?",
         "Failures by what was found, such as the kind of secret; the newest 20,000.",
         sql,
@@ -125,6 +131,7 @@ GROUP BY user, classifier
 ORDER BY failures DESC
 LIMIT 50"""
     return table(
+        8,
         "Who is involved?",
         "Failures per user: who attacks, or whose data leaks. The link goes to the newest trace.",
         sql,
@@ -150,6 +157,7 @@ GROUP BY source, classifier
 ORDER BY failures DESC
 LIMIT 50"""
     return table(
+        9,
         "Where does it come from?",
         "Failures by source: what the evidence names, else the tool, else the first document of "
         "the retrieval, else the step.",
@@ -173,6 +181,7 @@ FROM (
 )
 ORDER BY time DESC"""
     return table(
+        10,
         "What happened most recently?",
         "Failed safety verdicts with their evidence, newest first; secrets are masked.",
         sql,

@@ -25,6 +25,7 @@ def build() -> Json:
 def _numbers(names: list[str]) -> list[Json]:
     return [
         stat(
+            1,
             "How many turns?",
             "Traces of the session.",
             f"SELECT uniqExact({TRACE}) AS turns FROM spans\n{_WHERE}",
@@ -32,6 +33,7 @@ def _numbers(names: list[str]) -> list[Json]:
             size=(6, 4),
         ),
         stat(
+            2,
             "How many turns have a failed verdict?",
             "Traces in which a classifier failed a step / traces.",
             f"SELECT uniqExactIf({TRACE}, notEmpty({failed(names)}))"
@@ -41,6 +43,7 @@ def _numbers(names: list[str]) -> list[Json]:
             size=(6, 4),
         ),
         stat(
+            3,
             "What did it cost?",
             "Cost of the model calls of the session, in US dollars.",
             f"SELECT sum(cost_usd) AS cost FROM spans\n{_WHERE}",
@@ -48,6 +51,7 @@ def _numbers(names: list[str]) -> list[Json]:
             size=(6, 4),
         ),
         stat(
+            4,
             "How long did it last?",
             "From the first turn's start to the last one's.",
             "SELECT dateDiff('second', min(start_time), max(start_time)) AS duration"
@@ -78,6 +82,7 @@ FROM (
 ORDER BY time
 LIMIT 500"""
     return table(
+        5,
         "How did the conversation go?",
         "Its turns in order: what was asked and answered at the root of each trace, and which "
         "classifiers failed a step.",
@@ -102,6 +107,7 @@ WHERE v.2 = 'fail'
 ORDER BY time
 LIMIT 500"""
     return table(
+        6,
         "What did the classifiers find?",
         "Failed verdicts in the order of the conversation.",
         sql,
@@ -117,6 +123,7 @@ FROM spans
 {_WHERE} AND {ROOT}
 ORDER BY time"""
     return timeseries(
+        7,
         "How long did each turn take?",
         "Duration of the root span of each turn.",
         sql,

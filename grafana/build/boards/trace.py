@@ -25,13 +25,14 @@ def build() -> Json:
 
 
 def _numbers(names: list[str]) -> list[Json]:
-    def one(title: str, description: str, expression: str, unit: str) -> Json:
+    def one(panel_id: int, title: str, description: str, expression: str, unit: str) -> Json:
         sql = f"SELECT {expression} FROM spans\n{_WHERE}"
-        return stat(title, description, sql, unit=unit)
+        return stat(panel_id, title, description, sql, unit=unit)
 
     return [
-        one("How many steps?", "Spans of the trace.", "count() AS steps", "short"),
+        one(1, "How many steps?", "Spans of the trace.", "count() AS steps", "short"),
         one(
+            2,
             "How long did it take?",
             "From the first start to the last end.",
             "if(count() = 0, NULL, (max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
@@ -39,18 +40,21 @@ def _numbers(names: list[str]) -> list[Json]:
             "ms",
         ),
         one(
+            3,
             "What did it cost?",
             "Sum of the cost of its model calls, in US dollars.",
             "sum(cost_usd) AS cost",
             "currencyUSD",
         ),
         one(
+            4,
             "How many tokens?",
             "Input and output tokens of its model calls.",
             "ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0) AS tokens",
             "short",
         ),
         stat(
+            5,
             "How many verdicts failed?",
             "Failed verdicts of all its steps.",
             f"SELECT sum(length({failed(names)})) AS failures FROM spans\n{_WHERE}",
@@ -58,6 +62,7 @@ def _numbers(names: list[str]) -> list[Json]:
             steps=[(None, "green"), (1, RED)],
         ),
         stat(
+            6,
             "How many steps failed?",
             "Steps with status error.",
             f"SELECT countIf(status = 'error') AS errors FROM spans\n{_WHERE}",
@@ -86,6 +91,7 @@ FROM (
 ORDER BY startTime
 LIMIT 5000"""
     return traces(
+        7,
         "What happened, step by step?",
         "The waterfall of the trace; ✗ and a classifier's name mark a failed verdict. At most "
         "5,000 steps.",
@@ -110,6 +116,7 @@ WINDOW o AS (ORDER BY start_time, span_id)
 ORDER BY start_time, span_id
 LIMIT 5000"""
     return table(
+        8,
         "Which step went wrong?",
         "Steps in order of their start, with verdicts, tokens, cost, the line of code that opened "
         "the step, and the command that replays the trace from there.",
@@ -134,6 +141,7 @@ WHERE v.2 IN ('pass', 'fail')
 ORDER BY v.2, v.3 DESC
 LIMIT 1000"""
     return table(
+        9,
         "What did the classifiers say?",
         "All verdicts of the trace, failures first.",
         sql,
@@ -154,6 +162,7 @@ WINDOW o AS (ORDER BY start_time, span_id)
 ORDER BY start_time, span_id
 LIMIT 1000"""
     return table(
+        10,
         "What went in and out?",
         "Inputs, outputs, documents and instructions of the steps, the first 4,000 characters.",
         sql,
