@@ -20,7 +20,7 @@ from classify.classifier import Classifier
 from classify.coverage import coverage
 from classify.custom.api import router
 from classify.custom.catalog import Catalog
-from classify.custom.definition import DefinitionError
+from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
 from classify.job.classify_job import MODEL, ClassifyJob
 from classify.job.judging import VECTORS

@@ -26,15 +26,15 @@ from alerting.enrich.playbook import PlaybookError
 from alerting.enrich.source_code import RootsError
 from alerting.routing import RoutesError
 from alerting.spool import SpoolError
-from classify.custom.definition import DefinitionError as ClassifierError
+from classify.custom.classifier_definition import DefinitionError as ClassifierError
 from classify.models.checksums import ModelError
 from classify.thresholds import ThresholdError
 from cli.serve import AddressInUseError
 from clickhouse.connection import StorageUnavailableError
 from clickhouse.migrate import MigrationError
 from experiments.datasets.errors import DatasetError
-from experiments.definition import DefinitionError
-from experiments.store import StateError
+from experiments.experiment_definition import DefinitionError
+from experiments.experiment_store import StateError
 from grafana.evaluation.evaluator import RulesError
 from ingest.grpc_server import PortInUseError
 from service import printable

@@ -33,7 +33,7 @@ from alerting.enrich.what_changed import what_changed
 from alerting.enrich.writer import worded
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
-from classify.custom.definition import is_name
+from classify.custom.classifier_definition import is_name
 from classify.personal_data.masking import masked
 from grafana.replay_command import replay_command, replay_note
 

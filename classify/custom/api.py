@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from classify.custom import file
 from classify.custom.catalog import Answer, Catalog, Listed, listed
-from classify.custom.definition import (
+from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
     NameInUseError,

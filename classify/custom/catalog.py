@@ -21,8 +21,8 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, ValidationError
 
-from classify.custom import store, traffic
-from classify.custom.definition import (
+from classify.custom import classifier_store, traffic
+from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
     Example,
@@ -33,9 +33,9 @@ from classify.custom.definition import (
     plain,
     said,
 )
+from classify.custom.classifier_store import Record
 from classify.custom.fewshot import Head, learn
 from classify.custom.member import joined
-from classify.custom.store import Record
 from classify.custom.texts import texts_of
 from classify.custom.vectors import Vectors, model, using
 from classify.job.back_fill import progress
@@ -192,7 +192,7 @@ class Catalog:
     def all(self, *, removed: bool = False) -> list[Listed]:
         """All by name."""
         with self._connect() as client:
-            readable, unreadable = store.everything(client, self._database)
+            readable, unreadable = classifier_store.everything(client, self._database)
         found = [*map(listed, readable), *map(listed_aside, unreadable)]
         return sorted(
             (each for each in found if removed or each.state != "removed"),
@@ -207,7 +207,7 @@ class Catalog:
     def history(self, name: str) -> Sequence[Record]:
         """All states of one, newest first."""
         with self._connect() as client:
-            found = store.history(client, self._database, name)
+            found = classifier_store.history(client, self._database, name)
         if not found:
             raise self._unknown(name, [])
         return found
@@ -218,7 +218,7 @@ class Catalog:
         with self._lock, self._connect() as client, using(self._vectors):
             before = None
             if replacing:
-                found = store.current(client, self._database, record.name)
+                found = classifier_store.current(client, self._database, record.name)
                 before = found[0] if found else None
                 self._not_built_in(record.name)
             else:
@@ -227,7 +227,7 @@ class Catalog:
             if record.head and record.model == model():
                 self._check_head(record)
                 version = before.version + 1 if before else record.version
-                stored = store.put(
+                stored = classifier_store.put(
                     client, self._database, replace(record, definition=definition, version=version)
                 )
                 return self._answer(client, stored, "")
@@ -244,7 +244,7 @@ class Catalog:
         """Those that another model's vectors taught, from their examples. Returns names."""
         done = []
         with self._lock, self._connect() as client, using(self._vectors):
-            for record in store.current(client, self._database):
+            for record in classifier_store.current(client, self._database):
                 if record.state == "removed" or not record.head or record.model == model():
                     continue
                 try:
@@ -266,24 +266,24 @@ class Catalog:
         with self._lock, self._connect() as client:
             aside = self._aside(client, name)
             if aside is not None and state != "live":
-                store.put_state(client, self._database, aside, state)
+                classifier_store.put_state(client, self._database, aside, state)
                 return listed_aside(replace(aside, state=state))
             record = self._one(client, name)
             if record.state == state:
                 raise DefinitionError(f"'{name}' is {state} already")
-            stored = store.put(
+            stored = classifier_store.put(
                 client,
                 self._database,
                 replace(record, state=state, author=author or record.author),
             )
             return listed(stored)
 
-    def _aside(self, client: Client, name: str) -> store.Unreadable | None:
-        found = store.everything(client, self._database, name)[1]
+    def _aside(self, client: Client, name: str) -> classifier_store.Unreadable | None:
+        found = classifier_store.everything(client, self._database, name)[1]
         return found[0] if found and found[0].state != "removed" else None
 
     def _one(self, client: Client, name: str) -> Record:
-        found, aside = store.everything(client, self._database, name)
+        found, aside = classifier_store.everything(client, self._database, name)
         if found and found[0].state != "removed":
             return found[0]
         if aside and aside[0].state != "removed":
@@ -293,7 +293,9 @@ class Catalog:
                 " the version that wrote it"
             )
         names = [
-            each.name for each in store.current(client, self._database) if each.state != "removed"
+            each.name
+            for each in classifier_store.current(client, self._database)
+            if each.state != "removed"
         ]
         raise self._unknown(name, names)
 
@@ -313,7 +315,7 @@ class Catalog:
 
     def _free(self, client: Client, name: str) -> None:
         self._not_built_in(name)
-        found, aside = store.everything(client, self._database, name)
+        found, aside = classifier_store.everything(client, self._database, name)
         if aside and aside[0].state != "removed":
             raise NameInUseError(
                 f"name '{name}' is in use by a record that can't be read; remove it first, or"
@@ -428,7 +430,7 @@ class Catalog:
             # Somebody has decided; more examples do not overrule that.
             state = before.state
         version = before.version + 1 if before else 1
-        stored = store.put(
+        stored = classifier_store.put(
             client,
             self._database,
             Record(
@@ -611,7 +613,7 @@ def listed(record: Record) -> Listed:
     )
 
 
-def listed_aside(record: store.Unreadable) -> Listed:
+def listed_aside(record: classifier_store.Unreadable) -> Listed:
     """As the list shows one that can't be read."""
     row = record.row
     return Listed(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
+from classify.custom.classifier_store import everything, members
 from classify.custom.member import Members
-from classify.custom.store import everything, members
 from classify.job.due import MAX_TRACES, DueTrace, Share, judged_before, take
 from clickhouse.embedded_http.settings import quote
 

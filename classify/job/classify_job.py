@@ -22,8 +22,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from classify.classifier import Classifier
+from classify.custom.classifier_store import everything, members, newest_revision
 from classify.custom.member import Members
-from classify.custom.store import everything, members, newest_revision
 from classify.custom.vectors import model
 from classify.job.back_fill import BackFill, due, waiting_for, waiting_for_none_of
 from classify.job.deployed_set import deploy, latest_version
