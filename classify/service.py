@@ -23,8 +23,8 @@ from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
 from classify.job.classify_job import MODEL, ClassifyJob
-from classify.job.judging import VECTORS
 from classify.job.rejudge import ask
+from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings

@@ -28,11 +28,11 @@ from classify.custom.vectors import model
 from classify.job.back_fill import BackFill, due, waiting_for, waiting_for_none_of
 from classify.job.deployed_set import deploy, latest_version
 from classify.job.due import MAX_TRACES, DueTrace, Finder, Share, batches
-from classify.job.judging import VECTORS, Judged, Task
 from classify.job.outages import Outages
 from classify.job.pool import JudgePool, WorkerDiedError
 from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Rows, TooLargeError, read_schema
+from classify.job.task import VECTORS, Judged, Task
 from classify.models import files
 from classify.models.checksums import ModelError
 from classify.models.learned import Learned
