@@ -22,7 +22,8 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
-from classify.job.classify_job import MODEL, ClassifyJob
+from classify.job.classify_job import ClassifyJob
+from classify.job.mending import MODEL
 from classify.job.rejudge import ask
 from classify.job.task import VECTORS
 from classify.models.checksums import ModelError

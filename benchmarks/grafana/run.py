@@ -24,8 +24,8 @@ from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from grafana.evaluation.evaluator import read_rules
+from grafana.evaluation.provisioning import SqlModel
 from grafana.macros import TimeRange, expand, interval_for
-from grafana.models.provisioning import SqlModel
 from grafana.report.panels import DASHBOARDS
 from grafana.variables import fill
 from tests.grafana import seed

@@ -71,6 +71,17 @@ class BackFill:
         return judged_before(client, self._share, day, self._due, order, MAX_TRACES)
 
 
+def debts(
+    share: Share, built_in: set[str], broken: set[str], custom: Members
+) -> tuple[BackFill, BackFill]:
+    """The rows that working classifiers owe a verdict: built-in ones, whose rows are judged whole,
+    and custom ones. ``broken``: names of those that can't judge now."""
+    left = BackFill(share, waiting_for(built_in - broken))
+    of_others = waiting_for_none_of(built_in | broken | set(custom.aside))
+    of_custom = due(custom)
+    return left, BackFill(share, f"({of_custom} OR {of_others})" if of_custom else of_others)
+
+
 def due(of: Members) -> str:
     """For custom classifiers, as SQL; '' where no row can be."""
     conditions = [f"custom_version < {of.revision}"] if of.members else []

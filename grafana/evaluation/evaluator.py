@@ -22,9 +22,9 @@ from pydantic import ValidationError
 from grafana.evaluation.expressions import RuleError, evaluate
 from grafana.evaluation.memory import Group, Memory
 from grafana.evaluation.notification import body
+from grafana.evaluation.provisioning import Alerting, Policy, Rule, seconds
 from grafana.evaluation.routing import Target, muted, targets
 from grafana.evaluation.states import Instance, advanced
-from grafana.models.provisioning import Alerting, Policy, Rule, seconds
 
 log = logging.getLogger(__name__)
 

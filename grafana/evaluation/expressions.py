@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from grafana.macros import TimeRange, expand
-from grafana.models.provisioning import (
+from grafana.evaluation.provisioning import (
     Evaluator,
     Query,
     ReduceModel,
@@ -21,6 +20,7 @@ from grafana.models.provisioning import (
     SqlModel,
     ThresholdModel,
 )
+from grafana.macros import TimeRange, expand
 
 Labels = tuple[tuple[str, str], ...]
 Run = Callable[[str], tuple[Sequence[str], Sequence[Sequence[Any]]]]

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from grafana.evaluation.provisioning import Rule
 from grafana.evaluation.states import Instance
-from grafana.models.provisioning import Rule
 
 _NEVER = "0001-01-01T00:00:00Z"
 

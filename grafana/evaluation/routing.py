@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from grafana.models.provisioning import MuteTime, Policy, Route, TimeInterval, seconds
+from grafana.evaluation.provisioning import MuteTime, Policy, Route, TimeInterval, seconds
 from service.pattern import pattern
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from grafana.evaluation.expressions import Result
+from grafana.evaluation.provisioning import Rule, seconds
 from grafana.evaluation.templates import TemplateError, render
-from grafana.models.provisioning import Rule, seconds
 
 State = Literal["normal", "pending", "alerting", "recovering"]
 

@@ -20,11 +20,11 @@ from alerting.notification import read_notification
 from clickhouse.connection import connect
 from grafana.evaluation.evaluator import Evaluator, RulesError, read_rules
 from grafana.evaluation.expressions import Result, RuleError, crosses, evaluate
+from grafana.evaluation.provisioning import Evaluator as Condition
+from grafana.evaluation.provisioning import Rule
 from grafana.evaluation.routing import muted, targets
 from grafana.evaluation.states import Instance, advanced
 from grafana.evaluation.templates import TemplateError, render
-from grafana.models.provisioning import Evaluator as Condition
-from grafana.models.provisioning import Rule
 from tests.everyspan_up import running
 from tests.ingest.otlp_payloads import request, span, trace_id
 

@@ -15,12 +15,12 @@ import yaml
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.migrate import migrate
+from grafana.evaluation.provisioning import Alerting
 from grafana.macros import TimeRange, expand, interval_for
-from grafana.models.dashboard import Dashboard
-from grafana.models.provisioning import Alerting
 from grafana.variables import fill
 from tests.clickhouse.databases import database, engine
 from tests.grafana import seed
+from tests.grafana.dashboard_model import Dashboard
 
 FOLDER = Path(__file__).parents[2] / "grafana"
 BOARDS = sorted((FOLDER / "dashboards").glob("*.json"))

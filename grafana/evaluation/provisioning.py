@@ -1,7 +1,8 @@
-"""Provisioning files: dashboards and alerting, apiVersion 1.
+"""Alerting's provisioning files, apiVersion 1, as strict models: Grafana ignores keys that it does
+not know, these refuse them.
 
-Keys are Grafana's own mix of cases (provisioning/alerting and provisioning/dashboards of its
-sources). Only what our files use or what a team is likely to add.
+Keys are Grafana's own mix of cases (provisioning/alerting of its sources). Only what our files use
+or what a team is likely to add.
 """
 
 from __future__ import annotations
@@ -31,29 +32,6 @@ def seconds(duration: str) -> float:
     return sum(
         int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(ms|s|m|h|d|w)", duration)
     )
-
-
-# --- dashboards --------------------------------------------------------------------------------
-class ProviderOptions(Strict):
-    path: str
-    foldersFromFilesStructure: bool = False
-
-
-class Provider(Strict):
-    name: str
-    type: Literal["file"] = "file"
-    orgId: int = 1
-    folder: str = ""
-    folderUid: str = ""
-    disableDeletion: bool = False
-    allowUiUpdates: bool = False
-    updateIntervalSeconds: int = 10
-    options: ProviderOptions
-
-
-class DashboardProviders(Strict):
-    apiVersion: Literal[1]
-    providers: list[Provider]
 
 
 # --- rules -------------------------------------------------------------------------------------

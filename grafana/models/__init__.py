@@ -1,1 +1,0 @@
-"""Strict models of Grafana's files. Grafana ignores keys it does not know; these refuse them."""
