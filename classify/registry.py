@@ -1,35 +1,25 @@
-"""The classifiers that come with Everyspan. A new one is a module of classifiers/ and a line here.
+"""The classifiers that come with Everyspan: a new one is a module of classifiers/, which ends in
+``classifier``. What else it needs, tests/contract/ names.
 
 The place in the tuple is not stored; the name is: it is the verdict column.
 """
 
 from __future__ import annotations
 
-from classify.classifier import Classifier
-from classify.classifiers import (
-    data_leakage,
-    forgetfulness,
-    goal_completion,
-    hallucination,
-    instruction_following,
-    jailbreak,
-    prompt_injection,
-    retrieval_relevance,
-    tool_call_error,
-    toxicity,
-    user_frustration,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-BUILT_IN: tuple[Classifier, ...] = (
-    hallucination.classifier,
-    retrieval_relevance.classifier,
-    goal_completion.classifier,
-    tool_call_error.classifier,
-    user_frustration.classifier,
-    forgetfulness.classifier,
-    instruction_following.classifier,
-    jailbreak.classifier,
-    prompt_injection.classifier,
-    toxicity.classifier,
-    data_leakage.classifier,
-)
+from classify import classifiers
+from classify.classifier import Classifier
+
+
+def _all() -> tuple[Classifier, ...]:
+    found: list[Classifier] = [
+        import_module(f"{classifiers.__name__}.{module.name}").classifier
+        for module in iter_modules(classifiers.__path__)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.layer, each.name)))
+
+
+#: By layer and name.
+BUILT_IN: tuple[Classifier, ...] = _all()

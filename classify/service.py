@@ -20,11 +20,12 @@ from classify.classifier import Classifier
 from classify.coverage import coverage
 from classify.custom.api import router
 from classify.custom.catalog import Catalog
-from classify.custom.definition import DefinitionError
+from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
-from classify.job.classify_job import MODEL, ClassifyJob
-from classify.job.judging import VECTORS
+from classify.job.classify_job import ClassifyJob
+from classify.job.mending import MODEL
 from classify.job.rejudge import ask
+from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings

@@ -21,7 +21,7 @@ from cli.reader import is_served, open_reader
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from experiments.datasets.definition import Definition
+    from experiments.datasets.dataset_definition import Definition
     from experiments.datasets.item import Version
     from experiments.datasets.source import Source
     from experiments.datasets.writer import Writer
@@ -124,7 +124,7 @@ def build(
     from pydantic import ValidationError
 
     from experiments.datasets.build import build as make
-    from experiments.datasets.definition import DEFAULT_WINDOW, Definition
+    from experiments.datasets.dataset_definition import DEFAULT_WINDOW, Definition
     from experiments.datasets.export import formats
 
     now = datetime.now(UTC)
@@ -175,14 +175,14 @@ def list_(
     clickhouse_port: ClickHousePort = None,
 ) -> None:
     """List the data sets with their newest version and its drift."""
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
 
     with plain_errors():
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
         newest: dict[str, Version] = {}
-        for version in store.versions(client, settings.database):
+        for version in dataset_store.versions(client, settings.database):
             newest.setdefault(version.dataset, version)
-        drifts = store.last_drift(client, settings.database)
+        drifts = dataset_store.last_drift(client, settings.database)
     rows = [
         {
             "dataset": version.dataset,
@@ -219,13 +219,13 @@ def show(
     clickhouse_port: ClickHousePort = None,
 ) -> None:
     """Show a version: what it was made of, its groups with an example each, its versions."""
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
 
     with plain_errors():
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
-        version = store.load(client, settings.database, name, number)
-        versions = store.versions(client, settings.database, name)
-        drift = store.last_drift(client, settings.database).get((name, version.number))
+        version = dataset_store.load(client, settings.database, name, number)
+        versions = dataset_store.versions(client, settings.database, name)
+        drift = dataset_store.last_drift(client, settings.database).get((name, version.number))
     if as_json:
         typer.echo(version.model_dump_json(exclude={"reference"}, ensure_ascii=True))
         return
@@ -256,13 +256,13 @@ def export(
     clickhouse_port: ClickHousePort = None,
 ) -> None:
     """Write the files of a version."""
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
     from experiments.datasets.export import formats
 
     with plain_errors():
         wanted = formats(format_)
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
-        version = store.load(client, settings.database, name, number)
+        version = dataset_store.load(client, settings.database, name, number)
         _write(client, settings, version, wanted, out)
 
 
@@ -286,7 +286,7 @@ def refresh(
 ) -> None:
     """Do it again on newer traffic: what is new comes in, what is over goes, ids stay."""
     need("datasets", "everyspan dataset refresh")
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
     from experiments.datasets.export import formats
     from experiments.datasets.refresh import refresh as renew
 
@@ -297,7 +297,7 @@ def refresh(
     with plain_errors():
         wanted = formats(format_)
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
-        parent = store.load(client, settings.database, name)
+        parent = dataset_store.load(client, settings.database, name)
         window = _window(parent.definition, since, until, now, parent)
         with console.status("Reading, masking, grouping …"):
             version = renew(_source(client), parent, window, author or getpass.getuser(), patience)
@@ -329,13 +329,13 @@ def drift(
 ) -> None:
     """Measure how far production's inputs have moved away from a version, and keep the answer."""
     need("datasets", "everyspan dataset drift")
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
     from experiments.datasets.measure import measured
 
     now = datetime.now(UTC)
     with plain_errors():
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
-        version = store.load(client, settings.database, name, number)
+        version = dataset_store.load(client, settings.database, name, number)
         window = _window(version.definition, since, until, now)
         with console.status("Reading inputs of production …"):
             found, unlike = measured(_source(client), version, window, now)
@@ -370,7 +370,7 @@ def delete(
 def _reader(
     data: Path | None, dsn: str | None, clickhouse_port: int | None
 ) -> tuple[Client, UpSettings]:
-    from experiments.datasets.store import check_schema
+    from experiments.datasets.dataset_store import check_schema
 
     client, settings = open_reader(data, dsn, clickhouse_port)
     client.database = settings.database
@@ -388,7 +388,7 @@ def _open(
     """A reader, and the way to write: the running service where it alone can."""
     from classify.settings import ClassifySettings
     from cli.classify_client import classify_client
-    from experiments.datasets.store import check_schema
+    from experiments.datasets.dataset_store import check_schema
     from experiments.datasets.writer import Direct, Service
 
     client, settings = open_reader(data, dsn, clickhouse_port)
@@ -414,11 +414,11 @@ def _source(client: Client) -> Source:
 
 
 def _newest(client: Client, settings: UpSettings, name: str) -> Version | None:
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
 
-    if name not in store.names(client, settings.database):
+    if name not in dataset_store.names(client, settings.database):
         return None
-    return store.load(client, settings.database, name)
+    return dataset_store.load(client, settings.database, name)
 
 
 def _same(parent: Version, version: Version) -> bool:
@@ -453,17 +453,19 @@ def _window(
 def _write(
     client: Client, settings: UpSettings, version: Version, wanted: list[str], out: Path
 ) -> None:
-    from experiments.datasets import store
+    from experiments.datasets import dataset_store
     from experiments.datasets.export import export as write
 
-    folder = write(version, wanted, out, lambda: store.parquet(client, settings.database, version))
+    folder = write(
+        version, wanted, out, lambda: dataset_store.parquet(client, settings.database, version)
+    )
     console.print(f"{folder}: {', '.join(wanted)}", soft_wrap=True)
 
 
 def _check_name(name: str) -> None:
     from pydantic import TypeAdapter, ValidationError
 
-    from experiments.datasets.definition import Name as NameType
+    from experiments.datasets.dataset_definition import Name as NameType
 
     try:
         TypeAdapter(NameType).validate_python(name)

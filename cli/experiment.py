@@ -60,7 +60,7 @@ def list_(
     clickhouse_port: ClickHousePort = None,
 ) -> None:
     """List all experiments with their verdicts."""
-    from experiments.store import unknown_names
+    from experiments.experiment_store import unknown_names
 
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
@@ -117,7 +117,7 @@ def start(
     clickhouse_dsn: Dsn = None,
 ) -> None:
     """Start an experiment, or change a running one to what the file says."""
-    from experiments.definition import read_file
+    from experiments.experiment_definition import read_file
 
     with plain_errors():
         definitions = read_file(file)
@@ -166,8 +166,8 @@ def _change(
     from classify.settings import ClassifySettings
     from clickhouse.connection import connect
     from experiments import api
-    from experiments.definition import read_definition
-    from experiments.store import start, stop
+    from experiments.experiment_definition import read_definition
+    from experiments.experiment_store import start, stop
 
     settings = read_settings(ClassifySettings, host=host, classify_port=port, clickhouse_dsn=dsn)
     if settings.clickhouse_dsn:

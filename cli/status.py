@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from classify.coverage import coverage
-from classify.custom.store import everything
+from classify.custom.classifier_store import everything
 from classify.job.back_fill import progress
 from classify.job.deployed_set import latest_version
 from classify.job.rejudge import left
@@ -19,8 +19,8 @@ from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from clickhouse.set_aside import reasons
-from experiments.datasets.store import versions
-from experiments.store import stored
+from experiments.datasets.dataset_store import versions
+from experiments.experiment_store import stored
 from grafana.build.sql import TRACE
 from service.stack_metrics import stack_troubles
 

@@ -13,8 +13,8 @@ from clickhouse_connect.driver.client import Client
 from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from experiments.definition import DefinitionError, read_definition
-from experiments.store import StateError, Stored, start, stop
+from experiments.experiment_definition import DefinitionError, read_definition
+from experiments.experiment_store import StateError, Stored, start, stop
 
 
 class Start(BaseModel):

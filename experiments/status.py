@@ -9,8 +9,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from experiments import words
+from experiments.experiment_store import Arrivals, Stored, one, read_counts, read_sums
 from experiments.plan import Forecast, detectable, units_needed
-from experiments.store import Arrivals, Stored, one, read_counts, read_sums
 from experiments.verdict import Compared, Counts, Decided, Outcome, decide
 
 

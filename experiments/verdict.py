@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.balance import ALPHA, evidence
-from experiments.definition import HOLD_OUT, Definition, Metric
+from experiments.experiment_definition import HOLD_OUT, Definition, Metric
 from experiments.metrics import kind_of
 from experiments.sequential import Effect, Sums, effect
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from clickhouse_connect.driver.client import Client
 
-from classify.custom.definition import is_name
+from classify.custom.classifier_definition import is_name
 
 #: The trace that a span counts for: a call that another trace reports as well is no trace.
 _TRACE = "if(span.twin_of = '', span.trace_id, substring(span.twin_of, 1, 32))"

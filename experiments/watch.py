@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from experiments.datasets.store import versions
-from experiments.store import StateError, stop, stored
+from experiments.datasets.dataset_store import versions
+from experiments.experiment_store import StateError, stop, stored
 from experiments.views import complete
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from experiments.definition import Definition, Metric
+from experiments.experiment_definition import Definition, Metric
+from experiments.experiment_store import Arrivals, Stored
 from experiments.metrics import kind_of
 from experiments.plan import Forecast
-from experiments.store import Arrivals, Stored
 from experiments.verdict import Compared, Counts, Decided, Outcome
 
 STATES = {

@@ -26,7 +26,6 @@ class _Strict(BaseModel):
 class ClassifierThresholds(_Strict):
     """One ``[classifier.<name>]``; the name is the verdict column's."""
 
-    layer: Literal["quality", "safety"]
     max_fail_rate: Rate
     severity: Severity
     team: Name
@@ -98,10 +97,6 @@ class Thresholds(_Strict):
     operational: Operational
     drift: Drift
     experiments: Experiments
-
-    def layer(self, wanted: Literal["quality", "safety"]) -> list[str]:
-        """Names of the classifiers of a layer, in the file's order."""
-        return [name for name, one in self.classifier.items() if one.layer == wanted]
 
 
 @cache

@@ -65,6 +65,7 @@ ALLOWED = {
         "literal_eval",
         "text of a span, of bounded length, as in readable.py",
     ),
+    "classify/registry.py": ("import_module importlib", "our own modules, as the folder has them"),
     "classify/job/pool.py": ("pickle", "classifiers of our own, to our own worker processes"),
     "classify/custom/member.py": ("pickle", "classifiers of our own, to our own worker processes"),
     "alerting/destinations/registry.py": (

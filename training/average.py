@@ -23,7 +23,7 @@ from onnx import numpy_helper
 from classify.models import checksums
 from classify.models.files import EMBEDDINGS, GENERAL, HEADS, LOWER, TOKENIZER
 from training.calibrate import calibrate
-from training.judge import MAX_TOKENS, Int8
+from training.logits import MAX_TOKENS, Int8
 from training.plan import gather, plans
 
 _QUANTIZED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"

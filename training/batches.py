@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.inputs import Input
-from training.judge import MAX_TOKENS, Floats
+from training.logits import MAX_TOKENS, Floats
 from training.model import Embeddings, General, Lower, Tower
 
 

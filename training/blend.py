@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from classify.models import encoder, files
 from training.inputs import Sample
-from training.judge import Floats, Judge
+from training.logits import Floats, Judge
 from training.plan import SEED
 
 _UNITS = 12

@@ -13,7 +13,7 @@ import numpy as np
 from classify.models.files import HEADS, Blend
 from training import blend, measure
 from training.inputs import Sample
-from training.judge import MAX_TOKENS, Judge, worst
+from training.logits import MAX_TOKENS, Judge, worst
 from training.plan import SEED, Plan, balanced
 
 MEASURES = "measures.json"

@@ -27,7 +27,7 @@ from training import export
 from training.batches import Reader
 from training.calibrate import calibrate
 from training.inputs import Input, Sample
-from training.judge import MAX_WINDOWS
+from training.logits import MAX_WINDOWS
 from training.model import Embeddings, General, Lower, Tower
 from training.plan import SEED, WHOLE, Plan, balanced, gather, plans
 

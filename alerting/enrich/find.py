@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from alerting.enrich.budget import Budget
 from alerting.notification import Alert
-from classify.custom.definition import is_name
+from classify.custom.classifier_definition import is_name
 from grafana.replay_command import ENTRY_ATTRIBUTE
 
 _DEFAULT_WINDOW = 900

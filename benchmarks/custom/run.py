@@ -25,7 +25,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from classify.custom.catalog import Catalog
-from classify.custom.definition import Definition
+from classify.custom.classifier_definition import Definition
 from classify.custom.texts import hash_of
 from classify.custom.vectors import TYPES, model, quantised
 from classify.job.back_fill import progress

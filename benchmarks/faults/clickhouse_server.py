@@ -18,11 +18,11 @@ from urllib.parse import parse_qsl, urlsplit
 from chdb.state.sqlitelike import Connection
 
 from clickhouse.embedded_http.compression import decode
+from clickhouse.embedded_http.errors import from_engine
 
 _MOST_BYTES = 256 << 20
 _INSERT = re.compile(rb"(\s*INSERT\s+INTO\s[^\n]*?)\s(FORMAT\s+\w+)[ ]*\n", re.I)
 _FORMAT = re.compile(r"\sFORMAT\s+(\w+)\s*;?\s*$", re.I)
-_CODE = re.compile(r"Code: (\d+)")
 # What is no setting of a statement, or would send answers that the client has to decode.
 _OURS = re.compile(
     r"query|database|param_\w+|query_id|session_\w+|client_protocol_version|enable_http_compression"
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             data, format_name = self._run(statement, url)
         except Exception as error:
-            self._answer(500, str(error).encode(), "TSV", _CODE.search(str(error)))
+            self._answer(500, str(error).encode(), "TSV", from_engine(str(error)).code)
         else:
             self._answer(200, data, format_name)
 
@@ -100,16 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(
-        self, status: int, data: bytes, format_name: str, code: re.Match[str] | None = None
-    ) -> None:
+    def _answer(self, status: int, data: bytes, format_name: str, code: int = 0) -> None:
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
         self.send_header("x-clickhouse-format", format_name)
         self.send_header("x-clickhouse-timezone", "UTC")
         self.send_header("x-clickhouse-summary", "{}")
-        if status != 200:
-            self.send_header("x-clickhouse-exception-code", code[1] if code else "1002")
+        if code:
+            self.send_header("x-clickhouse-exception-code", str(code))
         self.end_headers()
         self.wfile.write(data)
 

@@ -11,8 +11,9 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, ValidationError
 
 from classify.custom import file
-from classify.custom.catalog import Answer, Catalog, Listed, listed
-from classify.custom.definition import (
+from classify.custom.answers import Answer, Listed, listed
+from classify.custom.catalog import Catalog
+from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
     NameInUseError,

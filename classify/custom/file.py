@@ -18,8 +18,8 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from classify.custom.catalog import Catalog
-from classify.custom.definition import Definition, DefinitionError, Example, Strict, said
-from classify.custom.store import Record
+from classify.custom.classifier_definition import Definition, DefinitionError, Example, Strict, said
+from classify.custom.classifier_store import Record
 
 logger = logging.getLogger(__name__)
 

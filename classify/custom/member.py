@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classify.classifier import NOT_APPLICABLE, Layer, Subject, Unit
-from classify.custom.definition import Definition
+from classify.custom.classifier_definition import Definition
 from classify.custom.fewshot import Head
 from classify.custom.texts import texts_of
 from classify.custom.vectors import Floats, current
@@ -129,19 +129,6 @@ class Members:
     def pickled(self) -> bytes:
         """For a worker process."""
         return pickle.dumps(self)
-
-    @property
-    def looks_at(self) -> frozenset[tuple[str, str]]:
-        """(kind of step, column) whose texts some member compares; '' for all kinds."""
-        return frozenset(
-            (kind, column)
-            for member in self.members
-            if member.definition.learns and member.definition.on != "steps"
-            for kind in (member.definition.kinds or ("",))
-            for column in (
-                ("input", "output") if member.definition.on == "both" else (member.definition.on,)
-            )
-        )
 
 
 @lru_cache(maxsize=4)

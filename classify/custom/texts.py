@@ -6,7 +6,7 @@ from hashlib import md5
 
 from classify import messages
 from classify.classifier import Trace
-from classify.custom.definition import On
+from classify.custom.classifier_definition import On
 from clickhouse.span import Span
 
 #: Characters of a text that are compared: its beginning, and its end, where the point often is.

@@ -11,7 +11,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Subject, Trace, applies
-from classify.custom.definition import Definition, On
+from classify.custom.classifier_definition import Definition, On
 from classify.custom.member import Member, joined
 from classify.custom.texts import MAX_CHARACTERS, shown, texts_of
 from classify.custom.vectors import DIMENSIONS, Floats, model, restored

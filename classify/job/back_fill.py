@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
+from classify.custom.classifier_store import everything, members
 from classify.custom.member import Members
-from classify.custom.store import everything, members
 from classify.job.due import MAX_TRACES, DueTrace, Share, judged_before, take
 from clickhouse.embedded_http.settings import quote
 
@@ -69,6 +69,17 @@ class BackFill:
     def _search(self, client: Client, day: str) -> list[DueTrace]:
         order = "toStartOfHour(max(start_time)) DESC, trace_id"
         return judged_before(client, self._share, day, self._due, order, MAX_TRACES)
+
+
+def debts(
+    share: Share, built_in: set[str], broken: set[str], custom: Members
+) -> tuple[BackFill, BackFill]:
+    """The rows that working classifiers owe a verdict: built-in ones, whose rows are judged whole,
+    and custom ones. ``broken``: names of those that can't judge now."""
+    left = BackFill(share, waiting_for(built_in - broken))
+    of_others = waiting_for_none_of(built_in | broken | set(custom.aside))
+    of_custom = due(custom)
+    return left, BackFill(share, f"({of_custom} OR {of_others})" if of_custom else of_others)
 
 
 def due(of: Members) -> str:

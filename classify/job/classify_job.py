@@ -13,27 +13,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from classify.classifier import Classifier
+from classify.custom.classifier_store import everything, members, newest_revision
 from classify.custom.member import Members
-from classify.custom.store import everything, members, newest_revision
 from classify.custom.vectors import model
-from classify.job.back_fill import BackFill, due, waiting_for, waiting_for_none_of
+from classify.job.back_fill import BackFill, debts
 from classify.job.deployed_set import deploy, latest_version
 from classify.job.due import MAX_TRACES, DueTrace, Finder, Share, batches
-from classify.job.judging import VECTORS, Judged, Task
+from classify.job.flights import Flights, Ground
+from classify.job.mending import MODEL, Mending, damage
 from classify.job.outages import Outages
-from classify.job.pool import JudgePool, WorkerDiedError
+from classify.job.pool import JudgePool
+from classify.job.put_off import PutOff
 from classify.job.rejudge import OldRows, Pace
-from classify.job.rows import Batch, Rows, TooLargeError, read_schema
-from classify.models import files
+from classify.job.rows import Batch, Loaded, Rows, read_schema
+from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
 from classify.models.learned import Learned
 from classify.settings import ClassifySettings
@@ -49,22 +47,8 @@ SWEEP_SECONDS = 3600.0
 LATE_SECONDS = 15.0
 #: How often somebody's wish to have rows judged again is looked for.
 ASK_SECONDS = 10.0
-# A trace that can't be stored is tried again after so long, twice as long each time.
-_FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS = 10.0, 3600.0
 # Looking for twins takes this part of the time at most: one in so many seconds.
 _TWIN_SHARE = 20
-# So many traces put off in one pass mean that the storage is at fault, not they.
-_MAX_PUT_OFF = 5
-#: What is broken where a file of the model is damaged that no classifier needs now.
-MODEL = "model"
-
-
-@dataclass(slots=True)
-class _Flight:
-    batch: Batch
-    task: Task
-    future: Future[Judged]
-    began: float
 
 
 class ClassifyJob:
@@ -86,7 +70,7 @@ class ClassifyJob:
         self._connect = connect
         self._classifiers = classifiers
         self._outages = Outages(self.telemetry)
-        self._outages.broke(self._damage())
+        self._outages.broke(damage(classifiers))
         self._ask_at = self._look_at = time.monotonic()
         #: Custom classifiers as they are now, and their rows to go over.
         self._revision = -1
@@ -103,16 +87,14 @@ class ClassifyJob:
         finally:
             client.close()
         self._client: Client | None = None
-        #: Classifiers that were asked for an everyday trace since they are deployed or mended.
-        self._tried: set[str] = set()
         self._sessions = any(c.unit == "session" for c in classifiers)
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
         )
+        self._mending = Mending(classifiers, self._outages, self._pool, self._look_for_debts)
+        self._put_off = PutOff(self.telemetry)
         self._sweep_at = self._late_at = time.monotonic()
         self._days: list[str] = []
-        self._put_off: dict[str, tuple[float, float]] = {}
-        self._strikes = 0
         #: When rows were last written, by time.monotonic(); 0 for never.
         self.written_at = 0.0
 
@@ -149,13 +131,7 @@ class ClassifyJob:
         """Look everywhere for the rows that working classifiers owe a verdict: built-in ones, whose
         rows are judged whole, and custom ones."""
         built_in = {each.name for each in self._classifiers}
-        broken = set(self.broken)
-        self._left = BackFill(self._share, waiting_for(built_in - broken))
-        of_others = waiting_for_none_of(built_in | broken | set(self._custom.aside))
-        of_custom = due(self._custom)
-        self._back_fill = BackFill(
-            self._share, f"({of_custom} OR {of_others})" if of_custom else of_others
-        )
+        self._left, self._back_fill = debts(self._share, built_in, set(self.broken), self._custom)
 
     def close(self) -> None:
         """End the worker processes and the connection."""
@@ -172,6 +148,10 @@ class ClassifyJob:
             if self._client is None:
                 self._client = self._connect()
                 self._rows = Rows(self._client, self._settings, self._schema)
+                ground = Ground(self._load, self._task, self._killed, self._take_note)
+                self._flights = Flights(
+                    self._rows, self._pool, self._put_off, ground, self.telemetry
+                )
             return self._run(self._client, stopping)
         except Exception:
             # Embedded, a failed query can leave its output to the next one.
@@ -201,68 +181,42 @@ class ClassifyJob:
             names = ", ".join(member.name for member in self._custom.members)
             logger.info("custom classifiers: %s", names or "none")
 
-    def _damage(self) -> dict[str, str]:
-        """What the model's files, as they are now, keep from working."""
-        damaged = files.damaged()
-        found: dict[str, str] = {}
-
-        def needs(name: str, needed: Iterable[str]) -> None:
-            if reason := next((damaged[each] for each in needed if each in damaged), ""):
-                found[name] = reason
-
-        for classifier in self._classifiers:
-            if isinstance(classifier, Learned):
-                try:
-                    needs(classifier.name, classifier.model_files)
-                except ModelError as error:
-                    found[classifier.name] = str(error)
-        needs(VECTORS, files.needed_for(files.GENERAL))
-        if damaged and not found.keys() - {VECTORS}:
-            others = [each for each in damaged if each not in files.needed_for(files.GENERAL)]
-            if others:
-                found[MODEL] = damaged[others[0]]
-        return found
-
-    def _try(self) -> None:
-        """Ask classifiers for an everyday trace before rows depend on them."""
-        names = {each.name for each in self._classifiers} - set(self.broken) - self._tried
-        if names:
-            self._tried |= names
-            self._break(self._pool.troubles(names))
-
-    def _break(self, found: Mapping[str, str]) -> None:
-        if not found:
-            return
-        news = set(found) - set(self.broken)
-        self._outages.broke(found)
-        self._tried -= set(found)
-        if news:
-            self._look_for_debts()
-
     def _mend(self, client: Client) -> None:
-        """Look again at what is broken, once its time has come."""
-        due = set(self._outages.due())
-        if not due:
-            return
-        damage = self._damage()
-        self._break({name: reason for name, reason in damage.items() if name in due})
-        maybe = due - set(damage)
-        if not maybe:
-            return
-        self._pool.renew()
-        # What is renewed is loaded anew, all of it.
-        self._tried.clear()
-        troubles = self._pool.troubles(maybe - {MODEL}, self._pickled)
-        self._break(troubles)
-        mended = maybe - set(troubles)
-        self._tried |= mended
-        self._outages.mended(mended)
-        if mended and not self._deployed:
-            self._take_up(client)
-        elif mended:
-            self._look_for_debts()
+        """Look again at what is broken."""
+        if self._mending.look_again(self._pickled):
+            if self._deployed:
+                self._look_for_debts()
+            else:
+                self._take_up(client)
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
+        self._look_for_days(client)
+        written = 0
+        self._put_off.new_pass()
+        done: set[DueTrace] = set()
+        while not stopping():
+            self._refresh(client)
+            self._mend(client)
+            if time.monotonic() >= self._twins_at:
+                written += self._mark_twins(client, stopping)
+            todo = self._of_recent_days(client, done)
+            if not todo and self._days:
+                todo = self._of_an_older_day(client, done)
+                if not todo:
+                    continue
+            if todo:
+                done.update(todo)
+                found = batches(todo, self._settings.classify_batch_rows)
+                written += self._process(found, stopping)
+            elif more := self._of_judged_rows(client, stopping):
+                written += more
+            else:
+                break
+        return written
+
+    def _look_for_days(self, client: Client) -> None:
+        """Days older than two that have rows without verdicts: all of them now and then, those that
+        rows came for just now more often."""
         if time.monotonic() >= self._sweep_at:
             self._days = self._finder.days(client)
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
@@ -272,42 +226,31 @@ class ClassifyJob:
             touched = self._finder.touched(client, int(window))
             self._days += [day for day in touched if day not in self._days]
             self._late_at = time.monotonic() + LATE_SECONDS
-        written = 0
-        self._strikes = 0
-        done: set[DueTrace] = set()
-        while not stopping():
-            self._refresh(client)
-            self._mend(client)
-            if time.monotonic() >= self._twins_at:
-                written += self._mark_twins(client, stopping)
-            due = self._finder.recent(client)
-            self._observe_lag(due)
-            todo = self._not_yet(due, done)
-            if not todo and self._days:
-                found = self._finder.day(client, self._days[0])
-                todo = self._not_yet(found, done)
-                if len(found) < MAX_TRACES or not todo:
-                    self._days.pop(0)
-                if not todo:
-                    continue
-            if todo:
-                done.update(todo)
-                found_rows = batches(todo, self._settings.classify_batch_rows)
-                written += self._process(found_rows, stopping)
-                continue
-            if time.monotonic() >= self._back_fill_at:
-                self._left.again()
-                self._back_fill.again()
-                self._back_fill_at = time.monotonic() + SWEEP_SECONDS
-            more = (
-                self._fill(client, stopping, self._left)
-                or self._fill(client, stopping, self._back_fill, custom_only=True)
-                or self._again(client, stopping)
-            )
-            if not more:
-                break
-            written += more
-        return written
+
+    def _of_recent_days(self, client: Client, done: set[DueTrace]) -> list[DueTrace]:
+        due = self._finder.recent(client)
+        self._observe_lag(due)
+        return self._put_off.without(due, done)
+
+    def _of_an_older_day(self, client: Client, done: set[DueTrace]) -> list[DueTrace]:
+        """Of the first of the days that are left, which goes once it has no more."""
+        found = self._finder.day(client, self._days[0])
+        todo = self._put_off.without(found, done)
+        if len(found) < MAX_TRACES or not todo:
+            self._days.pop(0)
+        return todo
+
+    def _of_judged_rows(self, client: Client, stopping: Callable[[], bool]) -> int:
+        """A round of rows that have verdicts and wait for more. Returns rows written."""
+        if time.monotonic() >= self._back_fill_at:
+            self._left.again()
+            self._back_fill.again()
+            self._back_fill_at = time.monotonic() + SWEEP_SECONDS
+        return (
+            self._fill(client, stopping, self._left)
+            or self._fill(client, stopping, self._back_fill, custom_only=True)
+            or self._again(client, stopping)
+        )
 
     def _mark_twins(self, client: Client, stopping: Callable[[], bool]) -> int:
         """Judge again what turned out to be the same call as one of another trace."""
@@ -315,7 +258,7 @@ class ClassifyJob:
         traces, twins = self._twins.late(client)
         took = time.monotonic() - began
         self._twins_at = began + max(TWIN_SECONDS, _TWIN_SHARE * took)
-        found = self._not_yet(traces, set())
+        found = self._put_off.without(traces)
         return self._process([found] if found else [], stopping, twins=twins)
 
     def _fill(
@@ -330,7 +273,7 @@ class ClassifyJob:
         ones have not seen, for about two seconds, then new rows come first again. Returns rows
         written, 0 where none is left."""
         began = time.monotonic()
-        taken = self._not_yet(found.take(client, self._back_fill_pace.rows), set())
+        taken = self._put_off.without(found.take(client, self._back_fill_pace.rows))
         if not taken:
             return 0
         # A batch for each worker.
@@ -355,7 +298,7 @@ class ClassifyJob:
         traces, before = self._old.take(client, self._pace.rows)
         if not traces:
             return 0
-        found = self._not_yet(traces, set())
+        found = self._put_off.without(traces)
         written = self._process([found] if found else [], stopping, before, old=True)
         self._pace.took(time.monotonic() - began)
         return written
@@ -363,14 +306,6 @@ class ClassifyJob:
     @property
     def _compares(self) -> bool:
         return any(member.definition.learns for member in self._custom.members)
-
-    def _not_yet(self, due: Iterable[DueTrace], done: set[DueTrace]) -> list[DueTrace]:
-        now = time.monotonic()
-        return [
-            trace
-            for trace in due
-            if trace not in done and self._put_off.get(trace.trace_id, (0.0, 0.0))[0] <= now
-        ]
 
     def _observe_lag(self, due: Sequence[DueTrace]) -> None:
         waiting = max((trace.waiting_seconds for trace in due), default=0.0)
@@ -389,93 +324,54 @@ class ClassifyJob:
         custom_only: bool = False,
         twins: Mapping[str, Twin] | None = None,
     ) -> int:
-        """Load the next batch and write the last one while workers judge."""
+        """Have batches of traces judged and written. Returns rows written."""
         if not custom_only:
-            self._try()
-        flights: deque[_Flight] = deque()
-        written = 0
-        for traces in found:
-            if stopping():
-                break
-            batch = Batch(traces, before=before, old=old, custom_only=custom_only, twins=twins)
-            for flight in self._departures(batch):
-                flights.append(flight)
-                if len(flights) >= self._pool.depth:
-                    written += self._land(flights.popleft())
-        while flights:
-            written += self._land(flights.popleft())
-        return written
+            self._mending.try_new()
+        batches_found = (
+            Batch(traces, before=before, old=old, custom_only=custom_only, twins=twins)
+            for traces in found
+        )
+        return self._flights.process(batches_found, stopping)
 
-    def _names(self, custom_only: bool) -> set[str]:
-        """Of those that judge: classifiers that are not known to be broken."""
-        names = {each.name for each in self._custom.members}
-        if not custom_only:
-            names |= {each.name for each in self._classifiers}
-        return names - set(self.broken)
+    def _load(self, batch: Batch) -> Loaded:
+        return self._rows.load(
+            batch, sessions=self._sessions, vectors_of=_model() if self._compares else 0
+        )
 
-    def _departures(self, batch: Batch, failure: str = "") -> Iterator[_Flight]:
-        """Load and submit, in smaller parts where the rows are too large or can't be loaded."""
-        began = time.monotonic()
-        try:
-            loaded = self._rows.load(
-                batch, sessions=self._sessions, vectors_of=_model() if self._compares else 0
-            )
-        except TooLargeError:
-            for part in self._halves(batch):
-                yield from self._departures(part, failure)
-            return
-        except OperationalError:
-            raise
-        except DatabaseError as error:
-            if len(batch.traces) == 1:
-                self._put_off_trace(batch.traces[0], error)
-                return
-            for part in self._halves(batch):
-                yield from self._departures(part, failure)
-            return
-        if batch.twins is None and not batch.custom_only:
+    def _task(self, batch: Batch, loaded: Loaded, failure: str) -> Task:
+        twins = batch.twins
+        if twins is None and not batch.custom_only:
             assert self._client is not None
-            batch = replace(batch, twins=self._twins.of(self._client, batch.traces))
-        days = self._settings.classify_vector_days
-        task = Task(
+            twins = self._twins.of(self._client, batch.traces)
+        settings = self._settings
+        days = settings.classify_vector_days
+        return Task(
             loaded,
             self._schema,
             self.version,
-            time.time_ns() // 10**6,
-            self._settings.classify_batch_rows,
-            batch.root_id,
-            failure,
-            batch.before,
-            self._pickled,
-            batch.custom_only,
-            0.0 if batch.old or batch.custom_only else self._settings.classify_embed_share,
-            int(time.time()) + days * 86_400 if days else 0,
-            frozenset(self.broken),
-            dict(batch.twins or {}),
+            now=time.time_ns() // 10**6,
+            batch_rows=settings.classify_batch_rows,
+            root_id=batch.root_id,
+            failure=failure,
+            before=batch.before,
+            custom=self._pickled,
+            custom_only=batch.custom_only,
+            embed_share=(0.0 if batch.old or batch.custom_only else settings.classify_embed_share),
+            vectors_expire=int(time.time()) + days * 86_400 if days else 0,
+            broken=frozenset(self.broken),
+            twins=dict(twins or {}),
         )
-        yield _Flight(batch, task, self._pool.submit(task), began)
 
-    def _land(self, flight: _Flight) -> int:
-        """Wait for the verdicts and write them. Returns rows written."""
-        try:
-            judged = self._pool.result(flight.task, flight.future)
-            self._write(judged)
-        except WorkerDiedError as error:
-            return self._after_death(flight, error)
-        except OperationalError:
-            raise
-        except Exception as error:
-            # Odd rows may not take the others with them, whatever is odd about them.
-            if len(flight.batch.traces) == 1:
-                self._put_off_trace(flight.batch.traces[0], error)
-                return 0
-            return self._again_in_halves(flight.batch)
-        for trace in flight.batch.traces:
-            self._put_off.pop(trace.trace_id, None)
+    def _killed(self, task: Task) -> bool:
+        names = self._mending.names(self._custom, custom_only=task.custom_only)
+        return self._mending.killed(names - task.broken, self._pickled)
+
+    def _take_note(self, judged: Judged) -> None:
+        """Of what was written."""
         self.written_at = time.monotonic()
         self.telemetry.rows.inc(judged.rows)
         self._outages.worked(judged.worked)
-        self._break(judged.broken)
+        self._mending.broke(judged.broken)
         for (classifier, label), count in judged.verdicts.items():
             self.telemetry.verdicts.labels(classifier, label).inc(count)
         for where, count in judged.errors.items():
@@ -489,68 +385,6 @@ class ClassifyJob:
                 judged.reused.total(),
                 next(iter(judged.reused)),
             )
-        self.telemetry.batch_seconds.observe(time.monotonic() - flight.began)
-        return judged.rows
-
-    def _write(self, judged: Judged) -> None:
-        for block in (*judged.changed, *judged.pending):
-            self._rows.write_spans(block)
-        for block in judged.content:
-            self._rows.write_content(block)
-        if judged.vectors:
-            self._rows.write_vectors(judged.vectors)
-
-    def _after_death(self, flight: _Flight, error: WorkerDiedError) -> int:
-        """Find the trace that kills its worker, and store that it does."""
-        self.telemetry.errors.labels("worker").inc()
-        asked = self._names(flight.batch.custom_only) - flight.task.broken
-        if found := self._pool.troubles(asked, self._pickled):
-            # It takes no trace at all: this one waits for it.
-            self._break(found)
-            return sum(map(self._land, self._departures(flight.batch, flight.task.failure)))
-        if len(flight.batch.traces) > 1:
-            return self._again_in_halves(flight.batch)
-        logger.error("trace %s: %s", flight.batch.traces[0].trace_id, error)
-        if flight.task.failure:
-            # Not the classifiers, then.
-            self._put_off_trace(flight.batch.traces[0], error)
-            return 0
-        failure = f"classifier error: {error}"
-        return sum(map(self._land, self._departures(flight.batch, failure)))
-
-    def _again_in_halves(self, batch: Batch) -> int:
-        return sum(
-            self._land(flight) for part in self._halves(batch) for flight in self._departures(part)
-        )
-
-    def _halves(self, batch: Batch) -> list[Batch]:
-        """Half the traces each; of a single trace, half its time each.
-
-        Spans that start in the same nanosecond stay together, without a limit.
-        """
-        middle = len(batch.traces) // 2
-        if middle:
-            parts = (batch.traces[:middle], batch.traces[middle:])
-            return [replace(batch, traces=part) for part in parts]
-        first, last, root = self._rows.split(batch.traces[0], batch.stretch)
-        root = batch.root_id or root
-        if first >= last:
-            return [replace(batch, root_id=root, limited=False)]
-        half = (first + last) // 2
-        return [
-            replace(batch, stretch=(first, half), root_id=root),
-            replace(batch, stretch=(half + 1, last), root_id=root),
-        ]
-
-    def _put_off_trace(self, trace: DueTrace, error: Exception) -> None:
-        delay = self._put_off.get(trace.trace_id, (0.0, _FIRST_DELAY_SECONDS / 2))[1] * 2
-        delay = min(delay, _LAST_DELAY_SECONDS)
-        self._put_off[trace.trace_id] = (time.monotonic() + delay, delay)
-        self.telemetry.errors.labels("trace").inc()
-        logger.error("trace %s put off for %.0f s: %s", trace.trace_id, delay, error)
-        self._strikes += 1
-        if self._strikes >= _MAX_PUT_OFF:
-            raise error
 
 
 def _model() -> int:

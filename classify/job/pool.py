@@ -13,7 +13,8 @@ from functools import lru_cache
 from classify.classifier import Classifier
 from classify.custom.member import unpickled
 from classify.custom.vectors import Vectors
-from classify.job.judging import VECTORS, Judged, Task, judge
+from classify.job.judging import judge
+from classify.job.task import VECTORS, Judged, Task
 from classify.job.working import told, trouble
 from classify.models import encoder, files
 from service.worker_pool import WorkerPool

@@ -75,13 +75,6 @@ def features(evidence: str, claim: str) -> list[float]:
     ]
 
 
-def known_share(evidence: str, claim: str) -> float:
-    """The share of the claim's telling words that the evidence has; 1.0 where it has none."""
-    said = {_stem(word) for word in _words(claim) if word not in _EMPTY}
-    known = set(map(_stem, _words(evidence)))
-    return sum(word in known for word in said) / len(said) if said else 1.0
-
-
 def stems(text: str) -> list[str]:
     """The telling words, without their endings."""
     return [_stem(word) for word in _words(text) if word not in _EMPTY]

@@ -174,22 +174,6 @@ def _says(here: _Unit, there: _Unit, units: Mapping[_Unit, Sequence[Span]]) -> b
     return any(f"{span.twin_of}/".startswith(f"{there[0]}/{there[1]}") for span in units[here])
 
 
-def _near(
-    alike: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]
-) -> Iterator[tuple[_Unit, _Unit]]:
-    """Those that overlap in time."""
-    spans = [
-        (min(s.start_time for s in units[u]), max(s.end_time for s in units[u]), u) for u in alike
-    ]
-    spans.sort()
-    running: list[tuple[int, int, _Unit]] = []
-    for start, end, unit in spans:
-        running = [each for each in running if each[1] >= start]
-        for _, _, other in running:
-            yield other, unit
-        running.append((start, end, unit))
-
-
 def _rank(a: Span, b: Span) -> int | None:
     """0 where the ids say that it is the same call, 1 where the rest does, None where it is not."""
     if (

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from clickhouse.settings import ClickHouseSettings
-from experiments.datasets import store
+from experiments.datasets import dataset_store
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Version, content_hash
 from experiments.datasets.measurement import Drift
@@ -38,13 +38,13 @@ def router(settings: ClickHouseSettings, connect: Callable[[], Client]) -> APIRo
         if version.content_hash != content_hash(version.items):
             raise HTTPException(422, "content_hash is not that of the items; send it again")
         with turn, connect() as client:
-            return {"number": store.save(client, settings.database, version).number}
+            return {"number": dataset_store.save(client, settings.database, version).number}
 
     @routes.post("/drift", status_code=201, dependencies=[Depends(_small_enough)])
     def save_drift(drift: Drift) -> dict[str, str]:
         """Keep a measurement."""
         with connect() as client:
-            store.save_drift(client, settings.database, drift)
+            dataset_store.save_drift(client, settings.database, drift)
         return {"verdict": drift.verdict}
 
     @routes.delete("/{name}")
@@ -52,7 +52,7 @@ def router(settings: ClickHouseSettings, connect: Callable[[], Client]) -> APIRo
         """Delete every version."""
         try:
             with turn, connect() as client:
-                store.delete(client, settings.database, name, settings.on_cluster)
+                dataset_store.delete(client, settings.database, name, settings.on_cluster)
         except UnknownDatasetError as error:
             raise HTTPException(404, str(error)) from error
         return {"deleted": name}

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from experiments.datasets import controls, failures, reference, select
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.errors import NothingFoundError
 from experiments.datasets.item import Version, content_hash
 from experiments.datasets.pool import items_of, vectors_of

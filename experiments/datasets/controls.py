@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.datasets import select
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.duplicates import originals
 from experiments.datasets.failures import Chosen
 from experiments.datasets.item import Item

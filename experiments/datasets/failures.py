@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from experiments.datasets.clusters import chosen, clusters, topics
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.duplicates import originals
 from experiments.datasets.item import Item
 from experiments.datasets.pool import Candidate, Floats, candidate_of, candidates, step_of

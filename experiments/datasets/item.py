@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from experiments.datasets.definition import Definition, Name
+from experiments.datasets.dataset_definition import Definition, Name
 
 Kind = Literal["failure", "control"]
 #: Hexadecimal digits of an item's id.

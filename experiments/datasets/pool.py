@@ -14,7 +14,7 @@ from classify.classifier import Trace
 from experiments.datasets import select
 from experiments.datasets.condition import Columns
 from experiments.datasets.content import Asked, asked, asked_again, attributes_of, content_of
-from experiments.datasets.definition import Unit
+from experiments.datasets.dataset_definition import Unit
 from experiments.datasets.item import Item, Kind, aware, item_id
 from experiments.datasets.masking import Masker
 from experiments.datasets.matching import Traits

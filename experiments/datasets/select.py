@@ -13,7 +13,7 @@ from classify.classifier import Trace
 from clickhouse.embedded_http.settings import quote
 from clickhouse.span import Span
 from experiments.datasets.condition import Columns
-from experiments.datasets.definition import Unit
+from experiments.datasets.dataset_definition import Unit
 
 #: Rows that are looked at: vectors of so many take ten seconds on two cores.
 MOST_ROWS = 2_000

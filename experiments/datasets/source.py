@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from clickhouse_connect.driver.client import Client
 
 from experiments.datasets.condition import Columns, checked
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.item import Item
 from experiments.datasets.pool import Vectors
 

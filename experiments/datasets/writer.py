@@ -9,7 +9,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.settings import ClickHouseSettings
-from experiments.datasets import store
+from experiments.datasets import dataset_store
 from experiments.datasets.item import Version
 from experiments.datasets.measurement import Drift
 from service.client import Client as HttpClient
@@ -38,13 +38,15 @@ class Direct:
         self._client, self._settings = client, settings
 
     def save(self, version: Version) -> Version:
-        return store.save(self._client, self._settings.database, version)
+        return dataset_store.save(self._client, self._settings.database, version)
 
     def save_drift(self, drift: Drift) -> None:
-        store.save_drift(self._client, self._settings.database, drift)
+        dataset_store.save_drift(self._client, self._settings.database, drift)
 
     def delete(self, dataset: str) -> None:
-        store.delete(self._client, self._settings.database, dataset, self._settings.on_cluster)
+        dataset_store.delete(
+            self._client, self._settings.database, dataset, self._settings.on_cluster
+        )
 
 
 class Service:

@@ -12,7 +12,15 @@ from typing import Any
 
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
-from grafana.build.sql import JUDGED, ONCE, ROOT, classifiers, custom_counts, wilson_low
+from grafana.build.sql import (
+    JUDGED,
+    ONCE,
+    ROOT,
+    classifiers,
+    custom_counts,
+    layer_of_each,
+    wilson_low,
+)
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
 DATASOURCE_UID = "everyspan-clickhouse"
@@ -159,6 +167,7 @@ FROM (
   GROUP BY service_name, environment
 )
 WHERE judged >= {rate.min_judged}"""
+    layer = layer_of_each()[name]
     words = name.replace("_", " ")
     return _rule(
         f"everyspan-{name.replace('_', '-')}",
@@ -168,14 +177,14 @@ WHERE judged >= {rate.min_judged}"""
         above=one.max_fail_rate,
         severity=one.severity,
         team=one.team,
-        labels={"classifier": name, "layer": one.layer, "kind": "fail_rate"},
+        labels={"classifier": name, "layer": layer, "kind": "fail_rate"},
         summary=f"{words}: at least {{{{ humanizePercentage $values.B.Value }}}} of the judged "
         f"spans of {_BY_SERVICE} fail",
         description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
         f"interval) and the last {_duration(rate.short_window_seconds)} lie above "
         f"{one.max_fail_rate:.0%}.",
-        board=f"everyspan-{one.layer}",
-        panel=_CLASSIFIER_PANEL[one.layer],
+        board=f"everyspan-{layer}",
+        panel=_CLASSIFIER_PANEL[layer],
     )
 
 
@@ -243,6 +252,7 @@ FROM spans
 WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
   AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {name} IN ('pass', 'fail')
 GROUP BY service_name, environment"""
+    layer = layer_of_each()[name]
     words = name.replace("_", " ")
     return _rule(
         f"everyspan-{name.replace('_', '-')}",
@@ -252,11 +262,11 @@ GROUP BY service_name, environment"""
         above=0,
         severity=one.severity,
         team=one.team,
-        labels={"classifier": name, "layer": one.layer, "kind": "critical"},
+        labels={"classifier": name, "layer": layer, "kind": "critical"},
         summary=f"{words} in {{{{ $values.B.Value }}}} traces of {_BY_SERVICE}",
         description=f"Critical: one failed span is enough. Judged in the last {_duration(seconds)}.",
-        board=f"everyspan-{one.layer}",
-        panel=_CLASSIFIER_PANEL[one.layer],
+        board=f"everyspan-{layer}",
+        panel=_CLASSIFIER_PANEL[layer],
     )
 
 

@@ -7,8 +7,11 @@ over a million spans that takes a quarter of the time that the long view ``verdi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal
 
+from classify.classifier import Layer
+from classify.registry import BUILT_IN
 from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
@@ -62,11 +65,26 @@ _LABELS = "CAST(mapValues(custom), 'Array(String)')"
 _KEYS = "CAST(mapKeys(custom), 'Array(String)')"
 
 
-def classifiers(layer: Literal["quality", "safety", "all"] = "all") -> list[str]:
-    """Names of the verdict columns, and CUSTOM, which belongs to the quality layer."""
-    if layer == "safety":
-        return read().layer(layer)
-    return [*(list(read().classifier) if layer == "all" else read().layer(layer)), CUSTOM]
+def classifiers(layer: Layer | Literal["all"] = "all") -> list[str]:
+    """Names of the verdict columns in the order of thresholds.toml, and CUSTOM, which belongs to the
+    quality layer. Raises ValueError where the file has another set of classifiers than classify."""
+    layers = layer_of_each()
+    names = [name for name in read().classifier if layer in ("all", layers[name])]
+    return names if layer == "safety" else [*names, CUSTOM]
+
+
+@cache
+def layer_of_each() -> dict[str, Layer]:
+    """Classifier to its layer, which is that of the board that shows it. Raises ValueError."""
+    found: dict[str, Layer] = {each.name: each.layer for each in BUILT_IN}
+    if odd := sorted(found.keys() ^ read().classifier.keys()):
+        raise ValueError(
+            f"grafana/thresholds.toml: add [classifier.{odd[0]}]"
+            if odd[0] in found
+            else f"grafana/thresholds.toml: take out [classifier.{odd[0]}], which classify does not"
+            " have"
+        )
+    return found
 
 
 def columns(names: Iterable[str]) -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 from alerting.enrich.playbook import PlaybookError, read_playbook
 from alerting.routing import RoutesError, read_routes
 from classify.custom import file
-from classify.custom.definition import DefinitionError
-from experiments import definition as experiments
+from classify.custom.classifier_definition import DefinitionError
+from experiments import experiment_definition as experiments
 from grafana.evaluation.evaluator import RulesError, read_rules
 
 ODD = {

@@ -36,9 +36,3 @@ def test_promises(classifier: Classifier) -> None:
     assert classifier.judge([]) == []
     if classifier.unit == "span":
         assert not applies(classifier, Span("", "", step_kind="embedding", output="x"))
-
-
-@pytest.mark.parametrize("classifier", BUILT_IN, ids=lambda each: each.name)
-def test_described_in_the_readme(classifier: Classifier) -> None:
-    readme = Path(classify.classifiers.__file__).parent.parent / "README.md"
-    assert f"`{classifier.name}`" in readme.read_text("utf-8")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from clickhouse.connection import StorageUnavailableError, connect, embedded_engine, redacted
 from tests.clickhouse.databases import engine
@@ -38,6 +42,57 @@ def test_a_second_process_is_told_why(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert "another process" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "ask"),
+    [
+        (60, lambda client: client.query("SELECT * FROM nowhere")),
+        (62, lambda client: client.command("SELEC 1")),
+        (47, lambda client: client.raw_query("SELECT nothing")),
+        (60, lambda client: client.insert("nowhere", [[1]], ["a"])),
+        (32, lambda client: client.raw_insert("here.kept", insert_block=b"\x01\x05", fmt="Native")),
+        (395, lambda client: _read(client, "SELECT throwIf(number = 99999) FROM numbers(100000)")),
+    ],
+    ids=["query", "command", "raw_query", "insert", "raw_insert", "stream"],
+)
+def test_errors_have_their_code(tmp_path: Path, code: int, ask: Callable[[Client], object]) -> None:
+    """It decides whether rows are at fault or a column is unknown; nobody reads the text for it."""
+    with engine(tmp_path / "data") as dsn:
+        client = connect(dsn)
+        client.command("CREATE DATABASE here ENGINE = Atomic")
+        client.command("CREATE TABLE here.kept (a UInt8) ENGINE = MergeTree ORDER BY a")
+        with pytest.raises(DatabaseError) as error:
+            ask(client)
+        client.close()
+        assert error.value.code == code
+
+
+ROOMS = (
+    *("alerting", "benchmarks", "classify", "cli", "clickhouse", "experiments", "grafana"),
+    *("ingest", "service", "sdk/src"),
+)
+
+
+def test_nobody_reads_a_code_out_of_a_text() -> None:
+    """But for the engine itself, which raises nothing else than text, in one place."""
+    reads = re.compile(r"""compile\([^\n]*Code:|["']Code: [^\n]*in str\(|DB::Exception""")
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if reads.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {
+        "clickhouse/embedded_http/errors.py",
+        # Takes it out of what a user is told; the code comes from `code`.
+        "experiments/datasets/condition.py",
+    }
+
+
+def _read(client: Client, query: str) -> bytes:
+    with client.raw_stream(query, fmt="Native") as stream:
+        return bytes(stream.read())
 
 
 @pytest.mark.parametrize("dsn", ["mysql://host", "host:8123", "tcp://host:9000"])

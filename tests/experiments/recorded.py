@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from experiments.definition import Definition, read_definition
+from experiments.experiment_definition import Definition, read_definition
 
 PRIMARY = {"metric": "goal_completion", "role": "primary"}
 

@@ -15,7 +15,7 @@ from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
-from experiments.store import start, stop
+from experiments.experiment_store import start, stop
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import Result, evaluate
 from tests.clickhouse.databases import database, engine

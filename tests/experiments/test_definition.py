@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from experiments.definition import DefinitionError, read_definition, read_file
+from experiments.experiment_definition import DefinitionError, read_definition, read_file
 from experiments.metrics import OPERATIONAL
 from tests.experiments.recorded import PRIMARY, definition
 

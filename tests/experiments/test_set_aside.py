@@ -14,12 +14,12 @@ from classify.job.rejudge import left, requests
 from clickhouse import set_aside
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
-from experiments.datasets.definition import Definition as DatasetDefinition
+from experiments.datasets.dataset_definition import Definition as DatasetDefinition
+from experiments.datasets.dataset_store import last_drift, load, save, versions
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Version, content_hash
-from experiments.datasets.store import last_drift, load, save, versions
+from experiments.experiment_store import StateError, start, stop, stored
 from experiments.status import status
-from experiments.store import StateError, start, stop, stored
 from experiments.views import classifiers
 from experiments.watch import Watch
 from tests.clickhouse.databases import database, engine

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from classify.custom.definition import Definition
-from classify.custom.store import Record, put
+from classify.custom.classifier_definition import Definition
+from classify.custom.classifier_store import Record, put
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate, read_migrations, render
 from clickhouse.settings import ClickHouseSettings
 from experiments import balance
+from experiments.experiment_store import read_counts, read_sums, start, stop
 from experiments.metrics import OPERATIONAL
 from experiments.status import status
-from experiments.store import read_counts, read_sums, start, stop
 from experiments.views import classifiers, statement
 from experiments.watch import Watch
 from tests.clickhouse.databases import database, engine

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from classify.custom.catalog import Catalog
-from classify.custom.definition import (
+from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
     Example,
     NameInUseError,
     UnknownClassifierError,
 )
-from classify.custom.store import newest_revision
+from classify.custom.classifier_store import newest_revision
 from classify.job.back_fill import progress
 from clickhouse.connection import connect
 from clickhouse.span import Span

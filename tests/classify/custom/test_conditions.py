@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from classify.classifier import Subject, Trace
 from classify.custom import file
-from classify.custom.definition import Definition, DefinitionError
+from classify.custom.classifier_definition import Definition, DefinitionError
 from classify.custom.member import Member
 from clickhouse.span import Span
 

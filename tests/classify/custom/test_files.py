@@ -9,7 +9,7 @@ import pytest
 
 from classify.custom import file
 from classify.custom.catalog import Catalog
-from classify.custom.definition import Definition, DefinitionError, NameInUseError
+from classify.custom.classifier_definition import Definition, DefinitionError, NameInUseError
 from clickhouse.connection import connect
 from tests.classify.custom.conftest import BUILT_IN
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers, span_of

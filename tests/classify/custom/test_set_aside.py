@@ -9,9 +9,9 @@ import pytest
 
 from classify.coverage import coverage
 from classify.custom.catalog import Catalog
-from classify.custom.definition import Definition, DefinitionError, NameInUseError
+from classify.custom.classifier_definition import Definition, DefinitionError, NameInUseError
+from classify.custom.classifier_store import current, everything, members
 from classify.custom.file import read
-from classify.custom.store import current, everything, members
 from classify.telemetry import Telemetry
 from tests.classify.job_store import Store, trace
 

@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from experiments.datasets import store
+from experiments.datasets import dataset_store
 from experiments.datasets.build import build
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.measure import measured
 from experiments.datasets.source import Source
 from grafana.macros import TimeRange, expand, interval_for
@@ -22,10 +22,12 @@ def test_every_panel_shows_them(source: Source) -> None:
     insert(source.client, database, usual(healthy=6))
     window = (NOW - timedelta(days=1), NOW)
     definition = Definition(where="hallucination = 'fail'", per_cluster=2)
-    version = store.save(source.client, database, build(source, "d", definition, window, "ann"))
+    version = dataset_store.save(
+        source.client, database, build(source, "d", definition, window, "ann")
+    )
     now = datetime.now(UTC)
     drift, _ = measured(source, version, window, now)
-    store.save_drift(source.client, database, drift)
+    dataset_store.save_drift(source.client, database, drift)
     board = json.loads(BOARD.read_text(encoding="utf-8"))
     last = TimeRange.last(timedelta(days=1), now + timedelta(minutes=1))
     rows = {}

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from experiments.datasets import store
+from experiments.datasets import dataset_store
 from experiments.datasets.build import build
-from experiments.datasets.definition import Definition, wanted_controls
+from experiments.datasets.dataset_definition import Definition, wanted_controls
 from experiments.datasets.errors import DefinitionError, NothingFoundError, UnknownDatasetError
 from experiments.datasets.item import Version, content_hash
 from experiments.datasets.source import Source
@@ -198,21 +198,21 @@ def test_unit_trace_is_the_request_and_the_answer(source: Source) -> None:
 def test_store_and_load(source: Source) -> None:
     database = str(source.client.database)
     fill(source, usual())
-    first = store.save(source.client, database, made(source, per_cluster=2))
+    first = dataset_store.save(source.client, database, made(source, per_cluster=2))
     assert first.number == 1
-    loaded = store.load(source.client, database, "refunds")
+    loaded = dataset_store.load(source.client, database, "refunds")
     assert loaded.items == first.items
     assert loaded.content_hash == content_hash(loaded.items) == first.content_hash
     assert loaded == first.model_copy(update={"reference": loaded.reference})
     assert len(loaded.reference) == len(first.reference) > 0
-    assert store.save(source.client, database, made(source)).number == 2
-    assert [v.number for v in store.versions(source.client, database)] == [2, 1]
-    assert store.load(source.client, database, "refunds", 1).items == first.items
+    assert dataset_store.save(source.client, database, made(source)).number == 2
+    assert [v.number for v in dataset_store.versions(source.client, database)] == [2, 1]
+    assert dataset_store.load(source.client, database, "refunds", 1).items == first.items
     with pytest.raises(UnknownDatasetError, match="no version 9; it has 1 to 2"):
-        store.load(source.client, database, "refunds", 9)
+        dataset_store.load(source.client, database, "refunds", 9)
     with pytest.raises(UnknownDatasetError, match="'typo'; there are refunds"):
-        store.load(source.client, database, "typo")
-    store.delete(source.client, database, "refunds")
+        dataset_store.load(source.client, database, "typo")
+    dataset_store.delete(source.client, database, "refunds")
     for table in ("versions", "items", "reference"):
         count = source.client.query(f"SELECT count() FROM dataset_{table}").result_rows
         assert count[0][0] == 0
@@ -225,8 +225,10 @@ def test_parquet_is_readable_and_complete(source: Source) -> None:
 
     fill(source, usual())
     database = str(source.client.database)
-    version = store.save(source.client, database, made(source, per_cluster=2))
-    table = pyarrow.parquet.read_table(io.BytesIO(store.parquet(source.client, database, version)))
+    version = dataset_store.save(source.client, database, made(source, per_cluster=2))
+    table = pyarrow.parquet.read_table(
+        io.BytesIO(dataset_store.parquet(source.client, database, version))
+    )
     rows = {str(row["id"]): row for row in table.to_pylist()}
     assert rows.keys() == {item.id for item in version.items}
     for item in version.items:
@@ -249,5 +251,5 @@ def test_nothing_found_says_what_there_is(source: Source) -> None:
 
 def test_a_schema_without_the_tables_is_named(source: Source) -> None:
     with pytest.raises(UnknownDatasetError, match="everyspan migrate"):
-        store.check_schema(source.client, "default")
-    store.check_schema(source.client, str(source.client.database))
+        dataset_store.check_schema(source.client, "default")
+    dataset_store.check_schema(source.client, str(source.client.database))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.datasets.condition import checked
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.errors import ConditionError
 from experiments.datasets.source import Source, conditions
 

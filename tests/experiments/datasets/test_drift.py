@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from experiments.datasets import store
+from experiments.datasets import dataset_store
 from experiments.datasets.build import build
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.drift import Inputs, Measured, by_length, measure, mmd, psi, wilson_low
 from experiments.datasets.errors import DatasetError
 from experiments.datasets.item import Version
@@ -159,7 +159,7 @@ def test_production_moves_to_a_topic_that_the_data_set_lacks(source: Source) -> 
 
     insert(source.client, database, traffic(("refund", "login"), -2))
     definition = Definition(where="hallucination = 'fail'", window_seconds=86_400)
-    version = store.save(
+    version = dataset_store.save(
         source.client,
         database,
         build(source, "d", definition, (NOW - timedelta(days=1), NOW), "me"),
@@ -175,8 +175,8 @@ def test_production_moves_to_a_topic_that_the_data_set_lacks(source: Source) -> 
     asked = {q.lower() for q in TOPICS["weather"]}
     assert any(str(each["example"]).split(" ", 1)[1].lower() in asked for each in unlike)
     for drift in (quiet, loud):
-        store.save_drift(source.client, database, drift)
-    kept = store.last_drift(source.client, database)[version.dataset, version.number]
+        dataset_store.save_drift(source.client, database, drift)
+    kept = dataset_store.last_drift(source.client, database)[version.dataset, version.number]
     assert kept.verdict in ("fresh", "stale")
     row = source.client.query("SELECT version, drift, uncovered FROM datasets").result_rows
     assert row[0][0] == 1

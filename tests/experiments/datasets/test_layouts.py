@@ -22,7 +22,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.errors import ExportError
 from experiments.datasets.export import FORMATS, export, formats
 from experiments.datasets.item import Item, Version, content_hash, item_id

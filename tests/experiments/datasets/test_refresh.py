@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from experiments.datasets import dataset_store
 from experiments.datasets import refresh as refreshing
-from experiments.datasets import store
 from experiments.datasets.build import build
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.item import Version
 from experiments.datasets.refresh import NOT_HEALTHY, PARTNER_GONE, VERDICT_CHANGED, refresh
 from experiments.datasets.source import Source
@@ -27,7 +27,7 @@ def first(source: Source) -> Version:
     insert(source.client, database, usual())
     definition = Definition(where="hallucination = 'fail'", per_cluster=3, window_seconds=604_800)
     window = (NOW - timedelta(days=7), NOW)
-    return store.save(source.client, database, build(source, "d", definition, window, "me"))
+    return dataset_store.save(source.client, database, build(source, "d", definition, window, "me"))
 
 
 def test_quiet_traffic_changes_nothing(source: Source, first: Version) -> None:

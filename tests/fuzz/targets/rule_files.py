@@ -12,9 +12,9 @@ from pathlib import Path
 from alerting.enrich.playbook import FACTS, PlaybookError, read_playbook, suggested
 from alerting.routing import RoutesError, read_routes
 from classify.custom import file
-from classify.custom.definition import DefinitionError
+from classify.custom.classifier_definition import DefinitionError
 from classify.thresholds import ThresholdError, read_thresholds
-from experiments import definition as experiments
+from experiments import experiment_definition as experiments
 from grafana.evaluation.evaluator import PROVISIONED, RulesError, read_rules
 from tests.fuzz.targets import BrokenPromise
 

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.embedded_http.settings import quote
 from clickhouse.set_aside import reasons, set_aside, why
-from experiments.datasets.definition import Definition
+from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.errors import UnknownDatasetError
 from experiments.datasets.item import Item, Reference, Version, aware
 from experiments.datasets.measurement import Drift

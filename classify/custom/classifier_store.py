@@ -17,7 +17,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 from pydantic import ValidationError
 
-from classify.custom.definition import Definition, State, said
+from classify.custom.classifier_definition import Definition, State, said
 from classify.custom.member import Member, Members
 from classify.custom.vectors import DIMENSIONS, model
 from classify.models.checksums import ModelError

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.set_aside import reasons, set_aside, why
-from experiments.definition import Definition, DefinitionError, read_definition
+from experiments.experiment_definition import Definition, DefinitionError, read_definition
 from experiments.metrics import OPERATIONAL
 from experiments.sequential import Sums
 from experiments.verdict import Counts

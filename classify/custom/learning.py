@@ -1,0 +1,38 @@
+"""From a definition's examples, and the traffic as background, to what is learned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classify.custom.classifier_definition import Definition, DefinitionError
+from classify.custom.classifier_store import Record
+from classify.custom.examples import check_contradictions
+from classify.custom.fewshot import Head, learn
+from classify.custom.member import joined
+from classify.custom.traffic import Sample
+
+
+def learned(definition: Definition, traffic: Sample) -> Head:
+    """Raises DefinitionError for examples that contradict each other."""
+    positives = joined([each.texts for each in definition.marked("positive")])
+    told = [each.texts for each in definition.marked("negative")]
+    negatives = joined(told) if told else np.zeros((0, positives.shape[1]), np.float32)
+    check_contradictions(definition, positives, negatives)
+    mine = {(each.trace_id, each.span_id) for each in definition.examples if each.span_id}
+    others = [
+        i
+        for i, ids in enumerate(zip(traffic.trace_ids, traffic.span_ids, strict=True))
+        if ids not in mine
+    ]
+    return learn(positives, negatives, traffic.vectors[others])
+
+
+def check_readable(record: Record) -> None:
+    """Whether what it has learned, in a file for example, can be used. Raises DefinitionError."""
+    try:
+        Head.from_bytes(record.head)
+    except Exception as error:
+        raise DefinitionError(
+            f"learned: what '{record.name}' has learned can't be read ({error}); delete the"
+            " table [learned] from the file, and it is learned anew"
+        ) from error

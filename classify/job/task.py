@@ -1,0 +1,63 @@
+"""What a worker process gets to judge, and what it gives back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from classify.job.rows import Loaded, Schema
+from classify.settle.twins import Twin
+
+#: What can break besides classifiers: making texts' vectors ahead.
+VECTORS = "vectors"
+
+
+@dataclass(slots=True)
+class Task:
+    """``version`` and ``now`` (ms since 1970) go into the rows. ``batch_rows``: rows of a block.
+
+    ``failure``: judge nothing, and say this as evidence (the classifiers kill their process).
+    ``before``: rows judged before that, ms since 1970, are written again in any case.
+    ``custom``: the custom classifiers, pickled; with ``custom_only`` nothing else judges, and only
+    rows that they have not judged are written. ``embed_share``: share of texts, 0 to 1, whose
+    vectors are made ahead; ``vectors_expire``: until when vectors are kept, s since 1970, 0: not.
+    ``twins``: trace_id to what was found out about it.
+    """
+
+    loaded: Loaded
+    schema: Schema
+    version: int
+    now: int
+    batch_rows: int
+    root_id: str = ""
+    failure: str = ""
+    before: int = 0
+    custom: bytes = b""
+    custom_only: bool = False
+    embed_share: float = 0.0
+    vectors_expire: int = 0
+    broken: frozenset[str] = frozenset()
+    twins: dict[str, Twin] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Judged:
+    """What to write, in this order: ``changed`` (rows judged before, that change), ``pending``,
+    ``content``, ``vectors``. A stop in between leaves the trace pending, to be judged again.
+
+    ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
+    ``reused``: trace_id to rows written of runs that used its ids again. ``broken``: classifiers
+    that turned out not to work, and why; their rows are written as waiting for them. ``worked``:
+    those that gave a verdict.
+    """
+
+    changed: list[bytes] = field(default_factory=list)
+    pending: list[bytes] = field(default_factory=list)
+    content: list[bytes] = field(default_factory=list)
+    vectors: bytes = b""
+    rows: int = 0
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
+    broken: dict[str, str] = field(default_factory=dict)
+    worked: set[str] = field(default_factory=set)
