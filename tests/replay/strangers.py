@@ -36,6 +36,14 @@ class Order:
     number: str
 
 
+@dataclass
+class Danger:
+    command: str
+
+    def __post_init__(self):
+        os.system(self.command)
+
+
 @everyspan.step(kind="tool")
 def look(number):
     return "real"

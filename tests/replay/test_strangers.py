@@ -249,6 +249,14 @@ def test_values_of_the_users_own_classes_come_back(attack: Attack) -> None:
     assert json.loads(done.out)["runs"][0]["value"] == "last of Order"
 
 
+def test_no_constructor_of_the_users_own_classes_is_called(attack: Attack) -> None:
+    value = {"$dataclass": "my_agent:Danger", "value": {"command": f"touch {attack.mark}"}}
+    trace = _looked(attack, json.dumps(value))
+    (done,) = attack.replay([trace], "--from-step", "3", "--on-mismatch", "record", "--json")
+    assert json.loads(done.out)["runs"][0]["value"] == "last of Danger"
+    assert not attack.mark.exists()
+
+
 def test_exceptions_of_a_trace_call_no_library(attack: Attack) -> None:
     for name in ("subprocess.Popen", "os.system", "my_agent.subprocess.Popen", "builtins.exec"):
         trace = _looked(

@@ -117,10 +117,12 @@ def test_a_name_that_is_not_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", ["", THEIRS], ids=["ours", "theirs"])
 def test_silence_is_waited_for_as_long_as_is_set(tmp_path: Path, before: str) -> None:
     with silent_port() as port:
-        seconds, _ = run(
+        seconds, stderr = run(
             tmp_path, f"http://127.0.0.1:{port}", before=before, EVERYSPAN_EXIT_SECONDS="2"
         )
     assert 1.9 < seconds < 5
+    (line,) = told(stderr)
+    assert f"did not arrive: http://127.0.0.1:{port} did not answer within 2 s" in line
 
 
 def test_flush_ends_in_time(tmp_path: Path) -> None:

@@ -461,3 +461,32 @@ def test_bad_use_is_a_clear_error() -> None:
         everyspan.step(kind="tol")  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="is no function"):
         everyspan.step("tool")  # type: ignore[call-overload]
+
+
+def test_half_a_surrogate_pair_is_sent_as_what_utf8_can_hold(spans: Spans) -> None:
+    half = "a\ud83d b"
+
+    @everyspan.step(kind="tool")
+    def echo(text: str) -> str:
+        return text
+
+    @everyspan.step
+    def fails(text: str) -> None:
+        raise ValueError(text)
+
+    with everyspan.context(session=half, user="\ud83d\ude00"):
+        assert echo(half) == half
+        with pytest.raises(ValueError, match="a"):
+            fails(half)
+    for span in spans.get_finished_spans():
+        event: dict[str, Any] = {}
+        for each in span.events:
+            event |= dict(each.attributes or {})
+        told = {**dict(span.attributes or {}), **event, "status": span.status.description}
+        for name, value in told.items():
+            assert str(value).encode(), name
+    assert spans.attributes("execute_tool echo")["gen_ai.tool.call.result"] == "a\ufffd b"
+    assert spans.attributes("execute_tool echo")["session.id"] == "a\ufffd b"
+    assert spans.attributes("execute_tool echo")["user.id"] == "\U0001f600", (
+        "a whole pair is one character"
+    )

@@ -29,11 +29,13 @@ class _Task:
 class Closer:
     """Runs flushes and shutdowns one after the other on a daemon thread, which dies with us.
 
-    `worth_waiting` is asked at exit, again and again, whether to wait on.
+    `worth_waiting` is asked at exit, again and again, whether to wait on; `gave_up` is told when
+    it was not.
     """
 
-    def __init__(self, worth_waiting: Callable[[], bool]) -> None:
+    def __init__(self, worth_waiting: Callable[[], bool], gave_up: Callable[[], None]) -> None:
         self._worth_waiting = worth_waiting
+        self._gave_up = gave_up
         self._start()
         if hasattr(os, "register_at_fork"):  # a fork has no threads but its own
             os.register_at_fork(after_in_child=self._start)
@@ -61,7 +63,13 @@ class Closer:
 
     def at_exit(self, run: Callable[[], object]) -> bool:
         """The same, as long as it is worth waiting."""
-        return self._wait(run, self._worth_waiting)
+        return self._wait(run, self._go_on)
+
+    def _go_on(self) -> bool:
+        if self._worth_waiting():
+            return True
+        self._gave_up()
+        return False
 
     def _wait(self, run: Callable[[], object], go_on: Callable[[], bool]) -> bool:
         task = _Task(run)

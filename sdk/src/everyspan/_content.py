@@ -22,11 +22,22 @@ class _Capture:
 capture = _Capture()
 
 
-def cut(text: str) -> str:
-    """`text`, or its first `LIMIT` characters and a mark of how many are missing."""
-    if len(text) <= LIMIT:
+def sendable(text: str) -> str:
+    """`text` as UTF-8 can hold it: half a surrogate pair, which Python allows, becomes U+FFFD."""
+    if text.isascii():
         return text
-    return f"{text[:LIMIT]}…[cut: {len(text) - LIMIT} more characters]"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def cut(text: str) -> str:
+    """`text`, or its first `LIMIT` characters and a mark of how many are missing. Sendable."""
+    if len(text) <= LIMIT:
+        return sendable(text)
+    return f"{sendable(text[:LIMIT])}…[cut: {len(text) - LIMIT} more characters]"
 
 
 def as_json(value: Any) -> str:

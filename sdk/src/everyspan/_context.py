@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from everyspan import _drive
+from everyspan import _content, _drive
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,7 +71,7 @@ class context:  # noqa: N801 - used like a function
             "variant": variant,
         }
         self._added = {
-            name: str(value)
+            name: _content.sendable(str(value))
             for argument, value in given.items()
             if value is not None
             for name in ATTRIBUTES[argument]

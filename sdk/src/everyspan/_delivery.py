@@ -113,6 +113,17 @@ class Delivery:
             )
             return now - max(began, self._answered_at) < allowed and now - began < LONGEST_EXIT
 
+    def gave_up(self) -> None:
+        """The exit waits no longer. Said once, unless it is known why by now."""
+        with self._lock:
+            if self._told is not None:
+                return
+            self._told = ("gave up", time.monotonic())
+        _notices.say(
+            f"the last spans did not arrive: {self.endpoint} did not answer within"
+            f" {self._seconds:g} s; EVERYSPAN_EXIT_SECONDS is how long the exit waits"
+        )
+
 
 def _reason(error: Exception) -> str:
     """The words at the bottom of what requests and urllib3 wrap around an error of the socket."""

@@ -119,7 +119,7 @@ def init(
         missing = {k: v for k, v in git.items() if k not in provider.resource.attributes}
         provider.add_span_processor(_source.SourceProcessor(sources, missing if reused else None))
         delivery = _delivery.Delivery(_delivery.base(_export.shown(traces_url)), exit_seconds)
-        closer = Closer(delivery.worth_waiting)
+        closer = Closer(delivery.worth_waiting, delivery.gave_up)
         exporter = CountingExporter(
             endpoint=traces_url, headers=headers, session=_delivery.session(delivery)
         )

@@ -7,6 +7,7 @@ import inspect
 import linecache
 import os
 import re
+import traceback
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
@@ -204,11 +205,12 @@ class _Step:
             self._returned(span, result, stream, "failed")
         if span.is_recording():
             try:
-                span.record_exception(error)
+                span.record_exception(error, _sendable(error))
                 if self._records(span):
                     span.set_attributes(_exact.exception(error))
                 span.set_attribute("error.type", _type_name(error))
-                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+                told = _content.sendable(f"{type(error).__name__}: {error}")
+                span.set_status(Status(StatusCode.ERROR, told))
             except Exception:  # an exception whose str() raises
                 span.set_status(Status(StatusCode.ERROR, type(error).__name__))
         span.end()
@@ -389,3 +391,15 @@ def _type_name(error: BaseException) -> str:
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return f"{module}{kind.__qualname__}"
+
+
+def _sendable(error: BaseException) -> dict[str, str] | None:
+    """Attributes of the event in place of OpenTelemetry's, where its could not be sent."""
+    said = str(error)
+    if _content.sendable(said) == said:
+        return None
+    told = "".join(traceback.format_exception(error))
+    return {
+        "exception.message": _content.sendable(said),
+        "exception.stacktrace": _content.sendable(told),
+    }

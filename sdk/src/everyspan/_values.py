@@ -51,7 +51,12 @@ def is_plain(text: str, value: Any) -> bool:
 
 def encode(value: Any) -> str:
     """JSON of any value. Raises RecursionError for one that holds itself."""
-    return json.dumps(_encoded(value), ensure_ascii=False)
+    text = json.dumps(held := _encoded(value), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: as an escape it can be sent and read back
+        return json.dumps(held)
+    return text
 
 
 def decode(text: str) -> Any:
@@ -165,10 +170,15 @@ def _dataclass(cls: Any, held: dict[str, Any]) -> Any:
     for name in held:
         if name not in known:
             raise NotReadableError(f"{_name(cls)} has no field {name!r} any more")
-    made = cls(**{name: value for name, value in held.items() if known[name].init})
+    for name, field in known.items():
+        if name not in held:
+            if field.default is dataclasses.MISSING:
+                raise NotReadableError(f"{_name(cls)} has a new field {name!r}")
+            held = {**held, name: field.default}
+    # Neither `__init__` nor `__post_init__`: a trace is data, and calls nothing.
+    made = object.__new__(cls)
     for name, value in held.items():
-        if not known[name].init:
-            object.__setattr__(made, name, value)
+        object.__setattr__(made, name, value)
     return made
 
 

@@ -217,7 +217,8 @@ class Session:
         except NotRecordedError as error:
             why = f"step {recorded.number} ({recorded.name}) can't be answered: {error}"
             if self.policy.on_mismatch != "live" or unsafe:
-                self._stop(recorded, recorded.name, f"{why}. --live {step.name} runs it instead")
+                option = "--allow-unsafe" if unsafe else "--live"
+                self._stop(recorded, recorded.name, f"{why}. {option} {step.name} runs it instead")
             self._use(recorded)
             self._note(recorded, recorded.name, "live", why, step, warn=True)
             return None
