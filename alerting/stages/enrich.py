@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _WORKERS = 4
 #: So long after ClickHouse did not answer, alerts go out without asking it.
 _AWAY_SECONDS = 15.0
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 8.0
 
 
 @dataclass(slots=True)
@@ -101,19 +101,15 @@ class Enrichment:
 
     def _work(self) -> None:
         while (asked := self._next()) is not None:
-            case = asked.so_far
+            now = datetime.now(UTC)
             try:
-                case = enrich(
-                    asked.alert,
-                    self._connect,
-                    self._tools,
-                    datetime.now(UTC),
-                    asked.budget,
-                    asked.learn,
+                self._finish(
+                    asked,
+                    enrich(asked.alert, self._connect, self._tools, now, asked.budget, asked.learn),
                 )
             except Exception:
-                log.exception("an alert goes out without its traces")
-            self._finish(asked, case)
+                # The clock has it told with what is known.
+                log.exception("what is behind an alert can't be looked up")
 
     def _next(self) -> _Asked | None:
         """The one that waits longest; None at the end."""
@@ -147,7 +143,8 @@ class Enrichment:
                 return
             self._cases.put(key, case)
             del self._asked[key]
-            if case.unenriched and (asked.budget.over or case.unenriched.startswith(AWAY)):
+            late = asked.begun and asked.budget.over
+            if case.unenriched and (late or case.unenriched.startswith(AWAY)):
                 self._away = case.unenriched
                 self._away_until = time.monotonic() + _AWAY_SECONDS
         began = asked.budget.ends_at - asked.budget.seconds

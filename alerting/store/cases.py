@@ -40,16 +40,16 @@ class Cases:
     def put(self, key: str, case: Case) -> None:
         """The last one that is put is the alert's."""
         self._remember(key, case)
-        # Not pydantic's own JSON: it makes null of NaN, which is a score that is not known.
-        text = json.dumps(_case.dump_python(case, mode="json"))
         try:
+            # Not pydantic's own JSON: it makes null of NaN, which is a score that is not known.
+            text = json.dumps(_case.dump_python(case, mode="json"))
             with self._file.transaction() as connection:
                 connection.execute(
                     "INSERT OR REPLACE INTO cases (case_key, found, complete, found_at)"
                     " VALUES (?, ?, ?, ?)",
                     (key, text, not case.without, now_ms()),
                 )
-        except sqlite3.Error:
+        except (sqlite3.Error, ValueError):
             log.exception("a case is kept in memory only")
 
     def drop_incomplete(self, key: str) -> None:

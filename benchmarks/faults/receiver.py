@@ -18,7 +18,7 @@ from demo.pagerduty import Handler, PagerDuty
 
 MOODS = ("ok", "reset", "throttle", "error", "hang", "hold")
 _HANG_SECONDS = 6.0
-# Between an answer and the note of it in the outbox.
+# Between an answer and the note of it on disk.
 _NOTED_SECONDS = 1.0
 
 
