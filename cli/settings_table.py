@@ -1,54 +1,53 @@
-"""docs/settings.md, from the settings classes and the commands' options themselves.
+"""docs/settings.md, from the settings classes themselves.
 
 make docs        # write it; or: python -m cli.settings_table
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
 from typing import get_args
 
-import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
-from typer.core import TyperGroup, TyperOption
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
-from cli.main import app
 from cli.up_settings import UpSettings
 from clickhouse.settings import ClickHouseSettings
 from ingest.settings import IngestSettings
 from service.settings import ListenSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
-#: Heading, settings and what it is about. A setting stands under the first that has it.
-SECTIONS: tuple[tuple[str, type[BaseSettings], str], ...] = (
-    ("Every service", ClickHouseSettings, "Where rows are, and how long they stay."),
-    ("Who may call", ListenSettings, "For ingest, classify, alerting and `everyspan up`."),
-    ("ingest", IngestSettings, "`everyspan ingest`, and ingest in `everyspan up`."),
-    ("classify", ClassifySettings, "`everyspan classify`, and classify in `everyspan up`."),
-    ("alerting", AlertingSettings, "`everyspan alerting`, and alerting in `everyspan up`."),
-    ("up", UpSettings, "`everyspan up` alone, beside all of the above."),
-)
+#: By heading. A setting stands under the first that has it.
+CLASSES: dict[str, type[BaseSettings]] = {
+    "Every service": ClickHouseSettings,
+    "Who may call": ListenSettings,
+    "ingest": IngestSettings,
+    "classify": ClassifySettings,
+    "alerting": AlertingSettings,
+    "up": UpSettings,
+}
+_ABOUT = {
+    "Every service": "Where rows are, and how long they stay.",
+    "Who may call": "For ingest, classify, alerting and `everyspan up`.",
+    "ingest": "`everyspan ingest`, and ingest in `everyspan up`.",
+    "classify": "`everyspan classify`, and classify in `everyspan up`.",
+    "alerting": "`everyspan alerting`, and alerting in `everyspan up`.",
+    "up": "`everyspan up` alone, beside all of the above.",
+}
 _HEAD = """<!-- Written by `make docs` from the settings themselves: change those, not this. -->
 # Settings
 
-Every setting is an environment variable. A command's own options, such as `--otlp-http-port`, come
-before it; `everyspan COMMAND --help` lists them. The settings of `everyspan replay` are in
-[sdk/README.md](../sdk/README.md#options), those of `docker compose up` in
-[.env.example](../.env.example), and where alerts fire in
+Every setting of a service is an environment variable, empty for none. An option of its command,
+such as `--otlp-http-port`, comes before it; `everyspan COMMAND --help` lists the options. Those of
+`everyspan replay` are in [sdk/README.md](../sdk/README.md#options), the settings of
+`docker compose up` in [.env.example](../.env.example), and where alerts fire in
 [grafana/thresholds.toml](../grafana/thresholds.toml).
 """
-_COMMANDS = """
-## Options of commands
-
-Options of commands that end by themselves, which can be given as variables too.
-"""
-# Defaults that depend on the machine, the terminal or other settings are described, not quoted.
+# What depends on the machine, or is done where nothing is set, is described, not quoted.
 _DESCRIBED = {
     "EVERYSPAN_CLICKHOUSE_DSN": "embedded, in `EVERYSPAN_DATA`",
     "EVERYSPAN_INGEST_WORKERS": "half the cores",
@@ -58,22 +57,6 @@ _DESCRIBED = {
     "EVERYSPAN_PLAYBOOK": "Everyspan's",
     "EVERYSPAN_FIX_LLM_URL": "the playbook",
     "EVERYSPAN_GRAFANA_RULES": "the rules that come with Everyspan",
-    "EVERYSPAN_CLASSIFY_UNTIL": "now",
-    "EVERYSPAN_SQL_FORMAT": "by terminal",
-    "EVERYSPAN_SCORE_THRESHOLD": "the classifier's own",
-    "EVERYSPAN_DEMO_DATA": "a temporary one",
-    "EVERYSPAN_ALERTS_STATUS": "all",
-    "EVERYSPAN_EXPERIMENT_SINCE": "now",
-    "EVERYSPAN_EXPERIMENT_SHIP": "the control",
-    "EVERYSPAN_DATASET_HEALTHY": "passed and failed nothing",
-    "EVERYSPAN_DATASET_SINCE": "`7d`; refresh: where the version ended",
-    "EVERYSPAN_DATASET_UNTIL": "now",
-    "EVERYSPAN_DATASET_AUTHOR": "you",
-    "EVERYSPAN_DATASET_VERSION": "the newest",
-    "EVERYSPAN_CLASSIFIER_ON": "`output`",
-    "EVERYSPAN_CLASSIFIER_KIND": "those of the positive spans",
-    "EVERYSPAN_CLASSIFIER_MAX_FAIL_RATE": "thresholds.toml's",
-    "EVERYSPAN_CLASSIFIER_OUTPUT": "the terminal",
 }
 # By how a setting is called.
 _UNITS = {
@@ -97,51 +80,21 @@ _KINDS: dict[object, str] = {
 
 
 def page() -> str:
-    """Markdown: a table a section, of variable, default, unit and meaning."""
+    """Markdown: a table a heading, of variable, default, unit and meaning."""
     parts, seen = [_HEAD], set[str]()
-    for heading, kind, about in SECTIONS:
-        rows = [
+    for heading, kind in CLASSES.items():
+        parts.append(
+            f"\n## {heading}\n\n{_ABOUT[heading]}\n\n"
+            "| variable | default | unit | meaning |\n|---|---|---|---|\n"
+        )
+        parts += [
             f"| `{_variable(name)}` | {_default(name, field)} | {_unit(name, field)} |"
-            f" {field.description} |"
+            f" {field.description} |\n"
             for name, field in kind.model_fields.items()
             if name not in seen
         ]
         seen |= kind.model_fields.keys()
-        head = "| variable | default | unit | meaning |\n|---|---|---|---|"
-        parts.append("\n".join(["", f"## {heading}", "", about, "", head, *rows, ""]))
-    if commands := _commands({_variable(name) for name in seen}):
-        head = "| variable | default | command | meaning |\n|---|---|---|---|"
-        parts.append("\n".join([_COMMANDS, head, *commands, ""]))
     return "".join(parts)
-
-
-def _commands(known: set[str]) -> list[str]:
-    """Rows of the options whose variable is none of the services'."""
-    found: dict[tuple[str, str | None, str], list[str]] = {}
-    for command, option in _options():
-        variable = str(option.envvar)
-        if variable not in known:
-            default = "required" if option.required else _shown(variable, option.default)
-            found.setdefault((variable, option.help, default), []).append(command)
-    return [
-        f"| `{variable}` | {default} | {', '.join(of)} | {meaning} |"
-        for (variable, meaning, default), of in found.items()
-    ]
-
-
-def _options() -> Iterator[tuple[str, TyperOption]]:
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    yield from _options_of(group, "")
-
-
-def _options_of(group: TyperGroup, above: str) -> Iterator[tuple[str, TyperOption]]:
-    for name, command in group.commands.items():
-        for parameter in command.params:
-            if isinstance(parameter, TyperOption) and parameter.envvar:
-                yield f"{above}{name}", parameter
-        if isinstance(command, TyperGroup):
-            yield from _options_of(command, f"{above}{name} ")
 
 
 def _variable(name: str) -> str:
@@ -149,20 +102,19 @@ def _variable(name: str) -> str:
 
 
 def _default(name: str, field: FieldInfo) -> str:
+    if _variable(name) in _DESCRIBED:
+        return _DESCRIBED[_variable(name)]
     value = field.default
-    text = _shown(
-        _variable(name), value.get_secret_value() if isinstance(value, SecretStr) else value
-    )
-    if name.endswith("_bytes") and value >= 1 << 20:
-        return f"{text} ({value >> 20} MiB)"
-    return text
-
-
-def _shown(variable: str, value: object) -> str:
-    if variable in _DESCRIBED:
-        return _DESCRIBED[variable]
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
     if value in ("", None):
         return "none"
+    if name.endswith("_bytes"):
+        return (
+            f"`{value}` ({value >> 20} MiB)"
+            if value >= 1 << 20
+            else f"`{value}` ({value >> 10} KiB)"
+        )
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
