@@ -16,7 +16,7 @@ _SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
 class ClassifySettings(ClickHouseSettings, ListenSettings):
-    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+    """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
 
     classify_port: Annotated[
         int,

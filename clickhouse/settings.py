@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 class ClickHouseSettings(BaseSettings):
-    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+    """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
 
     model_config = SettingsConfigDict(env_prefix="EVERYSPAN_", env_file=None, extra="ignore")
 

@@ -12,7 +12,7 @@ from service.settings import ListenSettings
 
 
 class IngestSettings(ClickHouseSettings, ListenSettings):
-    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+    """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
 
     otlp_http_port: Annotated[int, Field(ge=0, le=65535, description="OTLP/HTTP port.")] = 4318
     otlp_grpc_port: Annotated[

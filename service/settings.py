@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ListenSettings(BaseSettings):
-    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+    """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
 
     model_config = SettingsConfigDict(env_prefix="EVERYSPAN_", env_file=None, extra="ignore")
 

@@ -14,7 +14,7 @@ from service.settings import ListenSettings
 
 
 class UpSettings(ClickHouseSettings, ListenSettings):
-    """Environment variables ``EVERYSPAN_*``; see README for the table of all of them."""
+    """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
 
     clickhouse_port: Annotated[
         int,

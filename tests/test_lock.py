@@ -36,7 +36,8 @@ def locked(name: str) -> dict[str, set[str]]:
 def entries(name: str) -> Iterator[str]:
     """Requirements of a lock, each on one line, without comments."""
     text = re.sub(r"^ *#.*\n", "", (FOLDER / name).read_text(encoding="utf-8"), flags=re.M)
-    yield from re.sub(r" *\\\n *", " ", text).splitlines()
+    # uv names at the end, after an empty line, what it left out.
+    yield from filter(None, re.sub(r" *\\\n *", " ", text).splitlines())
 
 
 def wanted(project: dict[str, object], *extras: str) -> Iterator[Requirement]:
