@@ -22,6 +22,10 @@ class StorageUnavailableError(UserError):
     """ClickHouse can't be reached or opened. The text names the DSN (no password) and a remedy."""
 
 
+class DsnError(StorageUnavailableError):
+    """The DSN is none: waiting changes nothing."""
+
+
 def connect(dsn: str, **options: Any) -> Client:
     """A client for ``http://``, ``https://``, ``clickhouse://`` or ``chdb:///directory``.
 
@@ -31,7 +35,7 @@ def connect(dsn: str, **options: Any) -> Client:
     if parts.scheme == "chdb":
         return _embedded(unquote(parts.path), parts.query, options)
     if parts.scheme not in ("http", "https", "clickhouse", "clickhouses"):
-        raise StorageUnavailableError(
+        raise DsnError(
             f"EVERYSPAN_CLICKHOUSE_DSN: '{parts.scheme or dsn}' is no scheme known here; "
             "use http://, https:// or chdb:///directory"
         )

@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry
 from tenacity import (
     AsyncRetrying,
     before_sleep_log,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_delay,
     wait_fixed,
 )
 
-from clickhouse.connection import StorageUnavailableError, connect
+from clickhouse.connection import DsnError, StorageUnavailableError, connect
 from clickhouse.migrate import migrate
 from service.client import Client as Service
 from service.health import Degraded
@@ -55,6 +55,9 @@ class Part:
 
     async def stop(self) -> None:
         """Finish what is in progress."""
+
+    async def close(self) -> None:
+        """Once all have stopped."""
 
 
 class Ingest(Part):
@@ -97,6 +100,9 @@ class Ingest(Part):
 
     async def stop(self) -> None:
         await self._grpc.stop()
+
+    async def close(self) -> None:
+        # It has the engine open for the others, too: opened again, one takes a second to close.
         await self._receiver.stop()
 
 
@@ -148,7 +154,7 @@ class Classify(Part):
         """Bring the schema up to date. Beside a server that starts at the same time, it comes when
         it comes; a directory that another process holds will not come free by waiting."""
         opening = AsyncRetrying(
-            retry=retry_if_exception_type(StorageUnavailableError),
+            retry=retry_if_exception(_may_come),
             wait=wait_fixed(2),
             stop=stop_after_delay(0 if self._settings.embedded else _OPEN_SECONDS),
             before_sleep=before_sleep_log(log, logging.WARNING),
@@ -260,6 +266,10 @@ class AlertRules(Part):
         client = connect(self._settings.dsn)
         client.database = self._settings.database
         return client
+
+
+def _may_come(error: BaseException) -> bool:
+    return isinstance(error, StorageUnavailableError) and not isinstance(error, DsnError)
 
 
 def _connection_limits(settings: IngestSettings) -> ConnectionLimits:

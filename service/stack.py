@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from clickhouse.connection import connect
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 class Stack:
     """``parts`` in one process, started in that order and stopped at once: there is one deadline
-    for all, and no one should wait for the slowest. ``sampled``: whether their metrics are stored,
+    for all, and none should wait for the slowest. ``sampled``: whether their metrics are stored,
     for the Monitor dashboard."""
 
     def __init__(
@@ -65,14 +65,17 @@ class Stack:
             self._metrics.start()
 
     async def _stop(self) -> None:
-        stopped = await asyncio.gather(
-            asyncio.to_thread(self._metrics.stop),
-            *(part.stop() for part in self._parts),
-            return_exceptions=True,
-        )
-        for outcome in stopped:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        # The last sample first: a single part closes the engine when it stops.
+        await asyncio.to_thread(self._metrics.stop)
+        await _all(part.stop() for part in self._parts)
+        await _all(part.close() for part in self._parts)
+
+
+async def _all(ends: Iterable[Awaitable[None]]) -> None:
+    """Every one is awaited, whatever becomes of the others. Raises what the first to fail did."""
+    for outcome in await asyncio.gather(*ends, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def ingest_alone(settings: IngestSettings) -> Stack:
