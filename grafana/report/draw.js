@@ -18,7 +18,7 @@ function draw() {
       barmode: given.barmode, colorway: colors, hovermode: "x unified",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: color("--text"), size: 11 }, margin: { l: 8, r: 8, t: 6, b: 8 },
-      xaxis: { ...grid }, yaxis: { ...grid, ...given.yaxis },
+      xaxis: { ...grid, ...given.xaxis }, yaxis: { ...grid, ...given.yaxis },
       hoverlabel: { bgcolor: color("--panel"), font: { color: color("--text") } },
       showlegend: given.traces.length > 1, legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 10 } },
     }, { displayModeBar: false, responsive: true });

@@ -14,6 +14,7 @@ from classify.personal_data.masking import masked
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.units import told
 from grafana.variables import fill
+from service import printable
 
 log = logging.getLogger(__name__)
 
@@ -87,16 +88,19 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
                 names, rows = run(sql)
             except Exception as error:
                 log.warning("%s: %s", panel["title"], error)
-                found.problem = masked(f"{type(error).__name__}: {error}"[:_MOST_READ])[:300]
+                found.problem = _text(f"{type(error).__name__}: {error}")[:300]
             else:
                 _SHOW[panel["type"]](found, panel, list(names), rows)
+                if panel["type"] == "timeseries" and found.chart:
+                    ends = [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
+                    found.chart["xaxis"] = {"type": "date", "range": ends}
         yield found
 
 
 def _stat(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     value = next((v for v in reversed(rows[-1]) if v is not None), None) if rows else None
-    found.value = masked(told(value, defaults.get("unit", "short"), defaults.get("decimals")))
+    found.value = _text(told(value, defaults.get("unit", "short"), defaults.get("decimals")))
     found.color = _color(value, defaults.get("thresholds"))
 
 
@@ -114,7 +118,7 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
         for name, value in zip(names, row, strict=True):
             own = overrides.get(name, {})
             unit = own.get("unit", config["defaults"].get("unit", "short"))
-            text = masked(told(value, unit, own.get("decimals"))[:_MOST_READ])
+            text = _text(told(value, unit, own.get("decimals")))
             if name in _TRACES:
                 text = f"{text[:12]}…" if len(text) > 13 else text
             if len(text) > _MOST_CHARACTERS:
@@ -169,9 +173,15 @@ def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Seque
     found.chart = _chart(traces, panel["fieldConfig"]["defaults"], stacked=False)
 
 
+def _text(text: str) -> str:
+    """A text of spans as the page shows it: masked, and no control character obeyed, least of all
+    one that turns the order of what follows."""
+    return printable.lines(masked(text[:_MOST_READ]))
+
+
 def _label(text: str) -> str:
     """A text of spans for Plotly, which reads tags, links among them, in labels."""
-    return escape(masked(text[:_MOST_READ])[:_MOST_CHARACTERS], quote=False)
+    return escape(_text(text)[:_MOST_CHARACTERS], quote=False)
 
 
 def _chart(traces: list[dict[str, Any]], defaults: dict[str, Any], *, stacked: bool) -> Any:

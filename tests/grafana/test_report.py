@@ -79,7 +79,9 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
     assert abs(int(found["How many traces?"].value) - traces) <= 1
     assert found["Is every span judged?"].value == "100.00 %"
     assert found["Is every span judged?"].color == "green"
-    assert found["How often does each classifier fail?"].chart["traces"]
+    chart = found["How often does each classifier fail?"].chart
+    assert chart["traces"]
+    assert chart["xaxis"]["range"] == [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
     assert found["Which are the ten worst traces?"].cells
 
 

@@ -265,6 +265,7 @@ def test_the_report_runs_loads_and_shows_nothing_of_it(up: Up, tmp_path: Path) -
     text = path.read_text(encoding="utf-8")
     assert hostile.KEY not in text
     assert "evil.example" in text, "the test looks at something"
+    assert not _OBEYED.search(re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL))
     page = _Page()
     page.feed(text)
     assert page.wrong == []
