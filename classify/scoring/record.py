@@ -124,11 +124,11 @@ def subject_of(record: Record, classifier: Classifier) -> Subject:
 def _judged(classifier: Classifier, spans: list[Span], model: Span) -> Span:
     if classifier.unit != "span":
         return spans[0]
-    retrieval = next((s for s in spans if s.step_kind == "retrieval"), None)
-    if classifier.name == "retrieval_relevance":
-        return retrieval or model
-    if classifier.name == "prompt_injection" and retrieval is not None:
-        return retrieval
+    if classifier.step_kinds and model.step_kind not in classifier.step_kinds:
+        return next((s for s in spans if s.step_kind in classifier.step_kinds), model)
+    # These look at the model's step too, but more closely at what it was given or asked for.
+    if classifier.name == "prompt_injection":
+        return next((s for s in spans if s.step_kind == "retrieval"), model)
     if classifier.name == "tool_call_error":
         return next((s for s in spans if s.step_kind == "tool"), model)
     return model

@@ -36,7 +36,7 @@ def test_what_is_exported_judges_the_same_elsewhere(
     with store(dsn) as other:
         other.insert(answers([*REFUNDS, *OTHERS]))
         there = Catalog(lambda: connect(other.settings.dsn), other.database, BUILT_IN)
-        monkeypatch.setattr("classify.custom.catalog.learn", None)
+        monkeypatch.setattr("classify.custom.learning.learn", None)
         answer = there.take(file.read(text))
         assert (answer.state, answer.version) == ("live", 1)
         with pytest.raises(NameInUseError, match="in use"):
