@@ -213,6 +213,7 @@ class Readers(Part):
             user=settings.clickhouse_user,
             password=settings.clickhouse_password.get_secret_value(),
             allowed_hosts=settings.host_names,
+            lag_seconds=settings.clickhouse_lag_seconds,
         )
         self.registry = readers.metrics.registry
         self.site = Site(

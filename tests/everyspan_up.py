@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from clickhouse.embedded_http.mirror import REFRESH_SECONDS
-
 ROOT = Path(__file__).resolve().parents[1]
-#: What readers lag behind, and as much again: a machine that runs tests is busy.
-_LAG_SECONDS = 2 * REFRESH_SECONDS + 0.2
+#: So old may be what readers see; twice that is waited for, and more on a machine that is busy.
+LAG = "0.1"
+_LAG_SECONDS = 2 * float(LAG) + 0.3
 NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify")
 
 
@@ -187,7 +186,8 @@ class Up:
 def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
     """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix.
     ``root``: whose code runs."""
-    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
+    given = {"clickhouse_lag_seconds": LAG} | environment
+    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in given.items()}
     up = Up(data, free_ports(), settings, root=root)
     up.start()
     try:

@@ -3,7 +3,7 @@
 chDB opens a directory for one process only. What readers ask therefore runs in an engine of its
 own, which attaches the same tables (same UUID, so the same place below ``store/``) over a read-only
 disk that lies on the writer's directory. Parts never change once they are there; the reader lists
-them anew every ``REFRESH_SECONDS``, and the writer keeps merged ones for eight minutes
+them anew every half second, and the writer keeps merged ones for eight minutes
 (``clickhouse.migrate.MERGED_PARTS_SECONDS``).
 See ``refresh_parts_interval`` and the ``plain`` metadata type in ClickHouse's documentation.
 """
@@ -20,12 +20,11 @@ from clickhouse.embedded_http.settings import quote_name
 from clickhouse.embedded_http.tokens import tokenise
 
 #: How far a reader may lag behind the writer. Listing costs about 2 % of a core.
-REFRESH_SECONDS = 0.5
+LAG_SECONDS = 0.5
 _DISK = "spans"
-_SETTINGS = f"disk = '{_DISK}', refresh_parts_interval = {REFRESH_SECONDS}"
 
 
-def read_schema(engine: str) -> list[str]:
+def read_schema(engine: str, lag_seconds: float) -> list[str]:
     """Statements that make the reader's tables. ``engine``: what chDB knows the writer's by.
 
     Only tables that keep their rows in files, and views. Raises chDB's errors.
@@ -51,7 +50,7 @@ def read_schema(engine: str) -> list[str]:
                 "TSVRaw",
             )
             sql = (answer.bytes() or b"").decode().rstrip("\n")
-            statements.append(_attach(sql, with_parts=kind != "View"))
+            statements.append(_attach(sql, lag_seconds if kind != "View" else None))
         return statements
     finally:
         connection.close()
@@ -80,14 +79,16 @@ def attach(engine: str, statements: list[str]) -> None:
         connection.close()
 
 
-def _attach(create: str, *, with_parts: bool) -> str:
-    """``CREATE … UUID '…'`` in the engine's own spelling, as the reader attaches it."""
+def _attach(create: str, lag_seconds: float | None) -> str:
+    """``CREATE … UUID '…'`` in the engine's own spelling, as the reader attaches it. None: a view,
+    which has no parts."""
     tokens = tokenise(create)
     assert tokens[0].text == "CREATE"
     parts = [create[tokens[0].end :]]
-    if with_parts:
+    if lag_seconds is not None:
+        settings = f" disk = '{_DISK}', refresh_parts_interval = {lag_seconds},"
         clause = [t for t in tokens if t.depth == 0 and t.text == "SETTINGS"]
         # A MergeTree table always has one: its index_granularity.
         at = clause[-1].end
-        parts = [create[tokens[0].end : at], f" {_SETTINGS},", create[at:]]
+        parts = [create[tokens[0].end : at], settings, create[at:]]
     return "".join(("ATTACH", *parts))

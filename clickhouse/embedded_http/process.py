@@ -23,7 +23,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from clickhouse.embedded_http.access import ReaderGate
-from clickhouse.embedded_http.mirror import read_schema
+from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema
 from clickhouse.embedded_http.reader import Orders
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH",
 class ReaderProcess:
     """``engine``: the string by which this process's chDB knows its open engine. ``user``,
     ``password``, ``allowed_hosts`` and ``app``: options of ``app.create_app``. ``start_seconds``:
-    what the first reader may take until it answers."""
+    what the first reader may take until it answers. ``lag_seconds``: how old what readers see may
+    be."""
 
     def __init__(
         self,
@@ -60,8 +61,10 @@ class ReaderProcess:
         password: str = "",
         allowed_hosts: Collection[str] = (),
         start_seconds: float = _START_SECONDS,
+        lag_seconds: float = LAG_SECONDS,
         **app: Any,
     ) -> None:
+        self._lag_seconds = lag_seconds
         self._start_seconds = start_seconds
         self.gate = ReaderGate(user, password, frozenset(allowed_hosts))
         self._engine = engine
@@ -120,7 +123,7 @@ class ReaderProcess:
 
     async def _begin(self, listener: socket.socket, start_seconds: float) -> _Child:
         # chDB raises RuntimeError.
-        schema = await asyncio.to_thread(read_schema, self._engine)
+        schema = await asyncio.to_thread(read_schema, self._engine, self._lag_seconds)
         directory = self._directory / str(next(self._numbers))
         orders = Orders(
             self._engine, str(directory), schema, self._memory, listener.fileno(), self._app
