@@ -14,8 +14,6 @@ import json
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from chdb.state.sqlitelike import Connection
-
 from clickhouse.embedded_http.settings import quote_name
 from clickhouse.embedded_http.tokens import tokenise
 
@@ -29,6 +27,8 @@ def read_schema(engine: str, lag_seconds: float) -> list[str]:
 
     Only tables that keep their rows in files, and views. Raises chDB's errors.
     """
+    from chdb.state.sqlitelike import Connection
+
     connection = Connection(engine)
     try:
         rows = connection.query(
@@ -71,6 +71,8 @@ def mirror(store: str, directory: Path, memory_bytes: int) -> str:
 
 def attach(engine: str, statements: list[str]) -> None:
     """Run what ``read_schema`` gave. Raises chDB's errors."""
+    from chdb.state.sqlitelike import Connection
+
     connection = Connection(engine)
     try:
         for statement in statements:

@@ -12,7 +12,7 @@ import pytest
 
 from cli.extras import LIBRARIES
 from tests.cli.test_commands import everyspan
-from tests.everyspan_up import ROOT, Up, running
+from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -75,6 +75,17 @@ def test_a_command_that_needs_one_says_what_to_install(
     assert (
         done.stderr.strip() == f"error: everyspan {command} needs {LIBRARIES[extra]}; run {install}"
     )
+
+
+def test_up_without_the_embedded_engine_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules.update(chdb=None)\n")
+    ports = [f"--{name}-port={port}" for name, port in free_ports().items()]
+    done = everyspan("up", f"--data={tmp_path / 'data'}", *ports, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    told = " ".join(done.stderr.split())
+    assert done.returncode == 1, told
+    assert "Traceback" not in told
+    assert "the embedded ClickHouse is not installed" in told
+    assert "pip install 'everyspan-server[embedded]'" in told
 
 
 def test_each_is_an_extra_and_only_that() -> None:
