@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import NoReturn
 
 from cli.console import console, plain_errors, read_settings
 from cli.options import (
@@ -72,5 +74,10 @@ def run(stack: Stack, host: str) -> None:
         for name, port in ports.items():
             console.print(f"{name} listens on {host}:{port}")
 
+    run_until_signal(stack, ready)
+
+
+def run_until_signal(stack: Stack, ready: Callable[[dict[str, int]], None]) -> NoReturn:
+    """``ready``: called once all listen, with name of site to port."""
     asyncio.run(stack.run(ready))
     leave()

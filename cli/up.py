@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +20,9 @@ from cli.options import (
     HttpPort,
     RetentionDays,
 )
+from cli.services import run_until_signal
 from clickhouse.connection import redacted
 from ingest.settings import IngestSettings
-from service.deadline import leave
 from service.log import log_to_stderr
 from service.stack import whole
 from service.stack_settings import UpSettings
@@ -69,8 +68,7 @@ def up(
     )
     log_to_stderr()
     with plain_errors():
-        asyncio.run(whole(settings, *services).run(lambda ports: _say(settings, ports)))
-    leave()
+        run_until_signal(whole(settings, *services), lambda ports: _say(settings, ports))
 
 
 def _say(settings: UpSettings, ports: dict[str, int]) -> None:
