@@ -213,6 +213,8 @@ class ClassifyService:
         self._said[what] = told
 
     def _observe(self) -> None:
+        if self._job is not None:
+            self._job.tell_lag()
         try:
             with self._connect() as client:
                 found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)

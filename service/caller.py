@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -34,6 +35,9 @@ _LOCAL = frozenset(("/metrics",))
 _FORWARDED = frozenset(
     ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "true-client-ip", "via")
 )
+
+#: A media type of JSON; a page can send text/plain unasked, whatever its parameters say.
+_JSON = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
 
 class NotAllowed(Exception):
@@ -152,7 +156,7 @@ class Gate:
             )
         caller.check_host(self._allowed_hosts)
         caller.check_site()
-        typed = "json" in caller.headers.get("content-type", "")
+        typed = _JSON.match(caller.headers.get("content-type", ""))
         if self._json_only and caller.method not in ("GET", "HEAD") and not typed:
             raise NotAllowed(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type application/json"

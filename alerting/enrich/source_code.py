@@ -151,7 +151,8 @@ def _from_folder(folder: Path, relative: str) -> str | None:
 def _from_git(folder: Path, relative: str, revision: str, budget: Budget) -> str | None:
     if not _REVISION.fullmatch(revision):
         return None
-    found = _git(folder, budget, "show", "--end-of-options", f"{revision}:./{relative}")
+    # A blob: of a folder there is a list of its files, which is nobody's source.
+    found = _git(folder, budget, "cat-file", "blob", f"{revision}:./{relative}")
     return found if found is not None and len(found) <= _MOST_BYTES else None
 
 

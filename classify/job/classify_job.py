@@ -71,6 +71,7 @@ class ClassifyJob:
         self._classifiers = classifiers
         self._outages = Outages(self.telemetry)
         self._outages.broke(damage(classifiers))
+        self._lag = (time.monotonic(), 0.0)
         self._ask_at = self._look_at = time.monotonic()
         #: Custom classifiers as they are now, and their rows to go over.
         self._revision = -1
@@ -310,9 +311,15 @@ class ClassifyJob:
     def _observe_lag(self, due: Sequence[DueTrace]) -> None:
         waiting = max((trace.waiting_seconds for trace in due), default=0.0)
         quiet = self._settings.classify_trace_quiet_seconds
-        self.telemetry.lag_seconds.labels(self._settings.classify_shard).set(
-            max(0.0, waiting - quiet)
-        )
+        self._lag = (time.monotonic(), max(0.0, waiting - quiet))
+        self.tell_lag()
+
+    def tell_lag(self) -> None:
+        """What was found waiting, and the time since: a large batch keeps it waiting on. Any
+        thread may call this."""
+        at, found = self._lag
+        grown = time.monotonic() - at if found else 0.0
+        self.telemetry.lag_seconds.labels(self._settings.classify_shard).set(found + grown)
 
     def _process(
         self,

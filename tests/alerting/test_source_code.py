@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def test_paths_that_lead_out(tmp_path: Path) -> None:
     assert "1 lines only" in source("good.py", 9, "f", "", "", roots, Budget(60)).missing
     with pytest.raises(RootsError, match="is no folder"):
         read_roots("/app=/nowhere/at/all")
+
+
+def test_a_folder_is_nobodys_source(tmp_path: Path) -> None:
+    """git shows one as a list of its files."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "secret_plan.py").write_text("x = 1\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "One"]):
+        subprocess.run([*git, *command], check=True)
+    roots = read_roots(str(tmp_path))
+    assert source("folder", 1, "f", revision(tmp_path), "", roots, Budget(60)).lines == ()
+    inside = source("folder/secret_plan.py", 1, "f", revision(tmp_path), "", roots, Budget(60))
+    assert inside.lines == ((1, "x = 1"),)
 
 
 @pytest.mark.parametrize(

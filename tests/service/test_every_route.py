@@ -215,7 +215,8 @@ def test_a_simple_request_changes_nothing(without_tokens: list[Site]) -> None:
             with served(site.app) as port:
                 for method, path in routes(site.app):
                     if method not in ("GET", "HEAD") and path not in FREE:
-                        assert ask(port, method, path, Content_Type="text/plain")[0] == 415
+                        for kind in ("text/plain", "text/plain; x=application/json"):
+                            assert ask(port, method, path, Content_Type=kind)[0] == 415
 
 
 def test_two_headers_of_one_name_are_none(without_tokens: list[Site]) -> None:
