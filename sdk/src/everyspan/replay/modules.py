@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
@@ -65,17 +65,19 @@ def load(name: str, said: str) -> Any:
 
 
 def _take_folder(name: str, here: str) -> None:
-    """A folder here without __init__.py is a package too, but any that is installed would come
-    before it."""
+    """A folder here without __init__.py is a package too, but an installed one of the same name
+    would come before it."""
     top, _, rest = name.partition(".")
-    spec = PathFinder.find_spec(top, [here]) if rest and top not in sys.modules else None
-    if spec is None or spec.loader is not None or not spec.submodule_search_locations:
+    folder = Path(here, top)
+    inner = folder / rest.partition(".")[0]
+    if not rest or top in sys.modules or not (inner.is_dir() or Path(f"{inner}.py").is_file()):
         return
-    places = list(spec.submodule_search_locations)
-    if PathFinder.find_spec(f"{top}.{rest.partition('.')[0]}", places) is not None:
-        package = module_from_spec(spec)
-        package.__path__ = places
-        sys.modules[top] = package
+    installed = PathFinder.find_spec(top)
+    if installed is None or installed.origin is None or folder in Path(installed.origin).parents:
+        return
+    spec = ModuleSpec(top, None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules[top] = module_from_spec(spec)
 
 
 def _of_file(path: Path) -> list[str]:
