@@ -15,7 +15,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with running(
         tmp_path_factory.mktemp("up") / "data",
         classify_trace_quiet_seconds="1",
-        classify_interval_seconds="0.2",
+        classify_interval_seconds="0.5",
         # Captured payloads keep the day they were recorded on.
         retention_days="3650",
         max_attribute_bytes="65536",
