@@ -34,13 +34,20 @@ METHODS = frozenset(
 
 #: What is found, and what it is given.
 ALLOWED = {
-    "sdk/src/everyspan/__main__.py": ("entry_points", "the server's command, by its fixed name"),
+    "sdk/src/everyspan/__init__.py": (
+        "import_module importlib",
+        "our own modules, by the names of what they hold",
+    ),
+    "sdk/src/everyspan/__main__.py": (
+        "entry_points importlib.util",
+        "the server's command, by its fixed name",
+    ),
     "sdk/src/everyspan/_instrumentation.py": (
         "entry_points",
         "instrumentations that are installed, by their entry point group",
     ),
     "sdk/src/everyspan/replay/modules.py": (
-        "import_module importlib",
+        "import_module importlib importlib.machinery importlib.util",
         "modules that the user names: --load, --entry, the pyproject.toml of the folder",
     ),
     "sdk/src/everyspan/replay/changes.py": (
@@ -77,6 +84,8 @@ ALLOWED = {
         "git with fixed commands; paths stay below the roots, revisions are hex digits",
     ),
     "cli/demo.py": ("Popen subprocess", "our own command"),
+    "cli/extras.py": ("importlib.util", "whether an extra is installed, by fixed names"),
+    "cli/lazy.py": ("import_module importlib", "our own commands, by the table of them"),
 }
 
 

@@ -17,8 +17,10 @@ ROOMS = ("alerting", "classify", "cli", "clickhouse", "experiments", "grafana", 
 #: Answered over HTTP and gRPC, kept with a row, or understood by the code that asked.
 CAUGHT = {
     "alerting.app._Refused",
+    "alerting.destinations.registry.ChannelError",
     "alerting.destinations.sending.AwayError",
     "alerting.destinations.sending.RefusedError",
+    "alerting.enrich.budget.OverBudgetError",
     "alerting.notification.BodyError",
     "alerting.signature.SignatureError",
     "classify.classifiers.tool_call_error.definitions.TooCostly",
