@@ -83,7 +83,8 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
         )
         if panel["type"] != "row":
             sql = fill(panel["targets"][0]["rawSql"], values)
-            sql = expand(sql, times, interval_for(times, _POINTS, 60_000))
+            step = interval_for(times, _POINTS, 60_000)
+            sql = expand(sql, times, step)
             try:
                 names, rows = run(sql)
             except Exception as error:
@@ -92,9 +93,19 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
             else:
                 _SHOW[panel["type"]](found, panel, list(names), rows)
                 if panel["type"] == "timeseries" and found.chart:
-                    ends = [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
-                    found.chart["xaxis"] = {"type": "date", "range": ends}
+                    _over_time(found.chart, times, step)
         yield found
+
+
+def _over_time(chart: dict[str, Any], times: TimeRange, step_ms: int) -> None:
+    """The axis is the time that was asked for, however little there is; a bar that stands alone, of
+    which Plotly can't know how long it lasts, is as wide as its step."""
+    ends = [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
+    chart["xaxis"] = {"type": "date", "range": ends}
+    if len({at for trace in chart["traces"] for at in trace["x"]}) == 1:
+        for trace in chart["traces"]:
+            if trace["type"] == "bar":
+                trace["width"] = step_ms
 
 
 def _stat(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:

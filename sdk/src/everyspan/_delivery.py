@@ -119,9 +119,15 @@ class Delivery:
             if self._told is not None:
                 return
             self._told = ("gave up", time.monotonic())
+            slow = self._closing_since is not None and self._answered_at > self._closing_since
+        what = (
+            "did not take them all in time"
+            if slow
+            else f"did not answer within {self._seconds:g} s"
+        )
         _notices.say(
-            f"the last spans did not arrive: {self.endpoint} did not answer within"
-            f" {self._seconds:g} s; EVERYSPAN_EXIT_SECONDS is how long the exit waits"
+            f"the last spans did not arrive: {self.endpoint} {what};"
+            " EVERYSPAN_EXIT_SECONDS is how long the exit waits for an answer"
         )
 
 
