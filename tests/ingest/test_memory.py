@@ -318,7 +318,9 @@ def test_slow_storage(tmp_path: Path) -> None:
 
         at_once(64, send)
         assert MB < most < 1.5 * LIMIT
-        assert up.grown < 1.5 * LIMIT + SLACK
+        # Beside what is counted, what was freed and not yet given back: 64 senders on cores that
+        # others share leave more of it. Without the limit it was twenty times the limit.
+        assert up.grown < 2 * LIMIT + SLACK
         deadline = time.monotonic() + 60
         while up.pending():
             assert time.monotonic() < deadline
