@@ -19,6 +19,11 @@ Layer = Literal["quality", "safety"]
 NOT_APPLICABLE = Verdict("not_applicable")
 
 
+def abstained(why: str) -> Verdict:
+    """The classifier looks at the row, but can't tell. ``why``: for people; it is the evidence."""
+    return Verdict("abstained", evidence=why)
+
+
 @dataclass(frozen=True)
 class Trace:
     """All spans of one trace that are stored, by start time.

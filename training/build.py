@@ -152,10 +152,12 @@ def build(
     seed: int,
     only: set[str],
     recipes_in: Path = HERE,
+    partial: bool = False,
 ) -> dict[str, Any]:
     """Build everything, or just the tasks of `only`, under `data`; returns the summary.
 
-    Raises mirror.NotInSnapshot for a source that cannot be had.
+    Raises mirror.NotInSnapshot for a source that cannot be had; `partial` leaves it out instead,
+    and says so.
     """
     recipe = recipes(recipes_in)
     built = Built()
@@ -171,9 +173,15 @@ def build(
     for entry in recipe.sources:
         if only and not only & {*entry.tasks} and CARRIERS not in entry.tasks:
             continue
-        opened = mirror.open_snapshot(
-            entry.repository, entry.commit, data / ".sources", mirrored, tuple(entry.paths)
-        )
+        try:
+            opened = mirror.open_snapshot(
+                entry.repository, entry.commit, data / ".sources", mirrored, tuple(entry.paths)
+            )
+        except mirror.NotInSnapshot as error:
+            if not partial:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+            continue
         reader = importlib.import_module(f"training.readers.{entry.reader}")
         add(reader.read(opened), entry, entry.repository)
     for family in recipe.generators:
@@ -218,8 +226,11 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--recipes", type=Path, default=HERE, help="folder of sources*.yaml")
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--task", action="append", default=[], help="only this task; repeatable")
+    parser.add_argument("--partial", action="store_true", help="leave out what cannot be had")
     given = parser.parse_args(words)
-    summary = build(given.data, given.mirror, given.seed, set(given.task), given.recipes)
+    summary = build(
+        given.data, given.mirror, given.seed, set(given.task), given.recipes, given.partial
+    )
     for row in summary["files"]:
         counts = "  ".join(f"{row.get(n, 0):6d}" for n in ("healthy", "fails", "undecided"))
         barred = "  evaluation only" if row["evaluation_only"] else ""

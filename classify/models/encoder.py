@@ -76,17 +76,26 @@ class Encoder:
             return np.zeros(0)
         logits = np.zeros(len(inputs))
         if form.blend is None or files.LOGIT in form.blend.features:
-            found = self.logits(form.tower, inputs, cut)
-            if form.index >= found.shape[1]:
-                raise ModelError(
-                    f"{files.HEADS} names an output that {form.tower}.onnx lacks (it has"
-                    f" {found.shape[1]}); the two are of different trainings: install both again"
-                )
-            logits = found[:, form.index].astype(np.float64)
+            logits = self.head_logits(head, inputs, cut)
         if form.blend is not None:
             table = shown(form.blend.features, inputs, lambda: logits, lambda: self.cosines(inputs))
             logits = blended(form.blend, table)
         return sigmoid((logits - form.bias) / form.temperature)
+
+    def head_logits(
+        self, head: str, inputs: Sequence[Input], cut: Cut = "worst"
+    ) -> NDArray[np.float64]:
+        """What the head's tower says, shape (len(inputs),): not blended, not calibrated."""
+        if not inputs:
+            return np.zeros(0)
+        form = self.heads.head(head)
+        found = self.logits(form.tower, inputs, cut)
+        if form.index >= found.shape[1]:
+            raise ModelError(
+                f"{files.HEADS} names an output that {form.tower}.onnx lacks (it has"
+                f" {found.shape[1]}); the two are of different trainings: install both again"
+            )
+        return found[:, form.index].astype(np.float64)
 
     def cosines(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
         """How near to each other the two texts of each pair are, -1 to 1, shape (len(inputs),)."""

@@ -1,0 +1,156 @@
+"""What classifiers of signals have in common: items of rows, their signals weighed, the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from classify.classifier import NOT_APPLICABLE, Subject
+from classify.models import files
+from classify.models.checksums import SUMS
+from classify.models.encoder import encoder, sigmoid
+from classify.models.files import heads
+from classify.models.pieces import quoted
+from classify.signals.combiner import Combiner, combiner, deciding, file_of, table
+from classify.signals.signal import Item, Likeness, Logit, Signal
+from clickhouse.span import Verdict
+
+Values = dict[str, float]
+
+
+class Weighed:
+    """A classifier's `name`, `signals` and two functions are all that it adds.
+
+    Version and threshold are asked for when they are needed, not at import: a file that can't be
+    read stops the classifiers that stand on it, and no others. Both raise ModelError.
+    """
+
+    name: str
+    signals: ClassVar[tuple[Any, ...]]
+    #: Grows with the classifier's own code; the verdicts' version is this and its files'.
+    code_version: int
+    _threshold: float | None = None
+
+    def decided(self, subject: Subject) -> Verdict | None:
+        """The verdict where no weighing is needed (a rule that is certain, nothing to judge, a text
+        that can't be judged: 'abstained', with the reason); None where the signals are asked."""
+        raise NotImplementedError
+
+    def items(self, subject: Subject) -> Sequence[Item]:
+        """What is weighed; the worst counts. [] where there is nothing: not applicable."""
+        raise NotImplementedError
+
+    @property
+    def version(self) -> int:
+        return (self.code_version * 1000 + self._combiner.version) * 1000 + (
+            heads().version if self._asked() else 0
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The combiner's, unless somebody has set another."""
+        return self._combiner.threshold if self._threshold is None else self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self._threshold = value
+
+    @property
+    def model_files(self) -> tuple[str, ...]:
+        """Names of the files without which it can't judge. Raises ModelError."""
+        found: dict[str, None] = dict.fromkeys((SUMS, file_of(self.name)))
+        for signal in self._asked():
+            tower = files.GENERAL
+            if isinstance(signal, Logit):
+                tower = heads().head(signal.head).tower
+            found |= dict.fromkeys(files.needed_for(tower))
+        return tuple(found)
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        found = [self.decided(subject) for subject in subjects]
+        rows: list[tuple[int, list[Item]]] = [
+            (i, list(self.items(subject))) for i, subject in enumerate(subjects) if found[i] is None
+        ]
+        flat = [item for _, items in rows for item in items]
+        weighed = self._weighed(flat) if flat else []
+        at = 0
+        for i, items in rows:
+            mine = weighed[at : at + len(items)]
+            at += len(items)
+            found[i] = self._verdict(items, mine) if items else NOT_APPLICABLE
+        return [verdict or NOT_APPLICABLE for verdict in found]
+
+    def values(self, items: Sequence[Item], asked: bool = True) -> list[Values]:
+        """Each item's signals by name; those of the encoder too where ``asked``."""
+        cheap = [signal for signal in self.signals if isinstance(signal, Signal)]
+        found = [{signal.name: float(signal.read(item)) for signal in cheap} for item in items]
+        if asked:
+            self._ask(items, found)
+        return found
+
+    def _weighed(self, items: Sequence[Item]) -> list[tuple[float, Values]]:
+        """Score and signals of each item."""
+        form = self._combiner
+        found = self.values(items, asked=form.first is None)
+        if form.first is None:
+            logits = form.model.logits(table(form.model.signals, found))
+        else:
+            logits = form.first.model.logits(table(form.first.model.signals, found))
+            low, high = form.first.doubt
+            doubtful = [i for i, logit in enumerate(logits) if low <= logit <= high]
+            if doubtful:
+                some = [found[i] for i in doubtful]
+                self._ask([items[i] for i in doubtful], some)
+                logits[doubtful] = form.model.logits(table(form.model.signals, some))
+        return list(zip(map(float, sigmoid(logits)), found, strict=True))
+
+    def _ask(self, items: Sequence[Item], found: list[Values]) -> None:
+        """Add the encoder's signals: one call of it each for all items."""
+        for signal in self._asked():
+            if isinstance(signal, Logit):
+                each = [signal.ask(item) for item in items]
+                inputs = [one for one_item in each for one in one_item]
+                given = encoder().head_logits(signal.head, inputs)
+            else:
+                pairs = [signal.pairs(item) for item in items]
+                each = [list(some) for some in pairs]
+                given = encoder().cosines([one for one_item in each for one in one_item])
+            at = 0
+            for values, some in zip(found, each, strict=True):
+                mine = given[at : at + len(some)]
+                at += len(some)
+                values[signal.name] = float(mine.max()) if len(mine) else math.nan
+
+    def _verdict(self, items: Sequence[Item], weighed: Sequence[tuple[float, Values]]) -> Verdict:
+        worst = int(np.argmax([score for score, _ in weighed]))
+        score, values = weighed[worst]
+        if score < self.threshold:
+            return Verdict("pass", score)
+        return Verdict("fail", score, self._evidence(items[worst], values))
+
+    def _evidence(self, item: Item, values: Values) -> str:
+        """'what the signal says, where: the place'."""
+        form = self._combiner
+        whole = form.first is None or any(name in values for name in self._asked_names())
+        model = form.model if whole or form.first is None else form.first.model
+        name = deciding(model, values)
+        signal = next((each for each in self.signals if each.name == name), None)
+        if signal is None:
+            return quoted(item.where, item.text)
+        place = getattr(signal, "place", None)
+        text = (place(item) if place else "") or item.text
+        where = f"{signal.says}, {item.where}" if item.where else signal.says
+        return quoted(where, text)
+
+    def _asked(self) -> list[Any]:
+        return [each for each in self.signals if isinstance(each, (Logit, Likeness))]
+
+    def _asked_names(self) -> list[str]:
+        return [signal.name for signal in self._asked()]
+
+    @property
+    def _combiner(self) -> Combiner:
+        return combiner(self.name)

@@ -1,0 +1,102 @@
+"""Records to the signals that a classifier reads off them, by the code of the service."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from classify.classifier import Subject, applies
+from classify.models.pieces import BY_RULE
+from classify.scoring.record import Record as Scored
+from classify.scoring.record import subject_of
+from classify.signals.weighed import Values, Weighed
+from training import record
+
+_BATCH = 256
+
+
+@dataclass(slots=True)
+class Row:
+    """One record. ``decided``: its score where no weighing was needed (NaN where the classifier
+    abstained or had nothing to judge); else None, and ``items`` are weighed, the worst counting."""
+
+    source: str
+    group: str
+    kind: str
+    label: float
+    decided: float | None = None
+    items: list[Values] = field(default_factory=list)
+
+
+def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
+    """Those with label 0 or 1, in order. ``classifier``: a Weighed one."""
+    assert isinstance(classifier, Weighed)
+    found: list[Row] = []
+    waiting: list[tuple[Row, Subject]] = []
+    for each in records:
+        if each.label not in (0.0, 1.0):
+            continue
+        row = Row(each.source, each.group, each.kind, each.label)
+        try:
+            scored = Scored.model_validate(asdict(each))
+        except ValidationError:
+            continue
+        found.append(row)
+        waiting.append((row, subject_of(scored, classifier)))  # type: ignore[arg-type]
+        if len(waiting) >= _BATCH:
+            _fill(classifier, waiting)
+            waiting = []
+    _fill(classifier, waiting)
+    return found
+
+
+def _fill(classifier: Any, waiting: Sequence[tuple[Row, Subject]]) -> None:
+    owners, flat = [], []
+    for row, subject in waiting:
+        if not applies(classifier, subject.span):
+            row.decided = math.nan
+            continue
+        verdict = classifier.decided(subject)
+        if verdict is not None:
+            row.decided = {"fail": BY_RULE, "pass": 0.0}.get(verdict.label, math.nan)
+            continue
+        items = list(classifier.items(subject))
+        if not items:
+            row.decided = math.nan
+        owners += [row] * len(items)
+        flat += items
+    for row, values in zip(owners, classifier.values(flat), strict=True):
+        row.items.append(values)
+
+
+def read(path: Path, classifier: Any, limit: int = 0) -> list[Row]:
+    """Of one source's JSONL; at most ``limit`` of each label, spread over the file. What was read
+    before with the same code lies beside it (``*.signals``), since the encoder takes its time."""
+    chosen = list(record.read(path))
+    if limit:
+        chosen = [
+            one
+            for label in (0.0, 1.0)
+            for one in _spread([r for r in chosen if r.label == label], limit)
+        ]
+    names = ",".join(signal.name for signal in classifier.signals)
+    key = f"{classifier.name} {classifier.code_version} {names} {limit} {path.stat().st_mtime_ns}"
+    kept = path.with_suffix(f".{classifier.name}.signals")
+    if kept.exists():
+        known, stored = pickle.loads(kept.read_bytes())  # noqa: S301  written by this function
+        if known == key:
+            return list(stored)
+    found = rows(classifier, chosen)
+    kept.write_bytes(pickle.dumps((key, found)))
+    return found
+
+
+def _spread(records: list[record.Record], limit: int) -> list[record.Record]:
+    ordered = sorted(records, key=lambda r: r.id)
+    return ordered[:limit]
