@@ -180,6 +180,8 @@ def kill_back_fill(scene: Scene) -> None:
         found = house.request("GET", "/v1/classifiers", port="classify")
         return int(json.loads(found.body)["back_fill"]["left"])
 
+    # New rows come first: without senders there is an end to them.
+    scene.settle()
     if not until(lambda: left() == 0, scene.patience.settle, 0.2):
         raise Broken(f"unjudged: {left()} rows by a custom classifier after a kill")
     house.request("DELETE", f"/v1/classifiers/{name}", port="classify")
@@ -220,6 +222,8 @@ def kill_rejudge(scene: Scene) -> None:
         )
         return int(row["n"])
 
+    # New rows come first: without senders there is an end to them.
+    scene.settle()
     if not until(lambda: left() == 0, scene.patience.settle, 0.3):
         raise Broken(f"unjudged: {left()} rows that were to be judged again")
 
