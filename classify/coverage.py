@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
@@ -31,6 +32,36 @@ class Coverage:
     def ratio(self) -> float:
         """0 to 1; 1 where nothing is stored."""
         return self.judged / self.rows if self.rows else 1.0
+
+
+@dataclass(slots=True, frozen=True)
+class Told:
+    """Of the rows that one classifier looks at: those with pass or fail, and those in which it
+    abstained."""
+
+    judged: int
+    abstained: int
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where it looked at nothing."""
+        looked = self.judged + self.abstained
+        return self.judged / looked if looked else None
+
+
+def told(
+    client: Client, database: str, names: Sequence[str], days: int | None = None
+) -> dict[str, Told]:
+    """By classifier, of the last ``days`` by start_time, or of everything. Raises
+    clickhouse-connect's errors."""
+    window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
+    counted = ", ".join(
+        f"countIf({name} IN ('pass', 'fail')), countIf({name} = 'abstained')" for name in names
+    )
+    if not names:
+        return {}
+    (row,) = client.query(f"SELECT {counted} FROM {database}.spans {window}").result_rows
+    return {name: Told(*row[2 * i : 2 * i + 2]) for i, name in enumerate(names)}
 
 
 def coverage(client: Client, database: str, days: int | None = None) -> Coverage:

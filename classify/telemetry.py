@@ -31,7 +31,7 @@ class Telemetry:
         )
         self.errors = Counter(
             "everyspan_classify_errors_total",
-            "Errors by where: a classifier's name (its verdict is then not_applicable with the"
+            "Errors by where: a classifier's name (its verdict is then abstained with the"
             " error as evidence, or still owed where it is broken), usage, late_content, vectors,"
             " classifier_files (one of the folder can't be read), worker (a process died), trace"
             " (put off after a storage error), storage (ClickHouse refused or did not answer).",

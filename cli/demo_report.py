@@ -122,19 +122,21 @@ def _verdicts(client: Client) -> None:
             continue
         table = Table(title=layer.capitalize(), title_justify="left", header_style="bold")
         table.add_column("classifier")
-        for name in ("judged", "fail", "pass", "not applicable"):
+        for name in ("looked at", "fail", "pass", "can't tell", "judged"):
             table.add_column(name, justify="right")
         for name in names:
-            judged, failed, passed, other = client.query(
-                f"SELECT countIf({name} != ''), countIf({name} = 'fail'), countIf({name} = 'pass'),"
-                f" countIf({name} = 'not_applicable') FROM everyspan.spans"
+            failed, passed, untold = client.query(
+                f"SELECT countIf({name} = 'fail'), countIf({name} = 'pass'),"
+                f" countIf({name} = 'abstained') FROM everyspan.spans"
             ).result_rows[0]
+            looked = failed + passed + untold
             table.add_row(
                 name,
-                f"{judged:,}",
+                f"{looked:,}",
                 Text(f"{failed:,}", "red" if failed else ""),
                 f"{passed:,}",
-                f"{other:,}",
+                f"{untold:,}",
+                f"{(failed + passed) / looked:.0%}" if looked else "–",
             )
         console.print(table)
 

@@ -72,12 +72,17 @@ def evaluate(
         judged = verdicts(found, records)
     scores = np.array([0.0 if v.score != v.score else v.score for v in judged])
     labels = np.array([float(r.label or 0) for r in records])
+    told = np.array([v.label in ("pass", "fail") for v in judged])
     table = Table(title=f"{classifier} on {data.name}", title_justify="left", show_header=False)
     for name, value in figures(
         scores, labels, found.threshold if threshold is None else threshold
     ).items():
         text = f"{value:.0f}" if name.endswith("tives") or name == "records" else f"{value:.4f}"
         table.add_row(name.replace("_", " "), text)
-    skipped = sum(v.label == "not_applicable" for v in judged)
-    table.add_row("not applicable (counted as score 0)", str(skipped))
+    table.add_row("judged (pass or fail)", f"{told.mean():.4f}")
+    for label in ("abstained", "not_applicable"):
+        number = sum(v.label == label for v in judged)
+        table.add_row(f"{label.replace('_', ' ')} (counted as score 0)", str(number))
+    only = figures(scores[told], labels[told], found.threshold if threshold is None else threshold)
+    table.add_row("auroc of those judged", f"{only['auroc']:.4f}")
     console.print(table)

@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from classify.coverage import coverage
+from classify.coverage import coverage, told
 from classify.custom.classifier_store import everything
 from classify.job.back_fill import progress
 from classify.job.deployed_set import latest_version
 from classify.job.rejudge import left
+from classify.registry import BUILT_IN
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
@@ -26,6 +27,8 @@ from service.stack_metrics import stack_troubles
 
 #: What "per second" is measured over.
 _MINUTES = 5
+#: What the shares of each classifier are of.
+_TOLD_DAYS = 2
 
 
 def status(
@@ -47,6 +50,9 @@ def status(
             f"SELECT (SELECT max(name) FROM {database}.migrations), max(version),"
             f" argMax(classifiers, version) FROM {database}.classifier_sets"
         ).result_rows[0]
+        known = {each.name for each in BUILT_IN}
+        set_of = [each for each in _described(described) if each["name"] in known]
+        can_tell = told(client, database, [each["name"] for each in set_of], _TOLD_DAYS)
         custom = progress(client, database)
         waiting = left(client, database, latest_version(client, database))
         recent, again = client.query(
@@ -92,8 +98,13 @@ def status(
         "bytes_on_disk": size,
         "classifier_set": number,
         "classifiers": {
-            each["name"]: {"version": each["version"], "threshold": each["threshold"]}
-            for each in _described(described)
+            each["name"]: {
+                "version": each["version"],
+                "threshold": each["threshold"],
+                "judged": can_tell[each["name"]].judged,
+                "abstained": can_tell[each["name"]].abstained,
+            }
+            for each in set_of
         },
         "custom_classifiers": {
             each.name: {"version": each.version, "state": each.state}
@@ -124,10 +135,7 @@ def status(
         elif name == "custom_classifiers":
             text = "\n".join(f"{each} {f['version']}, {f['state']}" for each, f in value.items())
         elif name == "classifiers":
-            text = "\n".join(
-                f"{each} {facts['version']}, fails from {facts['threshold']:.3g}"
-                for each, facts in value.items()
-            )
+            text = "\n".join(_classifier(each, one) for each, one in value.items())
         elif isinstance(value, int):
             text = f"{value:,}"
         else:
@@ -141,6 +149,16 @@ _TITLES = {
     "broken": "can't judge",
     "errors_24h": "errors in 24 h",
 }
+
+
+def _classifier(name: str, facts: dict[str, Any]) -> str:
+    """'toxicity 1002, fails from 0.97, judged 1,204 of 1,204'."""
+    judged, looked = facts["judged"], facts["judged"] + facts["abstained"]
+    share = f" ({judged / looked:.0%})" if judged < looked else ""
+    return (
+        f"{name} {facts['version']}, fails from {facts['threshold']:.3g},"
+        f" judged {judged:,} of {looked:,}{share}"
+    )
 
 
 def _troubles(name: str, value: Any) -> Text:

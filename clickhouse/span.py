@@ -12,8 +12,8 @@ from math import nan
 from operator import attrgetter
 from typing import Any
 
-#: 'not_applicable': nothing that the classifier looks at. 'abstained': it looks at the row, but can't
-#: tell; evidence says why. '' means not judged yet.
+#: 'not_applicable': nothing that the classifier looks at. 'abstained': it looks at the row, but
+#: can't tell; evidence says why. '' means not judged yet.
 LABELS = ("not_applicable", "abstained", "pass", "fail")
 
 STEP_KINDS = (

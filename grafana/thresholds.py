@@ -63,6 +63,8 @@ class Operational(_Strict):
     cost_growth: Times
     min_cost_usd: Annotated[float, Field(ge=0)]
     coverage: Rate
+    told: Rate
+    min_told: Count
     classify_errors: Annotated[int, Field(ge=0)]
     silent_seconds: Seconds
     severity: Severity

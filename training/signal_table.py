@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from classify.classifier import Subject, applies
+from classify.classifier import Subject
 from classify.models.pieces import BY_RULE
 from classify.scoring.record import Record as Scored
-from classify.scoring.record import subject_of
+from classify.scoring.record import subjects_of
 from classify.signals.weighed import Values, Weighed
 from training import record
 
@@ -38,7 +38,7 @@ def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
     """Those with label 0 or 1, in order. ``classifier``: a Weighed one."""
     assert isinstance(classifier, Weighed)
     found: list[Row] = []
-    waiting: list[tuple[Row, Subject]] = []
+    waiting: list[tuple[Row, list[Subject]]] = []
     for each in records:
         if each.label not in (0.0, 1.0):
             continue
@@ -48,7 +48,7 @@ def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
         except ValidationError:
             continue
         found.append(row)
-        waiting.append((row, subject_of(scored, classifier)))  # type: ignore[arg-type]
+        waiting.append((row, subjects_of(scored, classifier)))  # type: ignore[arg-type]
         if len(waiting) >= _BATCH:
             _fill(classifier, waiting)
             waiting = []
@@ -56,21 +56,22 @@ def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
     return found
 
 
-def _fill(classifier: Any, waiting: Sequence[tuple[Row, Subject]]) -> None:
+def _fill(classifier: Any, waiting: Sequence[tuple[Row, list[Subject]]]) -> None:
     owners, flat = [], []
-    for row, subject in waiting:
-        if not applies(classifier, subject.span):
-            row.decided = math.nan
+    for row, subjects in waiting:
+        told = [(subject, classifier.decided(subject)) for subject in subjects]
+        weighed = [item for s, verdict in told if verdict is None for item in classifier.items(s)]
+        scores = [
+            {"fail": BY_RULE, "pass": 0.0}.get(verdict.label, math.nan)
+            for _, verdict in told
+            if verdict is not None
+        ]
+        # A failure by rule is one whatever else there is; else what is weighed counts.
+        if BY_RULE in scores or not weighed:
+            row.decided = max((s for s in scores if s == s), default=math.nan)
             continue
-        verdict = classifier.decided(subject)
-        if verdict is not None:
-            row.decided = {"fail": BY_RULE, "pass": 0.0}.get(verdict.label, math.nan)
-            continue
-        items = list(classifier.items(subject))
-        if not items:
-            row.decided = math.nan
-        owners += [row] * len(items)
-        flat += items
+        owners += [row] * len(weighed)
+        flat += weighed
     for row, values in zip(owners, classifier.values(flat), strict=True):
         row.items.append(values)
 

@@ -49,10 +49,11 @@ class Receiver(PagerDuty):
             self._open[_name(event)] -= 1
             self._answered[_name(event)] = time.monotonic()
 
-    def house_was_killed(self) -> None:
-        """What it could not note as told may be told again, under the same key."""
+    def house_was_killed(self, unable: float = 0.0) -> None:
+        """What it could not note as told may be told again, under the same key. ``unable``: seconds
+        before its end in which it could note nothing."""
         with self._guard:
-            recent = time.monotonic() - _NOTED_SECONDS
+            recent = time.monotonic() - _NOTED_SECONDS - unable
             names = {name for name, number in self._open.items() if number > 0}
             names |= {name for name, at in self._answered.items() if at > recent}
             for name in names:

@@ -63,10 +63,10 @@ class Scene:
     #: How long a receiver stays away.
     away_seconds: tuple[float, float] = (45.0, 120.0)
 
-    def kill(self) -> None:
-        """kill -9 of the main process."""
+    def kill(self, unable: float = 0.0) -> None:
+        """kill -9 of the main process. ``unable``: see ``Receiver.house_was_killed``."""
         self.house.kill()
-        self.receiver.house_was_killed()
+        self.receiver.house_was_killed(unable)
         self.kills += 1
 
     def strike(self, process: Process) -> bool:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from struct import Struct
 
-from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, applies
+from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, abstained, applies
 from classify.job.task import Judged, Task
 from classify.job.working import MANY, BrokenError, is_installation, is_machine, told, trouble
 from classify.settle.twins import judged_there
@@ -57,7 +57,7 @@ def _answers(
 ) -> list[Verdict]:
     if task.failure:
         judged.errors[classifier.name] += len(subjects)
-        return [Verdict("not_applicable", evidence=task.failure)] * len(subjects)
+        return [abstained(task.failure)] * len(subjects)
     if classifier.name in task.broken:
         return [OWED] * len(subjects)
     try:
@@ -90,7 +90,7 @@ def _ask(classifier: Classifier, subjects: list[Subject], judged: Judged) -> lis
 
 
 def _ask_each(classifier: Classifier, subjects: list[Subject], judged: Judged) -> list[Verdict]:
-    """One by one: a row that it can't take is not applicable. Raises BrokenError."""
+    """One by one: of a row that it can't take it says nothing. Raises BrokenError."""
     name = classifier.name
     found, failed = [], list[Exception]()
     for number, subject in enumerate(subjects, 1):
@@ -103,7 +103,7 @@ def _ask_each(classifier: Classifier, subjects: list[Subject], judged: Judged) -
             if is_machine(error):
                 found.append(OWED)
                 continue
-            found.append(Verdict("not_applicable", evidence=f"classifier error: {told(error)}"))
+            found.append(abstained(f"classifier error: {told(error)}"))
             # One stack trace of a kind tells it all.
             seen = any(type(each) is type(error) for each in failed[:-1])
             where = (name, subject.span.trace_id, subject.span.span_id, told(error))

@@ -25,7 +25,7 @@ from clickhouse.span import Span
 
 def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     """Never raises for what is in the rows: a classifier that does is counted, and its verdict is
-    'not_applicable' with the error as evidence, so that every row ends up judged. One that works
+    'abstained' with the error as evidence, so that every row ends up judged. One that works
     for no row is broken: it owes its rows their verdicts, which are named in ``unjudged``."""
     judged = Judged()
     stored = read_columns(task.loaded.rows)

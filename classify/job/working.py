@@ -1,6 +1,6 @@
 """Does a classifier work at all? Tells one that is broken from a row that it can't take.
 
-What it can't take is the row's fault: the row is not applicable, with the error as evidence. What
+What it can't take is the row's fault: its verdict is 'abstained', with the error as evidence. What
 it can't do for any row, or what the machine or the model's files deny it, is nobody's verdict: it
 is broken, and its rows wait.
 """

@@ -6,9 +6,9 @@ import itertools
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from classify.classifier import Classifier, Subject, Trace
+from classify.classifier import Classifier, Subject, Trace, applies
 from clickhouse.span import STEP_KINDS, Span
 from service.errors import UserError
 
@@ -19,10 +19,25 @@ class RecordError(UserError):
     """The line is no record. The text names the field and the remedy."""
 
 
-class Step(BaseModel):
-    """One step of ``steps``. ``input`` and ``output`` are text or any JSON."""
+class _Given(BaseModel):
+    """A field that is null is one that is missing."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: [each for each in value if each is not None] if isinstance(value, list) else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+class Step(_Given):
+    """One step of ``steps``. ``input`` and ``output`` are text or any JSON."""
 
     kind: str = "tool"
     name: str = ""
@@ -31,19 +46,15 @@ class Step(BaseModel):
     status: str = ""
 
 
-class Message(BaseModel):
+class Message(_Given):
     """One message of ``input``."""
-
-    model_config = ConfigDict(extra="ignore")
 
     role: str
     content: str = ""
 
 
-class Record(BaseModel):
+class Record(_Given):
     """Any field may be missing. ``label``: 1 fails, 0 healthy; read by ``everyspan evaluate``."""
-
-    model_config = ConfigDict(extra="ignore")
 
     id: str | int = ""
     input: str | list[Message] = ""
@@ -65,12 +76,20 @@ def read_record(line: bytes | str) -> Record:
         raise RecordError(f"{field}: {problem['msg']}") from error
 
 
-def subject_of(record: Record, classifier: Classifier) -> Subject:
-    """The row that the classifier judges, in a trace made of the record.
+def subjects_of(record: Record, classifier: Classifier) -> list[Subject]:
+    """The rows that the classifier looks at, in a trace made of the record; none where it looks at
+    nothing of it.
 
     The context is a retrieval, each step a span, the answer a model step; earlier turns of
     ``input`` are earlier traces of the session.
     """
+    trace = trace_of(record)
+    spans = trace.spans if classifier.unit == "span" else (trace.root,)
+    return [Subject(span, trace) for span in spans if applies(classifier, span)]
+
+
+def trace_of(record: Record) -> Trace:
+    """The trace that `subjects_of` looks at."""
     numbers = itertools.count(1)
     turns = (
         [("user", record.input)]
@@ -117,21 +136,7 @@ def subject_of(record: Record, classifier: Classifier) -> Subject:
     )
     model = span("llm", "answer", input=asked, output=answer, system_instructions=system)
     spans.append(model)
-    trace = Trace(tuple(spans), tuple(_earlier(said)))
-    return Subject(_judged(classifier, spans, model), trace)
-
-
-def _judged(classifier: Classifier, spans: list[Span], model: Span) -> Span:
-    if classifier.unit != "span":
-        return spans[0]
-    if classifier.step_kinds and model.step_kind not in classifier.step_kinds:
-        return next((s for s in spans if s.step_kind in classifier.step_kinds), model)
-    # These look at the model's step too, but more closely at what it was given or asked for.
-    if classifier.name == "prompt_injection":
-        return next((s for s in spans if s.step_kind == "retrieval"), model)
-    if classifier.name == "tool_call_error":
-        return next((s for s in spans if s.step_kind == "tool"), model)
-    return model
+    return Trace(tuple(spans), tuple(_earlier(said)))
 
 
 def _earlier(said: list[tuple[str, str]]) -> list[Trace]:

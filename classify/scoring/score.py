@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
 from typing import Any
 
-from classify.classifier import NOT_APPLICABLE, Classifier, applies
-from classify.models.pieces import guessing
+from classify.classifier import NOT_APPLICABLE, Classifier
 from classify.registry import BUILT_IN
-from classify.scoring.record import Record, RecordError, read_record, subject_of
+from classify.scoring.record import Record, RecordError, read_record, subjects_of
 from clickhouse.span import Verdict
 from service.errors import UserError
 
@@ -30,16 +29,21 @@ def classifier_named(name: str) -> Classifier:
 
 
 def verdicts(classifier: Classifier, records: Sequence[Record]) -> list[Verdict]:
-    """One for each record, in their order, also of a head that abstains in the batch job: what it
-    would say is what there is to measure."""
-    subjects = [subject_of(record, classifier) for record in records]
-    which = [i for i, subject in enumerate(subjects) if applies(classifier, subject.span)]
-    found = [NOT_APPLICABLE] * len(subjects)
-    with guessing():
-        judged = classifier.judge([subjects[i] for i in which])
-    for i, verdict in zip(which, judged, strict=True):
-        found[i] = verdict
-    return found
+    """One for each record, in their order: the worst of what the service would store of it."""
+    rows = [subjects_of(record, classifier) for record in records]
+    judged = iter(classifier.judge([subject for each in rows for subject in each]))
+    return [worst([next(judged) for _ in each]) for each in rows]
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """A failed one before one that passed, before one that can't tell; of two alike the higher
+    score."""
+    order = ("not_applicable", "abstained", "pass", "fail")
+    return max(
+        verdicts,
+        key=lambda each: (order.index(each.label), -1.0 if isnan(each.score) else each.score),
+        default=NOT_APPLICABLE,
+    )
 
 
 def scored(
@@ -72,7 +76,7 @@ def _answers(
             continue
         verdict = next(found)
         label = verdict.label
-        score = None if math.isnan(verdict.score) else round(verdict.score, 6)
+        score = None if isnan(verdict.score) else round(verdict.score, 6)
         if threshold is not None and score is not None:
             label = "fail" if score >= threshold else "pass"
         yield {"id": each.id, "score": score, "label": label, "evidence": verdict.evidence}

@@ -11,11 +11,16 @@ See ``refresh_parts_interval`` and the ``plain`` metadata type in ClickHouse's d
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from clickhouse.embedded_http.settings import quote_name
 from clickhouse.embedded_http.tokens import tokenise
+
+if TYPE_CHECKING:
+    from chdb.state.sqlitelike import Connection
 
 #: How far a reader may lag behind the writer. Listing costs about 2 % of a core.
 LAG_SECONDS = 0.5
@@ -66,19 +71,23 @@ def mirror(store: str, directory: Path, memory_bytes: int) -> str:
         f"<path>{escape(store)}/</path></{_DISK}>"
         "</disks></storage_configuration></clickhouse>\n"
     )
-    return f"{directory / 'engine'}?config-file={config}&max_server_memory_usage={memory_bytes}"
+    # As `Engine` spells it: chDB compares letter by letter.
+    path = os.path.realpath(directory / "engine")
+    return f"{path}?config-file={config}&max_server_memory_usage={memory_bytes}"
 
 
-def attach(engine: str, statements: list[str]) -> None:
-    """Run what ``read_schema`` gave. Raises chDB's errors."""
+def attach(engine: str, statements: list[str]) -> Connection:
+    """Run what ``read_schema`` gave. Raises chDB's errors.
+
+    The connection must stay open: with the last one chDB ends the engine, and one that begins anew
+    in the same process reads all tables a second time, and has been seen to wait for ever.
+    """
     from chdb.state.sqlitelike import Connection
 
     connection = Connection(engine)
-    try:
-        for statement in statements:
-            connection.query(statement)
-    finally:
-        connection.close()
+    for statement in statements:
+        connection.query(statement)
+    return connection
 
 
 def _attach(create: str, lag_seconds: float | None) -> str:

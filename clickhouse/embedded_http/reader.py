@@ -34,6 +34,10 @@ _NICE = 5
 # A reader has nothing to write but the metadata of its tables.
 _LARGEST_FILE_BYTES = 64 << 20
 _TELL_SECONDS = 1.0
+# With nothing told for so long the process ends, even where the engine keeps the interpreter's lock
+# and the owner is gone.
+_STUCK_SECONDS = 60
+_LONGEST_START_SECONDS = 900
 # Statements get so long once the owner ends.
 _STOP_SECONDS = 1.0
 # Answers that are being sent get so long once the process is to end.
@@ -69,6 +73,7 @@ def main() -> None:
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     _yield_to_others()
+    _end_when_stuck(_LONGEST_START_SECONDS)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     directory = Path(orders.directory)
     directory.mkdir(parents=True)
@@ -81,7 +86,7 @@ def main() -> None:
     from clickhouse.embedded_http.mirror import attach, mirror
 
     engine = mirror(store, directory, orders.memory_bytes)
-    attach(engine, orders.schema)
+    _anchor = attach(engine, orders.schema)
     app = create_app(engine, hidden=_hidden(store, str(directory)), **orders.app)
     asyncio.run(_serve(app, socket.socket(fileno=orders.listener), told))
     # The engine would wait for what still runs.
@@ -131,6 +136,7 @@ async def _tell(app: App, server: _Server, told: TextIO) -> None:
             "counts": dict(execution.counts),
         }
         told.write(json.dumps(state) + "\n")
+        _end_when_stuck(_STUCK_SECONDS)
         # The owner should know of a lost place at once.
         waited = set() if lost.done() else {lost}
         seconds = _TELL_SECONDS if server.started else 0.02
@@ -156,6 +162,11 @@ def _yield_to_others() -> None:
     # Of the processes of this house, the kernel should end this one first.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
+
+
+def _end_when_stuck(seconds: int) -> None:
+    """So long from now, unless it is called again. No handler: the kernel ends the process."""
+    signal.alarm(seconds)
 
 
 def _end_with_owner() -> None:

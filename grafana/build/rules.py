@@ -17,6 +17,7 @@ from grafana.build.sql import (
     ONCE,
     ROOT,
     classifiers,
+    counts,
     custom_counts,
     layer_of_each,
     wilson_low,
@@ -413,6 +414,32 @@ GROUP BY service_name, environment""",
             **common,
         ),
         _rule(
+            "everyspan-told",
+            "A classifier can't tell",
+            f"""SELECT service, environment, v.1 AS classifier, v.3 / (v.3 + v.4) AS told
+FROM (
+  SELECT service_name AS service, environment, {counts(classifiers())} AS counts
+  FROM spans
+  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+  GROUP BY service, environment
+)
+ARRAY JOIN counts AS v
+WHERE v.3 + v.4 >= {limits.min_told}""",
+            seconds=_COVERAGE_WINDOW,
+            shift=COVERAGE_LAG,
+            below=limits.told,
+            labels=labels("told"),
+            summary="{{ $labels.classifier }} can tell only of {{ humanizePercentage $values.B.Value }}"
+            f" of what it looks at in {_BY_SERVICE}",
+            description="In the others it abstained, so that its fail rate says nothing of them. The "
+            "reasons are in their evidence, and on the boards Quality and Safety.",
+            board="everyspan-overview",
+            panel="How much can be told?",
+            hold="10m",
+            severity="warning",
+            team=limits.team,
+        ),
+        _rule(
             "everyspan-silence",
             "A service has gone silent",
             f"""SELECT service_name AS service, environment,
@@ -495,7 +522,7 @@ GROUP BY place""",
             labels={"layer": "operational", "kind": "classify_errors"},
             summary="{{ $values.B.Value }} errors of {{ $labels.place }} while judging",
             description=f"In the last {_duration(limits.window_seconds)}. A classifier's name: it "
-            "could not take these spans, which are then not_applicable with the error as evidence "
+            "could not take these spans, which are then abstained with the error as evidence "
             "(evidence[name] LIKE 'classifier error%'). Others: see the log of classify.",
             panel="Do the classifiers work?",
             **common,

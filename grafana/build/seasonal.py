@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.build.panels import Json, table
-from grafana.build.sql import ONCE, chosen, counts, where
+from grafana.build.sql import ONCE, chosen, where
+from grafana.build.told import shares
 from grafana.thresholds import read
 
 WEEKS = 4
@@ -33,26 +34,26 @@ def week_number(end: str) -> str:
 def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) -> str:
     """Rows of (group…, classifier, fail_rate, usual, z): z counts standard errors.
 
-    The standard error joins the sampling of the window (binomial, with the usual rate) and the
-    spread of the past weeks, so that a rate that swings every week does not count as drift. Needs
+    Fail rates are those that all scores together say (told.py), so that a classifier that is seldom
+    certain shows a worsening too. The standard error joins the sampling of both and the spread of
+    the past weeks, so that a rate that swings every week does not count as drift. Needs
     ``min_judged`` now and in two past weeks at least.
     """
     least = read().drift.min_judged
     columns = "".join(f"{column}, " for column in group)
     return f"""SELECT {columns}classifier,
-    sumIf(failed, week = 0) / sumIf(judged, week = 0) AS fail_rate,
-    sumIf(failed, week > 0) AS past_failed, sumIf(judged, week > 0) AS past_judged,
-    sumIf(judged, week = 0) AS judged_now,
-    (past_failed + 0.5) / (past_judged + 1) AS usual,
+    sumIf(judged, week = 0) AS judged_now, sumIf(judged, week > 0) AS past_judged,
+    sumIf(share, week = 0) / judged_now AS fail_rate,
+    (sumIf(share, week > 0) + 0.5) / (past_judged + 1) AS usual,
     countIf(week > 0) AS weeks,
-    if(weeks > 1, varSampIf(failed / judged, week > 0), 0) AS spread,
-    (fail_rate - usual) / sqrt(usual * (1 - usual) * (1 / judged_now + 1 / past_judged) + spread)
-      AS z
+    if(weeks > 1, varSampIf(share / judged, week > 0), 0) AS spread,
+    greatest((sumIf(squares, week > 0) + 0.5) / (past_judged + 1) - usual * usual, 1e-6) AS varies,
+    (fail_rate - usual) / sqrt(varies * (1 / judged_now + 1 / past_judged) + spread) AS z
   FROM (
-    SELECT {columns}week, v.1 AS classifier, v.2 AS failed, v.3 AS judged
+    SELECT {columns}week, v.1 AS classifier, v.2 AS share, v.3 AS judged, v.4 AS squares
     FROM (
       SELECT {columns}{week_number(end)} AS week,
-      {counts(names)} AS counts
+      {shares(names)} AS counts
       FROM spans
       {condition}
       GROUP BY {columns}week

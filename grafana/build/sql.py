@@ -93,10 +93,12 @@ def columns(names: Iterable[str]) -> list[str]:
 
 
 def counts(names: Sequence[str], condition: str = "") -> str:
-    """Array of (classifier, failed, judged), an aggregate; ``condition``: of rows that count."""
+    """Array of (classifier, failed, judged, abstained), an aggregate; ``condition``: of rows that
+    count."""
     also = f" AND {condition}" if condition else ""
     tuples = ",\n    ".join(
-        f"('{n}', countIf({n} = 'fail'{also}), countIf({n} IN ('pass', 'fail'){also}))"
+        f"('{n}', countIf({n} = 'fail'{also}), countIf({n} IN ('pass', 'fail'){also}),"
+        f" countIf({n} = 'abstained'{also}))"
         for n in columns(names)
     )
     return (
@@ -105,14 +107,15 @@ def counts(names: Sequence[str], condition: str = "") -> str:
 
 
 def custom_counts(condition: str = "") -> str:
-    """Array of (classifier, failed, judged) of the custom ones, an aggregate."""
+    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate."""
     sums = "sumMapIf" if condition else "sumMap"
     also = f", {condition}" if condition else ""
     summed = (
         f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}){also})"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}),"
+        f" arrayMap(l -> toUInt64(l = 'abstained'), {_LABELS}){also})"
     )
-    return f"arrayZip(({summed} AS sums).1, sums.2, sums.3)"
+    return f"arrayZip(({summed} AS sums).1, sums.2, sums.3, sums.4)"
 
 
 def failed(names: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from classify.classifier import applies
 from classify.registry import BUILT_IN
-from classify.scoring.record import Record, subject_of
+from classify.scoring.record import Record
+from classify.scoring.score import verdicts
 from clickhouse.span import LABELS, Verdict
 
 FOLDER = Path(__file__).parent / "canonical"
@@ -36,13 +36,7 @@ def judged(name: str) -> list[Verdict]:
         Record.model_validate({k: v for k, v in case.items() if k not in ("want", "why")})
         for case in cases(name)
     ]
-    subjects = [subject_of(record, classifier) for record in records]
-    found = [Verdict("not_applicable")] * len(subjects)
-    which = [i for i, subject in enumerate(subjects) if applies(classifier, subject.span)]
-    verdicts = classifier.judge([subjects[i] for i in which])
-    for i, verdict in zip(which, verdicts, strict=True):
-        found[i] = verdict
-    return found
+    return verdicts(classifier, records)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from benchmarks.faults.kinds import kind
 from benchmarks.faults.mounts import Mount
 from benchmarks.faults.scene import Scene, Skipped
@@ -30,9 +32,10 @@ def disk_full_kill(scene: Scene) -> None:
     """kill -9 and a start on a full disk, which is freed later"""
     disk = _mount(scene)
     try:
+        filling = time.monotonic()
         disk.fill()
         scene.wait(0.5, 2)
-        scene.kill()
+        scene.kill(unable=time.monotonic() - filling)
         scene.house.launch()
         scene.wait(3, 6)
     finally:

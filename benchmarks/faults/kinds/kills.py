@@ -103,9 +103,11 @@ def kill_family(scene: Scene) -> None:
 @kind()
 def kill_frozen(scene: Scene) -> None:
     """SIGSTOP, two seconds of requests that nobody reads, kill -9"""
+    stopped = time.monotonic()
     scene.house.signal(SIGSTOP)
     scene.wait(1, 2)
-    scene.kill_and_start()
+    scene.kill(unable=time.monotonic() - stopped)
+    scene.start()
 
 
 @kind()

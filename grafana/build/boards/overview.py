@@ -25,6 +25,7 @@ from grafana.build.sql import (
     failed,
     where,
 )
+from grafana.build.told import TOLD_STEPS
 
 
 def build() -> Json:
@@ -60,6 +61,7 @@ def _numbers() -> list[Json]:
             "Root spans (no parent) that started in the time range.",
             f"SELECT count() AS traces FROM spans\n{where(ROOT)}",
             unit="short",
+            size=(3, 4),
         ),
         stat(
             2,
@@ -70,6 +72,7 @@ def _numbers() -> list[Json]:
             unit="percentunit",
             steps=[(None, GREEN), (0.02, YELLOW), (0.05, RED)],
             decimals=2,
+            size=(3, 4),
         ),
         stat(
             3,
@@ -107,6 +110,18 @@ def _numbers() -> list[Json]:
             unit="percentunit",
             steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
             decimals=2,
+            size=(3, 4),
+        ),
+        stat(
+            11,
+            "How much can be told?",
+            "Verdicts that are pass or fail, of all that classifiers were asked for; in the others "
+            "they abstained. The boards Quality and Safety say which, and why.",
+            f"SELECT arraySum(v -> v.3, counts) / nullIf(arraySum(v -> v.3 + v.4, counts), 0) AS told"
+            f"\nFROM (\n  SELECT {counts(classifiers())} AS counts\n  FROM spans\n  {where()}\n)",
+            unit="percentunit",
+            steps=TOLD_STEPS,
+            size=(3, 4),
         ),
     ]
 

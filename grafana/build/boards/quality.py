@@ -16,6 +16,7 @@ from grafana.build.sql import (
     verdicts,
     where,
 )
+from grafana.build.told import told_table
 
 _NAMES = classifiers("quality")
 
@@ -43,6 +44,7 @@ def build() -> Json:
                 unit="short",
                 label="classifier",
             ),
+            told_table(14, _NAMES),
             row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
             _inputs(),

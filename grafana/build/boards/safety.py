@@ -14,6 +14,7 @@ from grafana.build.sql import (
     verdicts,
     where,
 )
+from grafana.build.told import told_table
 
 _NAMES = classifiers("safety")
 # Of the panels that had ids before ids had names.
@@ -55,6 +56,7 @@ def build() -> Json:
                 unit="percentunit",
                 label="classifier",
             ),
+            told_table(id_for("told"), _NAMES),
             _kinds(),
             _users(),
             _sources(),

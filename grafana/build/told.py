@@ -1,0 +1,106 @@
+"""How much each classifier can tell, and how much fails as far as its scores tell.
+
+A verdict fails from a strict threshold up, so that it may page; what lies below is not lost. The mean
+score of a population, between what healthy and what failing rows have on sources that nothing was
+trained on, estimates the share that fails (Forman 2008; Bella et al. 2010, "probabilistic adjusted
+count"). Its interval joins the sampling of the rows and the spread between these sources, so that a
+weak classifier shows a wide one. Compared with itself, as drift is, that spread drops out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from classify.registry import BUILT_IN
+from classify.signals.combiner import Rate, combiner
+from classify.signals.weighed import Weighed
+from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, table
+from grafana.build.sql import CUSTOM, chosen, columns, counts, where
+
+#: Share of the rows that a classifier looks at and that it judges.
+TOLD_STEPS: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
+
+
+@cache
+def rates() -> dict[str, Rate]:
+    """Of the classifiers whose scores are probabilities. Raises ModelError."""
+    found = {}
+    for each in BUILT_IN:
+        if isinstance(each, Weighed) and (rate := combiner(each.name).rate) is not None:
+            found[each.name] = rate
+    return found
+
+
+def shares(names: Sequence[str]) -> str:
+    """Array of (classifier, sum, judged, sum of squares) of what each judged row says of the share
+    that fails, an aggregate: sum / judged estimates it. Of scores that are no probabilities and of
+    custom classifiers, 1 for a row that failed and 0 for one that passed."""
+    each = []
+    for name in columns(names):
+        judged = f"{name} IN ('pass', 'fail')"
+        says = f"toFloat64({name} = 'fail')"
+        if rate := rates().get(name):
+            says = f"({name}_score - {rate.healthy:.4g}) / {rate.failing - rate.healthy:.4g}"
+        each.append(
+            f"('{name}', sumIf({says}, {judged}), countIf({judged}), sumIf(pow({says}, 2), {judged}))"
+        )
+    joined = ",\n    ".join(each)
+    if CUSTOM not in names:
+        return f"[{joined}]"
+    theirs = f"arrayMap(c -> (c.1, toFloat64(c.2), c.3, toFloat64(c.2)), {counts([CUSTOM])})"
+    return f"arrayConcat([{joined}], {theirs})"
+
+
+def told_table(panel_id: int, names: Sequence[str]) -> Json:
+    """For a board of these classifiers."""
+    reasons = ",\n    ".join(
+        f"('{n}', anyHeavyIf(evidence['{n}'], {n} = 'abstained'))" for n in columns(names)
+    )
+    spreads = {
+        name: rate.healthy_spread / (rate.failing - rate.healthy)
+        for name, rate in rates().items()
+        if name in names
+    }
+    spread = "0"
+    if spreads:
+        values = ", ".join(f"{each:.4g}" for each in spreads.values())
+        spread = f"transform(v.1, {list(spreads)}, [{values}], 0)"
+    sql = f"""SELECT v.1 AS classifier, v.3 AS judged, v.4 AS abstained,
+  judged / (judged + abstained) AS told, v.2 AS failed, failed / nullIf(judged, 0) AS fail_rate,
+  arrayFirst(s -> s.1 = v.1, shares) AS share, share.2 / nullIf(judged, 0) AS mean,
+  sqrt(greatest(0, share.4 / judged - mean * mean) / judged + pow({spread}, 2)) AS error,
+  least(1, greatest(0, mean)) AS estimated,
+  least(1, greatest(0, mean - 1.96 * error)) AS at_least,
+  least(1, greatest(0, mean + 1.96 * error)) AS at_most,
+  arrayFirst(r -> r.1 = v.1, reasons).2 AS why_not
+FROM (
+  SELECT {counts(names)} AS counts,
+    {shares(names)} AS shares,
+    [{reasons}] AS reasons
+  FROM spans
+  {where()}
+)
+ARRAY JOIN counts AS v
+WHERE v.3 + v.4 > 0 AND {chosen("v.1")}
+ORDER BY told, classifier"""
+    sql = (
+        "SELECT classifier, judged, abstained, told, failed, fail_rate, estimated, at_least, at_most,"
+        f" why_not\nFROM (\n  {sql.replace(chr(10), chr(10) + '  ')}\n)"
+    )
+    return table(
+        panel_id,
+        "How much can each classifier tell, and how much fails?",
+        "Of the spans that a classifier looks at: judged (pass or fail), abstained (it can't tell), "
+        "the share that is judged, and why most of the others are not. fail_rate counts what is "
+        "certain enough to page; estimated is the share that fails as far as all scores tell, with "
+        "its 95 % interval.",
+        sql,
+        units={
+            "told": "percentunit", "fail_rate": "percentunit", "estimated": "percentunit",
+            "at_least": "percentunit", "at_most": "percentunit",
+        },
+        colored={"told": TOLD_STEPS, "fail_rate": FAIL_RATE_STEPS},
+        size=(24, 9),
+        widths={"classifier": 190, "judged": 90, "abstained": 90, "told": 90, "failed": 80},
+    )  # fmt: skip
