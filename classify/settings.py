@@ -34,7 +34,13 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         Field(ge=0, description="A trace that never falls quiet is judged after so long."),
     ] = 60.0
     classify_batch_rows: Annotated[
-        int, Field(ge=1, le=1_000_000, description="Rows loaded, judged and written at a time.")
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Rows loaded, judged and written at a time, at most: a batch is about two"
+            " seconds of a worker.",
+        ),
     ] = 10_000
     classify_batch_bytes: Annotated[
         int,

@@ -26,6 +26,7 @@ class Row:
     """One record. ``decided``: its score where no weighing was needed (NaN where the classifier
     abstained or had nothing to judge); else None, and ``items`` are weighed, the worst counting."""
 
+    id: str
     source: str
     group: str
     kind: str
@@ -42,7 +43,7 @@ def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
     for each in records:
         if each.label not in (0.0, 1.0):
             continue
-        row = Row(each.source, each.group, each.kind, each.label)
+        row = Row(each.id, each.source, each.group, each.kind, each.label)
         try:
             scored = Scored.model_validate(asdict(each))
         except ValidationError:
@@ -79,25 +80,23 @@ def _fill(classifier: Any, waiting: Sequence[tuple[Row, list[Subject]]]) -> None
 def read(path: Path, classifier: Any, limit: int = 0) -> list[Row]:
     """Of one source's JSONL; at most ``limit`` of each label, spread over the file. What was read
     before with the same code lies beside it (``*.signals``), since the encoder takes its time."""
-    chosen = list(record.read(path))
-    if limit:
-        chosen = [
-            one
-            for label in (0.0, 1.0)
-            for one in _spread([r for r in chosen if r.label == label], limit)
-        ]
-    names = ",".join(signal.name for signal in classifier.signals)
+    # The form of a row counts too.
+    names = "id," + ",".join(signal.name for signal in classifier.signals)
     key = f"{classifier.name} {classifier.code_version} {names} {limit} {path.stat().st_mtime_ns}"
     kept = path.with_suffix(f".{classifier.name}.signals")
     if kept.exists():
         known, stored = pickle.loads(kept.read_bytes())  # noqa: S301  written by this function
         if known == key:
             return list(stored)
-    found = rows(classifier, chosen)
+    found = rows(classifier, chosen(path, limit))
     kept.write_bytes(pickle.dumps((key, found)))
     return found
 
 
-def _spread(records: list[record.Record], limit: int) -> list[record.Record]:
-    ordered = sorted(records, key=lambda r: r.id)
-    return ordered[:limit]
+def chosen(path: Path, limit: int = 0) -> list[record.Record]:
+    """The records of one source, at most ``limit`` of each label, by id: a sample, not the head."""
+    found = list(record.read(path))
+    if not limit:
+        return found
+    ordered = sorted(found, key=lambda r: r.id)
+    return [one for label in (0.0, 1.0) for one in [r for r in ordered if r.label == label][:limit]]

@@ -22,6 +22,7 @@ from classify.custom.classifier_store import everything, members, newest_revisio
 from classify.custom.member import Members
 from classify.custom.vectors import model
 from classify.job.back_fill import BackFill, debts
+from classify.job.batch_size import BatchSize
 from classify.job.deployed_set import deploy, latest_version
 from classify.job.due import MAX_TRACES, DueTrace, Finder, Share, batches
 from classify.job.flights import Flights, Ground
@@ -80,6 +81,7 @@ class ClassifyJob:
         self._back_fill_pace = Pace(1.0, settings.classify_batch_rows)
         self._back_fill_at = time.monotonic() + SWEEP_SECONDS
         self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
+        self._size = BatchSize(settings.classify_batch_rows)
         self._twins_at = time.monotonic()
         client = connect()
         try:
@@ -207,7 +209,7 @@ class ClassifyJob:
                     continue
             if todo:
                 done.update(todo)
-                found = batches(todo, self._settings.classify_batch_rows)
+                found = batches(todo, self._size.rows)
                 written += self._process(found, stopping)
             elif more := self._of_judged_rows(client, stopping):
                 written += more
@@ -279,7 +281,7 @@ class ClassifyJob:
             return 0
         # A batch for each worker.
         size = -(-self._back_fill_pace.rows // self._pool.depth)
-        written = self._process(batches(taken, size), stopping, custom_only=custom_only)
+        written = self._process(batches(taken, lambda: size), stopping, custom_only=custom_only)
         self._back_fill_pace.took(time.monotonic() - began)
         return written
 
@@ -376,6 +378,7 @@ class ClassifyJob:
     def _take_note(self, judged: Judged) -> None:
         """Of what was written."""
         self.written_at = time.monotonic()
+        self._size.took(judged.rows, judged.seconds)
         self.telemetry.rows.inc(judged.rows)
         self._outages.worked(judged.worked)
         self._mending.broke(judged.broken)

@@ -8,7 +8,7 @@ enough. What an older set has judged is due too, but not here: see rejudge.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -220,8 +220,9 @@ def judged_before(
     return [DueTrace(trace_id, first, last, count, 0.0) for trace_id, first, last, count in rows]
 
 
-def batches(traces: Iterable[DueTrace], rows: int) -> Iterator[list[DueTrace]]:
-    """Groups of about so many pending rows, and few enough traces for one statement.
+def batches(traces: Iterable[DueTrace], rows: Callable[[], int]) -> Iterator[list[DueTrace]]:
+    """Groups of about so many pending rows, and few enough traces for one statement. ``rows`` is
+    asked for each group.
 
     In the order of the table's key, so that a batch lies together on disk: without it, each would
     read through the whole hour.
@@ -229,7 +230,7 @@ def batches(traces: Iterable[DueTrace], rows: int) -> Iterator[list[DueTrace]]:
     batch: list[DueTrace] = []
     size = 0
     for trace in sorted(traces, key=lambda trace: (trace.first // _HOUR_NS, trace.trace_id)):
-        if batch and (size + trace.rows > rows or len(batch) >= _IDS_IN_A_STATEMENT):
+        if batch and (size + trace.rows > rows() or len(batch) >= _IDS_IN_A_STATEMENT):
             yield batch
             batch, size = [], 0
         batch.append(trace)

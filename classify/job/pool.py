@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import pickle
+import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -89,8 +90,11 @@ class JudgePool:
 
 
 def _judge_in_worker(task: Task, classifiers: bytes, timeout: float) -> Judged:
+    began = time.monotonic()
     with _watchdog(timeout):
-        return judge(task, _unpickled(classifiers))
+        judged = judge(task, _unpickled(classifiers))
+    judged.seconds = time.monotonic() - began
+    return judged
 
 
 def _troubles_in_worker(

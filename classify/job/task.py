@@ -48,7 +48,7 @@ class Judged:
     ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
     ``reused``: trace_id to rows written of runs that used its ids again. ``broken``: classifiers
     that turned out not to work, and why; their rows are written as waiting for them. ``worked``:
-    those that gave a verdict.
+    those that gave a verdict. ``seconds``: that the worker took.
     """
 
     changed: list[bytes] = field(default_factory=list)
@@ -61,3 +61,4 @@ class Judged:
     reused: Counter[str] = field(default_factory=Counter)
     broken: dict[str, str] = field(default_factory=dict)
     worked: set[str] = field(default_factory=set)
+    seconds: float = 0.0

@@ -56,7 +56,7 @@ def test_a_classifier_that_raises_costs_only_its_own_verdict(db: Store) -> None:
     rows = db.query("SELECT words, tree, evidence['words'] FROM spans ORDER BY span_id")
     assert rows == [
         ("not_applicable", "pass", ""),
-        ("not_applicable", "not_applicable", "classifier error: ValueError: no such word"),
+        ("not_applicable", "abstained", "classifier error: ValueError: no such word"),
         ("fail", "not_applicable", "‘bad’"),
         ("pass", "not_applicable", ""),
     ]
@@ -85,7 +85,7 @@ def test_a_classifier_that_kills_its_worker_is_found_and_said(db: Store) -> None
     rows = db.query("SELECT trace_id, words, evidence['words'] FROM spans WHERE step_kind = 'llm'")
     failed = {i: (label, reason) for i, label, reason in rows if label != "pass"}
     assert list(failed) == [trace_id(5)]
-    assert failed[trace_id(5)][0] == "not_applicable"
+    assert failed[trace_id(5)][0] == "abstained"
     assert failed[trace_id(5)][1].startswith("classifier error: a worker process died")
     # The pool goes on.
     db.insert(trace(9))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from classify.job.batch_size import BatchSize
 from classify.job.due import DueTrace, Finder, Share, batches
 from tests.classify.job_store import SECOND, Store, engine, now, store, trace, trace_id
 
@@ -95,14 +96,38 @@ def test_content_without_span_is_looked_for_once(
 def test_batches_follow_the_key_and_the_limit() -> None:
     hour = 3600 * SECOND
     due = [DueTrace(f"{i % 5}", i % 2 * hour, i % 2 * hour, 40, 0.0) for i in range(10)]
-    found = list(batches(due, 100))
+    found = list(batches(due, lambda: 100))
     assert [len(batch) for batch in found] == [2] * 5
     order = [(trace.first, trace.trace_id) for batch in found for trace in batch]
     assert order == sorted(order)
-    assert [len(batch) for batch in batches([DueTrace("a", 0, 0, 500, 0.0)], 100)] == [1]
-    assert list(batches([], 100)) == []
+    assert [len(batch) for batch in batches([DueTrace("a", 0, 0, 500, 0.0)], lambda: 100)] == [1]
+    assert list(batches([], lambda: 100)) == []
 
 
 def test_many_traces_in_one_batch(db: Store) -> None:
     db.insert([span for number in range(9_000) for span in trace(number, 1)])
     assert db.judge() == 9_000
+
+
+def test_a_batch_is_as_many_rows_as_two_seconds_judge() -> None:
+    size = BatchSize(10_000)
+    assert size.rows() == 500
+    size.took(500, 50.0)
+    assert size.rows() == 20
+    size.took(20, 20.0)
+    assert size.rows() == 16
+    # Quick rows again: no leap on the word of a few.
+    size.took(16, 0.001)
+    assert size.rows() == 64
+    for _ in range(8):
+        size.took(size.rows(), 0.01)
+    assert size.rows() == 10_000
+    size.took(0, 5.0)
+    assert size.rows() == 10_000
+    assert BatchSize(7).rows() == 7
+
+
+def test_the_size_is_asked_for_each_batch() -> None:
+    sizes = iter((1, 1, 3, 3, 3, 3))
+    due = [DueTrace(f"{i}", 0, 0, 1, 0.0) for i in range(5)]
+    assert [len(batch) for batch in batches(due, lambda: next(sizes))] == [1, 1, 3]

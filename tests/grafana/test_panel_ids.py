@@ -30,6 +30,7 @@ FILES = [
 # Those that alert rules name, and what is in them. A title may change here, an id may not: alerts
 # of a year ago link to it.
 NAMED = {
+    ("everyspan-overview", 11): "How much can be told?",
     ("everyspan-quality", 1): "How often does each classifier fail?",
     ("everyspan-safety", 6): "What share of the judged spans fails?",
     ("everyspan-operational", 2): "How long do traces take?",
