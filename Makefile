@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock test-sdk clean
+.PHONY: help demo test test-all check format docs lock test-sdk clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,7 +29,10 @@ $(READY): pyproject.toml sdk/pyproject.toml $(LOCKS)
 demo: $(READY)  ## Start everything, send a failing agent's traffic, show what was found.
 	$(BIN)/everyspan demo
 
-test: $(READY)  ## Run the tests.
+test: $(READY)  ## Run the tests, but for the slow ones.
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+test-all: $(READY)  ## Run all tests.
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.

@@ -94,8 +94,14 @@ def sample(job: ClassifyJob, metric: str, **labels: str) -> float:
     return job.telemetry.registry.get_sample_value(metric, labels) or 0.0
 
 
-@pytest.mark.parametrize("reason", ["model", "everything", "memory", "exit"])
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("workers", "reason"),
+    [
+        *((0, reason) for reason in ("model", "everything", "memory", "exit")),
+        (1, "model"),
+        *(pytest.param(1, r, marks=pytest.mark.slow) for r in ("everything", "memory", "exit")),
+    ],
+)
 def test_its_rows_wait_and_are_judged_when_it_is_back(
     db: Store, told: Path, reason: str, workers: int
 ) -> None:

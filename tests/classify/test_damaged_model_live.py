@@ -78,7 +78,9 @@ def is_ready(up: Up) -> bool:
     return up.request("GET", "/readyz", port="classify").status == 200
 
 
-@pytest.mark.parametrize("harm", [cut, invert], ids=["cut", "inverted"])
+@pytest.mark.parametrize(
+    "harm", [cut, pytest.param(invert, marks=pytest.mark.slow)], ids=["cut", "inverted"]
+)
 def test_mended_while_it_runs(tmp_path: Path, house: Path, harm: Callable[[Path], None]) -> None:
     path = house / "classify/models/assets/safety.onnx"
     harm(path)
@@ -139,6 +141,7 @@ def test_mended_before_the_next_start(tmp_path: Path, house: Path) -> None:
         assert is_ready(up)
 
 
+@pytest.mark.slow
 def test_without_what_says_which_model_it_is(tmp_path: Path, house: Path) -> None:
     """Nobody knows version and thresholds then; what needs no model goes on all the same."""
     (house / "classify/models/assets/heads.json").unlink()
@@ -191,6 +194,7 @@ def test_records_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
         assert is_ready(up)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_that_nobody_needs_now_is_said(tmp_path: Path, house: Path) -> None:
     cut(house / "classify/models/assets/pairs.onnx")
     with running(tmp_path / "data", root=house, **SETTINGS) as up:

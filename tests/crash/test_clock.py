@@ -71,7 +71,11 @@ def leak(up: Up, service: str) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.parametrize("hours", [3, -3], ids=["forward and back", "back and forward"])
+@pytest.mark.parametrize(
+    "hours",
+    [3, pytest.param(-3, marks=pytest.mark.slow)],
+    ids=["forward and back", "back and forward"],
+)
 def test_a_clock_that_is_set_while_it_runs(
     tmp_path: Path, clock: tuple[dict[str, str], Callable[[float], None]], hours: float
 ) -> None:

@@ -1,6 +1,6 @@
 """A minute of faults with a fixed seed; the long run is ``python -m benchmarks.faults``.
 
-Left out with ``pytest -m 'not faults'``.
+``make test-all`` has it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.everyspan_up import ROOT
 DOCS = ROOT / "docs" / "reliability.md"
 
 
-@pytest.mark.faults
+@pytest.mark.slow
 def test_a_minute_of_faults(tmp_path: Path) -> None:
     done = subprocess.run(
         [

@@ -396,6 +396,7 @@ def test_a_leak_fires_the_provisioned_rule_in_a_running_house(tmp_path: Path) ->
         assert 'everyspan_alerting_notifications_total{new="true",status="firing"} 1.0' in metrics
 
 
+@pytest.mark.slow
 def test_the_monitor_board_finds_what_a_running_house_says_of_itself(tmp_path: Path) -> None:
     with running(tmp_path / "data") as up:
         up.post("/v1/traces", request(span(trace_id())).SerializeToString())

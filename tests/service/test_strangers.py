@@ -116,29 +116,38 @@ def test_sql_shows_what_is_in_a_cell(up: Up, text: str) -> None:
     assert "1 rows" in shown
 
 
+OTHERS: list[tuple[str, ...]] = [
+    ("sql", "SELECT \x1b]0;x\x07[/x]"),
+    ("alerts", "--status", "[/x]\x1b[2J"),
+    ("alerts", "silences"),
+    ("alerts", "test", "--route", "service=[/x]\x1b[2J"),
+    ("classifier", "list"),
+    ("classifier", "show", "[/x]\x1b[2J"),
+    ("dataset", "list"),
+    ("dataset", "show", "[/x]\x1b[2J"),
+    ("experiment", "list"),
+    ("experiment", "status", "[/x]\x1b[2J"),
+    ("trace", "[/x]\x1b[2J"),
+    ("report", "--last", "[/x]\x1b[2J"),
+]
+
+
+def slow(arguments: tuple[str, ...]) -> Any:
+    return pytest.param(arguments, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("trace", "TRACE"),
         ("sql", "SELECT * FROM everyspan.spans WHERE trace_id = 'TRACE'"),
+        ("status",),
         ("sql", "SELECT * FROM everyspan.spans WHERE trace_id = 'TRACE'", "--format=TSVRaw"),
         ("sql", "SELECT * FROM everyspan.spans WHERE trace_id = 'TRACE'", "--format=CSV"),
         ("sql", "SELECT name, service_name FROM everyspan.spans FORMAT LineAsString"),
         ("sql", "SELECT throwIf(1, name) FROM everyspan.spans WHERE trace_id = 'TRACE'"),
-        ("sql", "SELECT \x1b]0;x\x07[/x]"),
-        ("status",),
         ("alerts",),
-        ("alerts", "--status", "[/x]\x1b[2J"),
-        ("alerts", "silences"),
-        ("alerts", "test", "--route", "service=[/x]\x1b[2J"),
-        ("classifier", "list"),
-        ("classifier", "show", "[/x]\x1b[2J"),
-        ("dataset", "list"),
-        ("dataset", "show", "[/x]\x1b[2J"),
-        ("experiment", "list"),
-        ("experiment", "status", "[/x]\x1b[2J"),
-        ("trace", "[/x]\x1b[2J"),
-        ("report", "--last", "[/x]\x1b[2J"),
+        *map(slow, OTHERS),
     ],
     ids=lambda arguments: " ".join(arguments)[:40].encode("unicode_escape").decode(),
 )
@@ -155,6 +164,7 @@ def test_the_trace_is_masked(up: Up, trace: bytes) -> None:
     assert "ghp_…" in shown
 
 
+@pytest.mark.slow
 def test_a_classifier_made_of_it_and_a_data_set(up: Up, trace: bytes) -> None:
     ids = [
         row["span_id"]

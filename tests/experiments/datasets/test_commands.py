@@ -67,6 +67,7 @@ def ports(up: Up) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_life_of_a_data_set(up: Up, ports: list[str], tmp_path: Path) -> None:
     reading = ports[:1]
     out = f"--out={tmp_path / 'out'}"
