@@ -70,7 +70,8 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         str,
         Field(
             description="Scores that fail, where they should not be the classifiers' own: "
-            "`jailbreak=0.9, toxicity=0.95`."
+            "`jailbreak=0.9, toxicity=0.95`; `hallucination=p99` fails what scores over 99 % of the"
+            " same service's rows of the last seven days."
         ),
     ] = ""
     classify_embed_share: Annotated[

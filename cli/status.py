@@ -14,6 +14,7 @@ from classify.coverage import coverage, told
 from classify.custom.classifier_store import everything
 from classify.job.back_fill import progress
 from classify.job.deployed_set import latest_version
+from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
 from cli.console import console, plain_errors
@@ -53,6 +54,11 @@ def status(
         known = {each.name for each in BUILT_IN}
         set_of = [each for each in _described(described) if each["name"] in known]
         can_tell = told(client, database, [each["name"] for each in set_of], _TOLD_DAYS)
+        of_own = limits(
+            client,
+            database,
+            {each["name"]: each["quantile"] for each in set_of if each.get("quantile")},
+        )
         custom = progress(client, database)
         waiting = left(client, database, latest_version(client, database))
         recent, again = client.query(
@@ -104,6 +110,11 @@ def status(
                 "judged": can_tell[each["name"]].judged,
                 "abstained": can_tell[each["name"]].abstained,
             }
+            | (
+                {"quantile": each["quantile"], "own_traffic": of_own[each["name"]]}
+                if each["name"] in of_own
+                else {}
+            )
             for each in set_of
         },
         "custom_classifiers": {
@@ -155,8 +166,16 @@ def _classifier(name: str, facts: dict[str, Any]) -> str:
     """'toxicity 1002, fails from 0.97, judged 1,204 of 1,204'."""
     judged, looked = facts["judged"], facts["judged"] + facts["abstained"]
     share = f" ({judged / looked:.0%})" if judged < looked else ""
+    fails_from = f"{facts['threshold']:.3g}"
+    if "quantile" in facts:
+        each = ", ".join(
+            f"{service} {score:.3g}" for service, score in facts["own_traffic"].items()
+        )
+        fails_from += (
+            f", of the services with rows enough p{100 * facts['quantile']:g}: {each or '–'}"
+        )
     return (
-        f"{name} {facts['version']}, fails from {facts['threshold']:.3g},"
+        f"{name} {facts['version']}, fails from {fails_from},"
         f" judged {judged:,} of {looked:,}{share}"
     )
 

@@ -28,6 +28,7 @@ from classify.job.due import MAX_TRACES, DueTrace, Finder, Share, batches
 from classify.job.flights import Flights, Ground
 from classify.job.mending import MODEL, Mending, damage
 from classify.job.outages import Outages
+from classify.job.own_traffic import OwnTraffic
 from classify.job.pool import JudgePool
 from classify.job.put_off import PutOff
 from classify.job.rejudge import OldRows, Pace
@@ -81,6 +82,7 @@ class ClassifyJob:
         self._back_fill_pace = Pace(1.0, settings.classify_batch_rows)
         self._back_fill_at = time.monotonic() + SWEEP_SECONDS
         self._pace = Pace(settings.classify_rejudge_share, settings.classify_batch_rows)
+        self._own = OwnTraffic(classifiers, settings.database)
         self._size = BatchSize(settings.classify_batch_rows)
         self._twins_at = time.monotonic()
         client = connect()
@@ -369,6 +371,7 @@ class ClassifyJob:
             vectors_expire=int(time.time()) + days * 86_400 if days else 0,
             broken=frozenset(self.broken),
             twins=dict(twins or {}),
+            limits=self._own.limits(self._client) if self._client is not None else {},
         )
 
     def _killed(self, task: Task) -> bool:

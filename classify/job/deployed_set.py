@@ -16,6 +16,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Classifier
+from classify.signals.weighed import Weighed
 
 # Long enough for two inserts that began at once to have both ended.
 _SETTLE_SECONDS = 0.2
@@ -31,6 +32,8 @@ def describe(classifiers: Sequence[Classifier]) -> list[dict[str, Any]]:
             "threshold": c.threshold,
             "step_kinds": sorted(c.step_kinds),
             "needs": list(c.needs),
+            # Only where it is set: others stay the set that they were.
+            **({"quantile": c.quantile} if isinstance(c, Weighed) and c.quantile else {}),
         }
         for c in sorted(classifiers, key=lambda c: c.name)
     ]

@@ -15,6 +15,7 @@ from classify.job.after import Columns, Verdicts, after
 from classify.job.asking import verdicts_of
 from classify.job.differences import to_write, waiting
 from classify.job.new_rows import blocks
+from classify.job.own_traffic import with_limits
 from classify.job.task import Judged, Task
 from classify.job.traces import spans_of, traces_of, with_sessions
 from classify.settle.runs import told_apart
@@ -42,7 +43,7 @@ def judge(task: Task, classifiers: Sequence[Classifier]) -> Judged:
     if not task.custom_only:
         settle_all(traces, spans, task.twins, judged.errors)
 
-    asked = () if task.custom_only else classifiers
+    asked = () if task.custom_only else with_limits(classifiers, task.limits)
     verdicts = _ask(asked, custom, stored, spans, traces, task, judged)
     built_in = {each.name for each in classifiers}
     found = after(stored, spans, traces, verdicts, custom, task, built_in)

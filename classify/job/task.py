@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from classify.job.own_traffic import Limits
 from classify.job.rows import Loaded, Schema
 from classify.settle.twins import Twin
 
@@ -21,7 +22,7 @@ class Task:
     ``custom``: the custom classifiers, pickled; with ``custom_only`` nothing else judges, and only
     rows that they have not judged are written. ``embed_share``: share of texts, 0 to 1, whose
     vectors are made ahead; ``vectors_expire``: until when vectors are kept, s since 1970, 0: not.
-    ``twins``: trace_id to what was found out about it.
+    ``twins``: trace_id to what was found out about it. ``limits``: see own_traffic.py.
     """
 
     loaded: Loaded
@@ -38,6 +39,7 @@ class Task:
     vectors_expire: int = 0
     broken: frozenset[str] = frozenset()
     twins: dict[str, Twin] = field(default_factory=dict)
+    limits: Limits = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class Item(Protocol):
 I = TypeVar("I", contravariant=True)  # noqa: E741
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signal(Generic[I]):
     """``name``: its column in the combiner. ``says``: what it found when it is high, as the
     beginning of the evidence: 'figures that its sources lack'. ``read``: the value, NaN where the
@@ -46,7 +46,7 @@ class Signal(Generic[I]):
     place: Callable[[I], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Logit(Generic[I]):
     """What a head of the encoder says. ``ask``: its inputs of one item (windows, claims), of which
     the highest counts; [] where it has none."""
@@ -58,7 +58,7 @@ class Logit(Generic[I]):
     rises: bool | None = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Likeness(Generic[I]):
     """Cosine of the encoder's vectors. ``pairs``: of one item, of which the nearest counts."""
 

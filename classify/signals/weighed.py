@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +34,10 @@ class Weighed:
     #: Grows with the classifier's own code; the verdicts' version is this and its files'.
     code_version: int
     _threshold: float | None = None
+    #: Where this is set, scores over that quantile (0 to 1) of the service's own rows fail;
+    #: ``limits``: service to that score, as far as it is known (job/own_traffic.py).
+    quantile: float = 0.0
+    limits: Mapping[str, float] = MappingProxyType({})
 
     def decided(self, subject: Subject) -> Verdict | None:
         """The verdict where no weighing is needed (a rule that is certain, nothing to judge, a text
@@ -80,7 +85,8 @@ class Weighed:
         for i, items in rows:
             mine = weighed[at : at + len(items)]
             at += len(items)
-            found[i] = self._verdict(items, mine) if items else NOT_APPLICABLE
+            limit = self.limits.get(subjects[i].span.service_name, self.threshold)
+            found[i] = self._verdict(items, mine, limit) if items else NOT_APPLICABLE
         return [verdict or NOT_APPLICABLE for verdict in found]
 
     def values(self, items: Sequence[Item], asked: bool = True) -> list[Values]:
@@ -124,10 +130,12 @@ class Weighed:
                 at += len(some)
                 values[signal.name] = float(mine.max()) if len(mine) else math.nan
 
-    def _verdict(self, items: Sequence[Item], weighed: Sequence[tuple[float, Values]]) -> Verdict:
+    def _verdict(
+        self, items: Sequence[Item], weighed: Sequence[tuple[float, Values]], threshold: float
+    ) -> Verdict:
         worst = int(np.argmax([score for score, _ in weighed]))
         score, values = weighed[worst]
-        if score < self.threshold:
+        if score < threshold:
             return Verdict("pass", score)
         return Verdict("fail", score, self._evidence(items[worst], values))
 
