@@ -39,6 +39,8 @@ class Receiver(PagerDuty):
         self._answered: dict[str, float] = {}
         #: Key and action to how often it may come again: it was in hand when the house was killed.
         self._forgiven: Counter[tuple[str, str]] = Counter()
+        #: When the house was killed, by time.monotonic().
+        self._killed: list[float] = []
 
     def begun(self, event: dict[str, Any]) -> None:
         with self._guard:
@@ -52,6 +54,7 @@ class Receiver(PagerDuty):
     def house_was_killed(self, unable: float = 0.0) -> None:
         """What it could not note as told may be told again, under the same key. ``unable``: seconds
         before its end in which it could note nothing."""
+        self._killed.append(time.monotonic())
         with self._guard:
             recent = time.monotonic() - _NOTED_SECONDS - unable
             names = {name for name, number in self._open.items() if number > 0}
@@ -89,8 +92,21 @@ class Receiver(PagerDuty):
         for (key, action), number in count.items():
             extra = number - 1 - self._forgiven[key, action]
             if extra > 0:
-                told.append(f"told {number} times: {action} {key}")
+                told.append(f"told {number} times: {action} {key}{self._when(key, action)}")
         return told
+
+    def _when(self, key: str, action: str) -> str:
+        """' (seconds: 0.0, killed 0.9, 12.4)': the events, and the kills between them."""
+        shift = time.time_ns() / 1e9 - time.monotonic()
+        told = [
+            at / 1e9 - shift
+            for at, event in list(self.events)
+            if (event["dedup_key"], event["event_action"]) == (key, action)
+        ]
+        moments = [(at, "") for at in told]
+        moments += [(at, "killed ") for at in self._killed if told[0] < at < told[-1]]
+        listed = ", ".join(f"{what}{at - told[0]:.1f}" for at, what in sorted(moments))
+        return f" (seconds: {listed})"
 
     def untold(self, ledger: Ledger) -> int:
         """Planted leaks without a page so far."""
