@@ -122,8 +122,12 @@ class Evaluator:
                 if not rule.isPaused:
                     self._evaluate(rule, group.folder)
             changed = True
-        if self._tell(time.time()) or changed:
-            self._memory.write()
+        if changed:
+            # Before anybody is told: after a stop, what fires has fired since the same moment, and
+            # is not told as something new.
+            self._keep()
+        if self._tell(time.time()):
+            self._keep()
 
     def firing(self) -> list[Instance]:
         """The alerts that fire now."""
@@ -136,6 +140,13 @@ class Evaluator:
             except Exception:
                 log.exception("the alert rules could not be evaluated; trying again")
                 self._disconnect()
+
+    def _keep(self) -> None:
+        """A disk that takes nothing keeps nobody from being told."""
+        try:
+            self._memory.write()
+        except OSError as error:
+            log.error("%s; what fires now is told again after a restart", error)
 
     def _evaluate(self, rule: Rule, folder: str) -> None:
         now = datetime.now(UTC)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -256,11 +257,13 @@ class Webhook(ThreadingHTTPServer):
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.raw: list[bytes] = []
+        self.heard: Callable[[], object] = lambda: None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
+                outer.heard()
                 if outer.status == 202:
                     outer.raw.append(raw)
                     outer.bodies.append(json.loads(raw))
@@ -297,6 +300,45 @@ def folder(tmp_path: Path) -> Path:
     policy = {"receiver": "everyspan", "group_by": ["service"], "repeat_interval": "4h"}
     (found / "policy.yaml").write_text(yaml.safe_dump({"apiVersion": 1, "policies": [policy]}))
     return found
+
+
+def test_a_stop_while_it_is_told_makes_no_second_alert_of_it(
+    folder: Path, tmp_path: Path, webhook: Webhook
+) -> None:
+    """Somebody ends the process before it knows that it was heard: the next one tells the same."""
+    dsn = f"chdb://{tmp_path / 'db'}"
+    client = connect(dsn)
+    client.command("CREATE TABLE default.load (service String, value Float64) ENGINE = Memory")
+    client.command("INSERT INTO default.load VALUES ('shop', 0.9)")
+
+    def evaluator(memory: Path) -> Evaluator:
+        to = Client("alerting", "127.0.0.1", webhook.server_address[1], SecretStr(""), "")
+        return Evaluator(
+            read_rules(folder), lambda: connect(dsn), to, memory, every=0.001, patient=False
+        )
+
+    memory, seen = tmp_path / "memory.json", tmp_path / "as it was when it was told.json"
+    webhook.heard = lambda: shutil.copy(memory, seen)
+    first = evaluator(memory)
+    first.tick()
+    first.stop()
+    webhook.heard = lambda: None
+    time.sleep(1.1)
+    second = evaluator(seen)
+    second.tick()
+    second.stop()
+    told = [read_notification(raw).alerts[0] for raw in webhook.raw]
+    assert len(told) == 2
+    assert told[0].state_key == told[1].state_key
+
+    # A disk that takes nothing: what fires is told all the same.
+    full = tmp_path / "full"
+    full.write_text("no folder")
+    third = evaluator(full / "memory.json")
+    third.tick()
+    third.stop()
+    assert len(webhook.raw) == 3
+    client.close()
 
 
 def test_fires_resolves_and_survives_a_restart(
