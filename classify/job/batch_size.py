@@ -8,7 +8,7 @@ from __future__ import annotations
 
 #: Seconds that a worker should take for a batch.
 SECONDS = 2.0
-_FIRST_ROWS, _FEWEST_ROWS = 500, 16
+_FIRST_ROWS, _FEWEST_ROWS = 64, 8
 # A few quick rows say little about the next thousand.
 _FASTEST = 4.0
 

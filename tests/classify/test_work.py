@@ -111,14 +111,14 @@ def test_many_traces_in_one_batch(db: Store) -> None:
 
 def test_a_batch_is_as_many_rows_as_two_seconds_judge() -> None:
     size = BatchSize(10_000)
-    assert size.rows() == 500
-    size.took(500, 50.0)
+    assert size.rows() == 64
+    size.took(64, 6.4)
     assert size.rows() == 20
     size.took(20, 20.0)
-    assert size.rows() == 16
+    assert size.rows() == 8
     # Quick rows again: no leap on the word of a few.
-    size.took(16, 0.001)
-    assert size.rows() == 64
+    size.took(8, 0.001)
+    assert size.rows() == 32
     for _ in range(8):
         size.took(size.rows(), 0.01)
     assert size.rows() == 10_000
