@@ -66,9 +66,11 @@ def corpus_of(name: str) -> list[bytes]:
 
 
 def fuzz(name: str, seconds: float, seed: int, output: Path) -> Outcome:
-    """Until the time is over, with as many processes as that takes."""
+    """Until the time is over, with as many processes as that takes. Adds to what an earlier run
+    left in ``output``: an hour may be made of parts. One that is ended counts as far as it came."""
     guided = importlib.util.find_spec("atheris") is not None
-    outcome = Outcome(name, guided)
+    outcome = _earlier(name, output) or Outcome(name, guided)
+    before = outcome.seconds
     folder = output / name
     grown, found = folder / "corpus", folder / "findings"
     for each in (grown, found):
@@ -83,19 +85,29 @@ def fuzz(name: str, seconds: float, seed: int, output: Path) -> Outcome:
         log = folder / "log"
         command = [sys.executable, "-m", "tests.fuzz.worker", name, str(folder)]
         command += [f"{left:.0f}", str(seed + number)]
-        status = _run(command, log, left + 120)
-        text = log.read_text(errors="replace")
-        outcome.inputs += _inputs(text)
-        outcome.seconds = time.monotonic() - began
+        try:
+            status = _run(command, log, left + 120)
+        finally:
+            text = log.read_text(errors="replace")
+            outcome.inputs += _inputs(text)
+            outcome.seconds = before + time.monotonic() - began
+            (output / f"{name}.json").write_text(json.dumps(asdict(outcome), indent=1))
         # The engine may stumble over its own end once everything is done.
         if status == 0 or re.search(r"^(Done \d+ runs|inputs: \d+ in time)", text, re.M):
             break
         _note(outcome, found, text, status)
         (output / f"{name}.json").write_text(json.dumps(asdict(outcome), indent=1))
-    outcome.seconds = time.monotonic() - began
+    outcome.seconds = before + time.monotonic() - began
     outcome.corpus = len(list(grown.iterdir()))
     (output / f"{name}.json").write_text(json.dumps(asdict(outcome), indent=1))
     return outcome
+
+
+def _earlier(name: str, output: Path) -> Outcome | None:
+    try:
+        return Outcome(**json.loads((output / f"{name}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _run(command: Sequence[str], log: Path, seconds: float) -> int:
@@ -197,17 +209,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise Stop
 
     signal.signal(signal.SIGTERM, end)
-    outcomes: list[Outcome] = []
     try:
         for name in NAMES if given.target == "all" else [given.target]:
-            outcomes.append(fuzz(name, given.seconds, given.seed, given.output.resolve()))
-            print(table(outcomes[-1:]).splitlines()[2], flush=True)
+            found = fuzz(name, given.seconds, given.seed, given.output.resolve())
+            print(table([found]).splitlines()[2], flush=True)
             if given.keep:
                 print(f"{keep(name, given.output.resolve())} inputs kept", flush=True)
     except (Stop, KeyboardInterrupt):
         print("ended early", file=sys.stderr)
-    (given.output / "report.md").write_text(table(outcomes))
-    print(table(outcomes))
+    everything = [each for name in NAMES if (each := _earlier(name, given.output))]
+    (given.output / "report.md").write_text(table(everything))
+    print(table(everything))
+    outcomes = [each for each in everything if given.target in ("all", each.target)]
     return 1 if any(each.findings for each in outcomes) else 0
 
 
