@@ -153,6 +153,8 @@ class Run:
             scene.traffic.go()
         except Exception as error:
             told.problem = str(error) if isinstance(error, Broken) else repr(error)
+            if told.problem.startswith(("lost", "doubled", "unknown")):
+                told.problem += self._at_rest(scene)
             self._keep(scene, f"[house {scene.name}, fault {number}, {kind.name}] {told.problem}")
         told.kills = scene.kills - before
         told.seconds = time.monotonic() - began
@@ -230,6 +232,17 @@ class Run:
     def _watch(self, scene: Scene, ended: threading.Event) -> None:
         while not ended.wait(_WATCH_SECONDS):
             scene.watched()
+
+    def _at_rest(self, scene: Scene) -> str:
+        """What the directory says without the house, and a copy of it for whoever looks into it."""
+        try:
+            scene.house.terminate()
+            found = scene.ledger.differences(scene.house.asleep)
+            copy = self.output / f"data-{scene.name}"
+            shutil.copytree(scene.house.data, copy, dirs_exist_ok=True)
+        except Exception as error:
+            return f"\nAt rest: {error!r}"
+        return f"\nAt rest, {copy}: {'; '.join(found) or 'nothing is wrong'}"
 
     def _keep(self, scene: Scene, problem: str) -> None:
         """Note it, and keep the log that goes with it."""
