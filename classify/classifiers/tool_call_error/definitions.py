@@ -203,6 +203,17 @@ def _tool(definition: dict[str, Any]) -> Tool | None:
     return Tool(name, None, None)
 
 
+def schema_breach(schema: dict[str, Any], value: Any) -> str:
+    """The error that says most where a value breaks a schema, '' where it fits or nothing can be
+    said: 'answer.days: 'x' is not of type 'integer''."""
+    usable = _usable(schema)
+    error = Tool("", usable, _validator(usable)).breach(value)
+    if error is None:
+        return ""
+    place = ".".join(["output", *(str(part) for part in error.absolute_path)])
+    return f"{place}: {error.message[:200]}"
+
+
 def _usable(schema: dict[str, Any]) -> dict[str, Any] | None:
     if len(messages.encode(schema)) > _MAX_SCHEMA:
         return None
