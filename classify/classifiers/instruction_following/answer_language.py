@@ -63,6 +63,17 @@ def differs(text: str, wanted: str) -> str:
     return _name(found) if found and found != wanted and found not in near else ""
 
 
+def language_of(text: str) -> str:
+    """The code of the language that a text is surely in, the script's name where that is all that
+    can be said ('arabic'), '' where nothing can."""
+    plain = _FENCE.sub(" ", text[:_MOST])
+    scripts = _scripts(plain)
+    if sum(scripts.values()) < _LETTERS:
+        return ""
+    most = scripts.most_common(1)[0][0]
+    return _latin(plain) if most == "LATIN" else most.lower()
+
+
 def _name(code: str) -> str:
     return _known()[code]["names"][0].title()
 
