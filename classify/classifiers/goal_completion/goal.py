@@ -84,8 +84,10 @@ def _judge(course: Course) -> Verdict:
 def _without_answer(course: Course) -> Verdict:
     if course.said_nothing:
         return Verdict("fail", 0.9, "the last model's answer is empty")
-    if not course.is_recorded and len(course.trace.spans) < 2:
+    if not any(span.step_kind in ("llm", "agent", "chain") for span in course.trace.spans):
         return NOT_APPLICABLE
+    if course.is_recorded and (failure := signs.unrecovered(course)):
+        return Verdict("fail", 0.8, quoted("its last call failed, no answer followed", failure))
     return abstained("no answer is recorded")
 
 

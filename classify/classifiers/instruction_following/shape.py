@@ -88,8 +88,8 @@ _NOT_LANGUAGE = re.compile(
     re.I,
 )
 _REPEAT = re.compile(
-    r"\b(?:repeat|copy|restate)\b[^.\n]{0,60}\b(?:request|sentence|prompt|question|instruction"
-    r"|query|message|it|above|below)\b",
+    r"\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system|instructions)\b)"
+    r"[^.\n]{0,60}\b(?:request|sentence|prompt|question|query|it exactly|it word)\b",
     re.I,
 )
 _REPEAT_FIRST = re.compile(
