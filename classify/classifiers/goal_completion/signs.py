@@ -148,6 +148,8 @@ def promises(course: Course) -> str:
     """The answer ends with what it is going to do."""
     if len(course.answer) > 700 or asks(course) or hands_over(course):
         return ""
+    if any(call.may_write and not call.failed for call in course.calls):
+        return ""
     parts = [p for p in re.split(r"(?<=[.!?])\s+|\n+", course.answer.strip()) if p.strip()]
     if not parts:
         return ""
@@ -219,6 +221,8 @@ def asked_again(course: Course) -> str:
     """The user asks for what was asked earlier in the session, and gets much the same answer."""
     mine = _words(course.asked)
     again = _find("again", course.asked)
+    if not again and _phrases()["consent"].search(course.asked[:_MOST]):
+        return ""
     for asked, answered in course.earlier:
         alike = _alike(mine, _words(asked))
         if alike < (0.25 if again else 0.7) or len(mine) < 3:
