@@ -93,13 +93,13 @@ def _without_answer(course: Course) -> Verdict:
 
 def _given_up(course: Course, failure: str) -> Verdict:
     """The last call failed and none like it went well."""
-    if told := signs.claims(course):
+    if (told := signs.claims_of_nothing(course)) and not signs.admits(course):
         return Verdict(
             "fail",
             0.95,
             quoted("it says that it was done, its call failed", f"{failure}; “{told}”"),
         )
-    if told := signs.refuses(course):
+    if told := signs.admits(course):
         return Verdict(
             "fail", 0.8, quoted("its last call failed and it gave up", f"{failure}; “{told}”")
         )

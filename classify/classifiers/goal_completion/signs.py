@@ -135,6 +135,18 @@ def claims(course: Course) -> str:
     return found if found and _phrases()["thing"].search(found) else ""
 
 
+def claims_of_nothing(course: Course) -> str:
+    """It says that something is done where no call at all went well."""
+    if any(not call.failed for call in course.calls):
+        return claims(course)
+    return claims(course) or _find("done", course.answer)
+
+
+def admits(course: Course) -> str:
+    """The answer says that it did not work."""
+    return refuses(course) or _find("gave_up", course.answer)
+
+
 def claims_without_call(course: Course) -> str:
     """It says so, has tools, and none that may write went well, now or earlier in the session."""
     if not course.tools or course.wrote_before:
