@@ -70,6 +70,9 @@ def bullets(text: str) -> tuple[int, int]:
     every = len(_BULLET.findall(text))
     stars = len(re.findall(r"^\s{0,40}\*[^*\n]", text, re.M))
     numbered = every - len(signs)
+    if not every and not stars:
+        # A list without signs, a line each.
+        return 0, lines(text)[1]
     least = outer if not numbered else min(outer, numbered)
     return least, max(every, stars)
 

@@ -12,7 +12,8 @@ from classify.classifiers.instruction_following.sentences import Sentence
 _UNIT = re.compile(
     r"[ -](?P<more>or more |or fewer |or less )?(?:(?:short|long|very|concise|brief|full|complete"
     r"|simple|single|separate|distinct|clear|markdown|main|key) ){0,3}"
-    r"(?P<unit>words?|sentences?|characters?|paragraphs?|bullet[ -]?points?|bullets?|lines?)\b",
+    r"(?P<unit>words?|sentences?|characters?|paragraphs?|bullet[ -]?points?|bullets?|lines?"
+    r"|sections?|parts?)\b",
     re.I,
 )
 _ONE = re.compile(
@@ -36,10 +37,6 @@ _OTHER = re.compile(
     r"|other|new|same|previous|of)\s*(?:\d{1,5}|\w{3,9})?\s*$",
     re.I,
 )
-_PROGRAM = re.compile(
-    r"\b(?:function|program|script|regex|algorithm|class|method|password|username)\b", re.I
-)
-
 _COUNT: dict[str, Callable[[str], tuple[int, int]]] = {
     "word": counting.words,
     "sentence": counting.sentences,
@@ -53,11 +50,14 @@ _COUNT: dict[str, Callable[[str], tuple[int, int]]] = {
 def read(sentence: Sentence) -> Iterator[Check]:
     """The limits in a sentence."""
     text = sentence.asked
-    if _PROGRAM.search(text):
-        return
     found = False
     for match in _UNIT.finditer(text):
         unit = _unit(match["unit"])
+        if unit in ("section", "part"):
+            divided = "***" in sentence.whole and "******" not in sentence.whole
+            if not divided or re.search(r"\b(?:highlight|italic)", text, re.I):
+                continue
+            unit = "paragraph"
         before = text[: match.start()] + (f" {match['more'].strip()}" if match["more"] else "")
         wanted = range_before(before, text[match.end() :][:40], exact=_is_exact(unit, before))
         after = text[match.end() :]
@@ -66,6 +66,10 @@ def read(sentence: Sentence) -> Iterator[Check]:
         found = True
         yield from _check(sentence, unit, wanted)
     one = None if found else _ONE.search(text)
+    if one is not None and re.search(
+        r"\b(?:from|of|this|the|following|given)\s*$", text[: one.start()]
+    ):
+        one = None
     if one is not None and not _is_partial(one[1].lower(), text[: one.start()], text[one.end() :]):
         yield from _check(sentence, one[1].lower(), Range(1, 1, "exactly 1"))
 
@@ -84,12 +88,20 @@ def _is_exact(unit: str, before: str) -> bool:
 def _is_partial(unit: str, before: str, after: str) -> bool:
     """Whether the clause speaks of a part: 'each with 3 sentences', 'a title of at most 6 words',
     '3 bullet points of 10 words'."""
-    if re.match(r"\s*(?:each|per|apiece|or so|in each|for each|every|long each)\b", after, re.I):
+    if re.match(
+        r"\s*(?:each(?! separated)|per|apiece|or so|in each|for each|every|long each)\b",
+        after,
+        re.I,
+    ):
         return True
     ends = list(_CLAUSE.finditer(before))
     clause = before[ends[-1].end() if ends else 0 :]
     stop = _CLAUSE.search(after)
-    if re.search(r"\b(?:each|every|per)\b", clause + after[: stop.start() if stop else 60], re.I):
+    if re.search(
+        r"\b(?:each(?! separated)|every|per)\b",
+        clause + after[: stop.start() if stop else 60],
+        re.I,
+    ):
         return True
     part = _PART.search(clause)
     return part is not None

@@ -46,6 +46,22 @@ _SENTENCE = re.compile(
     r"(?:[\"“][^\"”\n]{1,200}[\"”]|(?<![A-Za-z0-9])'[^'\n]{1,60}'|[^.!?\n]|[.!?](?!\s|$)"
     r"|(?<=\bi\.e)\.|(?<=\be\.g)\.|(?<=\bP\.S)\.|(?<=\bp\.s)\.|(?<=\bP\.P\.S)\.)+[.!?]?"
 )
+#: Speaks of a program, or of what a program is to do; not of the answer.
+_PROGRAM = re.compile(
+    r"\b(?:functions?|programs?|scripts?|snippets?|regex|algorithms?|class|methods?|endpoints?|apis?"
+    r"|rest|sql|csv|app|component|strings?|booleans?|arrays?|parameters?|arguments?|passwords?"
+    r"|usernames?|files?|director(?:y|ies)|payload|code|compiler|variables?)\b",
+    re.I,
+)
+_CODING = re.compile(
+    r"\b(?:write|create|implement|design|build|develop|construct|generate|make|give me|provide|code"
+    r"|convert|rewrite|fix|debug)\b[^.\n]{0,60}\b(?:functions?|programs?|scripts?|snippets?|regex"
+    r"|algorithm|class|methods?|endpoints?|apis?|query|code|component|command)\b",
+    re.I,
+)
+_OF_ANSWER = re.compile(
+    r"\b(?:your|respond|response|reply|replies|answer|answers|output only|json only)\b", re.I
+)
 _FENCE = re.compile(r"```[^`]{0,20000}```|~~~[^~]{0,20000}~~~")
 _TAGGED = re.compile(r"<([A-Za-z][\w-]{1,30})(?:\s[^<>\n]{0,200})?>")
 _PASTED = re.compile(
@@ -120,18 +136,40 @@ _INSTRUCTING = frozenset(
 )
 
 
+def _without_examples(text: str) -> str:
+    """Of 'at least 3 names, such as [name], and no commas' what is asked."""
+    out, at = [], 0
+    for match in _EXAMPLE.finditer(text):
+        if match.start() < max(at, 12):
+            continue
+        out.append(text[at : match.start()])
+        more = _GOES_ON.search(text, match.end())
+        at = more.start() if more else len(text)
+    out.append(text[at:])
+    return "".join(out).strip()
+
+
+_GOES_ON = re.compile(
+    r",? (?:and|but) (?=(?:exactly|at least|at most|must|should|use|using|has|have|cannot|can['’]t"
+    r"|not|no|do|don['’]t|end|finish|wrap|make|keep|add|with|without|highlight|in)\b)",
+    re.I,
+)
+
+
 def sentences(prompt: str) -> Iterator[Sentence]:
     """Those that may be checked, in order."""
     own = own_words(prompt)
+    coding = _CODING.search(own) is not None
     found = 0
     for match in _SENTENCE.finditer(own):
         # Runs of blanks as one: they take a pattern with several gaps long.
         text = _BLANKS.sub(" ", match[0]).strip(" \t-*•")
         if len(text) < 3 or len(text) > 1_500:
             continue
-        cut = _EXAMPLE.search(text)
-        asked = text[: cut.start()].strip() if cut and cut.start() > 12 else text
+        asked = _without_examples(text)
         asked = _SAID.sub("“…”", asked)
+        if (coding or _PROGRAM.search(asked)) and not _OF_ANSWER.search(asked):
+            continue
         if _CONDITION.search(_QUOTE.sub(" ", asked)) or not _CUE.search(asked):
             continue
         yield Sentence(text, asked, own, prompt)

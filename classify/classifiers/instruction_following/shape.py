@@ -87,6 +87,12 @@ _NOT_LANGUAGE = re.compile(
     r"|original|both|and then|title|quote)\b",
     re.I,
 )
+#: 'in French folklore', 'in the Greek Revolution' ask for no language.
+_AFTER_LANGUAGE = re.compile(
+    r"\s*(?:$|[.,;:!?)\"”'*]|(?:language|only|why|what|how|to|for|with|about|and|please|that"
+    r"|using|on"
+    r"|as|because|instead|but|throughout|exclusively|no|not|so|at|all|when|the|your|my|in|it)\b)"
+)
 _REPEAT = re.compile(
     r"\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system|instructions)\b)"
     r"[^.\n]{0,60}\b(?:request|sentence|prompt|question|query|it exactly|it word)\b",
@@ -314,20 +320,24 @@ def _language(sentence: Sentence) -> Iterator[Check]:
     ):
         return
     for match in _language_names().finditer(lowered):
-        before, after = lowered[: match.start()], lowered[match.end() :]
+        before = lowered[: match.start()]
         asked = re.search(
-            r"\b(?:in|into|using only|only using|only use|use only|using|speak|only|to)(?: the"
+            r"\b(?:in|into|using only|only using|only use|use only|using|use|speak|only|to|than"
+            r"|except)(?: the"
             r"| proper| fluent| plain| simple| modern| good| only| clear| either| entirely)*\s*$",
             before,
         )
-        near = before[-90:]
-        if asked is None or _LANGUAGE_VERB.search(near) is None or _NOT_LANGUAGE.search(near):
-            continue
-        if re.match(
-            r"\s+(?:class|teacher|history|literature|food|restaurant|people|government|culture"
-            r"|cuisine|style|version|speaking|or\b|and\b|/|,? ?as well)",
-            after,
+        near = before[-60:]
+        if (
+            asked is None
+            or _LANGUAGE_VERB.search(near) is None
+            or _NOT_LANGUAGE.search(before[-40:])
         ):
+            continue
+        if _AFTER_LANGUAGE.match(text[match.end() :]) is None:
+            continue
+        if "translat" in before and _QUOTED.search(sentence.text):
+            # What is said of a short text may be in another language.
             continue
         if asked[0].strip().startswith("to") and "translat" not in before:
             continue

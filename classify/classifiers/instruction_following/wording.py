@@ -47,6 +47,8 @@ _APPEAR = re.compile(
     r"|included|mentioned)|show up|occur|appears)",
     re.I,
 )
+#: 'words that appear twice' names none.
+_NO_WORD = frozenset("that which who should must to is are in of and or it they this count".split())
 _USE_TIMES = re.compile(
     rf"\b(?:use|mention|include|includes|including|repeat|say|contain|contains|containing"
     rf"|with)\s+(?:the\s+)?"
@@ -147,16 +149,19 @@ def read(sentence: Sentence) -> Iterator[Check]:
     """What a sentence asks of the wording."""
     counted = list(_how_often(sentence))
     yield from counted
-    if not counted:
-        yield from _words(sentence)
+    if not any(check.kind == "frequency of letters" for check in counted):
+        yield from _words(sentence, skip=bool(counted))
     yield from _case(sentence)
     yield from _edges(sentence)
 
 
-def _words(sentence: Sentence) -> Iterator[Check]:
+def _words(sentence: Sentence, *, skip: bool) -> Iterator[Check]:
+    """``skip``: words to use are counted already."""
     text = sentence.text
     appear = _APPEAR.search(text)
-    if appear is not None:
+    if appear is not None and (appear[2] or "").lower() in _NO_WORD:
+        appear = None
+    if appear is not None and not skip:
         word = appear[1] or appear[2]
         negated = re.search(r"\bnot\b", appear[0], re.I) is not None
         yield _without(sentence, word) if negated else _with(sentence, word)
@@ -173,7 +178,7 @@ def _words(sentence: Sentence) -> Iterator[Check]:
             for word in _listed(text[end:], both=True):
                 named.add(word)
                 yield _without(sentence, word)
-    for asked in _WITH.finditer(text):
+    for asked in () if skip else _WITH.finditer(text):
         if any(start <= asked.start() and asked.start() - end < 25 for start, end in denied):
             continue
         for word in _listed(text[asked.end() :], both=False):
@@ -205,7 +210,10 @@ def _listed(rest: str, *, both: bool) -> list[str]:
             found.append((match[1] or match[2]).strip(" .,"))
             at = match.end()
         return [word for word in found if word][:20]
-    if noun is None or not re.search(r"word|term", noun[0], re.I):
+    # Without quotation marks only what is surely a list: 'the words a and b', 'keywords a'.
+    if noun is None or not re.search(
+        r"key ?word|\b(?:the|following|specific) \w+|:", noun[0], re.I
+    ):
         return []
     part = text[: end.start()] if end else text
     if re.search(r"\bor\b", part) and not both:
@@ -260,6 +268,8 @@ def _how_often(sentence: Sentence) -> Iterator[Check]:
         return
     for pattern in (_APPEAR, _USE_TIMES):
         for match in pattern.finditer(text):
+            if match[2] and match[2].lower() in _NO_WORD:
+                continue
             rest = text[match.end() :][:60]
             stop = re.search(r",? and (?:the|use|mention|include)\b", rest)
             wanted = times(rest[: stop.start()] if stop else rest)
