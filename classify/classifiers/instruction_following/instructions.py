@@ -58,7 +58,7 @@ def _asked(subject: Subject) -> list[Check]:
     span = subject.span
     users = checks(said(subject)) if _is_last_word(subject) else []
     kinds = {check.kind for check in users}
-    systems = [check for check in checks(_system(span)) if check.kind not in kinds]
+    systems = [check for check in checks(_system(span), system=True) if check.kind not in kinds]
     found = [*users, *systems, *structured.checks(span)]
     if '"tool_call' in span.output_messages or '"tool_use"' in span.output_messages:
         return [check for check in found if check.partial]

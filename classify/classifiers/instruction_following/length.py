@@ -50,6 +50,8 @@ _COUNT: dict[str, Callable[[str], tuple[int, int]]] = {
 def read(sentence: Sentence) -> Iterator[Check]:
     """The limits in a sentence."""
     text = sentence.asked
+    if not sentence.loose:
+        return
     found = False
     for match in _UNIT.finditer(text):
         unit = _unit(match["unit"])

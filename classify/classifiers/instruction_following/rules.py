@@ -22,10 +22,10 @@ class Broken:
     how: str
 
 
-def checks(prompt: str) -> list[Check]:
-    """Every instruction of a prompt that can be checked."""
+def checks(prompt: str, *, system: bool = False) -> list[Check]:
+    """Every instruction of a prompt that can be checked. ``system``: see `sentences`."""
     found = []
-    for sentence in sentences(prompt):
+    for sentence in sentences(prompt, system=system):
         for family in (length, wording, shape):
             found += list(family.read(sentence))
     return found

@@ -22,6 +22,7 @@ _CONDITION = re.compile(
     r"|(?:roughly|approximately|approx|about|around|circa)(?= (?:\d{1,5}|two|three|four|five"
     r"|ten)[ -]"
     r"(?:words|sentences|characters|paragraphs|lines|bullets?|pages))"
+    r"|sections? (?:called|titled|named)|in a section|insert"
     r"|don['’]t (?:have|need) to|(?:do|are) not (?:have|need|required) to)\b",
     re.I,
 )
@@ -50,7 +51,7 @@ _SENTENCE = re.compile(
 _PROGRAM = re.compile(
     r"\b(?:functions?|programs?|scripts?|snippets?|regex|algorithms?|class|methods?|endpoints?|apis?"
     r"|rest|sql|csv|app|component|strings?|booleans?|arrays?|parameters?|arguments?|passwords?"
-    r"|usernames?|files?|director(?:y|ies)|payload|code|compiler|variables?)\b",
+    r"|usernames?|files?|director(?:y|ies)|payload|codes?|compiler|variables?)\b",
     re.I,
 )
 _CODING = re.compile(
@@ -60,8 +61,15 @@ _CODING = re.compile(
     re.I,
 )
 _OF_ANSWER = re.compile(
-    r"\b(?:your|respond|response|reply|replies|answer|answers|output only|json only)\b", re.I
+    r"\b(?:your (?:entire |whole |final |complete )?(?:answers?|responses?|repl(?:y|ies)|outputs?"
+    r"|messages?|text)|respond|responses?|reply|replies|answer|answers|output only|json only)\b",
+    re.I,
 )
+#: 'every answer' is the answer.
+_EVERY = re.compile(
+    r"\b(?:each|every|all)(?: of)?(?: your| the)? (answer|response|reply|message)s?\b", re.I
+)
+_LONG_PROMPT = 2_500
 _FENCE = re.compile(r"```[^`]{0,20000}```|~~~[^~]{0,20000}~~~")
 _TAGGED = re.compile(r"<([A-Za-z][\w-]{1,30})(?:\s[^<>\n]{0,200})?>")
 _PASTED = re.compile(
@@ -85,14 +93,15 @@ _BLANKS = re.compile(r"[^\S\n]+")
 
 @dataclass(slots=True, frozen=True)
 class Sentence:
-    """``text``: as it was written. ``asked``: without the example that it gives and
-    what it quotes. ``whole``: its
+    """``text``: as it was written. ``asked``: without the example that it gives and what it quotes.
+    ``loose``: whether it may be about the answer though it doesn't name it. ``whole``: its
     author's own words around it; ``prompt``: with what was pasted into them."""
 
     text: str
     asked: str
     whole: str
     prompt: str
+    loose: bool = True
 
 
 def own_words(text: str) -> str:
@@ -156,14 +165,17 @@ _GOES_ON = re.compile(
 )
 
 
-def sentences(prompt: str) -> Iterator[Sentence]:
-    """Those that may be checked, in order."""
+def sentences(prompt: str, *, system: bool = False) -> Iterator[Sentence]:
+    """Those that may be checked, in order. ``system``: of a system prompt, which speaks of tools,
+    files, sections and tickets as well, so that only a sentence that names the answer is about it;
+    long prompts of users are read like that too."""
+    strict = system or len(prompt) > _LONG_PROMPT
     own = own_words(prompt)
     coding = _CODING.search(own) is not None
     found = 0
     for match in _SENTENCE.finditer(own):
         # Runs of blanks as one: they take a pattern with several gaps long.
-        text = _BLANKS.sub(" ", match[0]).strip(" \t-*•")
+        text = _EVERY.sub(r"your \1", _BLANKS.sub(" ", match[0]).strip(" \t-*•"))
         if len(text) < 3 or len(text) > 1_500:
             continue
         asked = _without_examples(text)
@@ -172,7 +184,8 @@ def sentences(prompt: str) -> Iterator[Sentence]:
             continue
         if _CONDITION.search(_QUOTE.sub(" ", asked)) or not _CUE.search(asked):
             continue
-        yield Sentence(text, asked, own, prompt)
+        loose = not strict or _OF_ANSWER.search(asked) is not None
+        yield Sentence(text, asked, own, prompt, loose)
         found += 1
         if found == _MOST:
             return

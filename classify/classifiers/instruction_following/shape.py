@@ -20,15 +20,21 @@ _DO = (
 _JSON_ONLY = re.compile(
     rf"\b(?:{_DO}|must be|should be|be)\s+(?:\w+\s+){{0,3}}?(?:only\s+)?(?:with|in"
     rf"|as)?\s*(?:only\s+)?(?:an?\s+)?"
-    r"(?:valid |raw |single |pure |strict |well-formed )*json\b(?! schema| file| path| api"
+    r"(?:valid |raw |single |pure |strict |well-formed )*json\b(?!\.\w)(?! schema| responses?| bod(?:y|ies)| file| path| api"
     r"| parser| web)"
     r"|\bjson only\b|\bonly (?:valid |raw )?json\b"
-    rf"|\b(?:entire|whole|complete)\b[^.\n]{{0,60}}\bjson\b",
+    r"|\b(?:entire|whole|complete) (?:output|response|answer|reply|text)\b[^.\n]{0,60}\bjson\b",
     re.I,
 )
 _JSON = re.compile(
     rf"\b(?:{_DO}|use|want|need|in|as)\b[^.\n]{{0,60}}\b(?:in|as|with|use|using)\s+(?:an?\s+"
     rf"|the\s+)?(?:valid )?json(?: format| object| array| block)?\b",
+    re.I,
+)
+#: Where the answer is not named.
+_JSON_ORDER = re.compile(
+    r"^\W{0,6}(?:(?:please|always|only|you must|must|just)\s+){0,3}(?:return|output|provide|give)\b"
+    r"|\bonly (?:valid |raw )?json\b|\bjson only\b",
     re.I,
 )
 _OF_JSON = re.compile(
@@ -84,7 +90,7 @@ _NOT_LANGUAGE = re.compile(
     r"\b(?:word|phrase|term|expression|how (?:do|to) |say|lesson|teach|learn|course|class|film"
     r"|movie|song in|called|known as|name"
     r"|speaker|speaking|literature|teacher|names?|not|never|don['’]t|translated from|from"
-    r"|original|both|and then|title|quote)\b",
+    r"|original|both|i(?:'ll| will| am going to)? (?:speak|write|talk)|and then|title|quote)\b",
     re.I,
 )
 #: 'in French folklore', 'in the Greek Revolution' ask for no language.
@@ -94,7 +100,7 @@ _AFTER_LANGUAGE = re.compile(
     r"|as|because|instead|but|throughout|exclusively|no|not|so|at|all|when|the|your|my|in|it)\b)"
 )
 _REPEAT = re.compile(
-    r"\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system|instructions)\b)"
+    r"(?<!\bI )\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system|instructions)\b)"
     r"[^.\n]{0,60}\b(?:request|sentence|prompt|question|query|it exactly|it word)\b",
     re.I,
 )
@@ -106,6 +112,8 @@ _REPEAT_FIRST = re.compile(
 def read(sentence: Sentence) -> Iterator[Check]:
     """What a sentence asks of the shape."""
     yield from _json(sentence)
+    if not sentence.loose:
+        return
     yield from _marks(sentence)
     yield from _parts(sentence)
     yield from _choice(sentence)
@@ -116,6 +124,8 @@ def read(sentence: Sentence) -> Iterator[Check]:
 def _json(sentence: Sentence) -> Iterator[Check]:
     text = sentence.asked
     if "json" not in text.lower() or _OF_JSON.search(text):
+        return
+    if not sentence.loose and _JSON_ORDER.search(text) is None:
         return
     if _JSON_ONLY.search(text):
         yield Check(

@@ -9,9 +9,7 @@ from classify.classifiers.instruction_following.check import Check, Range, times
 from classify.classifiers.instruction_following.sentences import Sentence
 
 _QUOTES = r"[\"“”'‘’`]"
-_QUOTED = re.compile(
-    r"[\"“`]([^\"”`\n]{1,80})[\"”`]|(?<![A-Za-z])['‘]([^'’\n]{1,80})['’](?![A-Za-z])"
-)
+_QUOTED = re.compile(r"[\"“]([^\"”\n]{1,80})[\"”]|(?<![A-Za-z])['‘]([^'’\n]{1,80})['’](?![A-Za-z])")
 _NOUN = r"(?:key ?words?|words?|phrases?|terms?|expressions?)"
 _USE = (
     r"(?:use|using|used|mention|mentioning|say|saying|include|including|includes|write|writing"
@@ -59,6 +57,12 @@ _USE_TIMES = re.compile(
 )
 _LETTER = re.compile(
     rf"\b(?:letter|character|symbol)s?\s+{_QUOTES}?([A-Za-z!?#$%&*@.,;:])(?![A-Za-z]){_QUOTES}?",
+    re.I,
+)
+_NEVER_SAY = re.compile(
+    r"\b(?:do not|don['’]t|never|avoid|must not|should not)\s+(?:ever\s+)?"
+    r"(?:(?:say|mention|saying|mentioning|utter)\b|(?:use|using|write|include)\s+(?=the (?:words?"
+    r"|phrases?|terms?)\b))",
     re.I,
 )
 _CANNOT = re.compile(
@@ -147,12 +151,22 @@ _EDGE = " \n\t\"“”'’`*_.!?#>)(…"
 
 def read(sentence: Sentence) -> Iterator[Check]:
     """What a sentence asks of the wording."""
+    if not sentence.loose:
+        yield from _barred(sentence)
+        return
     counted = list(_how_often(sentence))
     yield from counted
     if not any(check.kind == "frequency of letters" for check in counted):
         yield from _words(sentence, skip=bool(counted))
     yield from _case(sentence)
     yield from _edges(sentence)
+
+
+def _barred(sentence: Sentence) -> Iterator[Check]:
+    """'Never mention "refund"': what must not be said needs no mention of the answer."""
+    for match in _NEVER_SAY.finditer(sentence.text):
+        for word in _listed(sentence.text[match.end() :], both=True):
+            yield _without(sentence, word)
 
 
 def _words(sentence: Sentence, *, skip: bool) -> Iterator[Check]:
@@ -193,7 +207,7 @@ def _listed(rest: str, *, both: bool) -> list[str]:
     text = rest.lstrip()[noun.end() :] if noun else rest.lstrip()
     if not noun:
         text = re.sub(r"^(?:the |any of |either |these |a |an )+", "", text)
-        if not text[:1] or text[:1] not in "\"“'‘`":
+        if not text[:1] or text[:1] not in "\"“'‘":
             return []
     end = _LIST_END.search(text)
     quoted = list(_QUOTED.finditer(text[:600]))
