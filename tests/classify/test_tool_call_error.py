@@ -237,6 +237,26 @@ def test_arguments_that_nobody_gave() -> None:
     assert not conversation("Text [everyspan: 9 bytes cut]", {"order_id": "W-4821"}, "done")
 
 
+def test_code_that_ran_between_two_steps_of_a_model() -> None:
+    failed = "exitcode: 1 (execution failed)\nCode output: NameError: name 'x' is not defined"
+    first = llm(1, input="Sum the column.", output="```python\nprint(x)\n```")
+    second = llm(2, input=failed, output="I forgot to load the file.")
+    assert verdicts(first, second)[0].label == "not_applicable"
+    verdict = verdicts(first, second)[1]
+    assert verdict.label == "fail"
+    assert "exitcode: 1 (execution failed)" in verdict.evidence
+    second.input = "exitcode: 0 (execution succeeded)\nCode output: 42"
+    assert verdicts(first, second)[1].label == "pass"
+    second.input = failed
+    # A tool step has the verdict where there is one.
+    ran = tool(3, tool_name="run_code", output=failed)
+    assert [v.label for v in verdicts(first, second, ran)] == [
+        "not_applicable",
+        "not_applicable",
+        "fail",
+    ]
+
+
 def test_status_and_exception() -> None:
     [verdict] = verdicts(tool(status="error", error_type="a.KeyError", status_message="'city'"))
     assert (verdict.label, verdict.evidence) == ("fail", "status: KeyError: 'city'")

@@ -20,7 +20,8 @@ _DO = (
 _JSON_ONLY = re.compile(
     rf"\b(?:{_DO}|must be|should be|be)\s+(?:\w+\s+){{0,3}}?(?:only\s+)?(?:with|in"
     rf"|as)?\s*(?:only\s+)?(?:an?\s+)?"
-    r"(?:valid |raw |single |pure |strict |well-formed )*json\b(?!\.\w)(?! schema| responses?| bod(?:y|ies)| file| path| api"
+    r"(?:valid |raw |single |pure |strict |well-formed )*json\b(?!\.\w)(?! schema| responses?"
+    r"| bod(?:y|ies)| file| path| api"
     r"| parser| web)"
     r"|\bjson only\b|\bonly (?:valid |raw )?json\b"
     r"|\b(?:entire|whole|complete) (?:output|response|answer|reply|text)\b[^.\n]{0,60}\bjson\b",
@@ -100,7 +101,8 @@ _AFTER_LANGUAGE = re.compile(
     r"|as|because|instead|but|throughout|exclusively|no|not|so|at|all|when|the|your|my|in|it)\b)"
 )
 _REPEAT = re.compile(
-    r"(?<!\bI )\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system|instructions)\b)"
+    r"(?<!\bI )\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system"
+    r"|instructions)\b)"
     r"[^.\n]{0,60}\b(?:request|sentence|prompt|question|query|it exactly|it word)\b",
     re.I,
 )

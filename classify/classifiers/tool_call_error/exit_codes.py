@@ -16,11 +16,16 @@ _STATED = re.compile(
     r"|<(?:return_?code|exit_?code|exit_?status)>\s{0,3}(-?\d{1,10})"
     r"|\b(?:exited|exit|finished|completed|failed|terminated|ended)(?: with)?(?: a)?(?: non-?zero)?"
     rf"(?: exit| return)? (?:code|status)[:=]?\s{{0,3}}(-?\d{{1,10}}){_AFTER}"
+    r"|^\s{0,3}exit(?:ed)?:?\s(-?\d{1,3})\s{0,3}$"
 )
 _BEGINS = re.compile(
     r"(?i)^[\s\[(<{*#>`\"'-]{0,6}(?:the |your |last )?(?:exit|return|command|process|program|script"
     r"|shell|execution|code|bash|task|job|failed|error|status|✗|❌|<)"
 )
+
+
+#: AutoGen's: the result of the code in the message before comes as the next message.
+_RAN = re.compile(r"\s{0,3}exitcode: (-?\d{1,10}) \(execution (?:failed|succeeded)\)")
 
 
 @dataclass(slots=True, frozen=True)
@@ -46,3 +51,9 @@ def exit_in(text: str, *, first_line_only: bool = False) -> Exit | None:
             code = next(group for group in found.groups() if group is not None)
             return Exit(int(code), line.strip())
     return None
+
+
+def ran_before(message: str) -> Exit | None:
+    """What a message states of code that was run without a tool step; None where it is none."""
+    found = _RAN.match(message)
+    return Exit(int(found[1]), found[0].strip()) if found is not None else None

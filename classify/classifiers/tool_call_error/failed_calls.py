@@ -18,6 +18,7 @@ from classify.classifiers.tool_call_error.calls import (
     tool_name,
 )
 from classify.classifiers.tool_call_error.definitions import all_known, tools
+from classify.classifiers.tool_call_error.exit_codes import ran_before
 from classify.classifiers.tool_call_error.failure_text import Failure, failure_in, rules
 from classify.classifiers.tool_call_error.made_up import Read, invented
 from classify.personal_data.secrets import without_secrets
@@ -28,6 +29,7 @@ EXCEPTION_EVENT = 0.85
 UNKNOWN_TOOL = 0.95
 NOT_JSON = 0.9
 MADE_UP = 0.7
+CODE_FAILED = 0.9
 #: For each time the same call failed before in the trace.
 _EACH_REPEAT = 0.03
 _MAX_EVIDENCE = 300
@@ -60,10 +62,11 @@ class ToolCallError:
             reasons = failures.of_run(span)
         elif span.step_kind == "llm":
             asked = failures.only_asked(span)
-            if not asked:
+            ran = failures.of_code(span)
+            if not asked and ran is None:
                 # No call, or each has a row of its own.
                 return NOT_APPLICABLE
-            reasons = [reason for each in asked for reason in failures.of_asked(each)]
+            reasons = [reason for each in asked for reason in failures.of_asked(each)] + (ran or [])
         else:
             return NOT_APPLICABLE
         worst = max((reason.score for reason in reasons), default=0.0)
@@ -103,6 +106,17 @@ class _TraceFailures:
             for each in self._calls.asked.get(span.span_id, ())
             if each.span is span and not self._calls.has_run(each.call)
         ]
+
+    def of_code(self, span: Span) -> list[Failure] | None:
+        """Of the code that was run between two steps of a model without a step of its own; None
+        where none was."""
+        stated = ran_before(span.input[:200]) if not self._calls.ran else None
+        if stated is None:
+            return None
+        if stated.code == 0:
+            return []
+        told = " ".join(span.input[:240].split())
+        return [Failure(CODE_FAILED, f"code run before this step: {told}")]
 
     def repeats(self, span: Span) -> int:
         """How often the span's worst call failed in the trace with the same arguments."""
