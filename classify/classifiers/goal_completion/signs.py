@@ -23,6 +23,8 @@ _CUT = frozenset(
 _ENDS = ".!?…。！？\"”’')]}>:*`"
 #: Shorter answers that reached a limit were meant to be that short: a label, a figure.
 _SHORTEST_CUT = 60
+#: Longer answers are what was asked for: a plan, a draft, a table.
+_LONGEST_DENIAL = 600
 _MOST = 8_000
 _WAITS = frozenset(("poll", "wait", "status", "sleep"))
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -131,8 +133,18 @@ def repeats(course: Course) -> int:
 
 def claims(course: Course) -> str:
     """The answer says that something was done that only a tool can do."""
-    found = _find("claim", course.answer)
-    return found if found and _phrases()["thing"].search(found) else ""
+    text = course.answer[:_MOST].replace("’", "'")
+    for match in _phrases()["claim"].finditer(text):
+        about = text[max(0, match.start() - 60) : match.end() + 80]
+        if _is_of_tools(match[0], about):
+            return _find("claim", text[match.start() :]) or about
+    return ""
+
+
+def _is_of_tools(verb: str, about: str) -> bool:
+    """Whether what a verb is about is something that only a tool changes, and no text."""
+    name = "record" if _phrases()["text_verb"].search(verb) else "thing"
+    return _phrases()[name].search(about) is not None
 
 
 def claims_of_nothing(course: Course) -> str:
@@ -191,7 +203,7 @@ def hands_over(course: Course) -> str:
 def not_done(course: Course) -> str:
     """An order that only a tool can carry out; none that may write went well, and the answer
     neither says that it was done, nor asks, refuses or hands over."""
-    if not course.tools or course.went_on:
+    if not course.tools or course.went_on or len(course.answer) > _LONGEST_DENIAL:
         return ""
     if any(call.may_write and not call.failed for call in course.calls):
         return ""
@@ -224,7 +236,7 @@ def _order(asked: str) -> tuple[str, str] | None:
             re.I,
         ):
             continue
-        if _phrases()["thing"].search(found["object"]):
+        if _is_of_tools(found["verb"], found["object"]):
             return found["verb"].lower(), text[found.start("verb") : found.end()].strip()[:80]
     return None
 
