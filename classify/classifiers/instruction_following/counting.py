@@ -47,6 +47,18 @@ def sentences(text: str) -> tuple[int, int]:
     return (max(fewest, 1) if most else 0), most
 
 
+def parts(unit: str, text: str) -> list[str]:
+    """The sentences, paragraphs, lines or bullets of a text, for limits on each of them."""
+    if unit == "paragraph":
+        return [block for block in _BREAK.split(text) if block.strip()]
+    found = [line for line in text.split("\n") if line.strip()]
+    if unit == "bullet":
+        return [line for line in found if _BULLET.match(line)]
+    if unit == "sentence":
+        return [part for line in found for part in _END_OF_SENTENCE.split(line) if part.strip()]
+    return found
+
+
 def paragraphs(text: str, divider: bool = False) -> tuple[int, int]:
     """``divider``: paragraphs that were to be divided by '***'. At the fewest, headings and short
     lines without an end (a greeting, a name) are none."""

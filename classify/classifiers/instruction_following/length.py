@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 
 from classify.classifiers.instruction_following import counting
-from classify.classifiers.instruction_following.check import Check, Range, range_before
+from classify.classifiers.instruction_following.check import (
+    NUMBER,
+    Check,
+    Range,
+    number,
+    range_before,
+)
 from classify.classifiers.instruction_following.sentences import Sentence
 
 _UNIT = re.compile(
@@ -26,6 +32,13 @@ _PART = re.compile(
     r"|opening|closing|stanzas?|names?|entry|entries|columns?|rows?|cells?|fields?|options?|ideas?"
     r"|reasons?|bullets?|bullet points?|paragraphs?|sections?|lines?|sentences?|words|questions?"
     r"|items?|its|their)\b",
+    re.I,
+)
+_EACH = re.compile(
+    r"\b(?:each|every|no) (?P<part>sentence|paragraph|bullet(?: point)?|line)s?\b[^.,\n\d]{0,60}?"
+    r"(?:exceed(?:s|ing)?|no more than|not more than|at most|under|less than|fewer than"
+    r"|surpass(?:es|ing)?|no longer than|longer than|maximum of|limited to|within|over)"
+    rf" (?P<most>{NUMBER}) words\b",
     re.I,
 )
 _CLAUSE = re.compile(
@@ -52,6 +65,7 @@ def read(sentence: Sentence) -> Iterator[Check]:
     text = sentence.asked
     if not sentence.loose:
         return
+    yield from _each(sentence)
     found = False
     for match in _UNIT.finditer(text):
         unit = _unit(match["unit"])
@@ -76,6 +90,24 @@ def read(sentence: Sentence) -> Iterator[Check]:
         yield from _check(sentence, one[1].lower(), Range(1, 1, "exactly 1"))
 
 
+def _each(sentence: Sentence) -> Iterator[Check]:
+    """'Each sentence should not exceed 15 words'."""
+    match = _EACH.search(sentence.asked)
+    if match is None:
+        return
+    unit = _unit(match["part"]).removesuffix(" point").replace("point", "bullet")
+    most = number(match["most"])
+
+    def wrong(output: str) -> str:
+        for part in counting.parts(unit, output):
+            fewest = counting.words(part)[0]
+            if fewest > most + 1:
+                return f"a {unit} of the output has {fewest} words, at most {most} were asked for"
+        return ""
+
+    yield Check(f"words of each {unit}", sentence.text, wrong, partial=True)
+
+
 def _unit(said: str) -> str:
     name = said.lower().replace("-", " ").removesuffix("s")
     return "bullet point" if name.startswith("bullet") else name
@@ -96,14 +128,14 @@ def _is_partial(unit: str, before: str, after: str) -> bool:
         re.I,
     ):
         return True
+    if re.search(r"\b(?:each(?! separated)|every|per)\b", before, re.I):
+        return True
+    if unit == "word" and re.match(r"\s*(?:with the|that|which|starting|beginning|from)\b", after):
+        return True
     ends = list(_CLAUSE.finditer(before))
     clause = before[ends[-1].end() if ends else 0 :]
     stop = _CLAUSE.search(after)
-    if re.search(
-        r"\b(?:each(?! separated)|every|per)\b",
-        clause + after[: stop.start() if stop else 60],
-        re.I,
-    ):
+    if re.search(r"\b(?:each(?! separated)|every|per)\b", after[: stop.start() if stop else 60]):
         return True
     part = _PART.search(clause)
     return part is not None

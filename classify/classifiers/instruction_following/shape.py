@@ -88,7 +88,8 @@ _LANGUAGE_VERB = re.compile(
     re.I,
 )
 _NOT_LANGUAGE = re.compile(
-    r"\b(?:word|phrase|term|expression|how (?:do|to) |say|lesson|teach|learn|course|class|film"
+    r"\b(?:word|phrase|term|expression|how (?:do|to) |say|sentences?|paragraphs?|lines?|films?"
+    r"|that (?:are|is)|lesson|teach|learn|course|class|film"
     r"|movie|song in|called|known as|name"
     r"|speaker|speaking|literature|teacher|names?|not|never|don['’]t|translated from|from"
     r"|original|both|i(?:'ll| will| am going to)? (?:speak|write|talk)|and then|title|quote)\b",

@@ -195,7 +195,12 @@ def _words(sentence: Sentence, *, skip: bool) -> Iterator[Check]:
     for asked in () if skip else _WITH.finditer(text):
         if any(start <= asked.start() and asked.start() - end < 25 for start, end in denied):
             continue
-        for word in _listed(text[asked.end() :], both=False):
+        rest = text[asked.end() :]
+        # 'works, including "The Iliad"' says what there is.
+        states = asked[0].lower() not in ("use", "include", "mention", "contain")
+        if states and _LIST_OF.match(rest.lstrip()) is None:
+            continue
+        for word in _listed(rest, both=False):
             if word not in named:
                 named.add(word)
                 yield _with(sentence, word)
