@@ -29,8 +29,8 @@ IN_WORDS: tuple[tuple[str, Sign, float], ...] = (
 )
 #: Calls with the same arguments from which on it goes in a circle.
 _CIRCLE = 4
+#: A refusal and a hand-over too: on rewarded trajectories they are no rarer than on others.
 _QUIET = 0.05
-_REFUSED = 0.35
 
 
 class GoalCompletion:
@@ -75,9 +75,9 @@ def _judge(course: Course) -> Verdict:
         if found := sign(course):
             return Verdict("fail", score, quoted(says, found))
     if told := signs.hands_over(course):
-        return Verdict("pass", _REFUSED, quoted("handed over", told))
+        return Verdict("pass", _QUIET, quoted("handed over", told))
     if told := signs.refuses(course):
-        return Verdict("pass", _REFUSED, quoted("refused or could not", told))
+        return Verdict("pass", _QUIET, quoted("refused or could not", told))
     return Verdict("pass", _QUIET)
 
 
