@@ -15,7 +15,11 @@ TEN = "one two three four five six seven eight nine ten"
     ("instructions", "output", "how"),
     [
         ("Answer in at most 5 words.", TEN, "10 words, at most 5"),
-        ("Use no more than three sentences.", "A. B. C. D. E. F.", "6 sentences, at most"),
+        (
+            "Use no more than three sentences.",
+            "I went. I saw. I won. I left. I slept. I woke.",
+            "6 sentences, at most",
+        ),
         ("Write at least 50 words.", TEN, "10 words, at least 50"),
         ("Give exactly 3 bullet points.", "- a\n- b", "2 bullet points, exactly 3"),
         ("Respond with JSON only.", "Sure! Here it is: {}", "not JSON"),

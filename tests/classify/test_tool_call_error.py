@@ -194,6 +194,69 @@ def test_text_of_others_that_speaks_of_errors() -> None:
     assert verdicts(tool(tool_name="fetch_page", output="Error: 403"))[0].label == "fail"
 
 
+@pytest.mark.parametrize("definitions", [[{"type": "function"}], [WEATHER, {"foo": 1}], "?"])
+def test_no_name_is_unknown_where_a_definition_cannot_be_read(definitions: Any) -> None:
+    asks = llm(1, {"id": "c1", "name": "other", "arguments": {}}, definitions=definitions)
+    assert verdicts(asks)[0].label == "pass"
+
+
+def conversation(said: str, given: dict[str, Any], result: str, name: str = "cancel_order") -> str:
+    """The evidence of a call that a model makes after the user has said something."""
+    asked = {"role": "user", "parts": [{"type": "text", "content": said}]}
+    asks = llm(
+        1,
+        {"id": "c1", "name": name, "arguments": given},
+        input=said,
+        output=f"I do that for {given}.",
+        input_messages=json.dumps([asked]),
+    )
+    ran = tool(
+        2,
+        tool_name=name,
+        attributes={"gen_ai.tool.call.id": "c1"},
+        input=json.dumps(given),
+        output=result,
+    )
+    return verdicts(asks, ran)[1].evidence
+
+
+def test_arguments_that_nobody_gave() -> None:
+    made_up = conversation("Cancel my order.", {"order_id": "W-4821"}, "done")
+    assert made_up == "arguments.order_id: 'W-4821' occurs nowhere before this call"
+    assert not conversation("Cancel w 4821.", {"order_id": "#W-4821"}, "done")
+    assert not conversation("Cancel 4821.", {"order_id": "W-4821"}, "done")
+    assert "ann@shop.eu" in conversation("Mail Ann.", {"to": "ann@shop.eu"}, "sent", "send_mail")
+    # What a lookup found under it was no invention; what found nothing may be one.
+    assert not conversation("My order?", {"order_id": "W-4821"}, '{"a": 1}', "get_order")
+    assert conversation("My order?", {"order_id": "W-4821"}, "[]", "get_order")
+    for own in ("request_id", "idempotency_key", "date", "session_id", "zip_code"):
+        assert not conversation("Cancel my order.", {own: "W-4821"}, "done"), own
+    for value in ("2026-03-01", "12:30", "blue", 12, "2026", "v1.2 beta"):
+        assert not conversation("Cancel my order.", {"order_id": value}, "done"), value
+    assert not conversation("Order a tent.", {"order_id": "W-4821"}, "done", "create_order")
+    assert not conversation("Text [everyspan: 9 bytes cut]", {"order_id": "W-4821"}, "done")
+
+
+def test_code_that_ran_between_two_steps_of_a_model() -> None:
+    failed = "exitcode: 1 (execution failed)\nCode output: NameError: name 'x' is not defined"
+    first = llm(1, input="Sum the column.", output="```python\nprint(x)\n```")
+    second = llm(2, input=failed, output="I forgot to load the file.")
+    assert verdicts(first, second)[0].label == "not_applicable"
+    verdict = verdicts(first, second)[1]
+    assert verdict.label == "fail"
+    assert "exitcode: 1 (execution failed)" in verdict.evidence
+    second.input = "exitcode: 0 (execution succeeded)\nCode output: 42"
+    assert verdicts(first, second)[1].label == "pass"
+    second.input = failed
+    # A tool step has the verdict where there is one.
+    ran = tool(3, tool_name="run_code", output=failed)
+    assert [v.label for v in verdicts(first, second, ran)] == [
+        "not_applicable",
+        "not_applicable",
+        "fail",
+    ]
+
+
 def test_status_and_exception() -> None:
     [verdict] = verdicts(tool(status="error", error_type="a.KeyError", status_message="'city'"))
     assert (verdict.label, verdict.evidence) == ("fail", "status: KeyError: 'city'")
@@ -234,6 +297,20 @@ SHAPES = [
     {"tools": [WEATHER]},
     [{"functionDeclarations": [WEATHER]}],
     [json.dumps({"type": "function", "function": WEATHER})],
+    [{"toolSpec": {"name": "get_weather", "inputSchema": {"json": WEATHER["parameters"]}}}],
+    {
+        "tools": [
+            {
+                "toolSpec": {
+                    "name": "get_weather",
+                    "inputSchema": {"json": json.dumps(WEATHER["parameters"])},
+                }
+            }
+        ]
+    },
+    [{"type": "function", "function": {**WEATHER, "parameters": {"json": WEATHER["parameters"]}}}],
+    [{"tool": {"json_schema": json.dumps({"type": "function", "function": WEATHER})}}],
+    {"get_weather": {"inputSchema": {"jsonSchema": WEATHER["parameters"]}}},
 ]
 
 

@@ -56,6 +56,11 @@ class TraceCalls:
                 found[span.span_id] = asked_by(span)
         return found
 
+    @property
+    def are_written(self) -> bool:
+        """Whether any llm step of the trace records the calls that it asked for."""
+        return any(self.asked.values())
+
     @cached_property
     def _asked_by_id(self) -> dict[str, Asked]:
         return {each.call.id: each for each in self._all_asked() if each.call.id}

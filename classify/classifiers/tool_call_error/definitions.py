@@ -95,32 +95,71 @@ _Bounded = extend(  # type: ignore[no-untyped-call]
 _NOTHING_FETCHED: Registry[Any] = Registry()
 
 
-@lru_cache(maxsize=512)
 def tools(text: str) -> dict[str, Tool]:
     """Name to tool for a recorded ``tool_definitions``; {} where it can't be read.
 
     Known shapes: OpenAI's {"type": "function", "function": {name, parameters}}, flat ones with
-    parameters, input_schema, inputSchema or jsonSchema, and Gemini's function_declarations. A
-    provider's own tool without a name ({"type": "web_search"}) goes by its type.
+    parameters, input_schema, inputSchema or jsonSchema, Gemini's function_declarations, Bedrock's
+    {"toolSpec": {name, inputSchema: {"json": …}}}, OpenInference's {"tool": {"json_schema": …}},
+    and an object of definitions by name. A provider's own tool without a name
+    ({"type": "web_search"}) goes by its type.
     """
+    return _read(text)[0]
+
+
+def all_known(text: str) -> bool:
+    """Whether every definition in it could be read: only then is a name that is not among them
+    unknown to the model."""
+    return _read(text)[1]
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[dict[str, Tool], bool]:
     if not text or len(text) > _MAX_DEFINITIONS:
-        return {}
+        return {}, False
     value = messages.decode(text)
     if isinstance(value, dict):
         inner = value.get("tools")
-        value = inner if isinstance(inner, list) else [value]
+        if isinstance(inner, (list, dict)):
+            value = inner
+    if isinstance(value, dict):
+        value = _by_name(value)
     if not isinstance(value, list):
-        return {}
+        return {}, False
     found: dict[str, Tool] = {}
+    complete = True
     for item in value:
-        for definition in _flat(item):
-            tool = _tool(definition)
+        read = [_tool(definition) for definition in _flat(item, 0)]
+        complete = complete and bool(read) and None not in read
+        for tool in read:
             if tool is not None:
                 found.setdefault(tool.name, tool)
-    return found
+    return found, complete
 
 
-def _flat(item: Any) -> Iterator[dict[str, Any]]:
+#: What holds a definition one level down.
+_HOLDERS = (
+    "function",
+    "toolSpec",
+    "tool_spec",
+    "tool",
+    "custom",
+    "spec",
+    "json_schema",
+    "definition",
+)
+_MOST_NESTED = 4
+
+
+def _by_name(value: dict[str, Any]) -> list[Any]:
+    """The definitions of an object that is one, or has them by name."""
+    single = any(key in value for key in ("name", "type", *_HOLDERS, *_SCHEMAS))
+    if single or not all(isinstance(each, dict) for each in value.values()):
+        return [value]
+    return [{"name": name} | each for name, each in value.items()]
+
+
+def _flat(item: Any, depth: int) -> Iterator[dict[str, Any]]:
     if isinstance(item, str):
         item = messages.decode(item)
     if not isinstance(item, dict):
@@ -130,25 +169,49 @@ def _flat(item: Any) -> Iterator[dict[str, Any]]:
         if isinstance(declarations, list):
             yield from (each for each in declarations if isinstance(each, dict))
             return
-    function = item.get("function")
-    yield function if isinstance(function, dict) else item
+    if not isinstance(item.get("name"), str):
+        for key in _HOLDERS:
+            inner = item.get(key)
+            if isinstance(inner, str) and inner[:1] == "{":
+                inner = messages.decode(inner)
+            if isinstance(inner, dict) and depth < _MOST_NESTED:
+                yield from _flat(inner, depth + 1)
+                return
+    yield item
+
+
+#: Where a definition has its schema.
+_SCHEMAS = ("parameters", "input_schema", "inputSchema", "jsonSchema", "json_schema", "schema")
 
 
 def _tool(definition: dict[str, Any]) -> Tool | None:
     name = definition.get("name") or definition.get("type")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or name in ("function", "object", "tool"):
         return None
-    for key in ("parameters", "input_schema", "inputSchema", "jsonSchema", "json_schema", "schema"):
+    for key in _SCHEMAS:
         schema = definition.get(key)
         if isinstance(schema, str):
             schema = messages.decode(schema)
         if isinstance(schema, dict):
             inner = schema.get("jsonSchema") or schema.get("json")
+            if isinstance(inner, str):
+                inner = messages.decode(inner)
             if isinstance(inner, dict) and "type" not in schema:
                 schema = inner
             usable = _usable(schema)
             return Tool(name, usable, _validator(usable))
     return Tool(name, None, None)
+
+
+def schema_breach(schema: dict[str, Any], value: Any) -> str:
+    """The error that says most where a value breaks a schema, '' where it fits or nothing can be
+    said: 'answer.days: 'x' is not of type 'integer''."""
+    usable = _usable(schema)
+    error = Tool("", usable, _validator(usable)).breach(value)
+    if error is None:
+        return ""
+    place = ".".join(["output", *(str(part) for part in error.absolute_path)])
+    return f"{place}: {error.message[:200]}"
 
 
 def _usable(schema: dict[str, Any]) -> dict[str, Any] | None:

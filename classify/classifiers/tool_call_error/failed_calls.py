@@ -17,8 +17,10 @@ from classify.classifiers.tool_call_error.calls import (
     plain_name,
     tool_name,
 )
-from classify.classifiers.tool_call_error.definitions import tools
+from classify.classifiers.tool_call_error.definitions import all_known, tools
+from classify.classifiers.tool_call_error.exit_codes import ran_before
 from classify.classifiers.tool_call_error.failure_text import Failure, failure_in, rules
+from classify.classifiers.tool_call_error.made_up import Read, invented
 from classify.personal_data.secrets import without_secrets
 from clickhouse.span import Span, Verdict
 
@@ -26,6 +28,8 @@ ERROR_STATUS = 0.95
 EXCEPTION_EVENT = 0.85
 UNKNOWN_TOOL = 0.95
 NOT_JSON = 0.9
+MADE_UP = 0.7
+CODE_FAILED = 0.9
 #: For each time the same call failed before in the trace.
 _EACH_REPEAT = 0.03
 _MAX_EVIDENCE = 300
@@ -36,7 +40,7 @@ class ToolCallError:
 
     name = "tool_call_error"
     description = "A tool call failed, or could not work with the name or arguments it was given."
-    version = 1
+    version = 2
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("tool", "llm"))
@@ -58,10 +62,11 @@ class ToolCallError:
             reasons = failures.of_run(span)
         elif span.step_kind == "llm":
             asked = failures.only_asked(span)
-            if not asked:
+            ran = failures.of_code(span)
+            if not asked and ran is None:
                 # No call, or each has a row of its own.
                 return NOT_APPLICABLE
-            reasons = [reason for each in asked for reason in failures.of_asked(each)]
+            reasons = [reason for each in asked for reason in failures.of_asked(each)] + (ran or [])
         else:
             return NOT_APPLICABLE
         worst = max((reason.score for reason in reasons), default=0.0)
@@ -83,6 +88,7 @@ class _TraceFailures:
 
     def __init__(self, trace: Trace) -> None:
         self._calls = TraceCalls(trace)
+        self._read = Read(trace)
         self._runs: dict[int, list[Failure]] = {}
 
     def of_run(self, span: Span) -> list[Failure]:
@@ -100,6 +106,17 @@ class _TraceFailures:
             for each in self._calls.asked.get(span.span_id, ())
             if each.span is span and not self._calls.has_run(each.call)
         ]
+
+    def of_code(self, span: Span) -> list[Failure] | None:
+        """Of the code that was run between two steps of a model without a step of its own; None
+        where none was."""
+        stated = ran_before(span.input[:200]) if not self._calls.ran else None
+        if stated is None:
+            return None
+        if stated.code == 0:
+            return []
+        told = " ".join(span.input[:240].split())
+        return [Failure(CODE_FAILED, f"code run before this step: {told}")]
 
     def repeats(self, span: Span) -> int:
         """How often the span's worst call failed in the trace with the same arguments."""
@@ -134,7 +151,7 @@ class _TraceFailures:
         if error is not None:
             yield error
         name = tool_name(span)
-        failure = failure_in(span.output, name)
+        failure = failure_in(span.output, name, span.input)
         if failure is not None and not (error and failure.reason in error.reason):
             yield failure
         request = self._calls.request_for(span)
@@ -142,6 +159,8 @@ class _TraceFailures:
             yield _unknown(request)
         ran_well = error is None
         plain = plain_name(name)
+        if failure is None and ran_well:
+            yield from self._made_up(span, request)
         definitions = self._calls.definitions_of(plain, request.span if request else span)
         if not definitions:
             return
@@ -163,6 +182,23 @@ class _TraceFailures:
             breaches.append(breach)
         yield Failure(*min(breaches))
 
+    def _made_up(self, span: Span, request: Asked | None) -> Iterator[Failure]:
+        """Only of what the model wrote: what a framework adds is nobody's invention."""
+        if request is None and self._calls.are_written:
+            return
+        if request is not None and canonical(request.call.arguments) != canonical(span.input):
+            # Ids of calls come again in some traces; a framework may have changed the arguments.
+            return
+        given = arguments.read(span.input if request is None else request.call.arguments)
+        if given.value is None:
+            return
+        writer = request.span.span_id if request is not None else ""
+        name = plain_name(tool_name(span))
+        found = invented(given.value, name, span.output, self._read, span, writer)
+        if found is not None:
+            said = f"arguments.{found.field}: {found.value!r} occurs nowhere before this call"
+            yield Failure(MADE_UP, said)
+
     def of_asked(self, asked: Asked) -> list[Failure]:
         """Of a call that no tool step answers to."""
         call = asked.call
@@ -171,13 +207,20 @@ class _TraceFailures:
         found: list[Failure] = []
         result = self._calls.results.get(call.id) if call.id else None
         if result is not None:
-            failure = failure_in(messages.encode(result), call.name)
+            failure = failure_in(messages.encode(result), call.name, call.arguments)
             if failure is not None:
                 found.append(failure)
         given = arguments.read(call.arguments)
         label = call.name or "call"
         if given.error:
             found.append(Failure(NOT_JSON, f"{label} arguments: {given.error}"))
+        if given.value is not None and not found and result is not None:
+            told = messages.encode(result)
+            writer = asked.span.span_id
+            made = invented(given.value, call.name, told, self._read, asked.span, writer)
+            if made is not None:
+                said = f"{label} arguments.{made.field}: {made.value!r} occurs nowhere before it"
+                found.append(Failure(MADE_UP, said))
         definitions = self._calls.definitions_of(plain_name(call.name), asked.span)
         if given.value is None or not definitions:
             return found
@@ -185,9 +228,9 @@ class _TraceFailures:
             arguments.breach(given.value, tool, ran=result is not None and not found)
             for tool in definitions
         ]
-        told = [breach for breach in breaches if breach is not None]
-        if len(told) == len(breaches):
-            score, reason = min(told)
+        broken = [breach for breach in breaches if breach is not None]
+        if len(broken) == len(breaches):
+            score, reason = min(broken)
             found.append(Failure(score, f"{label} {reason}"))
         return found
 
@@ -201,6 +244,8 @@ def _is_unknown(asked: Asked) -> bool:
     given = tools(asked.span.tool_definitions)
     name = plain_name(asked.call.name)
     if not given or not name or asked.call.name in rules().framework_tools:
+        return False
+    if not all_known(asked.span.tool_definitions):
         return False
     return name not in {plain_name(known) for known in given}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from classify import messages
+from classify.classifiers.tool_call_error.commands import command_of, is_answer, shows_text
+from classify.classifiers.tool_call_error.exit_codes import exit_in
 
 RULES_FILE = Path(__file__).with_name("failure_text.yaml")
 
@@ -21,6 +25,11 @@ _MAX_DEPTH = 4
 _MAX_ITEMS = 8
 #: Longer results are read as text, not parsed: failures are short.
 _MAX_JSON = 2_000_000
+#: Exit codes that no program gives as an answer: not executable, not found, timed out, killed.
+_NOT_RUN = frozenset((124, 126, 127, 134, 137, 139, 143))
+_EXIT_FIELDS = frozenset(("exitcode", "returncode", "exitstatus"))
+#: Of an object written as Python does.
+_MAX_LITERAL = 8_000
 #: Quotes, brackets, Markdown and signs before the first word.
 _BEFORE_WORDS = "\"'`[(*#>-!⚠❗✗✘️ \t\n"
 _EMPTY_DETAIL = frozenset(("", "none", "null"))
@@ -34,12 +43,23 @@ class Failure:
     reason: str
 
 
+class Whose(Enum):
+    """Whose words a result is: the tool's own; other people's (a page, a mail, a document), before
+    which the tool may still say that it failed; what a command found and printed as it is."""
+
+    OWN = "own"
+    FOREIGN = "foreign"
+    PRINTED = "printed"
+
+
 class _Pattern(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pattern: re.Pattern[str]
     score: float
     max_length: int = 1_000_000_000
+    #: Words of a shell or of the program itself, also before text that it prints.
+    shell: bool = False
 
 
 class FailureRules(BaseModel):
@@ -60,10 +80,12 @@ class FailureRules(BaseModel):
     text_fields: frozenset[str]
     empty: frozenset[str]
     start: list[_Pattern]
+    edit: list[_Pattern]
     line: list[_Pattern]
     control_flow: frozenset[str]
     framework_tools: frozenset[str]
     content_tools: re.Pattern[str]
+    edit_tools: re.Pattern[str]
 
 
 @cache
@@ -72,30 +94,63 @@ def rules() -> FailureRules:
     return FailureRules.model_validate(yaml.safe_load(RULES_FILE.read_text("utf-8")))
 
 
-def failure_in(result: str, tool_name: str = "") -> Failure | None:
+@dataclass(slots=True, frozen=True)
+class _Call:
+    """What is known of the call whose result is read."""
+
+    whose: Whose
+    command: str
+    edits: bool
+
+
+def failure_in(result: str, tool_name: str = "", arguments: Any = None) -> Failure | None:
     """The clearest sign of failure in a recorded result, None for none."""
     text = result.strip()
     if not text:
         return None
-    foreign = rules().content_tools.search(tool_name) is not None
+    call = _call(tool_name, arguments)
     if text[0] in '{["' and len(text) <= _MAX_JSON:
         value = messages.decode(text)
+        if value is None and text[:2] in ("{'", "[{") and len(text) <= _MAX_LITERAL:
+            value = _literal(text)
         if value is not None:
-            return _in_value(value, foreign, 0)
-    return _in_text(text, foreign)
+            return _in_value(value, call, 0)
+    return _in_text(text, call)
 
 
-def _in_value(value: Any, foreign: bool, depth: int) -> Failure | None:
+def _call(tool_name: str, arguments: Any) -> _Call:
+    known = rules()
+    command = command_of(arguments)
+    edits = known.edit_tools.search(tool_name) is not None
+    if edits and command.lower() in ("view", "read", "open", "cat"):
+        # Editors of several commands: this one shows a file.
+        return _Call(Whose.FOREIGN, "", False)
+    if command and shows_text(command):
+        return _Call(Whose.PRINTED, command, False)
+    foreign = not (command or edits) and known.content_tools.search(tool_name) is not None
+    return _Call(Whose.FOREIGN if foreign else Whose.OWN, command, edits)
+
+
+def _literal(text: str) -> Any:
+    """An object as Python writes it, None where it is none."""
+    try:
+        return ast.literal_eval(text)
+    except Exception:
+        # Whatever is wrong with it, it is read as text.
+        return None
+
+
+def _in_value(value: Any, call: _Call, depth: int) -> Failure | None:
     if isinstance(value, str):
-        return _in_text(value.strip(), foreign) if value else None
+        return _in_text(value.strip(), call) if value else None
     if depth >= _MAX_DEPTH:
         return None
     if isinstance(value, dict):
-        return _in_object(value, foreign, depth)
+        return _in_object(value, call, depth)
     if isinstance(value, list) and _is_content_list(value):
         for item in value[:_MAX_ITEMS]:
             text = item.get("text") or item.get("content")
-            failure = _in_value(_decoded(text), foreign, depth + 1)
+            failure = _in_value(_decoded(text), call, depth + 1)
             if failure is not None:
                 return failure
     return None
@@ -115,7 +170,7 @@ def _decoded(text: Any) -> Any:
     return text
 
 
-def _in_object(value: dict[Any, Any], foreign: bool, depth: int) -> Failure | None:
+def _in_object(value: dict[Any, Any], call: _Call, depth: int) -> Failure | None:
     known = rules()
     fields = {_plain(name): (name, item) for name, item in value.items() if isinstance(name, str)}
     found: list[Failure] = []
@@ -141,26 +196,59 @@ def _in_object(value: dict[Any, Any], foreign: bool, depth: int) -> Failure | No
         coded = plain in ("code", "errorcode") and isinstance(item, str) and "message" in fields
         if coded and known.code_field.search(item):
             found.append(_told(0.75, name, item, fields))
-    exit_failure = _in_exit_code(fields)
+    ended, exit_failure = _in_exit_code(fields, call.command)
     if exit_failure is not None:
         found.append(exit_failure)
+    found += _in_parts(fields, call.command)
     if found:
         return max(found, key=lambda failure: failure.score)
+    if ended or any(fields[name][1] is True for name in known.success_flags if name in fields):
+        # It says that it went well, whatever was printed.
+        return None
     for plain, (_, item) in fields.items():
         if plain in known.wrappers and isinstance(item, (dict, list)):
-            failure = _in_value(item, foreign, depth + 1)
+            failure = _in_value(item, call, depth + 1)
         elif plain in known.text_fields and isinstance(item, str) and len(fields) <= 3:
             inner = _decoded(item)
             failure = (
-                _in_text(item.strip(), foreign)
+                _in_text(item.strip(), call)
                 if isinstance(inner, str)
-                else _in_value(inner, foreign, depth + 1)
+                else _in_value(inner, call, depth + 1)
             )
         else:
             continue
         if failure is not None:
             return failure
     return _in_langchain_message(fields)
+
+
+def _in_parts(fields: dict[str, tuple[str, Any]], command: str) -> list[Failure]:
+    """Shapes that take more than one field: a code with its reason, a list of invalid fields, what
+    a program complained of, metadata beside the output."""
+    found = []
+    name, code = fields.get("code", ("", None))
+    explained = any(fields[r][1] for r in ("message", "msg", "error", "reason") if r in fields)
+    if isinstance(code, int) and 400 <= code <= 599 and explained:
+        found.append(_told(0.8, name, code, fields))
+    name, detail = fields.get("detail", ("", None))
+    first = detail[0] if isinstance(detail, list) and detail else None
+    if isinstance(first, dict) and "loc" in first and "msg" in first:
+        # FastAPI's answer to what it can't read.
+        found.append(Failure(0.85, _quoted(name, detail)))
+    name, complaint = fields.get("stderr", ("", None))
+    if (
+        isinstance(complaint, str)
+        and not _EXIT_FIELDS & fields.keys()
+        and (line := _complaint(complaint))
+    ):
+        found.append(Failure(0.8, _quoted(name, line)))
+    name, metadata = fields.get("metadata", ("", None))
+    if isinstance(metadata, dict):
+        inner = {_plain(k): (k, v) for k, v in metadata.items() if isinstance(k, str)}
+        failure = _in_exit_code(fields | inner, command)[1]
+        if failure is not None:
+            found.append(failure)
+    return found
 
 
 def _in_langchain_message(fields: dict[str, tuple[str, Any]]) -> Failure | None:
@@ -213,39 +301,73 @@ def _in_status(
     return None
 
 
-def _in_exit_code(fields: dict[str, tuple[str, Any]]) -> Failure | None:
-    """126 and 127: not run. 124, 137, 143 and negative: killed. Other codes are an answer (a test
-    that fails, a search without a hit) unless the command complains."""
-    for plain in ("exitcode", "returncode", "exitstatus"):
-        if plain not in fields:
-            continue
+def _in_exit_code(fields: dict[str, tuple[str, Any]], command: str) -> tuple[bool, Failure | None]:
+    """(whether a code is stated, the failure). 126 and 127: not run. 124, 137, 143 and negative:
+    killed. Other codes may be an answer (a search without a hit); where the command is not known,
+    they are unless it complains."""
+    for plain in _EXIT_FIELDS & fields.keys():
         name, code = fields[plain]
-        if isinstance(code, bool) or not isinstance(code, int) or code == 0:
-            return None
-        if code < 0 or code in (124, 126, 127, 137, 139, 143):
-            return _told(0.9, name, code, fields)
+        if isinstance(code, str) and re.fullmatch(r"-?\d{1,9}", code):
+            code = int(code)
+        if isinstance(code, bool) or not isinstance(code, int):
+            return False, None
+        if code == 0:
+            return True, None
+        if code < 0 or code in _NOT_RUN:
+            return True, _told(0.9, name, code, fields)
+        if command and is_answer(command, code):
+            return True, None
         complaint = fields.get("stderr", ("", ""))[1]
         if isinstance(complaint, str) and complaint.strip():
-            return Failure(0.7, f"{name}: {code}, stderr: {_short(complaint)}")
-    return None
+            return True, Failure(0.75, f"{name}: {code}, stderr: {_short(complaint)}")
+        printed = next((fields[f][1] for f in ("output", "stdout") if f in fields), "")
+        line = _complaint(printed) if isinstance(printed, str) else ""
+        if line:
+            return True, Failure(0.75, f"{name}: {code}, {_quoted('output', line)}")
+        if command:
+            return True, _told(0.7, name, code, fields)
+        return True, None
+    return False, None
 
 
-def _in_text(text: str, foreign: bool) -> Failure | None:
+def _complaint(text: str) -> str:
+    """The first line that only a failing program prints, '' where there is none."""
+    for line in text[:_EDGE].split("\n") + text[-_EDGE:].split("\n"):
+        if any(rule.pattern.match(line) for rule in rules().line):
+            return line
+    return ""
+
+
+def _in_text(text: str, call: _Call) -> Failure | None:
     known = rules()
     head = text[:_EDGE].lstrip(_BEFORE_WORDS)
-    for rule in known.start:
+    stated = exit_in(text, first_line_only=call.whose is not Whose.OWN)
+    if stated is not None:
+        if stated.code == 0:
+            return None
+        if call.command and is_answer(call.command, stated.code):
+            return None
+        quote = "" if text.startswith(stated.line) else f", {_quoted('result', text)}"
+        told = _quoted("result", text) if not quote else f"result: {stated.line}{quote}"
+        return Failure(0.9 if stated.code in _NOT_RUN or stated.code < 0 else 0.8, told)
+    rulings = known.start + (known.edit if call.edits else [])
+    for rule in rulings:
+        if call.whose is Whose.PRINTED and not rule.shell:
+            continue
         if len(text) <= rule.max_length and rule.pattern.match(head):
             # Prose that starts with the word is an article; a failure is short.
-            if foreign and len(text) > 4 * _EDGE:
+            if call.whose is Whose.FOREIGN and len(text) > 4 * _EDGE:
                 return Failure(min(rule.score, 0.45), _quoted("result", text))
             return Failure(rule.score, _quoted("result", text))
     edges = [head] if len(text) <= _EDGE else [head, text[-_EDGE:]]
     for place, edge in enumerate(edges):
         lines = edge.split("\n")
         for number, line in enumerate(lines[1:] if place else lines):
-            if foreign and (place or number):
+            if call.whose is not Whose.OWN and (place or number):
                 return None
             for rule in known.line:
+                if call.whose is Whose.PRINTED and not rule.shell:
+                    continue
                 if rule.pattern.match(line):
                     return Failure(rule.score, _quoted("result", text if not place else line))
     return None
