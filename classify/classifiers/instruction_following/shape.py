@@ -74,8 +74,9 @@ _OPTIONS = re.compile(
     re.I,
 )
 _EITHER = re.compile(
-    r"\b(?:say|answer|respond|reply|choose|write)\b[^\"“”\n]{0,40}"
-    r"(?:[\"“”][^\"“”\n]{1,60}[\"”](?:,? or |, ){0,1}){2,8}",
+    r"^(?:(?:you (?:should|must)|please|just|only|simply|always)\s+){0,3}(?:say|answer|respond"
+    r"|reply|choose|write)\b[^\"“”\n]{0,40}"
+    r"(?:[\"“”][^\"“”\n]{1,60}[\"”](?:,? or |, ){0,1}){2,8}[\s.]*$",
     re.I,
 )
 _QUOTED = re.compile(r"[\"“”'‘`](\w[^\"“”'‘’`\n]{1,80})[\"”'’`]")
