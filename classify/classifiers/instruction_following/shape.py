@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import takewhile
 
 from classify.classifiers.instruction_following import answer_language
 from classify.classifiers.instruction_following.check import NUMBER, Check, Range, range_before
@@ -70,6 +71,12 @@ _ORDINAL = {w: n for n, w in enumerate("first second third fourth fifth sixth se
 _OPTIONS = re.compile(
     r"\b(?:one of|choose from|select from|pick from|exactly one of|from)\b[^:\n]{0,80}(?::"
     r"|options|labels|categories|phrases|responses|words)\s*",
+    re.I,
+)
+_EITHER = re.compile(
+    r"^(?:(?:you (?:should|must)|please|just|only|simply|always)\s+){0,3}(?:say|answer|respond"
+    r"|reply|choose|write)\b[^\"“”\n]{0,40}"
+    r"(?:[\"“”][^\"“”\n]{1,60}[\"”](?:,? or |, ){0,1}){2,8}[\s.]*$",
     re.I,
 )
 _QUOTED = re.compile(r"[\"“”'‘`](\w[^\"“”'‘’`\n]{1,80})[\"”'’`]")
@@ -302,8 +309,20 @@ def _choice(sentence: Sentence) -> Iterator[Check]:
         options = [both[1], both[2], *others]
         yield Check("choice", sentence.text, _none_of(options))
         return
+    either = _EITHER.search(sentence.text)
+    if either is not None:
+        yield Check("choice", sentence.text, _none_of(_QUOTED.findall(either[0])))
+        return
     listed = _OPTIONS.search(sentence.text)
     if listed is None:
+        return
+    if sentence.text.endswith(":"):
+        # An option a line, right below.
+        below = sentence.whole[sentence.whole.find(sentence.text) + len(sentence.text) :]
+        lines = [line.strip(" -*•\"“”'\t") for line in below.split("\n")[:8]]
+        options = list(takewhile(bool, lines if lines and lines[0] else lines[1:]))
+        if len(options) >= 2 and all(len(option) <= 60 for option in options):
+            yield Check("choice", sentence.text, _none_of([o for o in options if o[:1].isalnum()]))
         return
     quoted = _QUOTED.findall(sentence.text[listed.end() :])
     if len(quoted) >= 2 and not re.search(r"\b(?:words?|keywords?)\b", sentence.text, re.I):

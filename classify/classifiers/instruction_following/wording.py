@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from classify.classifiers.instruction_following.check import Check, Range, times
+from classify.classifiers.instruction_following.check import (
+    NUMBER,
+    Check,
+    Range,
+    range_before,
+    times,
+)
 from classify.classifiers.instruction_following.sentences import Sentence
 
 _QUOTES = r"[\"“”'‘’`]"
@@ -282,6 +288,13 @@ def _how_often(sentence: Sentence) -> Iterator[Check]:
         return
     if _CAPITAL_WORDS.search(text):
         wanted = times(text)
+        counted = re.search(r"\b(?:such |capitali[sz]ed |different )?words?\b", text, re.I)
+        if wanted is None and counted is not None:
+            # '5 words in all capital letters', 'the number of words … should be less than 5'.
+            wanted = range_before(text[: counted.start()], text[counted.end() :], exact=False)
+            last = re.search(rf"\b{NUMBER}\W*$", text, re.I)
+            if wanted is None and last is not None:
+                wanted = range_before(text[: last.end(1)], "", exact=False)
         if wanted is not None:
             yield _capitals(sentence, wanted)
         return

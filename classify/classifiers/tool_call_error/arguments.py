@@ -15,6 +15,8 @@ from classify.classifiers.tool_call_error.definitions import Tool
 
 #: Longer arguments are not judged: they may have been cut at ingest.
 _MAX_ARGUMENTS = 64_000
+#: Of an object written as Python does.
+_MAX_LITERAL = 8_000
 #: Ingest cuts long content and leaves a mark that says so.
 _CUT = re.compile(
     r"(?i)(?:truncated|cut|missing|more characters|more bytes|…|\.\.\.)[^{}\"]{0,60}$"
@@ -55,14 +57,20 @@ def read(raw: Any) -> Arguments:
     return Arguments(value if isinstance(value, dict) else None)
 
 
+def literal(text: str) -> Any:
+    """An object as Python writes it; None where it is none, or is long."""
+    try:
+        return ast.literal_eval(text) if len(text) < _MAX_LITERAL else None
+    except Exception:
+        # Whatever is wrong with it, it is read as text.
+        return None
+
+
 def _not_json(text: str, error: Exception) -> Arguments:
     if _CUT.search(text[-120:]):
         return Arguments()
     if text[0] in "{[":
-        try:
-            value = ast.literal_eval(text) if len(text) < 8_000 else None
-        except Exception:
-            value = None
+        value = literal(text)
         if isinstance(value, dict):
             return Arguments({str(key): item for key, item in value.items()})
         # Objects written as Python does can't all be read back.

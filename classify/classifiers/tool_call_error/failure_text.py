@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from classify import messages
+from classify.classifiers.tool_call_error.arguments import literal
 from classify.classifiers.tool_call_error.commands import command_of, is_answer, shows_text
 from classify.classifiers.tool_call_error.exit_codes import exit_in
 
@@ -28,8 +28,6 @@ _MAX_JSON = 2_000_000
 #: Exit codes that no program gives as an answer: not executable, not found, timed out, killed.
 _NOT_RUN = frozenset((124, 126, 127, 134, 137, 139, 143))
 _EXIT_FIELDS = frozenset(("exitcode", "returncode", "exitstatus"))
-#: Of an object written as Python does.
-_MAX_LITERAL = 8_000
 #: Quotes, brackets, Markdown and signs before the first word.
 _BEFORE_WORDS = "\"'`[(*#>-!⚠❗✗✘️ \t\n"
 _EMPTY_DETAIL = frozenset(("", "none", "null"))
@@ -111,8 +109,8 @@ def failure_in(result: str, tool_name: str = "", arguments: Any = None) -> Failu
     call = _call(tool_name, arguments)
     if text[0] in '{["' and len(text) <= _MAX_JSON:
         value = messages.decode(text)
-        if value is None and text[:2] in ("{'", "[{") and len(text) <= _MAX_LITERAL:
-            value = _literal(text)
+        if value is None and text[:2] in ("{'", "[{"):
+            value = literal(text)
         if value is not None:
             return _in_value(value, call, 0)
     return _in_text(text, call)
@@ -129,15 +127,6 @@ def _call(tool_name: str, arguments: Any) -> _Call:
         return _Call(Whose.PRINTED, command, False)
     foreign = not (command or edits) and known.content_tools.search(tool_name) is not None
     return _Call(Whose.FOREIGN if foreign else Whose.OWN, command, edits)
-
-
-def _literal(text: str) -> Any:
-    """An object as Python writes it, None where it is none."""
-    try:
-        return ast.literal_eval(text)
-    except Exception:
-        # Whatever is wrong with it, it is read as text.
-        return None
 
 
 def _in_value(value: Any, call: _Call, depth: int) -> Failure | None:

@@ -80,11 +80,14 @@ class Read:
         plain = []
         seen: set[str] = set()
         for when, writer, text in sorted(found, key=lambda each: each[0]):
-            if text and text not in seen:
-                seen.add(text)
-                size += len(text)
-                plain.append((when, writer, _plain(text)))
-        return plain if size <= _MOST_TEXT else []
+            if not text or text in seen:
+                continue
+            seen.add(text)
+            size += len(text)
+            if size > _MOST_TEXT:
+                return []
+            plain.append((when, writer, _plain(text)))
+        return plain
 
     @cached_property
     def whole(self) -> bool:
