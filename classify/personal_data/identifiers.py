@@ -60,6 +60,8 @@ _IBAN_LENGTHS = {
 
 _LONG_NUMBER = re.compile(r"\d(?:[ .()/-]{0,2}\d){6}")
 _AROUND = 48
+#: Of a number that could be a card's and that nothing calls one.
+BARE_CARD = 0.4
 _MAX_FINDINGS = 10
 
 
@@ -145,7 +147,10 @@ def _cards(text: str) -> Iterator[Finding]:
         grouped = len(digits) != len(match.group())
         if not named and (len(digits) == 13 or (not grouped and _ID_WORDS.search(before))):
             continue
-        score = 0.95 if named else 0.9 if grouped else 0.7
+        # One in thirty random numbers of 16 digits has an issuer's range and a right check digit:
+        # without a word of cards or the groups of a card it is masked where texts are masked, but
+        # is no leak.
+        score = 0.95 if named else 0.9 if grouped else BARE_CARD
         yield Finding("payment-card", match.group(), score, match.start())
 
 
