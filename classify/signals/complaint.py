@@ -1,0 +1,136 @@
+"""Whether a user complains about the service that they are talking to, in words.
+
+What is quoted, told of others or handed over to be worked on is not the user's own and is left out
+before phrases are looked for. Phrases are data: complaint.yaml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from classify.models.windows import sentences
+
+WORDS_FILE = Path(__file__).with_name("complaint.yaml")
+
+#: Kinds that are looked for in the user's words, in the order of complaint.yaml.
+KINDS = (
+    "feeling",
+    "blame",
+    "unanswered",
+    "gives_up",
+    "wants_human",
+    "swears",
+    "thanks",
+    "corrects",
+)
+#: Of a long message the beginning and the end are read, this many characters each.
+_END = 1200
+_QUOTED = re.compile(
+    r"\"[^\"\n]{0,600}\"|“[^”\n]{0,600}”|«[^»\n]{0,600}»|„[^“\n]{0,600}“|「[^」\n]{0,600}」"
+    r"|```.{0,4000}?(?:```|\Z)|`[^`\n]{0,200}`|^>[^\n]*$",
+    re.S | re.M,
+)
+_SPACES = re.compile(r"\s+")
+_CAPITALS = re.compile(r"\b[A-ZÄÖÜÉÈÀÑÇ]{3,}\b")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_MARKS = re.compile(r"[!?]{2,}|！{2,}|？{2,}")
+
+
+@cache
+def _file() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(WORDS_FILE.read_text("utf-8"))
+    return found
+
+
+@cache
+def phrases(kind: str) -> re.Pattern[str]:
+    """Those of all languages as one pattern. Scripts without spaces have no edges of words."""
+    spaced, unspaced = [], []
+    for language, found in _file()[kind].items():
+        (unspaced if language in ("zh", "ja") else spaced).extend(found)
+    joined = "|".join(f"(?:{one})" for one in spaced)
+    parts = [rf"(?<![\w'])(?:{joined})(?!\w)", *(f"(?:{one})" for one in unspaced)]
+    return re.compile("|".join(parts))
+
+
+@cache
+def _others() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(_file()['others'])})\b")
+
+
+@cache
+def _task() -> re.Pattern[str]:
+    return re.compile(rf"^\W{{0,8}}(?:{_file()['task']})\b")
+
+
+@cache
+def _piece() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{_file()['piece']})\b")
+
+
+def plain(text: str) -> str:
+    """Lower case, one kind of apostrophe."""
+    return text.lower().replace("’", "'").replace("‘", "'").replace("´", "'")
+
+
+@lru_cache(maxsize=512)
+def own(text: str) -> tuple[str, ...]:
+    """The sentences that the user says for themselves, in plain form."""
+    if len(text) > 2 * _END:
+        text = f"{text[:_END]}\n{text[-_END:]}"
+    said = [plain(part.text) for part in sentences(_QUOTED.sub(" … ", text))]
+    if not said:
+        return ()
+    if _task().search(said[0]):
+        # 'Translate this: …', 'Write a letter to …': what follows is what it is done to.
+        head, colon, _ = said[0].partition(":")
+        if colon or "…" in said[0] or _piece().search(said[0]):
+            said = [head] if not _piece().search(head) else []
+    return tuple(_SPACES.sub(" ", one) for one in said if not _others().search(one))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``count``: phrases of one kind. ``place``: the first sentence that has one."""
+
+    count: int = 0
+    place: str = ""
+
+
+@lru_cache(maxsize=512)
+def complaints(text: str) -> Mapping[str, Found]:
+    """By kind: what the user's own sentences hold."""
+    found = {}
+    for kind in KINDS:
+        pattern = phrases(kind)
+        count, place = 0, ""
+        for sentence in own(text):
+            here = sum(1 for _ in pattern.finditer(sentence))
+            count += here
+            place = place or (sentence if here else "")
+        found[kind] = Found(count, place)
+    return found
+
+
+def shouting(text: str) -> float:
+    """0 to 1: the share of words in capitals, of three words and more, and doubled marks."""
+    words = _WORDS.findall(text[:4000])
+    loud = _CAPITALS.findall(text[:4000])
+    share = len(loud) / len(words) if len(words) >= 3 and len(loud) >= 3 else 0.0
+    marks = min(len(_MARKS.findall(text[:4000])), 2) / 2
+    return max(share, 0.5 * marks)
+
+
+def not_done(replies: Sequence[str]) -> float:
+    """Share of the assistant's replies that excuse themselves instead of doing what was asked."""
+    if not replies:
+        return 0.0
+    pattern = phrases("not_done")
+    return sum(bool(pattern.search(plain(reply[:600]))) for reply in replies) / len(replies)
