@@ -347,7 +347,8 @@ def _threshold(found: Combined, wanted: float) -> tuple[float, float, int]:
         return 0.5, 0.0, 0
     at = float(everything[min(int(wanted * len(everything)), len(everything) - 1)])
     for each in sources:
-        if len(each) >= 100:
+        # One of fewer rows can't tell a share as small.
+        if len(each) * 10 * wanted >= 1:
             at = max(at, float(np.sort(each)[::-1][int(10 * wanted * len(each))]))
     threshold = min(max(np.nextafter(at, 1.0), 0.5), 0.99999)
     return (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models.rows import exchange_of, turns_of
-from classify.signals.complaint import complaints, not_done, shouting
+from classify.signals.complaint import complaints, not_done
 from classify.signals.repetition import repeats
 from classify.signals.signal import Item, Signal
 from classify.signals.weighed import Weighed
@@ -39,31 +39,33 @@ def _place(kind: str) -> Callable[[Said], str]:
     return lambda said: complaints(said.text)[kind].place
 
 
-def _phrase(kind: str, says: str, rises: bool = True) -> Signal[Said]:
-    return Signal(kind, says, _counted(kind), rises=rises, place=_place(kind))
+def _phrase(kind: str, says: str) -> Signal[Said]:
+    return Signal(kind, says, _counted(kind), place=_place(kind))
 
 
-def _asks_again(said: Said) -> float:
-    return repeats(said.text, said.of("user"))
+def _thanks(said: Said) -> float:
+    found = complaints(said.text)
+    bitter = any(found[kind].count for kind in ("feeling", "blame", "unanswered", "gives_up"))
+    return float(min(found["thanks"].count + (0 if bitter else found["praise"].count), 2))
+
+
+def _asks_for_person(said: Said) -> float:
+    """Less where nothing came before: some want a person from the start. Whoever takes the offer of
+    one asks for nothing."""
+    replies = said.of("assistant")
+    if not replies:
+        return 0.25 * _counted("wants_human")(said)
+    return 0.0 if complaints(replies[-1])["wants_human"].count else _counted("wants_human")(said)
 
 
 def _asks_again_in_vain(said: Said) -> float:
-    """Likeness to an earlier turn that the assistant has excused itself from."""
+    """Likeness to an earlier turn that the assistant has excused itself from: 0 up to a half."""
     vain = [
         text
         for (role, text), (_, reply) in zip(said.before, said.before[1:], strict=False)
         if role == "user" and not_done([reply])
     ]
-    return repeats(said.text, vain)
-
-
-def _refused(said: Said) -> float:
-    return not_done(said.of("assistant")[-3:])
-
-
-def _same_replies(said: Said) -> float:
-    replies = said.of("assistant")
-    return repeats(replies[-1], replies[-4:-1]) if len(replies) > 1 else 0.0
+    return max(0.0, 2 * repeats(said.text, vain) - 1)
 
 
 class UserFrustration(Weighed):
@@ -80,16 +82,13 @@ class UserFrustration(Weighed):
         _phrase("feeling", "says that they are annoyed"),
         _phrase("blame", "speaks ill of the service"),
         _phrase("unanswered", "says that they got no answer, or said it before"),
+        _phrase("reminds", "reminds the assistant of what was said"),
         _phrase("gives_up", "gives up"),
-        _phrase("wants_human", "asks for a person"),
+        Signal("wants_human", "asks for a person", _asks_for_person, place=_place("wants_human")),
         _phrase("swears", "swears"),
         _phrase("corrects", "says that the assistant is wrong"),
-        _phrase("thanks", "thanks", rises=False),
-        Signal("shouting", "shouts", lambda said: shouting(said.text)),
-        Signal("asks_again", "asks the same again", _asks_again),
+        Signal("thanks", "thanks", _thanks, rises=False),
         Signal("asks_again_in_vain", "asks again what was refused", _asks_again_in_vain),
-        Signal("refused", "after replies that excuse themselves", _refused),
-        Signal("same_replies", "after replies that repeat themselves", _same_replies),
     )
 
     def decided(self, subject: Subject) -> Verdict | None:

@@ -24,10 +24,12 @@ KINDS = (
     "feeling",
     "blame",
     "unanswered",
+    "reminds",
     "gives_up",
     "wants_human",
     "swears",
     "thanks",
+    "praise",
     "corrects",
 )
 #: Of a long message the beginning and the end are read, this many characters each.

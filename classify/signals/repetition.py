@@ -8,7 +8,7 @@ from functools import lru_cache
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 #: Words of a turn that are looked at, and the fewest that say anything.
-_MOST, _FEWEST = 80, 3
+_MOST, _FEWEST = 80, 4
 _EMPTY = frozenset(
     "a an the i me my we our you your it its he she they them this that these those is am are was "
     "were be been do does did have has had will would can could should may might must to of in on at "
