@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
+from classify.models import form
+from classify.models.encoder import Input
 from classify.models.rows import exchange_of, turns_of
 from classify.signals.complaint import complaints, not_done
 from classify.signals.repetition import repeats
-from classify.signals.signal import Item, Signal
+from classify.signals.signal import Item, Logit, Signal
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
 
@@ -68,6 +70,14 @@ def _asks_again_in_vain(said: Said) -> float:
     return max(0.0, 2 * repeats(said.text, vain) - 1)
 
 
+def _head_input(said: Said) -> list[Input]:
+    """The encoder reads English: nothing where another script prevails."""
+    letters = [character for character in said.text[:400] if character.isalpha()]
+    if not letters or sum(map(str.isascii, letters)) < 0.9 * len(letters):
+        return []
+    return [form.user_frustration((*said.before, ("user", said.text)))]
+
+
 class UserFrustration(Weighed):
     """Looks at the last turns of the session, ending with the user's in this trace."""
 
@@ -89,6 +99,7 @@ class UserFrustration(Weighed):
         _phrase("corrects", "says that the assistant is wrong"),
         Signal("thanks", "thanks", _thanks, rises=False),
         Signal("asks_again_in_vain", "asks again what was refused", _asks_again_in_vain),
+        Logit("head", "sounds annoyed", "user_frustration", _head_input),
     )
 
     def decided(self, subject: Subject) -> Verdict | None:
