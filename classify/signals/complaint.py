@@ -40,9 +40,6 @@ _QUOTED = re.compile(
     re.S | re.M,
 )
 _SPACES = re.compile(r"\s+")
-_CAPITALS = re.compile(r"\b[A-ZÄÖÜÉÈÀÑÇ]{3,}\b")
-_WORDS = re.compile(r"[^\W\d_]{2,}")
-_MARKS = re.compile(r"[!?]{2,}|！{2,}|？{2,}")
 
 
 @cache
@@ -54,7 +51,8 @@ def _file() -> dict[str, Any]:
 @cache
 def phrases(kind: str) -> re.Pattern[str]:
     """Those of all languages as one pattern. Scripts without spaces have no edges of words."""
-    spaced, unspaced = [], []
+    spaced: list[str] = []
+    unspaced: list[str] = []
     for language, found in _file()[kind].items():
         (unspaced if language in ("zh", "ja") else spaced).extend(found)
     joined = "|".join(f"(?:{one})" for one in spaced)
@@ -82,11 +80,9 @@ def plain(text: str) -> str:
     return text.lower().replace("’", "'").replace("‘", "'").replace("´", "'")
 
 
-@lru_cache(maxsize=512)
 def own(text: str) -> tuple[str, ...]:
     """The sentences that the user says for themselves, in plain form."""
-    if len(text) > 2 * _END:
-        text = f"{text[:_END]}\n{text[-_END:]}"
+    text = _ends(text)
     said = [plain(part.text) for part in sentences(_QUOTED.sub(" … ", text))]
     if not said:
         return ()
@@ -106,28 +102,28 @@ class Found:
     place: str = ""
 
 
-@lru_cache(maxsize=512)
 def complaints(text: str) -> Mapping[str, Found]:
     """By kind: what the user's own sentences hold."""
+    return _complaints(_ends(text))
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _END else f"{text[:_END]}\n{text[-_END:]}"
+
+
+@lru_cache(maxsize=512)
+def _complaints(text: str) -> Mapping[str, Found]:
     found = {}
+    said = own(text)
     for kind in KINDS:
         pattern = phrases(kind)
         count, place = 0, ""
-        for sentence in own(text):
+        for sentence in said:
             here = sum(1 for _ in pattern.finditer(sentence))
             count += here
             place = place or (sentence if here else "")
         found[kind] = Found(count, place)
     return found
-
-
-def shouting(text: str) -> float:
-    """0 to 1: the share of words in capitals, of three words and more, and doubled marks."""
-    words = _WORDS.findall(text[:4000])
-    loud = _CAPITALS.findall(text[:4000])
-    share = len(loud) / len(words) if len(words) >= 3 and len(loud) >= 3 else 0.0
-    marks = min(len(_MARKS.findall(text[:4000])), 2) / 2
-    return max(share, 0.5 * marks)
 
 
 def not_done(replies: Sequence[str]) -> float:

@@ -14,14 +14,16 @@ from classify.signals.told import Said, kinds, of_text, told
 _OFFERS = re.compile(
     r"\b(?:instead|another|other|different|alternative\w*|available|options?|how about|what about"
     r"|recommend\w*|suggest\w*|there (?:is|are)|i (?:have )?(?:found|see|saw)|we have|next|nearest"
-    r"|closest|also|or|would you (?:like|prefer)|unfortunately|sorry|no longer|not|from|until|costs?"
-    r"|price|fee|rating|opens?|closes?|leaves?|arrives?|departs?|takes|lasts|e\.g|for example)\b",
+    r"|closest|also|or|would you (?:like|prefer)|unfortunately|sorry|no longer|not|from|until"
+    r"|costs?|price|fee|rating|opens?|closes?|leaves?|arrives?|departs?|takes|lasts|e\.g"
+    r"|for example)\b",
     re.I,
 )
 #: What the user wanted can't be had: other values follow.
 _UNAVAILABLE = re.compile(
-    r"(?i)\b(?:sorry|unavailable|not available|nothing|(?:can|could)(?: only)? (?:get|make|do|book|offer)|choose|pick"
-    r"|how about|no longer|(?:are|is) no|booked (?:up|out)|sold out|full|offer\w*|options?)\b"
+    r"(?i)\b(?:sorry|unavailable|not available|nothing|choose|pick"
+    r"|(?:can|could)(?: only)? (?:get|make|do|book|offer)|how about|no longer"
+    r"|(?:are|is) no|booked (?:up|out)|sold out|full|offer\w*|options?)\b"
 )
 _TO_CHANGE = re.compile(
     r"\b(?:confirm|verify|correct|change|new|another|other|different|update|instead|again\?|right\?"
@@ -45,8 +47,8 @@ _NAME = re.compile(r"(?<![.!?:] )(?<!^)\b[A-Z][\w'’-]{2,30}\b")
 _CHECKS = re.compile(r"(?i)\bconfirm|\brecap\b|correct\?|right\?")
 _QUESTION = re.compile(r"\?")
 _ASKS = re.compile(
-    r"\?|^(?:please |kindly )?(?:tell|give|send|provide|share|enter|state|specify|let me know|i need"
-    r"|i(?:'ll| will) need)\b",
+    r"\?|^(?:please |kindly )?(?:tell|give|send|provide|share|enter|state|specify|let me know"
+    r"|i need|i(?:'ll| will) need)\b",
     re.I,
 )
 _SHORT = re.compile(r"\b[A-Z]{2,4}\b")
@@ -55,6 +57,7 @@ _WAY = re.compile(
     r"|pick\w*|drop\w*|check\w* ?(?:in|out)|till|until|up to|back|arriv\w*|start\w*|end\w*)\b"
 )
 _TWO_ENDS = frozenset(("place", "day", "weekday", "time"))
+_MOST_ANSWER = 4000
 #: Characters of what tools and documents brought that are searched for a value.
 _MOST_KNOWN = 60_000
 
@@ -76,7 +79,7 @@ class Held:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The sentences of the answer."""
-        return tuple(part.text for part in sentences(self.answer[:4000]))
+        return tuple(part.text for part in sentences(self.answer[:_MOST_ANSWER]))
 
     @cached_property
     def mine(self) -> tuple[str, ...]:
@@ -144,7 +147,7 @@ def other_value(held: Held) -> tuple[float, str]:
     """How many values the answer states of kinds that the user has told one of, which nobody has
     said and nothing has brought before; the place."""
     count, place = 0, ""
-    if _UNAVAILABLE.search(held.answer[:4000]):
+    if _UNAVAILABLE.search(held.answer[:_MOST_ANSWER]):
         return 0.0, ""
     for part in held.parts:
         if (_OFFERS.search(part) and not _CHECKS.search(part)) or part.count(" ") < 3:
@@ -217,10 +220,7 @@ def over_budget(held: Held) -> tuple[float, str]:
         return 0.0, ""
     most = int(said[-1].value)
     for part in held.parts:
-        if re.search(
-            r"(?i)\b(?:over|above|more than|beyond|exceeds?|not|but|however|below|under|within|budget)\b",
-            part,
-        ):
+        if _BOUNDS.search(part):
             continue
         prices = [int(each.replace(",", "")) for each in _PRICE.findall(part) if len(each) < 10]
         if prices and min(prices) > 1.2 * most:
@@ -228,6 +228,9 @@ def over_budget(held: Held) -> tuple[float, str]:
     return 0.0, ""
 
 
+_BOUNDS = re.compile(
+    r"(?i)\b(?:over|above|more than|beyond|exceeds?|not|but|however|below|under|within|budget)\b"
+)
 _PRICE = re.compile(r"[$€£]\s?(\d[\d,]{0,9})")
 
 

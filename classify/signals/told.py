@@ -109,14 +109,20 @@ def _one_form(kind: str, value: str) -> str:
     return value.removesuffix("'s").rstrip(".,'").replace("-", " ")
 
 
-@lru_cache(maxsize=2048)
 def of_text(text: str) -> dict[str, tuple[tuple[str, str, bool], ...]]:
-    """Kind to (value, sentence, whether denied) in ``text``."""
+    """Kind to (value, sentence, whether denied) in the beginning of ``text``."""
+    return _of_text(text[:_MOST])
+
+
+@lru_cache(maxsize=1024)
+def _of_text(text: str) -> dict[str, tuple[tuple[str, str, bool], ...]]:
     found: dict[str, list[tuple[str, str, bool]]] = {}
-    for part in sentences(text[:_MOST]):
+    for part in sentences(text):
         for kind in kinds():
             for value, denied in kind.values(part.text):
-                found.setdefault(kind.name, []).append((value, part.text, denied))
+                each = (value, part.text, denied)
+                if each not in found.setdefault(kind.name, []):
+                    found[kind.name].append(each)
     return {name: tuple(each) for name, each in found.items()}
 
 
