@@ -1,6 +1,6 @@
 """False fails on healthy public traffic: traces of six kinds, judged as the service judges them.
 
-    python benchmarks/healthy/run.py [--mirror DIR] [--share 1.0] [--worst 8] [--jsonl FILE]
+    python benchmarks/healthy/run.py [--mirror DIR] [--share 1.0] [--seed N] [--jsonl FILE]
 
 For each classifier: rows that it looks at, judged ones, false fails of 10,000 judged, the worst.
 Snapshots are fetched from GitHub, or read from DIR/owner+name/repo.
@@ -9,6 +9,7 @@ Snapshots are fetched from GitHub, or read from DIR/owner+name/repo.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -42,8 +43,8 @@ class Row:
     subject: Subject
 
 
-def sessions(source: dict[str, Any], mirror: Path | None, cache: Path) -> list[Session]:
-    """As many as the source gives traces for, spread over its files by a fixed seed."""
+def sessions(source: dict[str, Any], mirror: Path | None, cache: Path, seed: int) -> list[Session]:
+    """All of the source, in an order that the seed gives."""
     snapshot = open_snapshot(
         source["repository"], source["commit"], cache, mirror, tuple(source["paths"])
     )
@@ -54,7 +55,7 @@ def sessions(source: dict[str, Any], mirror: Path | None, cache: Path) -> list[S
     # Each text once: a phrase that fails would count as often as it is repeated.
     seen: set[str] = set()
     fresh = []
-    Random(20261129).shuffle(found)
+    Random(seed).shuffle(found)
     for session in found:
         if session[0].asked not in seen:
             seen.add(session[0].asked)
@@ -101,8 +102,6 @@ def _spans(exchange: Exchange, name: str, number: int) -> Iterator[Span]:
 
 def hash_of(name: str) -> int:
     """The same in each run."""
-    import hashlib
-
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest())
 
 
@@ -150,6 +149,7 @@ def main() -> None:
     parser.add_argument("--mirror", type=Path)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/everyspan-healthy")
     parser.add_argument("--share", type=float, default=1.0, help="of each source's traces")
+    parser.add_argument("--seed", type=int, default=20261130, help="which traces are drawn")
     parser.add_argument("--worst", type=int, default=8, help="examples a classifier")
     parser.add_argument("--jsonl", type=Path, help="every false fail, one a line")
     given = parser.parse_args()
@@ -157,7 +157,9 @@ def main() -> None:
     kinds: Counter[str] = Counter()
     languages: set[str] = set()
     for source in yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text()):
-        made = list(traces(source, sessions(source, given.mirror, given.cache), given.share))
+        made = list(
+            traces(source, sessions(source, given.mirror, given.cache, given.seed), given.share)
+        )
         kinds[source["kind"]] += len(made)
         languages.update(source["languages"])
         rows += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,16 @@ from clickhouse.span import Verdict
 
 #: Earlier turns that count: what annoys, annoys now.
 _MAX_TURNS = 12
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?")
+#: Words that English sentences have, and hardly any other language.
+_ENGLISH = frozenset(
+    "the and you your yours is are was were be been have has had it's that's this that these those"
+    " what when where which who why how with from for not don't can't didn't doesn't i'm i've i'll"
+    " you're my me we our they them there here please could would should will can just still again"
+    " very really need want get give tell help make said told asked".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +82,9 @@ def _asks_again_in_vain(said: Said) -> float:
 
 
 def _head_input(said: Said) -> list[Input]:
-    """The encoder reads English: nothing where another script prevails."""
-    letters = [character for character in said.text[:400] if character.isalpha()]
-    if not letters or sum(map(str.isascii, letters)) < 0.9 * len(letters):
+    """The encoder reads English: nothing for other languages."""
+    words = _WORD.findall(said.text[:600].lower())
+    if not any(word in _ENGLISH for word in words):
         return []
     return [form.user_frustration((*said.before, ("user", said.text)))]
 

@@ -80,18 +80,19 @@ def plain(text: str) -> str:
     return text.lower().replace("’", "'").replace("‘", "'").replace("´", "'")
 
 
-def own(text: str) -> tuple[str, ...]:
-    """The sentences that the user says for themselves, in plain form."""
-    text = _ends(text)
-    said = [plain(part.text) for part in sentences(_QUOTED.sub(" … ", text))]
-    if not said:
+def own(text: str) -> tuple[tuple[str, str], ...]:
+    """The sentences that the user says for themselves: in plain form, and as they stand."""
+    parts = [part.text for part in sentences(_QUOTED.sub(" … ", _ends(text)))]
+    if not parts:
         return ()
-    if _task().search(said[0]):
+    first = plain(parts[0])
+    if _task().search(first):
         # 'Translate this: …', 'Write a letter to …': what follows is what it is done to.
-        head, colon, _ = said[0].partition(":")
-        if colon or "…" in said[0] or _piece().search(said[0]):
-            said = [head] if not _piece().search(head) else []
-    return tuple(_SPACES.sub(" ", one) for one in said if not _others().search(one))
+        head, colon, _ = parts[0].partition(":")
+        if colon or "…" in first or _piece().search(first):
+            parts = [] if _piece().search(plain(head)) else [head]
+    found = ((_SPACES.sub(" ", plain(part)), part) for part in parts)
+    return tuple((said, part) for said, part in found if not _others().search(said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,10 @@ def _complaints(text: str) -> Mapping[str, Found]:
     for kind in KINDS:
         pattern = phrases(kind)
         count, place = 0, ""
-        for sentence in said:
+        for sentence, written in said:
             here = sum(1 for _ in pattern.finditer(sentence))
             count += here
-            place = place or (sentence if here else "")
+            place = place or (written if here else "")
         found[kind] = Found(count, place)
     return found
 
