@@ -144,22 +144,22 @@ def table(found: dict[str, list[tuple[Row, Verdict]]]) -> Iterator[str]:
         yield f"| {name} | {len(applicable)} | {share} | {count} | {rate} | {kinds} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Where the traces come from, and which are drawn."""
     parser.add_argument("--mirror", type=Path)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/everyspan-healthy")
     parser.add_argument("--share", type=float, default=1.0, help="of each source's traces")
     parser.add_argument("--seed", type=int, default=20261130, help="which traces are drawn")
-    parser.add_argument("--worst", type=int, default=8, help="examples a classifier")
-    parser.add_argument("--jsonl", type=Path, help="every false fail, one a line")
-    given = parser.parse_args()
+
+
+def rows_of(given: argparse.Namespace) -> list[Row]:
+    """The spans of all sources, trace by trace; says how many there are."""
     rows: list[Row] = []
     kinds: Counter[str] = Counter()
     languages: set[str] = set()
     for source in yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text()):
-        made = list(
-            traces(source, sessions(source, given.mirror, given.cache, given.seed), given.share)
-        )
+        found = sessions(source, given.mirror, given.cache, given.seed)
+        made = list(traces(source, found, given.share))
         kinds[source["kind"]] += len(made)
         languages.update(source["languages"])
         rows += [
@@ -172,7 +172,16 @@ def main() -> None:
         + ", ".join(f"{kind} {n}" for kind, n in kinds.items()),
         flush=True,
     )
-    found = judged(rows)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_source_options(parser)
+    parser.add_argument("--worst", type=int, default=8, help="examples a classifier")
+    parser.add_argument("--jsonl", type=Path, help="every false fail, one a line")
+    given = parser.parse_args()
+    found = judged(rows_of(given))
     print("\n".join(table(found)))
     lines = []
     for name, each in found.items():
