@@ -108,7 +108,7 @@ def _is_persons_address(address: str, before: str, after: str) -> bool:
     parts = [part for part in re.split(r"[\W\d_]+", plain) if part]
     if any(part in marks.given_names for part in parts):
         return True
-    if marks.organisation_parts.search(plain):
+    if plain[0].isdigit() or marks.organisation_parts.search(plain):
         return False
     # j.smith, smith.j, first.last
     if len(parts) == 2 and max(map(len, parts)) >= 3 and not any(part in domain for part in parts):

@@ -21,7 +21,7 @@ _OFFERS = re.compile(
 )
 #: What the user wanted can't be had: other values follow.
 _UNAVAILABLE = re.compile(
-    r"(?i)\b(?:sorry|unavailable|not available|nothing|choose|pick"
+    r"(?i)\b(?:sorry|unavailable|not available|nothing|choose|pick|select"
     r"|(?:can|could)(?: only)? (?:get|make|do|book|offer)|how about|no longer"
     r"|(?:are|is) no|booked (?:up|out)|sold out|full|offer\w*|options?)\b"
 )
@@ -44,7 +44,14 @@ _UPDATES = re.compile(
     re.I,
 )
 _NAME = re.compile(r"(?<![.!?:] )(?<!^)\b[A-Z][\w'’-]{2,30}\b")
-_CHECKS = re.compile(r"(?i)\bconfirm|\brecap\b|correct\?|right\?")
+_CHECKS = re.compile(r"(?i)\bconfirm(?:ing)?\b|\brecap\b|correct\?|right\?")
+_DONE = re.compile(
+    r"(?i)\b(?:booked|reserved|scheduled|confirmed|ordered|purchased|set for|see you"
+    r"|i(?:'ve| have) (?:made|put|got|added|changed|set|opened|sent|planned)"
+    r"|your (?:\w+ )?(?:table|room|reservation|booking|appointment|seat|tickets?|order|flight"
+    r"|stay|plan|party|group)|as you (?:like|said|asked|need|want)"
+    r"|you (?:have|are in|asked|wanted))\b"
+)
 _QUESTION = re.compile(r"\?")
 _ASKS = re.compile(
     r"\?|^(?:please |kindly )?(?:tell|give|send|provide|share|enter|state|specify|let me know"
@@ -130,6 +137,9 @@ def asks_again(held: Held) -> tuple[float, str]:
                 ]
             if not said or not kind.asked.search(part):
                 continue
+            # Of several that the answer offers it asks which.
+            if of_text(held.answer).get(kind.name):
+                continue
             # Whoever has told where to, or until when, has not told where from, or since when.
             if kind.name in _TWO_ENDS and _WAY.search(part):
                 continue
@@ -143,14 +153,17 @@ def asks_again(held: Held) -> tuple[float, str]:
     return worst, place
 
 
-def other_value(held: Held) -> tuple[float, str]:
+def other_value(held: Held, found_too: bool = False) -> tuple[float, str]:
     """How many values the answer states of kinds that the user has told one of, which nobody has
-    said and nothing has brought before; the place."""
+    said and nothing has brought before; the place. Only where it speaks of what is settled, unless
+    ``found_too``."""
     count, place = 0, ""
     if _UNAVAILABLE.search(held.answer[:_MOST_ANSWER]):
         return 0.0, ""
     for part in held.parts:
-        if (_OFFERS.search(part) and not _CHECKS.search(part)) or part.count(" ") < 3:
+        # Elsewhere a new value is what was found, or an offer.
+        settled = found_too or _DONE.search(part)
+        if not _CHECKS.search(part) and (_OFFERS.search(part) or not settled):
             continue
         for name, values in of_text(part).items():
             said = held.told.get(name)
@@ -236,17 +249,21 @@ _PRICE = re.compile(r"[$€£]\s?(\d[\d,]{0,9})")
 
 def otherwise(held: Held) -> tuple[float, str]:
     """1 where the answer goes back to a replaced value, ignores the budget or states two values
-    that nobody has said, less for one such; the place. One signal, since each alone is rare."""
+    that nobody has said, 0.6 for one such, 0.3 where it may have found it; the place. One signal,
+    since each alone is rare."""
     worst, place = max(old_value(held), over_budget(held), key=lambda found: found[0])
     if worst:
         return worst, place
     count, place = other_value(held)
-    return (0.0, "") if not count else (0.6 if count == 1 else 1.0, place)
+    if count:
+        return (0.6 if count == 1 else 1.0), place
+    count, place = other_value(held, found_too=True)
+    return (0.3 if count else 0.0), place
 
 
 def kept(held: Held) -> float:
     """How many kinds the answer states as they were told last; it excuses no value of another."""
-    if otherwise(held)[0]:
+    if otherwise(held)[0] >= 0.6:
         return 0.0
     count = 0
     for name, said in held.told.items():
