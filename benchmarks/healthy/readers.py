@@ -93,6 +93,18 @@ def microsoft_dialogues(snapshot: Snapshot) -> Iterator[Session]:
                 yield found
 
 
+def camrest(snapshot: Snapshot) -> Iterator[Session]:
+    """A restaurant, looked for between two people. Remarks stand before the JSON."""
+    for path in snapshot.chosen:
+        text = snapshot.text(path)
+        for dialogue in json.loads(text[text.index("[") :]):
+            yield [
+                Exchange(turn["usr"]["transcript"], turn["sys"]["sent"])
+                for turn in dialogue["dial"]
+                if turn["usr"]["transcript"]
+            ]
+
+
 def intercode(snapshot: Snapshot) -> Iterator[Session]:
     """Runs of an agent on a database or a shell that reached their goal without an error."""
     for path in snapshot.chosen:
@@ -193,7 +205,7 @@ def _paragraphs(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
 READERS = {
     reader.__name__: reader
     for reader in (
-        rasa, snips, multidogo, chatterbot, microsoft_dialogues, intercode, python_code, go_code,
-        handbook, squad, questions,
+        rasa, snips, multidogo, chatterbot, microsoft_dialogues, camrest, intercode, python_code,
+        go_code, handbook, squad, questions,
     )
 }  # fmt: skip

@@ -29,6 +29,10 @@ _MOBILE = re.compile(
     r"|48 ?[5-8]|351 ?9|353 ?8|420 ?[67]|61 ?4|64 ?2|81 ?[789]0|82 ?10|86 ?1[3-9]|91 ?[6-9]"
     r"|55 ?\d\d ?9|54 ?9|57 ?3|90 ?5|7 ?9|380 ?[5-9]|27 ?[678])"
 )
+_TWO_NAMES = re.compile(r"^[A-Z][a-z]{1,20}(?:[A-Z]\.?)?[A-Z][a-z]{2,20}\d{0,4}$")
+_TO_BE_PAID = re.compile(
+    r"(?i)\b(?:pay\w*|paid|fees?|dues|donat\w*|remit\w*|gebühr\w*|spende\w*|überweis\w*|don|cuota)\b"
+)
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]{3,24}\b")
 
 
@@ -82,15 +86,15 @@ def _marks() -> _Marks:
 
 def is_persons(text: str, finding: Finding) -> bool:
     """Whether the address, number or IBAN at ``finding.start`` of ``text`` is a person's. An IBAN
-    is, unless an organisation is named beside it: where to pay a fee is public."""
+    is, unless an organisation is to be paid: where to pay a fee is public."""
     end = finding.start + len(finding.value)
     before = text[max(0, finding.start - _BEFORE) : finding.start]
     after = text[end : end + _AFTER]
     if finding.rule == "email":
-        return _is_persons_address(finding.value.lower(), before, after)
+        return _is_persons_address(finding.value, before, after)
     by_words = _nearer(before, after)
     if finding.rule == "iban":
-        return by_words is not False
+        return by_words is not False or not _TO_BE_PAID.search(before)
     if by_words is None:
         digits = re.sub(r"\D", "", finding.value)
         return finding.value.startswith("+") and _MOBILE.match(digits) is not None
@@ -98,7 +102,8 @@ def is_persons(text: str, finding: Finding) -> bool:
 
 
 def _is_persons_address(address: str, before: str, after: str) -> bool:
-    name, _, domain = address.rpartition("@")
+    written = address.rpartition("@")[0]
+    name, _, domain = address.lower().rpartition("@")
     marks = _marks()
     if marks.nobody.match(name) or marks.credit.search(before[-_CREDIT_BEFORE:]):
         return False
@@ -110,6 +115,9 @@ def _is_persons_address(address: str, before: str, after: str) -> bool:
         return True
     if plain[0].isdigit() or marks.organisation_parts.search(plain):
         return False
+    # JoSmith, JoPSmith
+    if _TWO_NAMES.match(written):
+        return True
     # j.smith, smith.j, first.last
     if len(parts) == 2 and max(map(len, parts)) >= 3 and not any(part in domain for part in parts):
         return True
@@ -140,10 +148,24 @@ def _distances(before: str, after: str) -> tuple[float, float]:
         found.append(float(min(ahead + behind, default=_FAR)))
     for side, text in enumerate((before, after)):
         for match in _CAPITALISED.finditer(text):
-            if match.group().lower() in marks.given_names:
+            if match.group().lower() in marks.given_names and not _is_place(text, match):
                 far = len(before) - match.end() if side == 0 else _BEHIND + match.start()
                 found[0] = min(found[0], far)
     return found[0], found[1]
 
 
+def _is_place(text: str, name: re.Match[str]) -> bool:
+    """Whether a street or a house is called by the name: 'Victoria Avenue', 'Hotel Felix'."""
+    before, after = (
+        text[max(0, name.start() - 14) : name.start()],
+        text[name.end() : name.end() + 24],
+    )
+    return bool(_CALLED.search(before) or _STREET.match(after))
+
+
+_CALLED = re.compile(r"(?i)\b(?:hotel|restaurant|caf[eé]|st\.?|saint|the|queen|king|port) $")
+_STREET = re.compile(
+    r"(?i)(?:'s|’s)? (?:\w+ )?(?:avenue|ave|road|rd|street|lane|park|square|court|house|hall|hotel|way"
+    r"|place|station|hospital|college|church|bridge|terrace|gardens?|hill|restaurant|kitchen|bar)\b"
+)
 _FAR = float("inf")
