@@ -156,16 +156,13 @@ def _distances(before: str, after: str) -> tuple[float, float]:
 
 def _is_place(text: str, name: re.Match[str]) -> bool:
     """Whether a street or a house is called by the name: 'Victoria Avenue', 'Hotel Felix'."""
-    before, after = (
-        text[max(0, name.start() - 14) : name.start()],
-        text[name.end() : name.end() + 24],
-    )
-    return bool(_CALLED.search(before) or _STREET.match(after))
+    before = text[max(0, name.start() - 14) : name.start()]
+    return bool(_CALLED.search(before) or _STREET.match(text[name.end() : name.end() + 24]))
 
 
 _CALLED = re.compile(r"(?i)\b(?:hotel|restaurant|caf[eé]|st\.?|saint|the|queen|king|port) $")
 _STREET = re.compile(
-    r"(?i)(?:'s|’s)? (?:\w+ )?(?:avenue|ave|road|rd|street|lane|park|square|court|house|hall|hotel|way"
-    r"|place|station|hospital|college|church|bridge|terrace|gardens?|hill|restaurant|kitchen|bar)\b"
+    r"(?i)(?:'s|’s)? (?:\w+ )?(?:avenue|ave|road|rd|street|lane|park|square|court|house|hall|hotel"
+    r"|way|place|station|hospital|college|church|bridge|terrace|gardens?|hill|restaurant|kitchen|bar)\b"
 )
 _FAR = float("inf")
