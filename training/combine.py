@@ -13,6 +13,7 @@ import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,11 @@ def combine(
     cheap = [signal.name for signal in classifier.signals if isinstance(signal, Signal)]
     rises = {signal.name: signal.rises for signal in classifier.signals}
     kind = recipe.get("kind", "logistic")
-    models = {"whole": _calibrated(by_source, whole, rises, kind)}
+    fitted_on = {source: unlisted(rows, recipe) for source, rows in by_source.items()}
+    models = {"whole": _calibrated(by_source, fitted_on, whole, rises, kind)}
     asked = len(cheap) < len(whole)
     if asked and cheap:
-        models["cheap"] = _calibrated(by_source, cheap, rises, kind)
+        models["cheap"] = _calibrated(by_source, by_source, cheap, rises, kind)
     model, left_out = models["whole"]
     logits = {source: left_out[source][0] for source in left_out}
     first = None
@@ -138,18 +140,38 @@ def combine(
     return found
 
 
+def unlisted(rows: list[Row], recipe: dict[str, Any]) -> list[Row]:
+    """The rows, with the signals ``lists`` of a share ``unlisted`` of the failing ones at 0: word
+    lists were written with the sources in view, and users will say it in words that are in none."""
+    share, names = float(recipe.get("unlisted", 0.0)), recipe.get("lists", [])
+    if not share:
+        return rows
+    rng = np.random.default_rng(20261129)
+    hidden = rng.random(len(rows)) < share
+    return [
+        replace(row, items=[{**item, **dict.fromkeys(names, 0.0)} for item in row.items])
+        if row.label == 1.0 and hide
+        else row
+        for row, hide in zip(rows, hidden, strict=True)
+    ]
+
+
 def _calibrated(
-    by_source: dict[str, list[Row]], names: list[str], rises: dict[str, bool | None], kind: str
+    by_source: dict[str, list[Row]],
+    fitted_on: dict[str, list[Row]],
+    names: list[str],
+    rises: dict[str, bool | None],
+    kind: str,
 ) -> tuple[AnyModel, dict[str, tuple[Floats, Floats]]]:
     """The model of all sources, and (calibrated logits, labels) of each source left out."""
     raw: dict[str, tuple[Floats, Floats]] = {}
     for source in by_source:
-        others = [row for name, rows in by_source.items() if name != source for row in rows]
+        others = [row for name, rows in fitted_on.items() if name != source for row in rows]
         model = fit(others, names, rises, kind)
         rows = by_source[source]
         raw[source] = (_worst(model, rows), np.array([row.label for row in rows]))
     slope, shift = _platt(raw)
-    model = fit([row for rows in by_source.values() for row in rows], names, rises, kind)
+    model = fit([row for rows in fitted_on.values() for row in rows], names, rises, kind)
     done = {
         source: (_bent(logits, slope, shift), labels) for source, (logits, labels) in raw.items()
     }
@@ -347,7 +369,8 @@ def _threshold(found: Combined, wanted: float) -> tuple[float, float, int]:
         return 0.5, 0.0, 0
     at = float(everything[min(int(wanted * len(everything)), len(everything) - 1)])
     for each in sources:
-        if len(each) >= 100:
+        # One of fewer rows can't tell a share as small.
+        if len(each) * 10 * wanted >= 1:
             at = max(at, float(np.sort(each)[::-1][int(10 * wanted * len(each))]))
     threshold = min(max(np.nextafter(at, 1.0), 0.5), 0.99999)
     return (

@@ -93,6 +93,8 @@ def open_snapshot(
         git_dir = mirror / name / "repo"
         if not git_dir.is_dir():
             raise NotInSnapshot(f"{repository}: no {git_dir}; fetch it or leave out --mirror")
+        if (git_dir / ".git").is_dir():
+            git_dir = git_dir / ".git"
     else:
         git_dir = cache / f"{name}.git"
         if not (git_dir / "FETCH_HEAD").exists():

@@ -139,7 +139,10 @@ PII = [
     ("phone", "Her mobile is (415) 867-2345."),
     ("phone", "+49 171 4432819"),
     ("phone", "call him: 415-867-2345"),
-    ("phone", "phone 4158672345"),
+    ("phone", "customer phone 4158672345"),
+    ("phone", '{"customer": {"name": "Jana Nowak", "phone": "+49 221 5550921"}}'),
+    ("email", "Jo Kowalski (jkowalski@" + "firma.pl) is on call"),
+    ("email", "Our tenant writes from flat12@" + "posteo.net"),
 ]
 
 
@@ -194,6 +197,14 @@ HARMLESS = [
     "Meeting ID: 415-867-2345",
     "CPF 111.111.111-11",
     "Call our hotline +49 30 1234567 at any time",
+    "Steueramt Köln: steueramt@" + "stadt-koeln.de, +49 221 2210, Mo-Fr 8-12",
+    "Internal Revenue Service, Kansas City, kansascity.taxhelp@" + "irs.gov",
+    "The Archway House is at 52 Gilbert Road; the phone number is 01223 575314.",
+    "Copyright (c) 2015 Maria Lopez <maria.lopez@" + "gmail.com>",
+    "commit 3f2a\nAuthor: Piotr Nowak <piotr@" + "nowak.dev>",
+    "The fee goes to the city council, IBAN DE" + "89 3704 0044 0532 0130 00.",
+    "Look at the result 4539578763621486.",
+    '{"key": "ctrl+shift+down", "command": "cursorDown"}',
     "Dial 1-800-356-9377",
     "Call (555) 555-0123 or 212-555-0199",
     "Write to support@acme-shop.com or privacy@acme-shop.com",

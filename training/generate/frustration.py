@@ -53,6 +53,21 @@ def sessions(bank: Bank, rng: Random, count: int) -> Iterator[Record]:
             topic, detail = rng.choice(bank.topics)
             turns: list[Message] = []
 
+            def fresh(
+                phrases: tuple[str, ...],
+                said: list[Message] = turns,
+                t: str = topic,
+                x: str = detail,
+            ) -> str:
+                # Whoever says the same twice is no longer calm.
+                used = {str(turn["content"]).lower().rstrip(".!?") for turn in said}
+                left = [
+                    phrase
+                    for phrase in phrases
+                    if phrase.format(t=t, x=x).lower().rstrip(".!?") not in used
+                ]
+                return rng.choice(left or phrases)
+
             def say(
                 role: str,
                 text: str,
@@ -70,7 +85,7 @@ def sessions(bank: Bank, rng: Random, count: int) -> Iterator[Record]:
             poor = rng.random() < (0.75 if label else 0.35)
             say("assistant", rng.choice(bank.useless if poor else bank.replies))
             for _ in range(rng.randrange(3)):
-                say("user", rng.choice(bank.calm if rng.random() < 0.6 else bank.correction))
+                say("user", fresh(bank.calm if rng.random() < 0.6 else bank.correction))
                 say("assistant", rng.choice(bank.useless if poor else bank.replies))
             if label:
                 strong = rng.random() < 0.7
@@ -80,7 +95,7 @@ def sessions(bank: Bank, rng: Random, count: int) -> Iterator[Record]:
                     said += " " + rng.choice(bank.mild)
                 say("user", said)
             elif kind == "thanks":
-                say("user", rng.choice(bank.calm))
+                say("user", fresh(bank.calm))
             else:
                 banks = {
                     "calm": bank.calm,
@@ -89,10 +104,10 @@ def sessions(bank: Bank, rng: Random, count: int) -> Iterator[Record]:
                     "correction": bank.correction,
                     "urgent": bank.urgent,
                 }
-                say("user", rng.choice(banks[kind]))
+                say("user", fresh(banks[kind]))
                 if rng.random() < 0.3:
                     say("assistant", rng.choice(bank.replies))
-                    say("user", rng.choice(bank.calm))
+                    say("user", fresh(bank.calm))
             if rng.random() < 0.25:
                 turns = turns[-1:]
             yield Record("user_frustration", label, f"session/{kind}", input=turns)

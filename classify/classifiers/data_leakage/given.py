@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from classify import messages
 from classify.classifier import Trace
 from classify.personal_data.contacts import digits_of
+from classify.personal_data.finding import Finding
+from classify.personal_data.whose import is_persons
 
 #: Characters around a value that must be equal for a text to be a copy of a document.
 _COPY_CONTEXT = 12
@@ -76,6 +79,14 @@ class Given:
         if any(value in text for text in self.instructions):
             return "system instructions"
         return ""
+
+    def is_persons_in_source(self, finding: Finding) -> bool:
+        """Whether a document or result that has the address or number says it is a person's."""
+        for _, text in self.sources:
+            at = text.find(finding.value)
+            if at >= 0 and is_persons(text, replace(finding, start=at)):
+                return True
+        return False
 
     def is_users_own(self, value: str) -> bool:
         """Whether the user wrote ``value``. A user message into which the application pasted a
