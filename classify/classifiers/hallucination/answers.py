@@ -1,0 +1,95 @@
+"""The claims of an answer that are weighed, each with what it can rest on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import orjson
+import yaml
+
+from classify.models.claims import claims
+from classify.signals import numerals
+from classify.signals.grounds import Grounds, content
+
+#: Telling words of a JSON value that states something: fewer are a label.
+_FEWEST = 2
+#: Characters of an answer that is no sentence.
+_SHORT = 60
+_YES_OR_NO = content("yes no ok okay sure true false done correct hello hi thanks none")
+_SIGNALS = Path(__file__).parents[2] / "signals"
+_TAG = re.compile(r"\s*\[(?:sources?|doc(?:ument)?s?|refs?|citations?)\b[^\]\n]{0,200}\]", re.I)
+_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.S)
+#: Values of an answer that is JSON.
+_MOST_VALUES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """``text``: as the answer says it. ``told``: with its heading."""
+
+    text: str
+    told: str
+    grounds: Grounds
+    answer: str
+    where: str = ""
+
+
+def plain(answer: str) -> str:
+    """Without what the model thought aloud, and marks of sources."""
+    if "<" in answer:
+        answer = _THINKING.sub("", answer)
+    return _TAG.sub("", answer)
+
+
+def claimed(answer: str, grounds: Grounds, acts: bool = False) -> list[Claimed]:
+    """What states something of the world, and not that the sources do not say. ``acts``: whether
+    the assistant can do something, so that what it says of itself is not for its sources to say."""
+    text = plain(answer)
+    if text.lstrip()[:1] in ("{", "["):
+        return [Claimed(value, value, grounds, text) for value in _values(text)]
+    found = [
+        Claimed(claim.text, claim.told, grounds, text)
+        for claim in claims(text)
+        if content(claim.told) and not claims_nothing(claim.text, acts)
+    ]
+    short = text.strip()
+    if not found and 0 < len(short) <= _SHORT and not claims_nothing(short, True):
+        # A name or a number, as the whole answer.
+        if content(short) - _YES_OR_NO or numerals.numerals(short):
+            return [Claimed(short, short, grounds, text)]
+    return found
+
+
+def claims_nothing(sentence: str, acts: bool = True) -> bool:
+    """Whether it says that nothing is known, or (``acts``) what the assistant does."""
+    says, does = _patterns()
+    return bool(says.search(sentence) or (acts and does.match(sentence)))
+
+
+def _values(text: str) -> list[str]:
+    """The texts of several words in a JSON answer; [] where it is not JSON."""
+    try:
+        found, waiting = [], [orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        return []
+    while waiting and len(found) < _MOST_VALUES:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += list(value.values())[::-1]
+        elif isinstance(value, list):
+            waiting += value[::-1]
+        elif isinstance(value, str) and len(content(value)) > _FEWEST:
+            found.append(value)
+    return found
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    held = yaml.safe_load((_SIGNALS / "no_answer.yaml").read_text(encoding="utf-8"))
+    return (
+        re.compile("|".join(held["says"]), re.I),
+        re.compile(r"\W{0,4}(?:" + "|".join(held["acts"]) + ")", re.I),
+    )
