@@ -120,7 +120,8 @@ def _other_name(
         name
         for name in names(sentence.text)
         if name.lower() not in numerals.MONTHS
-        and not set(words(name)) <= said and not frozenset(map(stem, words(name))) <= stems
+        and not set(words(name)) <= said
+        and not frozenset(map(stem, words(name))) <= stems
     ]
     if not others or len(sentence.stems - stems) > 3:
         return None

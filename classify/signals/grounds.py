@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from classify.models.claims import split
 from classify.models.overlap import EMPTY, stem, words
@@ -65,6 +66,16 @@ class Grounds:
         return frozenset().union(*(each.stems for each in self._read))
 
     @cached_property
+    def source_stems(self) -> frozenset[str]:
+        """Of the sources alone."""
+        return frozenset().union(*(each.stems for each in self._read[: len(self.sources)]))
+
+    @cached_property
+    def source_pairs(self) -> frozenset[tuple[str, ...]]:
+        """Of the sources alone."""
+        return frozenset().union(*(each.pairs for each in self._read[: len(self.sources)]))
+
+    @cached_property
     def pairs(self) -> frozenset[tuple[str, ...]]:
         return frozenset().union(*(each.pairs for each in self._read))
 
@@ -98,7 +109,7 @@ class Grounds:
         found: list[Sentence] = []
         for (where, _), each in zip(self.sources, self._read, strict=False):
             for text in each.sentences[: _MOST_SENTENCES - len(found)]:
-                found.append(Sentence(text, where, content(text)))
+                found.append(Sentence(text, where, content(text)))  # noqa: PERF401
         return found
 
     @cached_property
@@ -131,7 +142,7 @@ def read(text: str) -> Read:
     telling = [s for s, word in zip(stemmed, all_words, strict=True) if word not in EMPTY]
     return Read(
         frozenset(telling),
-        frozenset(zip(telling, telling[1:], strict=False)),
+        frozenset(pairwise(telling)),
         frozenset(zip(stemmed, stemmed[1:], stemmed[2:], strict=False)),
         frozenset(all_words),
         numerals.values(text),

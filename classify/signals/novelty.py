@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from classify.models.overlap import EMPTY, stem, words
 from classify.signals import numerals
@@ -23,8 +24,19 @@ def new_pairs(claim: str, grounds: Grounds) -> float:
     """Share of the runs of two telling words."""
     telling = [stem(word) for word in words(claim) if word not in EMPTY]
     return _share(
-        [each not in grounds.pairs for each in set(zip(telling, telling[1:], strict=False))]
+        [each not in grounds.pairs for each in set(pairwise(telling))]
     )
+
+
+def unsourced_words(answer: str, grounds: Grounds) -> float:
+    """Share of the telling words that no source has, whatever was said besides."""
+    return _share([each not in grounds.source_stems for each in content(answer)])
+
+
+def unsourced_pairs(answer: str, grounds: Grounds) -> float:
+    """Share of the runs of two telling words that no source has, whatever was said besides."""
+    telling = [stem(word) for word in words(answer) if word not in EMPTY]
+    return _share([each not in grounds.source_pairs for each in set(pairwise(telling))])
 
 
 def new_triples(claim: str, grounds: Grounds) -> float:
@@ -32,11 +44,6 @@ def new_triples(claim: str, grounds: Grounds) -> float:
     all_words = [stem(word) for word in words(claim)]
     runs = set(zip(all_words, all_words[1:], all_words[2:], strict=False))
     return _share([each not in grounds.triples for each in runs])
-
-
-def many_new_words(claim: str, grounds: Grounds) -> float:
-    """How many telling words, on a logarithmic scale: one of two is less than five of ten."""
-    return math.log1p(sum(each not in grounds.stems for each in content(claim)))
 
 
 def new_numbers(claim: str, grounds: Grounds) -> float:

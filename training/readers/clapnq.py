@@ -13,7 +13,7 @@ from training.record import Record
 
 def read(snapshot: Snapshot) -> Iterator[Record]:
     """hallucination: an answer beside its passage, and beside the one that is next to it in words.
-    retrieval_relevance: near, a passage of the right article without the answer; far, any other."""
+    retrieval_relevance: a passage with the answer, or one of the right article without it."""
     rows = [
         (row, path) for path in snapshot.chosen for row in snapshot.jsonl(path) if row["passages"]
     ]
@@ -24,9 +24,6 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
         answerable = "unanswerable" not in path
         kind = "passage/answers" if answerable else "passage/near_miss"
         yield _retrieved(asked, passage, 0.0 if answerable else 1.0, kind)
-        other = texts[(number * 7919 + 13) % len(texts)]
-        if other != passage:
-            yield _retrieved(asked, other, 1.0, "passage/off_topic")
         if not answerable:
             continue
         near = index.near(row["output"][0]["answer"], {number})

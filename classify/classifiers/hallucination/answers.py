@@ -20,6 +20,7 @@ _FEWEST = 2
 _SHORT = 60
 _YES_OR_NO = content("yes no ok okay sure true false done correct hello hi thanks none")
 _SIGNALS = Path(__file__).parents[2] / "signals"
+_BUT = re.compile(r"\b(?:but|however|though|although)\b,?\s*(?:i (?:do )?know (?:that )?)?", re.I)
 _TAG = re.compile(r"\s*\[(?:sources?|doc(?:ument)?s?|refs?|citations?)\b[^\]\n]{0,200}\]", re.I)
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.S)
 #: Values of an answer that is JSON.
@@ -50,23 +51,30 @@ def claimed(answer: str, grounds: Grounds, acts: bool = False) -> list[Claimed]:
     text = plain(answer)
     if text.lstrip()[:1] in ("{", "["):
         return [Claimed(value, value, grounds, text) for value in _values(text)]
-    found = [
-        Claimed(claim.text, claim.told, grounds, text)
-        for claim in claims(text)
-        if content(claim.told) and not claims_nothing(claim.text, acts)
-    ]
+    found = []
+    for claim in claims(text):
+        said = stated(claim.text, acts)
+        if content(said):
+            told = f"{claim.subject}: {said}" if claim.subject else said
+            found.append(Claimed(said, told, grounds, text))
     short = text.strip()
-    if not found and 0 < len(short) <= _SHORT and not claims_nothing(short, True):
+    if not found and 0 < len(short) <= _SHORT and stated(short):
         # A name or a number, as the whole answer.
         if content(short) - _YES_OR_NO or numerals.numerals(short):
             return [Claimed(short, short, grounds, text)]
     return found
 
 
-def claims_nothing(sentence: str, acts: bool = True) -> bool:
-    """Whether it says that nothing is known, or (``acts``) what the assistant does."""
+def stated(sentence: str, acts: bool = True) -> str:
+    """What a sentence states: '' where it says that nothing is known, or (``acts``) what the
+    assistant does; 'it opened in 1990' of "I'm not sure, but it opened in 1990"."""
     says, does = _patterns()
-    return bool(says.search(sentence) or (acts and does.match(sentence)))
+    if not says.search(sentence):
+        return "" if acts and does.match(sentence) else sentence
+    rest = _BUT.split(sentence, maxsplit=1)
+    if len(rest) < 2 or says.search(rest[1]) or len(content(rest[1])) < _FEWEST:
+        return ""
+    return stated(rest[1], acts)
 
 
 def _values(text: str) -> list[str]:

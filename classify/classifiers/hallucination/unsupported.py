@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
-from classify.classifiers.hallucination.answers import claimed, claims_nothing, plain
+from classify.classifiers.hallucination.answers import claimed, plain, stated
 from classify.classifiers.hallucination.sources import asked_of, grounds_of
 from classify.classifiers.hallucination.without_sources import made_up
 from classify.models import figures
@@ -57,11 +57,6 @@ class Hallucination(Weighed):
             lambda item: novelty.new_triples(item.told, item.grounds),
         ),
         Signal(
-            "many_new_words",
-            "has many words that its sources lack",
-            lambda item: novelty.many_new_words(item.told, item.grounds),
-        ),
-        Signal(
             "new_numbers",
             "has figures that its sources lack",
             lambda item: novelty.new_numbers(item.told, item.grounds),
@@ -76,6 +71,16 @@ class Hallucination(Weighed):
             "no sentence of its sources is near to it",
             lambda item: contradiction.likeness(item.told, item.grounds),
             rises=False,
+        ),
+        Signal(
+            "unsourced_words",
+            "as a whole says what its sources do not",
+            lambda item: novelty.unsourced_words(item.answer, item.grounds),
+        ),
+        Signal(
+            "unsourced_pairs",
+            "as a whole puts together what its sources do not",
+            lambda item: novelty.unsourced_pairs(item.answer, item.grounds),
         ),
     )
 
@@ -101,17 +106,17 @@ class Hallucination(Weighed):
 
 def _contradicted(subject: Subject, answer: str, grounds: Grounds) -> Verdict | None:
     """Figures of the same thing, or a sentence that says otherwise."""
-    told = [claim for claim in claims(answer) if not claims_nothing(claim.text)]
+    told = [text for claim in claims(answer) if (text := stated(claim.text))]
     said = "\n".join(grounds.said)
     found = figures.check([claim.told for claim in claims(answer)], grounds.sources, said)
     if found.label == "fail":
         where = f"“{found.claim[:120]}” is contradicted by {found.where}"
         return Verdict("fail", BY_RULE, quoted(where, found.passage))
-    for claim in told:
-        other = contradiction.contradiction(claim.text, grounds)
+    for text in told:
+        other = contradiction.contradiction(text, grounds)
         if other is not None:
             says = _SAYS[other.kind].format(said=other.said, there=other.there)
-            where = f"“{claim.text[:120]}”: {says}, {other.sentence.where}"
+            where = f"“{text[:120]}”: {says}, {other.sentence.where}"
             return Verdict("fail", BY_RULE, quoted(where, other.sentence.text))
     return None
 
