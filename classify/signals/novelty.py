@@ -23,9 +23,7 @@ def new_words(claim: str, grounds: Grounds) -> float:
 def new_pairs(claim: str, grounds: Grounds) -> float:
     """Share of the runs of two telling words."""
     telling = [stem(word) for word in words(claim) if word not in EMPTY]
-    return _share(
-        [each not in grounds.pairs for each in set(pairwise(telling))]
-    )
+    return _share([each not in grounds.pairs for each in set(pairwise(telling))])
 
 
 def unsourced_words(answer: str, grounds: Grounds) -> float:

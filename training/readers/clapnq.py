@@ -42,6 +42,4 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
 
 
 def _retrieved(asked: str, passage: str, label: float, kind: str) -> Record:
-    return Record(
-        "retrieval_relevance", label, f"{kind}/pair", input=asked, context=[passage]
-    )
+    return Record("retrieval_relevance", label, f"{kind}/pair", input=asked, context=[passage])

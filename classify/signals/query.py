@@ -1,0 +1,111 @@
+"""How much of what a query asks for is in the documents that came back, on their face."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from classify.models.overlap import EMPTY, stem, words
+from classify.models.windows import BESIDE, Window, windows
+from classify.signals import numerals
+from classify.signals.grounds import names
+
+#: Words of asking: what is asked for is what is left without them.
+_ASKING = EMPTY | frozenset(
+    "please tell show find give get list explain describe know want need help much many long often"
+    " does use used using make example information question answer anyone someone there way best"
+    " say says mean means happen happens difference between please customer user".split()
+)
+#: Windows of the documents that the encoder is asked about.
+_WINDOWS = 6
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A query and the documents that came back; the best window of all counts. ``text``: the
+    nearest window, for evidence."""
+
+    query: str
+    documents: tuple[str, ...]
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """Stems of the query's telling words."""
+        return telling(self.query)
+
+    @cached_property
+    def ranked(self) -> list[tuple[float, int, Window]]:
+        """(share of the query's words, number of the document from 1, window), best first."""
+        found = []
+        for number, document in enumerate(self.documents, 1):
+            for window, stems in _windows(document):
+                shared = len(self.asked & stems) / len(self.asked) if self.asked else 0.0
+                found.append((shared, number, window))
+        return sorted(found, key=lambda each: (-each[0], each[1], each[2].start))
+
+    @cached_property
+    def nearest(self) -> list[Window]:
+        """Those that the encoder is asked about: most words of the query, and each first one."""
+        best = self.ranked[: _WINDOWS - 2]
+        firsts = [each for each in self.ranked if each[2].start == 0 and each not in best]
+        return [window for _, _, window in (best + firsts)[:_WINDOWS]]
+
+    @property
+    def where(self) -> str:
+        return f"document {self.ranked[0][1]}" if self.ranked else ""
+
+    @property
+    def text(self) -> str:
+        return self.ranked[0][2].text if self.ranked else ""
+
+
+def telling(text: str) -> frozenset[str]:
+    """Stems of the words that say what a query is about; all where nothing else is left."""
+    all_words = words(text)
+    kept = frozenset(stem(word) for word in all_words if word not in _ASKING)
+    return kept or frozenset(map(stem, all_words))
+
+
+def missing_words(item: Retrieved) -> float:
+    """Share of the query's telling words that no document has, long ones counting more: they are
+    rarer. NaN for a query without words."""
+    known: frozenset[str] = frozenset().union(*(_stems(text) for text in item.documents))
+    total = sum(map(_rarity, item.asked))
+    if not total:
+        return math.nan
+    return sum(_rarity(each) for each in item.asked if each not in known) / total
+
+
+def missing_in_best(item: Retrieved) -> float:
+    """Share of the query's telling words that the best window lacks."""
+    return 1.0 - item.ranked[0][0] if item.ranked and item.asked else math.nan
+
+
+def missing_names(item: Retrieved) -> float:
+    """Share of the names and numbers of the query that no document has; NaN for none."""
+    asked = {stem(word) for name in names(item.query) for word in words(name)}
+    numbers = {value for value, _, _ in numerals.numerals(item.query)}
+    if not asked and not numbers:
+        return math.nan
+    known: frozenset[str] = frozenset().union(*(_stems(text) for text in item.documents))
+    there = frozenset().union(*(numerals.values(text) for text in item.documents))
+    lacking = sum(each not in known for each in asked)
+    lacking += sum(not numerals.among(each, there) for each in numbers)
+    return lacking / (len(asked) + len(numbers))
+
+
+def _rarity(word: str) -> float:
+    return min(len(word), 10) / 10
+
+
+@lru_cache(maxsize=64)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(map(stem, words(text)))
+
+
+@lru_cache(maxsize=64)
+def _windows(text: str) -> tuple[tuple[Window, frozenset[str]], ...]:
+    return tuple(
+        (window, frozenset(map(stem, words(window.text)))) for window in windows(text, BESIDE)
+    )
