@@ -41,7 +41,6 @@ class RetrievalRelevance(Weighed):
         Signal(
             "missing_in_best", "the nearest document lacks what is asked", query.missing_in_best
         ),
-        Signal("missing_names", "no document has its names and numbers", query.missing_names),
         Likeness("likeness", "no document is about the query", lambda item: _pairs(item)),
         Likeness(
             "standing",

@@ -8,8 +8,6 @@ from functools import cached_property, lru_cache
 
 from classify.models.overlap import EMPTY, stem, words
 from classify.models.windows import BESIDE, Window, windows
-from classify.signals import numerals
-from classify.signals.grounds import names
 
 #: Words of asking: what is asked for is what is left without them.
 _ASKING = EMPTY | frozenset(
@@ -18,7 +16,7 @@ _ASKING = EMPTY | frozenset(
     " say says mean means happen happens difference between please customer user".split()
 )
 #: Windows of the documents that the encoder is asked about.
-_WINDOWS = 6
+_WINDOWS = 4
 
 
 @dataclass(frozen=True)
@@ -80,19 +78,6 @@ def missing_words(item: Retrieved) -> float:
 def missing_in_best(item: Retrieved) -> float:
     """Share of the query's telling words that the best window lacks."""
     return 1.0 - item.ranked[0][0] if item.ranked and item.asked else math.nan
-
-
-def missing_names(item: Retrieved) -> float:
-    """Share of the names and numbers of the query that no document has; NaN for none."""
-    asked = {stem(word) for name in names(item.query) for word in words(name)}
-    numbers = {value for value, _, _ in numerals.numerals(item.query)}
-    if not asked and not numbers:
-        return math.nan
-    known: frozenset[str] = frozenset().union(*(_stems(text) for text in item.documents))
-    there = frozenset().union(*(numerals.values(text) for text in item.documents))
-    lacking = sum(each not in known for each in asked)
-    lacking += sum(not numerals.among(each, there) for each in numbers)
-    return lacking / (len(asked) + len(numbers))
 
 
 def _rarity(word: str) -> float:
