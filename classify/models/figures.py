@@ -69,7 +69,7 @@ _FIELD = re.compile(
 )
 #: A field whose name says that it is money, and not which: "fee": 49.0
 _MONEY_FIELD = re.compile(
-    r'"\w{0,60}?(?:price|fee|cost|amount|total|charge|balance)\w{0,20}"\s*:\s*"?'
+    r'"\w{0,60}?(?:price|fee|cost|amount|total|charge)\w{0,20}"\s*:\s*"?'
     r"(?P<number>\d{1,15}(?:\.\d{1,9})?)\b(?!\s?[%€$£A-Za-z])",
     re.I,
 )
@@ -200,7 +200,7 @@ def _only_one(
                 continue
             where, passage, words_there, _ = there[0][0]
             shared = len(here & words_there - _UNITS.keys())
-            if _is_json(passage) or (shared >= _SHARED and shared >= len(here) / 2):
+            if shared >= (1 if _is_json(passage) else max(_SHARED, len(here) / 2)):
                 return Finding("fail", claim, figure.text, where, passage)
     return None
 

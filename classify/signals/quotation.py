@@ -14,14 +14,13 @@ _WORDS = 6
 _KNOWN = 0.5
 #: What is said to be somebody's words.
 _QUOTED = re.compile(
-    r"\b(?:says?|said|stat(?:es?|ed|ing)|reads?|writes?|wrote|notes?|noted|quotes?|quoted|according to"
+    r"\b(?:says|said|stat(?:es?|ed|ing)|reads?|writes?|wrote|notes?|noted|quotes?|quoted|according to"
     r"|explains?|word for word|verbatim|puts? it)\b[^\"“”\n.]{0,60}[\"“]([^\"“”\n]{12,400})[\"”]",
     re.I,
 )
 _CITED = re.compile(
     r"(?<![\w\]])\[(\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,8})\](?!\()"
-    r"|[\[(](?:doc(?:ument)?|source|passage)\s?#?(\d{1,3})[\])]"
-    r"|\b(?:document|source|passage)\s#?(\d{1,3})\b",
+    r"|[\[(](?:doc(?:ument)?|source|passage)\s?#?(\d{1,3})[\])]",
     re.I,
 )
 _NUMBER = re.compile(r"\d{1,3}")
@@ -41,7 +40,7 @@ def strange_quotations(answer: str, grounds: Grounds) -> list[str]:
 
 def strange_citations(answer: str, documents: int) -> list[int]:
     """Numbers of documents that the answer cites and that there are not. ``documents``: how many
-    there are. A list of sources of the answer's own says what its numbers mean."""
+    there are; of one alone the numbers may be those of its own parts. A list of sources of the answer's own says what its numbers mean."""
     if not documents or (len(_LISTED.findall(answer)) > 1 and "http" in answer):
         return []
     found = []

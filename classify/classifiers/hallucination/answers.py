@@ -58,7 +58,7 @@ def claimed(answer: str, grounds: Grounds, acts: bool = False) -> list[Claimed]:
             told = f"{claim.subject}: {said}" if claim.subject else said
             found.append(Claimed(said, told, grounds, text))
     short = text.strip()
-    if not found and 0 < len(short) <= _SHORT and stated(short):
+    if not found and 0 < len(short) <= _SHORT and "```" not in short and stated(short):
         # A name or a number, as the whole answer.
         if content(short) - _YES_OR_NO or numerals.numerals(short):
             return [Claimed(short, short, grounds, text)]

@@ -46,6 +46,8 @@ def _said(subject: Subject) -> list[str]:
     model said since the last question is what is judged, and holds nothing up."""
     span, trace = subject.span, subject.trace
     found = [span.system_instructions, trace.root.input, span.input]
+    for earlier in trace.session:
+        found += [earlier.root.input, earlier.root.output]
     held = messages.messages(span.input_messages)
     last = max((i for i, m in enumerate(held) if messages.role(m) == "user"), default=-1)
     for number, message in enumerate(held):

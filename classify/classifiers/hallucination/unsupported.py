@@ -95,7 +95,8 @@ class Hallucination(Weighed):
         if found is not None:
             return found
         told = " ".join(claim.text for claim in claims(answer))
-        if in_two_languages(told, "\n".join(grounds.told)):
+        prose = "\n".join(text for text in grounds.told if text.lstrip()[:1] not in ("{", "["))
+        if in_two_languages(told, prose):
             return abstained("the answer is in another language than its sources")
         return None if self.items(subject) else Verdict("pass", 0.0)
 
@@ -108,7 +109,9 @@ def _contradicted(subject: Subject, answer: str, grounds: Grounds) -> Verdict | 
     """Figures of the same thing, or a sentence that says otherwise."""
     told = [text for claim in claims(answer) if (text := stated(claim.text))]
     said = "\n".join(grounds.said)
-    found = figures.check([claim.told for claim in claims(answer)], grounds.sources, said)
+    found = figures.check(
+        [claim.told for claim in claims(answer) if stated(claim.text)], grounds.sources, said
+    )
     if found.label == "fail":
         where = f"“{found.claim[:120]}” is contradicted by {found.where}"
         return Verdict("fail", BY_RULE, quoted(where, found.passage))
