@@ -9,6 +9,7 @@ from typing import ClassVar
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
 from classify.models.form import Pair, cleaned, excerpt
 from classify.models.pieces import BY_RULE
+from classify.models.windows import sentences
 from classify.signals import query
 from classify.signals.query import Retrieved
 from classify.signals.same_language import in_two_languages
@@ -24,6 +25,18 @@ _NOTHING = re.compile(
     re.I,
 )
 _QUERY = 400
+#: What asks for something that a document could say, anywhere in a message …
+_ASKS = re.compile(
+    r"\?[\s\"')]*$|[？؟]|\b(?:what|which|who|whom|whose|when|where|why|how)\b|\b(?:tell|explain|list|describe"
+    r"|show|find|search|look up|summari[sz]e|compare|define|give me|information|details|steps|guide"
+    r"|policy|looking for|need to know|want to know|wonder)\b",
+    re.I,
+)
+#: … and what is said to somebody: search words are not, nor is a fault that is told.
+_MESSAGE = re.compile(
+    r"\b(?:please|you|your|thanks|thank|i want|i would like|i.d like|let.s)\b|[!.]\s*$", re.I
+)
+_WORDS = 5
 
 
 class RetrievalRelevance(Weighed):
@@ -41,6 +54,7 @@ class RetrievalRelevance(Weighed):
         Signal(
             "missing_in_best", "the nearest document lacks what is asked", query.missing_in_best
         ),
+        Signal("many_missing", "many words of the query are in no document", query.many_missing),
         Likeness("likeness", "no document is about the query", lambda item: _pairs(item)),
         Likeness(
             "standing",
@@ -54,10 +68,12 @@ class RetrievalRelevance(Weighed):
         span = subject.span
         documents = [text for text in span.documents if text.strip()]
         asked = span.input.strip()
-        if not asked or not documents and not span.documents:
+        if not asked or not span.documents:
             return NOT_APPLICABLE
         if not any(map(str.isalpha, asked)):
             return abstained("the query has no words")
+        if _asks_nothing(asked):
+            return NOT_APPLICABLE
         if all(_NOTHING.fullmatch(text.strip()) for text in documents):
             return Verdict("fail", BY_RULE, f"the retrieval found nothing: {asked[:200]}")
         told = "\n".join(documents)
@@ -68,6 +84,14 @@ class RetrievalRelevance(Weighed):
     def items(self, subject: Subject) -> Sequence[Item]:
         documents = dict.fromkeys(text for text in subject.span.documents if text.strip())
         return [Retrieved(subject.span.input.strip(), tuple(documents))]
+
+
+def _asks_nothing(message: str) -> bool:
+    """Whether it is a message that wants something done, or nothing: whatever a search with it
+    returns, no document could help."""
+    if len(message.split()) <= _WORDS or not _MESSAGE.search(message):
+        return False
+    return not _ASKS.search(sentences(message)[-1].text)
 
 
 def _pairs(item: Retrieved) -> list[Pair]:

@@ -31,8 +31,8 @@ _DENIALS = frozenset("not no never none nobody nothing neither nor cannot".split
 _DENIED = 0.8
 #: What makes a denial say something else: 'not only', 'no later than', 'if not'.
 _NO_DENIAL = re.compile(
-    r"\b(?:not only|not just|no later|no more than|no less|not later|not more|not less|if not|or not"
-    r"|whether|unless|except|until|no longer than|nothing but|not until)\b",
+    r"\b(?:not only|not just|no later|no more than|no less|not later|not more|not less|if not"
+    r"|or not|whether|unless|except|until|no longer than|nothing but|not until)\b",
     re.I,
 )
 _AFTER = re.compile(r"[\s-]{0,3}([^\W\d_]{1,30}|%)")

@@ -13,7 +13,6 @@ _CODE = re.compile(r"(?<![\w-])([A-Z][A-Za-z]{0,7})([-_#]?)(\d{3,12})(?![\w-])")
 _SYMBOL = re.compile(
     r"(?<![\w./-])(?:[A-Za-z]\w{0,40}_\w{1,40}|[A-Za-z_]\w{1,40}(?=\(\)))(?![\w/])"
 )
-_JOINTS = re.compile(r"[-_#\s]")
 
 
 def strange_codes(answer: str, grounds: Grounds) -> list[str]:
@@ -34,11 +33,11 @@ def strange_codes(answer: str, grounds: Grounds) -> list[str]:
 def strange_addresses(answer: str, grounds: Grounds) -> list[str]:
     """Addresses of a place that the sources have an address of, but not this one."""
     text = grounds.text
-    found = []
-    for match in _MAIL.finditer(answer):
-        if match[0].lower().rstrip(".") not in text and f"@{match[1].lower().rstrip('.')}" in text:
-            found.append(match[0].rstrip("."))
-    return found
+    return [
+        match[0].rstrip(".")
+        for match in _MAIL.finditer(answer)
+        if match[0].lower().rstrip(".") not in text and f"@{match[1].lower()}" in text
+    ]
 
 
 def new_links(answer: str, grounds: Grounds) -> list[str]:

@@ -1,7 +1,7 @@
 """How much of a claim is not in its sources: words, runs of words, numbers, names.
 
-On sources that nothing was trained on, these shares alone tell unfaithful answers from faithful ones
-better than most learned detectors do. A share is NaN where the claim has nothing of the kind.
+On sources that nothing was trained on, these shares alone tell unfaithful answers from faithful
+ones better than most learned detectors do. A share is NaN where the claim has nothing of the kind.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from itertools import pairwise
 from classify.models.overlap import EMPTY, stem, words
 from classify.signals import numerals
 from classify.signals.grounds import Grounds, content, names
+
+#: Numbers of a claim that others may be reckoned from.
+_MOST = 12
 
 
 def new_words(claim: str, grounds: Grounds) -> float:
@@ -55,12 +58,17 @@ def new_names(claim: str, grounds: Grounds) -> float:
 
 
 def strange_numbers(claim: str, grounds: Grounds) -> list[tuple[float, int, int]]:
-    """(value, start, end) of those that are neither there nor a rounding of one there."""
+    """(value, start, end) of those that are neither there, nor a rounding of one there, nor
+    reckoned in the claim itself: 222 of '725 - 503 = 222'."""
+    found = numerals.numerals(claim)
+    told = {value for value, _, _ in found[:_MOST]}
+    reckoned = {round(result, 2) for a in told for b in told if a != b for result in (a - b, a + b)}
     return [
         each
-        for each in numerals.numerals(claim)
+        for each in found
         if not numerals.among(each[0], grounds.values)
         and not numerals.rounded(each[0], grounds.values)
+        and not (len(told) > 2 and round(each[0], 2) in reckoned)
     ]
 
 

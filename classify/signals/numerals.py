@@ -19,7 +19,8 @@ _WORDS |= {"first": 1.0, "second": 2.0, "third": 3.0, "fourth": 4.0, "fifth": 5.
 MONTHS = {
     name: float(number)
     for number, name in enumerate(
-        "january february march april may june july august september october november december".split(),
+        "january february march april may june july august september october november"
+        " december".split(),
         1,
     )
 }
@@ -79,7 +80,8 @@ def among(value: float, known: frozenset[float]) -> bool:
 
 
 def rounded(value: float, known: frozenset[float]) -> bool:
-    """Whether a longer number that is there rounds to it: 4.9 for 4.87, 67 million for 67,391,582."""
+    """Whether a longer number that is there rounds to it: 4.9 for 4.87, 67 million for
+    67,391,582."""
     if value == 0:
         return False
     for each in known:

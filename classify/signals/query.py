@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from classify.models.overlap import EMPTY, stem, words
+from classify.models.rarity import rarity
 from classify.models.windows import BESIDE, Window, windows
 
 #: Words of asking: what is asked for is what is left without them.
@@ -28,8 +30,8 @@ class Retrieved:
     documents: tuple[str, ...]
 
     @cached_property
-    def asked(self) -> frozenset[str]:
-        """Stems of the query's telling words."""
+    def asked(self) -> dict[str, float]:
+        """Stems of the query's telling words, and how rare each is."""
         return telling(self.query)
 
     @cached_property
@@ -38,8 +40,7 @@ class Retrieved:
         found = []
         for number, document in enumerate(self.documents, 1):
             for window, stems in _windows(document):
-                shared = len(self.asked & stems) / len(self.asked) if self.asked else 0.0
-                found.append((shared, number, window))
+                found.append((share(self.asked, stems), number, window))
         return sorted(found, key=lambda each: (-each[0], each[1], each[2].start))
 
     @cached_property
@@ -58,21 +59,26 @@ class Retrieved:
         return self.ranked[0][2].text if self.ranked else ""
 
 
-def telling(text: str) -> frozenset[str]:
-    """Stems of the words that say what a query is about; all where nothing else is left."""
+def telling(text: str) -> dict[str, float]:
+    """Stems of the words that say what a query is about, with their rarity; of all words where
+    nothing else is left."""
     all_words = words(text)
-    kept = frozenset(stem(word) for word in all_words if word not in _ASKING)
-    return kept or frozenset(map(stem, all_words))
+    kept = [word for word in all_words if word not in _ASKING] or all_words
+    found: dict[str, float] = {}
+    for word in kept:
+        found[stem(word)] = max(found.get(stem(word), 0.0), rarity(word))
+    return found
+
+
+def share(asked: Mapping[str, float], known: frozenset[str]) -> float:
+    """Share of what is asked that is known, rare words counting more; 0 for nothing asked."""
+    total = sum(asked.values())
+    return sum(each for word, each in asked.items() if word in known) / total if total else 0.0
 
 
 def missing_words(item: Retrieved) -> float:
-    """Share of the query's telling words that no document has, long ones counting more: they are
-    rarer. NaN for a query without words."""
-    known: frozenset[str] = frozenset().union(*(_stems(text) for text in item.documents))
-    total = sum(map(_rarity, item.asked))
-    if not total:
-        return math.nan
-    return sum(_rarity(each) for each in item.asked if each not in known) / total
+    """Share of the query's telling words that no document has. NaN for a query without words."""
+    return 1.0 - share(item.asked, _known(item)) if item.asked else math.nan
 
 
 def missing_in_best(item: Retrieved) -> float:
@@ -80,8 +86,14 @@ def missing_in_best(item: Retrieved) -> float:
     return 1.0 - item.ranked[0][0] if item.ranked and item.asked else math.nan
 
 
-def _rarity(word: str) -> float:
-    return min(len(word), 10) / 10
+def many_missing(item: Retrieved) -> float:
+    """How many telling words no document has, rare ones counting more, on a logarithmic scale."""
+    known = _known(item)
+    return math.log1p(sum(each for word, each in item.asked.items() if word not in known))
+
+
+def _known(item: Retrieved) -> frozenset[str]:
+    return frozenset().union(*(_stems(text) for text in item.documents))
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,9 @@ _WORDS = 6
 _KNOWN = 0.5
 #: What is said to be somebody's words.
 _QUOTED = re.compile(
-    r"\b(?:says|said|stat(?:es?|ed|ing)|reads?|writes?|wrote|notes?|noted|quotes?|quoted|according to"
-    r"|explains?|word for word|verbatim|puts? it)\b[^\"“”\n.]{0,60}[\"“]([^\"“”\n]{12,400})[\"”]",
+    r"\b(?:says|said|stat(?:es?|ed|ing)|reads?|writes?|wrote|notes?|noted|quotes?|quoted|according"
+    r" to|explains?|word for word|verbatim|puts? it)\b[^\"“”\n.]{0,60}[\"“]"
+    r"([^\"“”\n]{12,400})[\"”]",
     re.I,
 )
 _CITED = re.compile(
@@ -28,7 +29,7 @@ _LISTED = re.compile(r"(?:^|\s)\[\d{1,3}\][:.]?\s", re.M)
 
 
 def strange_quotations(answer: str, grounds: Grounds) -> list[str]:
-    """Those of at least six words that are given as somebody's, and that nothing has, signs aside."""
+    """Those of at least six words that are given as somebody's, and that nothing has."""
     found = []
     for quoted in _QUOTED.findall(answer):
         told = [stem(word) for word in words(quoted)]
@@ -40,12 +41,9 @@ def strange_quotations(answer: str, grounds: Grounds) -> list[str]:
 
 def strange_citations(answer: str, documents: int) -> list[int]:
     """Numbers of documents that the answer cites and that there are not. ``documents``: how many
-    there are; of one alone the numbers may be those of its own parts. A list of sources of the answer's own says what its numbers mean."""
-    if not documents or (len(_LISTED.findall(answer)) > 1 and "http" in answer):
+    there are; of one alone the numbers may be those of its own parts. An answer that lists its own
+    sources says what its numbers mean."""
+    if documents < 2 or (len(_LISTED.findall(answer)) > 1 and "http" in answer):
         return []
-    found = []
-    for groups in _CITED.findall(answer):
-        for number in _NUMBER.findall(" ".join(groups)):
-            if int(number) > documents:
-                found.append(int(number))
-    return found
+    cited = (_NUMBER.findall(" ".join(groups)) for groups in _CITED.findall(answer))
+    return [int(number) for each in cited for number in each if int(number) > documents]

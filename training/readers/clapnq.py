@@ -17,7 +17,7 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
     rows = [
         (row, path) for path in snapshot.chosen for row in snapshot.jsonl(path) if row["passages"]
     ]
-    texts = [detokenised(row["passages"][0]["text"]) for row, _ in rows]
+    texts = [detokenised(_titled(row["passages"][0])) for row, _ in rows]
     index = Index(texts)
     for number, (row, path) in enumerate(rows):
         asked, passage = row["input"], texts[number]
@@ -43,3 +43,8 @@ def read(snapshot: Snapshot) -> Iterator[Record]:
 
 def _retrieved(asked: str, passage: str, label: float, kind: str) -> Record:
     return Record("retrieval_relevance", label, f"{kind}/pair", input=asked, context=[passage])
+
+
+def _titled(passage: dict[str, str]) -> str:
+    """As a retrieval returns it: a passage alone often does not say what it is about."""
+    return f"{passage['title']}: {passage['text']}"

@@ -1,5 +1,6 @@
 """What a retrieval returns: the document that answers a query among two others of its corpus. Of the
-repositories whose pairs of query and document other readers read."""
+repositories whose pairs of query and document other readers read, where a document says what it is
+about and a query can be asked without the text before it."""
 
 from __future__ import annotations
 
@@ -11,10 +12,7 @@ from training.record import Record
 
 READERS = {
     "primeqa/clapnq": "clapnq",
-    "deepset-ai/COVID-QA": "covid_qa",
     "abachaa/MedQuAD": "medquad",
-    "alexa/alexa-with-dstc9-track1-dataset": "dstc9",
-    "google-research-datasets/QED": "qed",
 }
 
 

@@ -11,7 +11,7 @@ import orjson
 import yaml
 
 from classify.models.claims import claims
-from classify.signals import numerals
+from classify.signals import identifiers, novelty, numerals
 from classify.signals.grounds import Grounds, content
 
 #: Telling words of a JSON value that states something: fewer are a label.
@@ -58,23 +58,34 @@ def claimed(answer: str, grounds: Grounds, acts: bool = False) -> list[Claimed]:
             told = f"{claim.subject}: {said}" if claim.subject else said
             found.append(Claimed(said, told, grounds, text))
     short = text.strip()
-    if not found and 0 < len(short) <= _SHORT and "```" not in short and stated(short):
-        # A name or a number, as the whole answer.
-        if content(short) - _YES_OR_NO or numerals.numerals(short):
-            return [Claimed(short, short, grounds, text)]
-    return found
+    if found or not 0 < len(short) <= _SHORT or "```" in short or not stated(short):
+        return found
+    # A name or a number, as the whole answer.
+    says = content(short) - _YES_OR_NO or numerals.numerals(short)
+    return [Claimed(short, short, grounds, text)] if says else []
 
 
 def stated(sentence: str, acts: bool = True) -> str:
     """What a sentence states: '' where it says that nothing is known, or (``acts``) what the
     assistant does; 'it opened in 1990' of "I'm not sure, but it opened in 1990"."""
-    says, does = _patterns()
+    says, courtesies, does = _patterns()
     if not says.search(sentence):
-        return "" if acts and does.match(sentence) else sentence
+        nothing = courtesies.match(sentence) or (acts and does.match(sentence))
+        return "" if nothing else sentence
     rest = _BUT.split(sentence, maxsplit=1)
     if len(rest) < 2 or says.search(rest[1]) or len(content(rest[1])) < _FEWEST:
         return ""
     return stated(rest[1], acts)
+
+
+def specific(claim: Claimed) -> bool:
+    """Whether it has a number, a name or a symbol that nothing has: all that the result of a tool
+    can be held to. What the assistant did, and what follows from it, no result says."""
+    return bool(
+        novelty.strange_numbers(claim.told, claim.grounds)
+        or novelty.strange_names(claim.told, claim.grounds)
+        or identifiers.new_symbols(claim.told, claim.grounds)
+    )
 
 
 def _values(text: str) -> list[str]:
@@ -95,9 +106,11 @@ def _values(text: str) -> list[str]:
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """says, courtesies, acts."""
     held = yaml.safe_load((_SIGNALS / "no_answer.yaml").read_text(encoding="utf-8"))
     return (
         re.compile("|".join(held["says"]), re.I),
+        re.compile(r"\W{0,4}(?:" + "|".join(held["courtesies"]) + ")", re.I),
         re.compile(r"\W{0,4}(?:" + "|".join(held["acts"]) + ")", re.I),
     )

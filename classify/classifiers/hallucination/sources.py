@@ -14,9 +14,9 @@ from classify.signals.grounds import Grounds, grounds
 _MOST = 60_000
 #: A prompt that was built around pages says so.
 _PASTED = re.compile(
-    r"^[#*\s]{0,6}(?:(?:the |relevant |retrieved |following |given |provided |search |help |use the"
-    r" following |here (?:is|are) (?:the |some )?)*(?:context|documents?|passages?|sources?|articles?"
-    r"|pages|search results|references?|excerpts?|knowledge(?: base)?|transcript|snippets?|facts)"
+    r"^[#*\s]{0,6}(?:(?:(?:the|relevant|retrieved|following|given|provided|search|help|use|here|is|are"
+    r"|some) ){0,6}(?:context|documents?|passages?|sources?|articles?|pages|search results|results"
+    r"|references?|excerpts?|knowledge(?: base)?|transcript|snippets?|facts)"
     r"\b[^\n:]{0,60}:|<(?:context|documents?|passages?|sources?|article|knowledge|transcript)\b"
     r"|\[(?:1|doc(?:ument)? ?1|source ?1)\]\s)",
     re.I | re.M,
@@ -42,8 +42,8 @@ def asked_of(subject: Subject) -> str:
 
 
 def _said(subject: Subject) -> list[str]:
-    """Instructions, the user's words, arguments of tools, and answers to earlier questions. What the
-    model said since the last question is what is judged, and holds nothing up."""
+    """Instructions, the user's words, arguments of tools, and answers to earlier questions. What
+    the model said since the last question is what is judged, and holds nothing up."""
     span, trace = subject.span, subject.trace
     found = [span.system_instructions, trace.root.input, span.input]
     for earlier in trace.session:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
-from classify.classifiers.hallucination.answers import claimed, plain, stated
+from classify.classifiers.hallucination.answers import claimed, plain, specific, stated
 from classify.classifiers.hallucination.sources import asked_of, grounds_of
 from classify.classifiers.hallucination.without_sources import made_up
 from classify.models import figures
@@ -101,8 +101,12 @@ class Hallucination(Weighed):
         return None if self.items(subject) else Verdict("pass", 0.0)
 
     def items(self, subject: Subject) -> Sequence[Item]:
+        grounds = grounds_of(subject)
         acts = any(span.step_kind == "tool" for span in subject.trace.spans)
-        return claimed(subject.span.output, grounds_of(subject), acts)
+        found = claimed(subject.span.output, grounds, acts)
+        if any(where.startswith(("document ", "the prompt")) for where, _ in grounds.sources):
+            return found
+        return [claim for claim in found if specific(claim)]
 
 
 def _contradicted(subject: Subject, answer: str, grounds: Grounds) -> Verdict | None:

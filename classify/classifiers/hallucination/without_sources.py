@@ -1,5 +1,5 @@
-"""An answer that has nothing to rest on: the user asks for the facts of a company, an order, a policy,
-no document or tool was asked, and the answer gives figures all the same."""
+"""An answer that has nothing to rest on: the user asks for the facts of a company, an order, a
+policy, no document or tool was asked, and the answer gives figures all the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from clickhouse.span import Verdict
 
 #: A question of what only somebody's records can say.
 _ASKED = re.compile(
-    r"\b(?:our|your|my|this|the company.s|the firm.s)\s(?:[\w'’-]{1,20}\s){0,3}?(?:polic(?:y|ies)|leave"
-    r"|holidays?|vacation|benefits?|bonus|salary|pay|prices?|pricing|plans?|fees?|rates?|costs?"
+    r"\b(?:our|your|my|this|the company.s|the firm.s)\s(?:[\w'’-]{1,20}\s){0,3}?(?:polic(?:y|ies)"
+    r"|leave|holidays?|vacation|benefits?|bonus|salary|pay|prices?|pricing|plans?|fees?|rates?|costs?"
     r"|warranty|guarantee|refunds?|returns?|orders?|invoices?|bills?|contracts?|opening hours|hours"
     r"|deadline|limits?|quota|account|balance|shipping|delivery|subscription|membership|budget"
     r"|revenue|sales|headcount|sla|appointment|booking|reservation|flight|parcel|package|claim"
@@ -27,8 +27,9 @@ _QUESTION = re.compile(
 #: Of the world at large, and said to be so.
 _GENERAL = re.compile(
     r"\b(?:typically|usually|generally|in general|often|commonly|on average|depends?|varies|vary"
-    r"|for example|e\.g|such as|suppose|assum\w{1,5}|estimate\w?|approximately|might|may|could|would"
-    r"|if you|let me|please (?:provide|share|check)|i (?:don.t|do not|can.t|cannot)|as an ai)\b",
+    r"|for example|e\.g|such as|suppose|assum\w{1,5}|estimate\w?|approximately|might|may|could"
+    r"|would|if you|let me|please (?:provide|share|check)|i (?:don.t|do not|can.t|cannot)"
+    r"|as an ai)\b",
     re.I,
 )
 
