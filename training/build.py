@@ -24,6 +24,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from training import mirror, record, split
+from training.readers.negatives import off_topic
 from training.record import Record
 
 HERE = Path(__file__).parent
@@ -183,7 +184,8 @@ def build(
             print(f"left out: {error}", file=sys.stderr)
             continue
         reader = importlib.import_module(f"training.readers.{entry.reader}")
-        add(reader.read(opened), entry, entry.repository)
+        found = list(reader.read(opened))
+        add([*found, *off_topic(found)], entry, entry.repository)
     for family in recipe.generators:
         if only and not only & {*family.tasks}:
             continue

@@ -126,7 +126,7 @@ def combine(
             scores = np.where(keep, mine, scores)
         found.healthy[name] = sigmoid(scores)
     wanted = float(recipe.get("false_alarms", 0.0005))
-    threshold, alarms, rows_seen = _threshold(found, wanted)
+    threshold, alarms, rows_seen = _threshold(found, wanted, recipe.get("threshold_on"))
     found.combiner = Combiner(
         version=int(recipe.get("version", 1)),
         model=model,
@@ -358,10 +358,17 @@ def _first(
     return First(model=model, doubt=(low, 13.0))
 
 
-def _threshold(found: Combined, wanted: float) -> tuple[float, float, int]:
+def _threshold(
+    found: Combined, wanted: float, on: Sequence[str] | None
+) -> tuple[float, float, int]:
     """The lowest score over which at most ``wanted`` of the healthy lie, and ten times that of any
-    source; the share there, and of how many."""
-    sources = [scores[labels == 0] for scores, labels in found.left_out.values()]
+    source; the share there, and of how many. ``on``: the sources that are looked at, all for None;
+    healthy traffic always is."""
+    sources = [
+        scores[labels == 0]
+        for source, (scores, labels) in found.left_out.items()
+        if on is None or source in on
+    ]
     sources += list(found.healthy.values())
     sources = [each[~np.isnan(each)] for each in sources]
     everything = np.sort(np.concatenate(sources))[::-1]

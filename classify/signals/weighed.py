@@ -8,15 +8,17 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classify.classifier import NOT_APPLICABLE, Subject
 from classify.models import files
 from classify.models.checksums import SUMS
 from classify.models.encoder import encoder, sigmoid
 from classify.models.files import heads
+from classify.models.form import Pair
 from classify.models.pieces import quoted
 from classify.signals.combiner import Combiner, combiner, deciding, file_of, table
-from classify.signals.signal import Item, Likeness, Logit, Signal
+from classify.signals.signal import Item, Likeness, Logit, Signal, texts_of
 from clickhouse.span import Verdict
 
 Values = dict[str, float]
@@ -123,7 +125,7 @@ class Weighed:
             else:
                 pairs = [signal.pairs(item) for item in items]
                 each = [list(some) for some in pairs]
-                given = encoder().cosines([one for one_item in each for one in one_item])
+                given = _cosines([one for one_item in each for one in one_item], signal.beside)
             at = 0
             for values, some in zip(found, each, strict=True):
                 mine = given[at : at + len(some)]
@@ -162,3 +164,13 @@ class Weighed:
     @property
     def _combiner(self) -> Combiner:
         return combiner(self.name)
+
+
+def _cosines(pairs: Sequence[Pair], beside: str) -> NDArray[np.float64]:
+    """Shape (len(pairs),); relative to the texts of ``beside`` where it names some."""
+    found = encoder().cosines(pairs)
+    if not beside or not len(found):
+        return found
+    usual = encoder().vectors([one for one, _ in pairs]) @ encoder().vectors(texts_of(beside)).T
+    above: NDArray[np.float64] = (found - usual.mean(axis=1)) / np.maximum(usual.std(axis=1), 0.02)
+    return above

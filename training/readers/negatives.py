@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+
+from training.record import Record
 
 WORD = re.compile(r"[a-z0-9]{2,}")
 COMMON = frozenset(
@@ -56,3 +58,20 @@ class Index:
                 return number
             at -= 1
         return None
+
+
+def off_topic(records: Sequence[Record]) -> Iterator[Record]:
+    """For each query of retrieval_relevance with the document that answers it, another document of
+    the same source, by chance: what comes back where an index or a filter is wrong."""
+    right = [r for r in records if r.task == "retrieval_relevance" and r.label == 0.0]
+    for number, record in enumerate(right):
+        other = right[(number * 7919 + 4243) % len(right)]
+        if other.context != record.context and other.input != record.input:
+            yield Record(
+                record.task,
+                1.0,
+                "off_topic/" + record.kind.rpartition("/")[2],
+                input=record.input,
+                context=list(other.context),
+                licence=record.licence,
+            )
