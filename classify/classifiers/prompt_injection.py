@@ -11,7 +11,7 @@ from classify.models import form
 from classify.models.rows import said, speaks
 from classify.signals.role_tags import user_turns
 from classify.signals.safety import Safety, Text
-from classify.signals.wording import LINKS, SHARED, head, ngram_signals, phrase_signals
+from classify.signals.wording import LINKS, ORDERS, head, phrase_signals, wording, worst_sentence
 from clickhouse.span import Span
 
 _SAYS = "worded as instructions for a model"
@@ -31,9 +31,10 @@ class PromptInjection(Safety):
     needs: tuple[str, ...] = ("input", "output", "documents")
     signals: ClassVar = (
         *phrase_signals("prompt_injection"),
-        *SHARED,
+        ORDERS,
         LINKS,
-        *ngram_signals("prompt_injection", _SAYS),
+        wording("prompt_injection", _SAYS),
+        worst_sentence("prompt_injection", _SAYS),
         head(
             "prompt_injection",
             _SAYS,

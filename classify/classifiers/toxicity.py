@@ -9,7 +9,7 @@ from classify.models import form
 from classify.models.rows import is_answer, said, speaks
 from classify.signals.role_tags import user_turns
 from classify.signals.safety import Safety, Text
-from classify.signals.wording import SHARED, head, ngram_signals, phrase_signals
+from classify.signals.wording import head, phrase_signals, wording
 
 _SAYS = "worded as insults, threats or hate are"
 
@@ -26,8 +26,7 @@ class Toxicity(Safety):
     needs: tuple[str, ...] = ("input", "output")
     signals: ClassVar = (
         *phrase_signals("toxicity"),
-        *SHARED,
-        *ngram_signals("toxicity", _SAYS),
+        wording("toxicity", _SAYS),
         head("toxicity", _SAYS, lambda passage: form.toxicity(passage.text)),
     )
 

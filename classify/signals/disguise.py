@@ -235,7 +235,7 @@ def _decoder(
                 inner = found if isinstance(found, str) else found.decode("utf-8")
             except (ValueError, binascii.Error):
                 continue
-            if _is_language(inner):
+            if _is_language(inner) or _BASE64.fullmatch(inner):
                 yield inner
 
     return decoded

@@ -62,7 +62,9 @@ def spoken_of(text: str, start: int, end: int) -> bool:
     return about >= 3
 
 
-_BEFORE = re.compile(r"([\w'’]+)[^\w.!?:;\n\"“”()\[\]{}<>#*|-]*$")
+_BEFORE = re.compile(r"[\w'’]+(?=[^\w.!?:;\n\"“”()\[\]{}<>#*|-]*$)")
+_MODAL = frozenset("must should will can could shall would need have to".split())
+_WHOSE = frozenset("you i we assistant ai model".split())
 _OF_A_THING = re.compile(
     r"[\w ]{0,14}(?:about|regarding|concerning|for (?:assembl\w+|tests?)|"
     r"in (?:the|my|your) (?:attachment|manual|letter|e-?mail|box|booklet|leaflet|recipe)|"
@@ -73,9 +75,14 @@ _OF_A_THING = re.compile(
 def ordered(text: str, start: int, end: int) -> bool:
     """Whether it is an order: nothing before it in its sentence but words that lead in to one, and
     not about the instructions of some thing."""
-    before = _BEFORE.search(text[max(0, start - 40) : start].lower())
-    if before and before.group(1).replace("’", "'") not in _LEADS_IN:
+    before = text[max(0, start - 60) : start].lower().replace("’", "'")
+    word = _BEFORE.search(before)
+    if word and word.group() not in _LEADS_IN:
         return False
+    if word and word.group() in _MODAL:
+        owner = _BEFORE.search(before[: word.start()])
+        if owner and owner.group() not in _WHOSE | _LEADS_IN:
+            return False
     return not _OF_A_THING.match(text[end : end + 40].lower())
 
 

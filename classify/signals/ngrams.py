@@ -55,11 +55,13 @@ def buckets(text: str) -> Buckets:
     return np.unique(np.concatenate(found).astype(np.int64))
 
 
+@lru_cache(maxsize=512)
 def logit(name: str, text: str) -> float:
     """What the model says of a text as a whole; NaN of an empty one. Raises ModelError."""
     return _Model.logit(_model(name), buckets(text)) if text.strip() else float("nan")
 
 
+@lru_cache(maxsize=512)
 def worst(name: str, text: str) -> tuple[float, str]:
     """Of its worst sentence, and that; of the whole where there is but one. Raises ModelError."""
     parts = [

@@ -18,13 +18,15 @@ MAX_CHARACTERS = 40_000
 
 @dataclass(frozen=True)
 class Passage:
-    """``fetched``: of a document or a tool's result, not said by anybody in the conversation.
+    """A window, ``text``, of ``whole``. ``fetched``: of a document or a tool's result, not said by
+    anybody in the conversation.
     ``list_name``: the phrases that it is read for."""
 
     where: str
     text: str
     list_name: str
     fetched: bool = False
+    whole: str = ""
 
     @cached_property
     def plain(self) -> str:
@@ -63,4 +65,4 @@ def passages(texts: list[tuple[str, str, bool]], list_name: str) -> Iterator[Pas
     """The windows of (where, text, fetched)."""
     for where, text, fetched in texts:
         for window in windows(text[:MAX_CHARACTERS]):
-            yield Passage(where, window.text, list_name, fetched)
+            yield Passage(where, window.text, list_name, fetched, text)
