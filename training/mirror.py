@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import fnmatch
+import hashlib
 import io
 import json
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,6 +105,42 @@ def open_snapshot(
     snapshot = Snapshot(repository, commit, git_dir, paths)
     snapshot._git("cat-file", "-e", f"{commit}^{{commit}}")
     return snapshot
+
+
+@dataclass
+class Wheel(Snapshot):
+    """One wheel of the Python Package Index: some data sets are only there. ``repository``:
+    'pypi/NAME', ``commit``: the SHA-256 of the file, which ``git_dir`` is."""
+
+    @cached_property
+    def _archive(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.git_dir)
+
+    @cached_property
+    def files(self) -> list[str]:
+        return sorted(self._archive.namelist())
+
+    def bytes(self, path: str) -> bytes:
+        return self._archive.read(path)
+
+
+def open_wheel(repository: str, commit: str, folder: Path, paths: tuple[str, ...] = ()) -> Snapshot:
+    """The wheel of 'pypi/NAME' in FOLDER, fetched by `pip download` where it is not there.
+
+    Raises NotInSnapshot where none has that hash.
+    """
+    package = repository.removeprefix("pypi/")
+    for again in (False, True):
+        if again:
+            folder.mkdir(parents=True, exist_ok=True)
+            subprocess.run(
+                [sys.executable, "-m", "pip", "download", "-q", "--no-deps", package, "-d", folder],
+                check=False,
+            )
+        for path in sorted(folder.glob(f"{package.partition('==')[0]}-*.whl")):
+            if hashlib.sha256(path.read_bytes()).hexdigest() == commit:
+                return Wheel(repository, commit, path, paths)
+    raise NotInSnapshot(f"{repository}: no wheel with the hash {commit[:12]} in {folder}")
 
 
 def _fetch(repository: str, commit: str, git_dir: Path) -> None:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.learned import Learned
-from classify.models.pieces import Piece, verdicts
 from classify.models.rows import said, speaks
-from classify.models.windows import windows
-from clickhouse.span import Verdict
+from classify.signals.role_tags import user_turns
+from classify.signals.safety import Safety, Text
+from classify.signals.wording import head, phrase_signals, wording
 
-_MAX_CHARACTERS = 40_000
+_SAYS = "worded as an attempt to drop the rules"
 
 
-class Jailbreak(Learned):
+class Jailbreak(Safety):
     """Looks at what the user wrote to each model step, in windows."""
 
-    name = head = "jailbreak"
+    name = "jailbreak"
     description = "The user tries to make the model drop its rules."
-    code_version = 2
+    code_version = 3
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("input",)
+    signals: ClassVar = (
+        *phrase_signals("jailbreak"),
+        wording("jailbreak", _SAYS),
+        head("jailbreak", _SAYS, lambda passage: form.jailbreak(passage.text)),
+    )
 
-    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        return verdicts(self.head, self.threshold, subjects, _pieces)
-
-
-def _pieces(subject: Subject) -> list[Piece]:
-    if not speaks(subject):
-        return []
-    return [
-        Piece(form.jailbreak(window.text), "input", window.text)
-        for window in windows(said(subject)[:_MAX_CHARACTERS])
-    ]
+    def texts(self, subject: Subject) -> list[Text]:
+        return [Text("input", user_turns(said(subject)))] if speaks(subject) else []
 
 
 classifier: Classifier = Jailbreak()

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.learned import Learned
-from classify.models.pieces import Piece, verdicts
 from classify.models.rows import is_answer, said, speaks
-from classify.models.windows import windows
-from clickhouse.span import Verdict
+from classify.signals.role_tags import user_turns
+from classify.signals.safety import Safety, Text
+from classify.signals.wording import head, phrase_signals, wording
 
-_MAX_CHARACTERS = 40_000
+_SAYS = "worded as insults, threats or hate are"
 
 
-class Toxicity(Learned):
+class Toxicity(Safety):
     """Looks at the user's last message and the answer of each model step, in windows."""
 
-    name = head = "toxicity"
+    name = "toxicity"
     description = "The user or the model insults, threatens or hates."
-    code_version = 1
+    code_version = 2
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("input", "output")
+    signals: ClassVar = (
+        *phrase_signals("toxicity"),
+        wording("toxicity", _SAYS),
+        head("toxicity", _SAYS, lambda passage: form.toxicity(passage.text)),
+    )
 
-    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
-        return verdicts(self.head, self.threshold, subjects, _pieces)
-
-
-def _pieces(subject: Subject) -> list[Piece]:
-    if not speaks(subject):
-        return []
-    span = subject.span
-    texts = [("input", said(subject))]
-    if is_answer(span):
-        texts.append(("output", span.output))
-    return [
-        Piece(form.toxicity(window.text), where, window.text)
-        for where, text in texts
-        if text
-        for window in windows(text[:_MAX_CHARACTERS])
-    ]
+    def texts(self, subject: Subject) -> list[Text]:
+        if not speaks(subject):
+            return []
+        found = [Text("the user", user_turns(said(subject)))]
+        if is_answer(subject.span):
+            found.append(Text("the answer", subject.span.output))
+        return found
 
 
 classifier: Classifier = Toxicity()

@@ -16,7 +16,7 @@ from service.errors import UserError
 
 SUMS = "SHA256SUMS"
 #: What judging needs.
-_PATTERNS = ("*.onnx", "tokenizer.json", "heads.json", "*.weights.json")
+_PATTERNS = ("*.onnx", "tokenizer.json", "heads.json", "*.weights.json", "*.ngrams.npz")
 _LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 
 

@@ -62,7 +62,7 @@ def in_two_languages(one: str, other: str) -> bool:
 
 @cache
 def _marks() -> dict[str, frozenset[str]]:
-    path = Path(__file__).with_name("languages.yaml")
+    path = Path(__file__).with_name("same_language.yaml")
     held = yaml.safe_load(path.read_text(encoding="utf-8"))
     marks = {name: frozenset(text.split()) for name, text in held.items()}
     # English words stand in texts of every language, and single letters are no words.
