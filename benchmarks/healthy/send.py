@@ -73,10 +73,10 @@ def main() -> None:
     for number, rows in enumerate(traces.values(), 1):
         first = (*rows[0].subject.trace.session, rows[0].subject.trace)[0]
         data = json.dumps(body(rows, first.root.trace_id)).encode()
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"{given.to}/v1/traces", data, {"Content-Type": "application/json"}
         )
-        urllib.request.urlopen(request, timeout=30).read()  # noqa: S310
+        urllib.request.urlopen(request, timeout=30).read()
         if number % 100 == 0:
             print(f"{number} of {len(traces)}", flush=True)
         time.sleep(1 / given.rate)
