@@ -8,6 +8,7 @@ See: Weinberger et al. 2009, Feature Hashing for Large Scale Multitask Learning.
 from __future__ import annotations
 
 import io
+import math
 import re
 import zlib
 from functools import lru_cache
@@ -83,7 +84,7 @@ class _Model:
 
     def logit(self, found: Buckets) -> float:
         total = float(self.weights[found].sum(dtype=np.int64))
-        return self.bias + self.scale * total / max(1.0, len(found)) ** 0.5
+        return self.bias + self.scale * total / math.sqrt(max(1, len(found)))
 
 
 @lru_cache(maxsize=8)

@@ -122,14 +122,15 @@ class Weighed:
                 each = [signal.ask(item) for item in items]
                 inputs = [one for one_item in each for one in one_item]
                 given = encoder().head_logits(signal.head, inputs)
+                sizes = [len(some) for some in each]
             else:
                 pairs = [signal.pairs(item) for item in items]
-                each = [list(some) for some in pairs]
-                given = _cosines([one for one_item in each for one in one_item], signal.beside)
+                given = _cosines([one for some in pairs for one in some], signal.beside)
+                sizes = [len(some) for some in pairs]
             at = 0
-            for values, some in zip(found, each, strict=True):
-                mine = given[at : at + len(some)]
-                at += len(some)
+            for values, size in zip(found, sizes, strict=True):
+                mine = given[at : at + size]
+                at += size
                 values[signal.name] = float(mine.max()) if len(mine) else math.nan
 
     def _verdict(

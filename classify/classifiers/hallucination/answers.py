@@ -91,9 +91,10 @@ def specific(claim: Claimed) -> bool:
 def _values(text: str) -> list[str]:
     """The texts of several words in a JSON answer; [] where it is not JSON."""
     try:
-        found, waiting = [], [orjson.loads(text)]
+        waiting = [orjson.loads(text)]
     except orjson.JSONDecodeError:
         return []
+    found: list[str] = []
     while waiting and len(found) < _MOST_VALUES:
         value = waiting.pop()
         if isinstance(value, dict):
