@@ -69,7 +69,7 @@ _PARAGRAPH = re.compile(
 )
 _ORDINAL = {w: n for n, w in enumerate("first second third fourth fifth sixth seventh".split(), 1)}
 _OPTIONS = re.compile(
-    r"\b(?:one of|choose from|select from|pick from|exactly one of|from)\b[^:\n]{0,80}(?::"
+    r"\b(?:one of|choose from|select from|pick from|exactly one of)\b[^:\n]{0,80}(?::"
     r"|options|labels|categories|phrases|responses|words)\s*",
     re.I,
 )
