@@ -11,7 +11,8 @@ from classify import messages
 from classify.classifier import Trace
 from classify.classifiers.tool_call_error.calls import canonical, plain_name, tool_name
 from classify.classifiers.tool_call_error.definitions import tools
-from classify.classifiers.tool_call_error.failure_text import failure_in, rules
+from classify.classifiers.tool_call_error.failure_rules import rules
+from classify.classifiers.tool_call_error.failure_text import failure_in
 from classify.models.rows import exchange_of, is_answer, turns_of
 from classify.signals import tool_names
 from clickhouse.span import Span

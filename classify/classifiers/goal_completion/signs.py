@@ -13,6 +13,7 @@ import yaml
 from classify import messages
 from classify.classifiers.goal_completion.course import Course
 from classify.classifiers.instruction_following.answer_language import language_of
+from classify.classifiers.tool_call_error.failure_rules import rules
 from classify.signals import tool_names
 
 PHRASES = Path(__file__).with_name("phrases.yaml")
@@ -84,8 +85,6 @@ def ended_in_error(course: Course) -> str:
 
 
 def _is_interrupt(told: str) -> bool:
-    from classify.classifiers.tool_call_error.failure_text import rules
-
     return any(name in told[:200] for name in rules().control_flow)
 
 

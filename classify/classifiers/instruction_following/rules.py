@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from classify.classifiers.instruction_following import length, shape, wording
+from classify.classifiers.instruction_following import (
+    edges,
+    json_format,
+    length,
+    shape,
+    spoken,
+    wording,
+)
 from classify.classifiers.instruction_following.check import Check
 from classify.classifiers.instruction_following.sentences import sentences
 
@@ -26,7 +33,7 @@ def checks(prompt: str, *, system: bool = False) -> list[Check]:
     """Every instruction of a prompt that can be checked. ``system``: see `sentences`."""
     found = []
     for sentence in sentences(prompt, system=system):
-        for family in (length, wording, shape):
+        for family in (length, wording, edges, json_format, shape, spoken):
             found += list(family.read(sentence))
     return found
 

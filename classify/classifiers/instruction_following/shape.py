@@ -1,50 +1,14 @@
-"""Shapes that can be checked: JSON, sections, titles in <<>>, highlights, placeholders,
-postscripts, two responses, a choice among options, the language, the request repeated first."""
+"""Shapes that can be checked: sections, titles in <<>>, highlights, placeholders, postscripts, two
+responses, the first word of a paragraph."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
-from itertools import takewhile
 
-from classify.classifiers.instruction_following import answer_language
 from classify.classifiers.instruction_following.check import NUMBER, Check, Range, range_before
 from classify.classifiers.instruction_following.sentences import Sentence
 
-_DO = (
-    r"(?:respond|reply|answer|return|output|outputs|provide|give|format|formatted|wrap|wrapped"
-    r"|write"
-    r"|produce|generate|present|deliver|print|emit|express|put)"
-)
-_JSON_ONLY = re.compile(
-    rf"\b(?:{_DO}|must be|should be|be)\s+(?:\w+\s+){{0,3}}?(?:only\s+)?(?:with|in"
-    rf"|as)?\s*(?:only\s+)?(?:an?\s+)?"
-    r"(?:valid |raw |single |pure |strict |well-formed )*json\b(?!\.\w)(?! schema| responses?"
-    r"| bod(?:y|ies)| file| path| api"
-    r"| parser| web)"
-    r"|\bjson only\b|\bonly (?:valid |raw )?json\b"
-    r"|\b(?:entire|whole|complete) (?:output|response|answer|reply|text)\b[^.\n]{0,60}\bjson\b",
-    re.I,
-)
-_JSON = re.compile(
-    rf"\b(?:{_DO}|use|want|need|in|as)\b[^.\n]{{0,60}}\b(?:in|as|with|use|using)\s+(?:an?\s+"
-    rf"|the\s+)?(?:valid )?json(?: format| object| array| block)?\b",
-    re.I,
-)
-#: Where the answer is not named.
-_JSON_ORDER = re.compile(
-    r"^\W{0,6}(?:(?:please|always|only|you must|must|just)\s+){0,3}(?:return|output|provide|give)\b"
-    r"|\bonly (?:valid |raw )?json\b|\bjson only\b",
-    re.I,
-)
-_OF_JSON = re.compile(
-    r"\b(?:from json|this json|the json|json (?:schema|file|input|below|above|data|string|path"
-    r"|api|parser|web)|parse|explain|convert|difference|what is|tool|function|arguments?)\b",
-    re.I,
-)
-_FENCED = re.compile(r"```(?:\w{1,12})?\s*\n?([^`]{1,60000})```")
 _TITLE = re.compile(r"<<[^<>\n]{0,60}>>|\bdouble angular brackets\b", re.I)
 _HAS_TITLE = re.compile(r"<<[^\n<>]{1,300}>>")
 _HIGHLIGHT = re.compile(r"\bhighlight|\bitalic", re.I)
@@ -68,114 +32,13 @@ _PARAGRAPH = re.compile(
     re.I,
 )
 _ORDINAL = {w: n for n, w in enumerate("first second third fourth fifth sixth seventh".split(), 1)}
-_OPTIONS = re.compile(
-    r"\b(?:one of|choose from|select from|pick from|exactly one of|from)\b[^:\n]{0,80}(?::"
-    r"|options|labels|categories|phrases|responses|words)\s*",
-    re.I,
-)
-_EITHER = re.compile(
-    r"^(?:(?:you (?:should|must)|please|just|only|simply|always)\s+){0,3}(?:say|answer|respond"
-    r"|reply|choose|write)\b[^\"“”\n]{0,40}"
-    r"(?:[\"“”][^\"“”\n]{1,60}[\"”](?:,? or |, ){0,1}){2,8}[\s.]*$",
-    re.I,
-)
-_QUOTED = re.compile(r"[\"“”'‘`](\w[^\"“”'‘’`\n]{1,80})[\"”'’`]")
-_ONLY_OR = re.compile(
-    r"\b(?:answer|respond|reply|say|output|return)\b[^.\n\"“']{0,30}?\b(?:only|just|with|either"
-    r"|simply)\b\s*(?:with\s+|either\s+|only\s+|just\s+)*"
-    r"[\"“'‘]?(yes|no|true|false)[\"”'’]?,?(?: or|/|,)\s*[\"“'‘]?(yes|no|true|false|maybe"
-    r"|unknown)[\"”'’]?",
-    re.I,
-)
-_LANGUAGE_VERB = re.compile(
-    r"\b(?:respond|reply|answer|write|speak|communicate|response|output|explain|describe"
-    r"|summari[sz]e|say it"
-    r"|should be|must be|be entirely|entirely|only|language|translate|translation|please|always"
-    r"|criti\w+|give|provide|create|compose|tell|make|in)\b",
-    re.I,
-)
-_NOT_LANGUAGE = re.compile(
-    r"\b(?:word|phrase|term|expression|how (?:do|to) |say|sentences?|paragraphs?|lines?|films?"
-    r"|that (?:are|is)|lesson|teach|learn|course|class|film"
-    r"|movie|song in|called|known as|name"
-    r"|speaker|speaking|literature|teacher|names?|not|never|don['’]t|translated from|from"
-    r"|original|both|i(?:'ll| will| am going to)? (?:speak|write|talk)|and then|title|quote)\b",
-    re.I,
-)
-#: 'in French folklore', 'in the Greek Revolution' ask for no language.
-_AFTER_LANGUAGE = re.compile(
-    r"\s*(?:$|[.,;:!?)\"”'*]|(?:language|only|why|what|how|to|for|with|about|and|please|that"
-    r"|using|on"
-    r"|as|because|instead|but|throughout|exclusively|no|not|so|at|all|when|the|your|my|in|it)\b)"
-)
-_REPEAT = re.compile(
-    r"(?<!\bI )\b(?:repeat|copy|restate)\b(?![^.\n]{0,60}\b(?:everything|all of|system"
-    r"|instructions)\b)"
-    r"[^.\n]{0,60}\b(?:request|sentence|prompt|question|query|it exactly|it word)\b",
-    re.I,
-)
-_REPEAT_FIRST = re.compile(
-    r"\b(?:word for word|first|exact|exactly|without (?:any )?change|verbatim|before)\b", re.I
-)
 
 
 def read(sentence: Sentence) -> Iterator[Check]:
     """What a sentence asks of the shape."""
-    yield from _json(sentence)
-    if not sentence.loose:
-        return
-    yield from _marks(sentence)
-    yield from _parts(sentence)
-    yield from _choice(sentence)
-    yield from _language(sentence)
-    yield from _repeat(sentence)
-
-
-def _json(sentence: Sentence) -> Iterator[Check]:
-    text = sentence.asked
-    if "json" not in text.lower() or _OF_JSON.search(text):
-        return
-    if not sentence.loose and _JSON_ORDER.search(text) is None:
-        return
-    if _JSON_ONLY.search(text):
-        yield Check(
-            "JSON",
-            sentence.text,
-            lambda output: "" if is_json(output) else "the output is not JSON",
-        )
-    elif _JSON.search(text):
-        yield Check(
-            "JSON",
-            sentence.text,
-            lambda output: "" if has_json(output) else "the output has no JSON",
-        )
-
-
-def is_json(output: str) -> bool:
-    """Whether the whole output is JSON, in a fence or not."""
-    bare = output.strip()
-    if bare.startswith("```") and bare.endswith("```") and len(bare) > 6:
-        bare = re.sub(r"^```\w{0,12}", "", bare)[:-3]
-    return _is_json(bare)
-
-
-def has_json(output: str) -> bool:
-    """Whether a fenced block of it, or all that is between its first and last brace, is JSON."""
-    if is_json(output) or any(_is_json(m[1]) for m in _FENCED.finditer(output)):
-        return True
-    for begin, end in ("{}", "[]"):
-        at, to = output.find(begin), output.rfind(end)
-        if 0 <= at < to and _is_json(output[at : to + 1]):
-            return True
-    return False
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    if sentence.loose:
+        yield from _marks(sentence)
+        yield from _parts(sentence)
 
 
 def _marks(sentence: Sentence) -> Iterator[Check]:
@@ -300,121 +163,3 @@ def _begins_paragraph(which: int, word: str) -> Callable[[str], str]:
         return f"paragraph {which} of the output begins with “{blocks[which - 1][:40]}”"
 
     return wrong
-
-
-def _choice(sentence: Sentence) -> Iterator[Check]:
-    both = _ONLY_OR.search(sentence.text)
-    if both is not None:
-        others = re.findall(r"\b(maybe|unknown|unsure|none)\b", sentence.text, re.I)
-        options = [both[1], both[2], *others]
-        yield Check("choice", sentence.text, _none_of(options))
-        return
-    either = _EITHER.search(sentence.text)
-    if either is not None:
-        yield Check("choice", sentence.text, _none_of(_QUOTED.findall(either[0])))
-        return
-    listed = _OPTIONS.search(sentence.text)
-    if listed is None:
-        return
-    if sentence.text.endswith(":"):
-        # An option a line, right below.
-        below = sentence.whole[sentence.whole.find(sentence.text) + len(sentence.text) :]
-        lines = [line.strip(" -*•\"“”'\t") for line in below.split("\n")[:8]]
-        options = list(takewhile(bool, lines if lines and lines[0] else lines[1:]))
-        if len(options) >= 2 and all(len(option) <= 60 for option in options):
-            yield Check("choice", sentence.text, _none_of([o for o in options if o[:1].isalnum()]))
-        return
-    quoted = _QUOTED.findall(sentence.text[listed.end() :])
-    if len(quoted) >= 2 and not re.search(r"\b(?:words?|keywords?)\b", sentence.text, re.I):
-        yield Check("choice", sentence.text, _none_of(quoted[:30]))
-
-
-def _none_of(options: list[str]) -> Callable[[str], str]:
-    patterns = [re.compile(rf"(?<!\w){re.escape(o.rstrip('.'))}(?!\w)", re.I) for o in options]
-
-    def wrong(output: str) -> str:
-        if any(pattern.search(output) for pattern in patterns):
-            return ""
-        return f"the output is none of {', '.join(options)[:120]}"
-
-    return wrong
-
-
-def _language(sentence: Sentence) -> Iterator[Check]:
-    text = sentence.asked
-    lowered = text.lower()
-    if not (
-        " in " in f" {lowered}"
-        or "only" in lowered
-        or "language" in lowered
-        or "translate" in lowered
-        or "using" in lowered
-    ):
-        return
-    for match in _language_names().finditer(lowered):
-        before = lowered[: match.start()]
-        asked = re.search(
-            r"\b(?:in|into|using only|only using|only use|use only|using|use|speak|only|to|than"
-            r"|except)(?: the"
-            r"| proper| fluent| plain| simple| modern| good| only| clear| either| entirely)*\s*$",
-            before,
-        )
-        near = before[-60:]
-        if (
-            asked is None
-            or _LANGUAGE_VERB.search(near) is None
-            or _NOT_LANGUAGE.search(before[-40:])
-        ):
-            continue
-        if _AFTER_LANGUAGE.match(text[match.end() :]) is None:
-            continue
-        if "translat" in before and _QUOTED.search(sentence.text):
-            # What is said of a short text may be in another language.
-            continue
-        if asked[0].strip().startswith("to") and "translat" not in before:
-            continue
-        code = answer_language.names()[match[1]]
-        yield Check(
-            "language", sentence.text, _other_language(code, match[1].title()), partial=True
-        )
-        return
-
-
-def _other_language(code: str, name: str) -> Callable[[str], str]:
-    def wrong(output: str) -> str:
-        found = answer_language.differs(output, code)
-        return (
-            f"the output is in {found}, {name} was asked for: “{' '.join(output.split())[:60]}”"
-            if found
-            else ""
-        )
-
-    return wrong
-
-
-@cache
-def _language_names() -> re.Pattern[str]:
-    names = sorted(answer_language.names(), key=len, reverse=True)
-    return re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
-
-
-def _repeat(sentence: Sentence) -> Iterator[Check]:
-    if not (_REPEAT.search(sentence.text) and _REPEAT_FIRST.search(sentence.text)):
-        return
-    # Which of its lines the request is, prompts say in too many ways; one of them it must be.
-    lines = [_letters(line)[:50] for line in sentence.prompt.split("\n")[:200]]
-    requests = [line for line in lines if len(line) >= 15]
-    if not requests or sum(map(len, requests)) < 40:
-        return
-
-    def wrong(output: str) -> str:
-        begins = _letters(output[:600])
-        kept = any(begins.startswith(request) for request in requests)
-        how = f"the output does not begin with the request: “{output.lstrip()[:60]}”"
-        return "" if kept else how
-
-    yield Check("repeated request", sentence.text, wrong)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text[:1_000]).lower()

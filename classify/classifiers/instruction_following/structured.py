@@ -8,7 +8,7 @@ from typing import Any
 
 from classify import messages
 from classify.classifiers.instruction_following.check import Check
-from classify.classifiers.instruction_following.shape import is_json
+from classify.classifiers.instruction_following.json_format import is_json
 from classify.classifiers.tool_call_error.definitions import schema_breach
 from clickhouse.span import Span
 

@@ -1,9 +1,9 @@
-"""Words to use and to avoid, how often, letter case, commas, how to begin and to end."""
+"""Words to use and to avoid, and how often; letters and words in capitals, how often."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from classify.classifiers.instruction_following.check import (
     NUMBER,
@@ -15,7 +15,7 @@ from classify.classifiers.instruction_following.check import (
 from classify.classifiers.instruction_following.sentences import Sentence
 
 _QUOTES = r"[\"“”'‘’`]"
-_QUOTED = re.compile(r"[\"“]([^\"”\n]{1,80})[\"”]|(?<![A-Za-z])['‘]([^'’\n]{1,80})['’](?![A-Za-z])")
+QUOTED = re.compile(r"[\"“]([^\"”\n]{1,80})[\"”]|(?<![A-Za-z])['‘]([^'’\n]{1,80})['’](?![A-Za-z])")
 _NOUN = r"(?:key ?words?|words?|phrases?|terms?|expressions?)"
 _USE = (
     r"(?:use|using|used|mention|mentioning|say|saying|include|including|includes|write|writing"
@@ -76,33 +76,7 @@ _CANNOT = re.compile(
     r"|must never)\b",
     re.I,
 )
-_COMMA = re.compile(
-    r"\b(?:no|not|without|never|refrain|avoid|don['’]t|any use|exclude|zero"
-    r"|free)\b[^.\n]{0,50}\bcommas?\b"
-    r"|\bcommas?\b[^.\n]{0,30}\b(?:not allowed|forbidden|prohibited|are not|must not|should not)\b",
-    re.I,
-)
-_LOWER = re.compile(
-    r"\b(?:all|only|entirely|completely|in|use)\b[^.\n]{0,30}\blower\s?-?\s?cased?\b"
-    r"|\b(?:no|without|not)\b[^.\n]{0,30}\b(?:capital(?:i[sz]ed)?|upper\s?-?case) ?(?:letters?"
-    r"|characters?)?\b"
-    r"|\ball (?:letters )?lower\s?-?cased?\b|\bletters lower\s?-?cased?\b"
-    r"|\bno capitali[sz]ations?\b|\blower\s?-?case (?:letters )?only\b",
-    re.I,
-)
-_UPPER = re.compile(
-    r"\b(?:all|only|entirely|completely|in|use)\b[^.\n]{0,30}\b(?:upper\s?-?\s?case"
-    r"|capital letters|capitals|caps)\b"
-    r"|\b(?:no|without|not|n['’]t)\b[^.\n]{0,30}\blower\s?-?case\b|\ball[ -]caps\b",
-    re.I,
-)
-#: Case of a part of the answer.
-_PART = re.compile(
-    r"\b(?:words?|titles?|headings?|headlines?|keys?|names?|each|every|first|section|subject|some"
-    r"|acronyms?|constants?|keywords?|variables?|column|table|sql|line)\b",
-    re.I,
-)
-_CAPITAL_WORDS = re.compile(
+CAPITAL_WORDS = re.compile(
     r"\bwords?\b[^.\n]{0,30}\b(?:all[ -])?(?:capital letters|caps|capitals|upper\s?-?case"
     r"|capitali[sz]ed)\b"
     r"|\b(?:all[ -]caps|all[ -]capital|capitali[sz]ed|fully capitali[sz]ed"
@@ -110,49 +84,6 @@ _CAPITAL_WORDS = re.compile(
     re.I,
 )
 _CAPITAL = re.compile(r"(?<![A-Za-z])[A-Z][A-Z'’]*(?![A-Za-z])")
-_END = re.compile(
-    r"\b(?:end|ends|ending|finish|finishes|close|conclude|concludes)\s+(?:(?:it|your|the|this"
-    r"|with|entire|whole|up|\w+)\s+){0,6}?"
-    r"(?:by|with)\s+(?:(?:this|the|exactly|an?|exact|following|phrase|sentence|words?|line"
-    r"|question|of|text|statement|:)\s*){0,6}[:,]?\s*"
-    r"(?:\"([^\"\n]{2,200})\"|“([^”\n]{2,200})”|'([^'\n]{2,200})'(?!\w)|`([^`\n]{2,200})`)",
-    re.I,
-)
-_END_UNQUOTED = re.compile(
-    r"\b(?:end|finish"
-    r"|conclude)\b[^\"“':\n]{0,60}\bwith\b[^\"“':\n]{0,30}\bexact"
-    r" phrase\s?:?\s([A-Z][^\"“”\n]{3,150})$",
-    re.I,
-)
-_LAST = re.compile(
-    r"\b(?:very end|very last|last|final)\b[^\"“\n]{0,60}\b(?:read|reads|be|is|say"
-    r"|says)\b[^\"“\n]{0,20}[\"“]([^\"”\n]{2,200})[\"”]"
-    r"|\b(?:very )?(?:last|final) (?:sentence|words?|line|phrase|thing)\b[^.\"\n]{0,60}?(?:be|is"
-    r"|say|read)s?\s*:?\s*[\"“]([^\"”\n]{2,200})[\"”]",
-    re.I,
-)
-_START = re.compile(
-    r"\b(?:begin|begins|start|starts|open)\s+(?:(?:it|your|the|this|with|entire|whole"
-    r"|\w+)\s+){0,4}?with\s+"
-    r"(?:(?:this|the|exactly|an?|exact|following|phrase|sentence|words?|line|greeting|of|text"
-    r"|:)\s*){0,6}[:,]?\s*"
-    r"(?:\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|'([^'\n]{2,200})'(?!\w)|`([^`\n]{1,200})`)",
-    re.I,
-)
-_OF_PART = re.compile(
-    r"\b(?:each|every|paragraph|section|line|bullet|item|stanza|verse|step|point)s?\b", re.I
-)
-_WRAP = re.compile(
-    r"\b(?:wrap|enclose|surround|put|place)\w*\b[^.\n]{0,60}\b(?:double )?(?:quotation marks?"
-    r"|quotations? marks?|quotes)\b"
-    r"|\b(?:double )?(?:quotation marks|quotations marks|quotes) around (?:your|the) (?:whole"
-    r"|entire|complete)\b",
-    re.I,
-)
-_WHOLE = re.compile(
-    r"\b(?:entire|whole|complete|full|your (?:response|answer|reply|output))\b", re.I
-)
-_EDGE = " \n\t\"“”'’`*_.!?#>)(…"
 
 
 def read(sentence: Sentence) -> Iterator[Check]:
@@ -164,8 +95,6 @@ def read(sentence: Sentence) -> Iterator[Check]:
     yield from counted
     if not any(check.kind == "frequency of letters" for check in counted):
         yield from _words(sentence, skip=bool(counted))
-    yield from _case(sentence)
-    yield from _edges(sentence)
 
 
 def _barred(sentence: Sentence) -> Iterator[Check]:
@@ -221,7 +150,7 @@ def _listed(rest: str, *, both: bool) -> list[str]:
         if not text[:1] or text[:1] not in "\"“'‘":
             return []
     end = _LIST_END.search(text)
-    quoted = list(_QUOTED.finditer(text[:600]))
+    quoted = list(QUOTED.finditer(text[:600]))
     if quoted and quoted[0].start() <= 2:
         found, at = [], 0
         for match in quoted:
@@ -286,7 +215,7 @@ def _how_often(sentence: Sentence) -> Iterator[Check]:
         if wanted is not None:
             yield _letters(sentence, letter[1], wanted)
         return
-    if _CAPITAL_WORDS.search(text):
+    if CAPITAL_WORDS.search(text):
         wanted = times(text)
         counted = re.search(r"\b(?:such |capitali[sz]ed |different )?words?\b", text, re.I)
         if wanted is None and counted is not None:
@@ -343,78 +272,3 @@ def _capitals(sentence: Sentence, wanted: Range) -> Check:
         return f"the output has {fewest} words in capitals, {wanted.said} were asked for"
 
     return Check("words in capitals", sentence.text, wrong)
-
-
-def _case(sentence: Sentence) -> Iterator[Check]:
-    text = sentence.asked
-    if _COMMA.search(text):
-        yield Check(
-            "no commas",
-            sentence.text,
-            lambda output: "the output has commas" if "," in output else "",
-        )
-    lower, upper = _LOWER.search(text), _UPPER.search(text)
-    if lower is not None and not _of_part(text, lower):
-        yield Check("letter case", sentence.text, lambda output: _other_case(output, upper=False))
-    elif upper is not None and not _of_part(text, upper) and not _CAPITAL_WORDS.search(text):
-        yield Check("letter case", sentence.text, lambda output: _other_case(output, upper=True))
-
-
-def _of_part(text: str, match: re.Match[str]) -> bool:
-    """Whether the clause speaks of words or titles, not of the whole answer."""
-    clause = re.split(r"[,;(]|\band\b|\bbut\b", text[: match.start()])[-1] + match[0]
-    return _PART.search(clause) is not None
-
-
-def _other_case(output: str, *, upper: bool) -> str:
-    plain = re.sub(r"https?://\S{1,300}", "", output)
-    other = sum(1 for c in plain if (c.islower() if upper else c.isupper()))
-    return f"the output is not all {'upper' if upper else 'lower'} case" if other else ""
-
-
-def _edges(sentence: Sentence) -> Iterator[Check]:
-    text = sentence.text
-    if _WRAP.search(text) and (_WHOLE.search(text) or "double" in text.lower()):
-        yield Check("quotation marks", sentence.text, _unquoted)
-    if _OF_PART.search(_QUOTED.sub(" ", text)):
-        return
-    unquoted = _END_UNQUOTED.search(text)
-    if unquoted is not None:
-        yield Check("end", sentence.text, _ends_otherwise(unquoted[1]))
-    for pattern in (_END, _LAST):
-        for match in pattern.finditer(text):
-            phrase = next(group for group in match.groups() if group)
-            yield Check("end", sentence.text, _ends_otherwise(phrase))
-    for match in _START.finditer(text):
-        phrase = next(group for group in match.groups() if group)
-        yield Check("beginning", sentence.text, _begins_otherwise(phrase))
-
-
-def _unquoted(output: str) -> str:
-    bare = output.strip()
-    quoted = len(bare) > 1 and bare[0] in "\"“«„'" and bare[-1] in "\"”»“'"
-    return "" if quoted else "the output is not in quotation marks"
-
-
-def _ends_otherwise(phrase: str) -> Callable[[str], str]:
-    wanted = _plain(phrase)
-
-    def wrong(output: str) -> str:
-        ends = _plain(output[-len(phrase) - 200 :]).endswith(wanted)
-        return "" if ends or not wanted else f"the output ends with “{output.rstrip()[-60:]}”"
-
-    return wrong
-
-
-def _begins_otherwise(phrase: str) -> Callable[[str], str]:
-    wanted = _plain(phrase)
-
-    def wrong(output: str) -> str:
-        begins = _plain(output.lstrip()[: len(phrase) + 100]).startswith(wanted)
-        return "" if begins or not wanted else f"the output begins with “{output.lstrip()[:60]}”"
-
-    return wrong
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.strip(_EDGE).lower().split())

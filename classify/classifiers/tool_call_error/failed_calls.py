@@ -19,7 +19,8 @@ from classify.classifiers.tool_call_error.calls import (
 )
 from classify.classifiers.tool_call_error.definitions import all_known, tools
 from classify.classifiers.tool_call_error.exit_codes import ran_before
-from classify.classifiers.tool_call_error.failure_text import Failure, failure_in, rules
+from classify.classifiers.tool_call_error.failure_rules import rules
+from classify.classifiers.tool_call_error.failure_text import Failure, failure_in
 from classify.classifiers.tool_call_error.made_up import Read, invented
 from classify.personal_data.secrets import without_secrets
 from clickhouse.span import Span, Verdict
