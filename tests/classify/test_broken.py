@@ -294,5 +294,6 @@ def test_an_everyday_trace_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> No
         raise ModelError("gone")
 
     monkeypatch.setattr("classify.models.pieces.encoder", gone)
+    monkeypatch.setattr("classify.signals.weighed.encoder", gone)
     broken = {each.name for each in BUILT_IN if trouble(each) == "gone"}
     assert broken == {"jailbreak", "prompt_injection", "toxicity", "user_frustration"}
