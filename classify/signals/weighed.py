@@ -119,7 +119,7 @@ class Weighed:
             else:
                 pairs = [signal.pairs(item) for item in items]
                 each = [list(some) for some in pairs]
-                given = _cosines([one for one_item in each for one in one_item], signal.beside)
+                given = _cosines([pair for some in pairs for pair in some], signal.beside)
             at = 0
             for values, some in zip(found, each, strict=True):
                 mine = given[at : at + len(some)]

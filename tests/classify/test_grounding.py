@@ -13,8 +13,8 @@ from classify.signals.same_language import in_two_languages, language
 
 PAGE = (
     "The capital of France is Paris. The population of France is 67,391,582. Returns are free"
-    " within the EU. The shop is closed on Sundays. Order LF-1001 was placed on 2026-11-02. A team of 12"
-    " engineers built the bridge. Write to help@larkfield.example."
+    " within the EU. The shop is closed on Sundays. Order LF-1001 was placed on 2026-11-02. A team"
+    " of 12 engineers built the bridge. Write to help@larkfield.example."
 )
 
 

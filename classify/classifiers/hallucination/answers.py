@@ -90,8 +90,9 @@ def specific(claim: Claimed) -> bool:
 
 def _values(text: str) -> list[str]:
     """The texts of several words in a JSON answer; [] where it is not JSON."""
+    found: list[str] = []
     try:
-        found, waiting = [], [orjson.loads(text)]
+        waiting = [orjson.loads(text)]
     except orjson.JSONDecodeError:
         return []
     while waiting and len(found) < _MOST_VALUES:
