@@ -283,7 +283,8 @@ def _follows(figure: Figure, known: Sequence[Figure], bare: set[float]) -> bool:
         return True
     if figure.dimension not in _MONEY:
         return False
-    counts = [n for n in bare if 1 < n <= 100 and n == int(n)][:_MOST_SUMS]
+    # A month's or a week's price is also told for the year.
+    counts = [*[n for n in bare if 1 < n <= 100 and n == int(n)][:_MOST_SUMS], 12, 52]
     return any(
         _same(v * n, figure.value) or _same(v / n, figure.value) for v in values for n in counts
     )
