@@ -37,7 +37,8 @@ _SCALES = {
 _SCALES |= {"trillion": 1e12}
 _NUMERAL = re.compile(
     r"(?<![\w.])\d{1,3}(?:[,\u202f]\d{3}){1,5}(?:\.\d{1,9})?(?!\d)"
-    r"|(?<!\d)\d{1,18}(?:\.\d{1,9})?"
+    # Not of a name: COVID-19, Q1.
+    r"|(?<!\d)(?<![^\W\d_])(?<![^\W\d_]-)\d{1,18}(?:\.\d{1,9})?"
 )
 _SCALE = re.compile(rf"[ -]?({'|'.join(sorted(_SCALES, key=len, reverse=True))})\b", re.I)
 #: 2018–19
