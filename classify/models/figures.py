@@ -98,6 +98,8 @@ _SHARED, _SHARE, _SHARE_OF_JSON = 2, 0.6, 0.3
 _MOST_SAID = 100
 #: Claims of a short answer.
 _SHORT_ANSWER = 3
+#: Figures of one of its claims.
+_FEW = 6
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b")
 #: A passage with more figures of one dimension is a table: which of them is meant is not plain.
 _MOST = 3
@@ -187,7 +189,7 @@ def _only_one(
     dated = any(_DATE.search(passage) for _, passage, _, _ in passages)
     for claim in claims:
         here = _telling(claim)
-        for figure in figures(claim):
+        for figure in figures(claim)[:_FEW]:
             if not figure.plain or (dated and figure.dimension in ("minute", "month")):
                 continue
             there = [
@@ -281,7 +283,8 @@ def _follows(figure: Figure, known: Sequence[Figure], bare: set[float]) -> bool:
         return True
     if figure.dimension not in _MONEY:
         return False
-    counts = [n for n in bare if 1 < n <= 100 and n == int(n)][:_MOST_SUMS]
+    # A month's or a week's price is also told for the year.
+    counts = [*[n for n in bare if 1 < n <= 100 and n == int(n)][:_MOST_SUMS], 12, 52]
     return any(
         _same(v * n, figure.value) or _same(v / n, figure.value) for v in values for n in counts
     )

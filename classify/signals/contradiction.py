@@ -41,6 +41,8 @@ _HEDGE = re.compile(
 )
 #: '[No,] it is': an answer to a question, no denial of the sentence.
 _NO = re.compile(r"^\W{0,3}no(?:[,.!–-]| (?=[A-Z])| or\b)", re.I)
+#: A time of day. Seconds make it a duration or a stamp.
+_TIME = re.compile(r"(?<![\d:.-])([01]?\d|2[0-3]):([0-5]\d)(?![\d:])\s?([ap]\.?m)?", re.I)
 #: A number from here up is told for itself, without what it counts.
 _MANY = 10_000
 _CLAUSE = re.compile(
@@ -76,7 +78,8 @@ def contradiction(claim: str, grounds: Grounds) -> Contradiction | None:
     if sentence is None:
         return None
     return (
-        _other_number(claim, stems, sentence, grounds)
+        _other_time(claim, stems, sentence, grounds)
+        or _other_number(claim, stems, sentence, grounds)
         or _other_name(claim, stems, sentence, grounds)
         or _denied(claim, stems, sentence)
         or _opposite(claim, stems, sentence)
@@ -103,6 +106,24 @@ def _other_number(
     if _hedged(sentence.text, at):
         return None
     return Contradiction("number", claim[start:end], sentence.text[at:stop], sentence)
+
+
+def _other_time(
+    claim: str, stems: frozenset[str], sentence: Sentence, grounds: Grounds
+) -> Contradiction | None:
+    said = _TIME.findall(claim)
+    there = _TIME.findall(sentence.text)
+    if len(said) != 1 or len(there) != 1 or len(stems & sentence.stems) < _SHARED:
+        return None
+    hour, minute, _ = said[0]
+    known = {
+        (int(h) % 12, m)
+        for text in (*grounds.told, *grounds.said)
+        for h, m, _ in _TIME.findall(text)
+    }
+    if (int(hour) % 12, minute) in known:
+        return None
+    return Contradiction("number", f"{hour}:{minute}", ":".join(there[0][:2]), sentence)
 
 
 def _other_name(
@@ -163,7 +184,9 @@ def _opposite(claim: str, stems: frozenset[str], sentence: Sentence) -> Contradi
                 if theirs is None or theirs == mine:
                     continue
                 rest = stems - {stem(word)}
-                if len(rest) >= _SHARED and rest <= sentence.stems and _same_back(rest, part):
+                # Of three sides and more (the days of a week) each is plain.
+                least = _SHARED if len(set(sides.values())) == 2 else 1
+                if len(rest) >= least and rest <= sentence.stems and _same_back(rest, part):
                     return Contradiction("opposite", word, other, sentence)
     return None
 

@@ -68,6 +68,10 @@ def strange_numbers(claim: str, grounds: Grounds) -> list[tuple[float, int, int]
         for each in found
         if not numerals.among(each[0], grounds.values)
         and not numerals.rounded(each[0], grounds.values)
+        and not any(
+            numerals.near(other, grounds.values)
+            for other in numerals.converted(each[0], claim, each[2])
+        )
         and not (len(told) > 2 and round(each[0], 2) in reckoned)
     ]
 

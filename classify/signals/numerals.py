@@ -37,11 +37,25 @@ _SCALES = {
 _SCALES |= {"trillion": 1e12}
 _NUMERAL = re.compile(
     r"(?<![\w.])\d{1,3}(?:[,\u202f]\d{3}){1,5}(?:\.\d{1,9})?(?!\d)"
-    r"|(?<!\d)\d{1,18}(?:\.\d{1,9})?"
+    # Not of a name: COVID-19, Q1.
+    r"|(?<!\d)(?<![^\W\d_])(?<![^\W\d_]-)\d{1,18}(?:\.\d{1,9})?"
 )
 _SCALE = re.compile(rf"[ -]?({'|'.join(sorted(_SCALES, key=len, reverse=True))})\b", re.I)
 #: 2018–19
 _SHORT_YEAR = re.compile(r"\d{4}[-–/]")
+#: Of what follows a number, to what it is multiplied with.
+_FACTORS = {"km": 1 / 1.609, "miles": 1.609, "mile": 1.609, "kg": 2.205, "pounds": 1 / 2.205}
+_FACTORS |= {"lb": 1 / 2.205, "lbs": 1 / 2.205, "cm": 1 / 2.54, "inches": 2.54, "ft": 0.3048}
+_FACTORS |= {
+    "feet": 0.3048,
+    "hours": 60,
+    "minutes": 1 / 60,
+    "days": 24,
+    "weeks": 7,
+    "months": 1 / 12,
+}
+_FACTORS |= {"years": 12, "year": 12, "gb": 1000, "mb": 1 / 1000}
+_UNIT = re.compile(rf"(?::\d\d)?\s?(°?\s?[FC]\b|[ap]\.?m\b|(?:{'|'.join(_FACTORS)})\b)", re.I)
 _WORD = re.compile(r"[a-z]{3,9}", re.I)
 #: Words that are numbers or parts of them.
 WORDS = frozenset((*_WORDS, *_SCALES)) - {"second", "m", "k"}
@@ -72,6 +86,27 @@ def values(text: str) -> frozenset[float]:
         if value is not None:
             found.add(value)
     return frozenset(found)
+
+
+def converted(value: float, text: str, end: int) -> list[float]:
+    """What the number that ends there is in another unit or clock: 15 for 3 pm, 30 for 86 °F."""
+    found = _UNIT.match(text, end)
+    if found is None:
+        return []
+    unit = found[1].lower().replace("°", "").replace(" ", "").replace(".", "")
+    if unit == "f":
+        return [(value - 32) * 5 / 9]
+    if unit == "c":
+        return [value * 9 / 5 + 32]
+    if unit in ("pm", "am"):
+        return [value + 12 if unit == "pm" else value % 12]
+    factor = _FACTORS[unit]
+    return [value * factor]
+
+
+def near(value: float, known: frozenset[float]) -> bool:
+    """Whether a number that is there is the same but for rounding after a conversion."""
+    return any(abs(each - value) <= 0.02 * abs(value) + 1e-9 for each in known)
 
 
 def among(value: float, known: frozenset[float]) -> bool:

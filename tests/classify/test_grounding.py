@@ -123,6 +123,7 @@ def test_quotations_and_citations(page: Grounds) -> None:
         ("1,250.50 and 67 million", {1250.5, 67e6, 67.0}),
         ("twelve in November", {12.0, 11.0}),
         ("2018–19", {2018.0, 19.0}),
+        ("COVID-19 in Q1", set()),
         ("", set()),
     ],
 )

@@ -90,6 +90,7 @@ def specific(claim: Claimed) -> bool:
 
 def _values(text: str) -> list[str]:
     """The texts of several words in a JSON answer; [] where it is not JSON."""
+    found: list[str] = []
     try:
         waiting = [orjson.loads(text)]
     except orjson.JSONDecodeError:
