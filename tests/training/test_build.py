@@ -23,7 +23,7 @@ def test_no_reserved_source_is_in_a_recipe() -> None:
     for source in recipe.sources:
         assert source.repository.lower() not in RESERVED
         assert not [path for path in source.paths if "live" in path]
-        assert len(source.commit) == 40
+        assert len(source.commit) == (64 if source.repository.startswith("pypi/") else 40)
         assert source.licence
 
 
