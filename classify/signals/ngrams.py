@@ -83,7 +83,7 @@ class _Model:
 
     def logit(self, found: Buckets) -> float:
         total = float(self.weights[found].sum(dtype=np.int64))
-        return self.bias + self.scale * total / max(1.0, len(found)) ** 0.5
+        return float(self.bias + self.scale * total / max(1.0, len(found)) ** 0.5)
 
 
 @lru_cache(maxsize=8)
