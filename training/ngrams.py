@@ -59,7 +59,7 @@ def main() -> None:
     checksums.write(given.out)
     others = [path for path in paths if path not in chosen]
     others += sorted((given.data / "evaluation" / given.name).glob("*.jsonl"))
-    report(given.name, others, np.asarray(small, np.float64) * scale, bias)
+    report(given.name, others, small.astype(np.float64) * scale, bias)
 
 
 def text_of(one: record.Record, name: str) -> str:

@@ -9,7 +9,7 @@ from classify.models import form
 from classify.models.rows import said, speaks
 from classify.signals.role_tags import user_turns
 from classify.signals.safety import Safety, Text
-from classify.signals.wording import head, phrase_signals, wording
+from classify.signals.wording import MANY_SHOT, head, phrase_signals, wording
 
 _SAYS = "worded as an attempt to drop the rules"
 
@@ -26,6 +26,7 @@ class Jailbreak(Safety):
     needs: tuple[str, ...] = ("input",)
     signals: ClassVar = (
         *phrase_signals("jailbreak"),
+        MANY_SHOT,
         wording("jailbreak", _SAYS),
         head("jailbreak", _SAYS, lambda passage: form.jailbreak(passage.text)),
     )

@@ -72,6 +72,11 @@ def _slot_place(passage: Passage) -> str:
 ORDERS: Signal[Passage] = Signal(
     "orders", "a mark of the system with an order", _orders, place=_order_place
 )
+MANY_SHOT: Signal[Passage] = Signal(
+    "written turns",
+    "turns of a conversation written out",
+    lambda passage: min(8.0, role_tags.turns(passage.whole or passage.text)),
+)
 LINKS: Signal[Passage] = Signal(
     "link for data", "a link that takes data with it", _slots, place=_slot_place
 )

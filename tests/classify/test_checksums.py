@@ -25,8 +25,8 @@ def model(tmp_path: Path) -> Path:
 def test_the_hashes_are_those_of_the_files() -> None:
     assert checksums.damaged(files.ASSETS) == {}
     names = {path.name for path in files.ASSETS.iterdir()}
-    needed = {name for name in names if name.endswith((".onnx", ".weights.json"))}
-    needed |= {files.TOKENIZER, files.HEADS}
+    kinds = (".onnx", ".weights.json", ".ngrams.npz")
+    needed = {name for name in names if name.endswith(kinds)} | {files.TOKENIZER, files.HEADS}
     assert set(checksums.sums(files.ASSETS, required=True)) == needed
 
 

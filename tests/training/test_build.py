@@ -1,8 +1,10 @@
+import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from training import build
+from training import build, mirror
 from training.record import Record
 
 RESERVED = (
@@ -23,7 +25,7 @@ def test_no_reserved_source_is_in_a_recipe() -> None:
     for source in recipe.sources:
         assert source.repository.lower() not in RESERVED
         assert not [path for path in source.paths if "live" in path]
-        assert len(source.commit) == 40
+        assert len(source.commit) == (64 if source.repository.startswith("pypi/") else 40)
         assert source.licence
 
 
@@ -74,3 +76,13 @@ def test_healthy_traffic_is_never_trained_on() -> None:
     assert all(source.evaluation_only for source in recipe.sources)
     trained = {s.repository for s in build.recipes().sources if not s.evaluation_only}
     assert not trained & {source.repository for source in recipe.sources}
+
+
+def test_a_wheel_is_read_by_its_hash(tmp_path: Path) -> None:
+    wheel = tmp_path / "shots-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("shots/data.csv", "text,label\nhello,0\n")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    opened = mirror.open_wheel("pypi/shots==1.0", digest, tmp_path, ("shots/*.csv",))
+    assert opened.chosen == ["shots/data.csv"]
+    assert list(opened.csv("shots/data.csv")) == [{"text": "hello", "label": "0"}]
