@@ -95,7 +95,6 @@ def _values(text: str) -> list[str]:
         waiting = [orjson.loads(text)]
     except orjson.JSONDecodeError:
         return []
-    found: list[str] = []
     while waiting and len(found) < _MOST_VALUES:
         value = waiting.pop()
         if isinstance(value, dict):
