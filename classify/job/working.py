@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from classify.classifier import Classifier, Subject, Trace, applies
 from classify.models.checksums import ModelError
+from classify.signals.weighed import Weighed
 from clickhouse.span import Span, Verdict
 
 #: So many distinct rows that fail alike, before one has ever succeeded, are no matter of rows.
@@ -49,6 +50,8 @@ def trouble(classifier: Classifier) -> str:
     subjects = [s for s in _everyday(classifier) if applies(classifier, s.span)]
     try:
         judged: list[Verdict] = classifier.judge(subjects) if subjects else []
+        if isinstance(classifier, Weighed):
+            classifier.ask_all(subjects)
         if len(judged) != len(subjects):
             raise ValueError(f"{len(judged)} verdicts for {len(subjects)} subjects")
     except Exception as error:

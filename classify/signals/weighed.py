@@ -91,6 +91,11 @@ class Weighed:
             found[i] = self._verdict(items, mine, limit) if items else NOT_APPLICABLE
         return [verdict or NOT_APPLICABLE for verdict in found]
 
+    def ask_all(self, subjects: Sequence[Subject]) -> None:
+        """Read all signals of these, also what the cheap ones would leave unasked: whether the
+        encoder can be asked at all."""
+        self.values([item for subject in subjects for item in self.items(subject)])
+
     def values(self, items: Sequence[Item], asked: bool = True) -> list[Values]:
         """Each item's signals by name; those of the encoder too where ``asked``."""
         cheap = [signal for signal in self.signals if isinstance(signal, Signal)]

@@ -19,6 +19,7 @@ from classify.job.working import MANY, trouble
 from classify.models.checksums import ModelError
 from classify.registry import BUILT_IN
 from classify.service import ClassifyService, create_app
+from classify.signals.weighed import Weighed
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
 from tests.classify.job_store import (
@@ -196,7 +197,7 @@ def test_rows_that_it_cannot_take_do_not_break_it(db: Store) -> None:
     assert dict(job.broken) == {}
     assert sample(job, "everyspan_classify_errors_total", where="words") == 2 * MANY
     labels = "SELECT words, count() FROM spans WHERE step_kind = 'llm' GROUP BY 1 ORDER BY 1"
-    assert db.query(labels) == [("not_applicable", 2 * MANY), ("pass", 2)]
+    assert db.query(labels) == [("abstained", 2 * MANY), ("pass", 2)]
     job.close()
 
 
@@ -296,4 +297,6 @@ def test_an_everyday_trace_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("classify.models.pieces.encoder", gone)
     monkeypatch.setattr("classify.signals.weighed.encoder", gone)
     broken = {each.name for each in BUILT_IN if trouble(each) == "gone"}
-    assert broken == {"jailbreak", "prompt_injection", "toxicity", "user_frustration"}
+    asked = {each.name for each in BUILT_IN if isinstance(each, Weighed) and each._asked()}
+    assert broken == asked
+    assert asked >= {"jailbreak", "prompt_injection", "toxicity", "retrieval_relevance"}

@@ -56,7 +56,7 @@ def test_a_classifier_that_raises_costs_only_its_own_verdict(db: Store) -> None:
     rows = db.query("SELECT words, tree, evidence['words'] FROM spans ORDER BY span_id")
     assert rows == [
         ("not_applicable", "pass", ""),
-        ("not_applicable", "abstained", "classifier error: ValueError: no such word"),
+        ("abstained", "not_applicable", "classifier error: ValueError: no such word"),
         ("fail", "not_applicable", "‘bad’"),
         ("pass", "not_applicable", ""),
     ]

@@ -17,7 +17,10 @@ from experiments.datasets.source import Source, conditions
         ("modle = 'gpt' AND hallucination = 'fail'", ["'modle'", "did you mean model"]),
         ("zzzzqq = 1", ["'zzzzqq'", "verdicts are", "toxicity"]),
         ("hallucination = fail", ["'fail'", "single quotes"]),
-        ("hallucination = 'failed'", ["never 'failed'", "'not_applicable', 'pass', 'fail'"]),
+        (
+            "hallucination = 'failed'",
+            ["never 'failed'", "'not_applicable', 'abstained', 'pass', 'fail'"],
+        ),
         ("hallucination != 'fial'", ["never 'fial'"]),
         ("duration_ms", ["Float64", "true or false"]),
         ("1, 2", ["Tuple", "true or false"]),
