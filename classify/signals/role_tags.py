@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Marks of chat templates (ChatML, Llama 2 and 3, Mistral, Gemma, Phi, Zephyr, Vicuna, Alpaca).
 _TEMPLATE = re.compile(
@@ -87,6 +88,7 @@ def orders(text: str) -> list[Mark]:
     return found
 
 
+@lru_cache(maxsize=64)
 def turns(text: str) -> int:
     """How many turns of user and assistant are written out in it: many-shot attacks have dozens.
     See: Anil et al. 2024, Many-shot Jailbreaking."""
