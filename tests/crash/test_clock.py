@@ -71,9 +71,10 @@ def leak(up: Up, service: str) -> None:
         time.sleep(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hours",
-    [3, pytest.param(-3, marks=pytest.mark.slow)],
+    [3, -3],
     ids=["forward and back", "back and forward"],
 )
 def test_a_clock_that_is_set_while_it_runs(

@@ -176,6 +176,7 @@ def test_forty_unfinished_bodies_of_60_mb(tmp_path: Path) -> None:
             sock.close()
 
 
+@pytest.mark.slow
 def test_forty_unfinished_messages_of_60_mb_over_grpc(tmp_path: Path) -> None:
     with ingest(tmp_path, body_seconds="5") as up:
         address = ("127.0.0.1", up.ports["otlp-grpc"])
@@ -249,7 +250,10 @@ def _half_a_message(address: tuple[str, int], size: int) -> socket.socket:
     return sock
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
+@pytest.mark.parametrize(
+    "coding",
+    ["gzip", *(pytest.param(each, marks=pytest.mark.slow) for each in ("deflate", "zstd"))],
+)
 def test_bombs(tmp_path: Path, coding: str) -> None:
     packer = {
         "gzip": lambda: zlib.compressobj(wbits=31),
@@ -281,6 +285,7 @@ def test_a_bomb_over_grpc(tmp_path: Path) -> None:
         assert up.grown < SLACK
 
 
+@pytest.mark.slow
 def test_few_bytes_that_are_many_rows(tmp_path: Path) -> None:
     # A resource stands in each of its rows: 640 MB out of 600 KB.
     message = request(*(span(trace_id()) for _ in range(10_000)))

@@ -175,6 +175,7 @@ def test_the_service_refuses_what_does_not_fit(up: Up) -> None:
     assert b"content_hash" in answer.body
 
 
+@pytest.mark.slow
 def test_a_directory_that_nobody_serves(tmp_path: Path) -> None:
     data = tmp_path / "data"
     settings = ClickHouseSettings(data=data)
