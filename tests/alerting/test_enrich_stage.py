@@ -176,8 +176,8 @@ def test_resending_looks_again_for_what_was_missing(
     assert told(oncall)["everyspan-a"]["unenriched"] == AWAY
     with pipeline(tmp_path, {"oncall": oncall}, lambda: connect(dsn), database=name) as store:
         (delivery,) = store.deliveries.read()
-        store.deliveries.resend(delivery.id)
         store.cases.drop_incomplete(delivery.case_key)
+        store.deliveries.resend(delivery.id)
         wait_for(oncall, 2)
     assert oncall.taken[1]["case"]["unenriched"] == ""
 
