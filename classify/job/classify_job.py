@@ -40,6 +40,7 @@ from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
 from classify.settle.twins import Twin
+from classify.signals.weighed import Weighed
 from classify.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class ClassifyJob:
             self._deployed = True
         except ModelError:
             self._deployed = False
-            known = [each for each in self._classifiers if not isinstance(each, Learned)]
+            known = [c for c in self._classifiers if not isinstance(c, (Learned, Weighed))]
             newest = latest_version(client, settings.database)
             self.version = newest or deploy(client, settings.database, known)
         self.telemetry.version.set(self.version)

@@ -153,7 +153,7 @@ def test_without_what_says_which_model_it_is(tmp_path: Path, house: Path) -> Non
         up.judged([trace])
         found = labels(up, trace)
         assert found["data_leakage"] == "pass"
-        assert set(SAFETY) < set(found["unjudged"])  # type: ignore[call-overload]
+        assert set(SAFETY) <= set(found["unjudged"])  # type: ignore[call-overload]
         shutil.copyfile(files.ASSETS / "heads.json", house / "classify/models/assets/heads.json")
         until(up, lambda: not labels(up, trace)["unjudged"])
         assert labels(up, trace)["toxicity"] == "pass"
