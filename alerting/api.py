@@ -81,12 +81,11 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     def resend(number: int) -> Any:
         """Send it again now; what could not be looked up is tried again."""
         known = store().deliveries.one(number)
-        if known is not None:
-            # First: what is due may be sent at once.
-            store().cases.drop_incomplete(known.case_key)
-        found = store().deliveries.resend(number)
-        if found is None:
+        if known is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
+        # First: what is due may be sent at once.
+        store().cases.drop_incomplete(known.case_key)
+        store().deliveries.resend(number)
         return {"id": number}
 
     @api.post("/v1/alerts/{number}/acknowledge", status_code=HTTPStatus.ACCEPTED)

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from classify.classifier import Subject
-from classify.models.pieces import BY_RULE
+from classify.models.evidence import BY_RULE
 from classify.scoring.record import Record as Scored
 from classify.scoring.record import subjects_of
 from classify.signals.weighed import Values, Weighed

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
 from classify.models import memory
-from classify.models.pieces import BY_RULE, quoted
+from classify.models.evidence import BY_RULE, quoted
 from classify.models.rows import turns_of
 from classify.signals import forgotten
 from classify.signals.forgotten import Held

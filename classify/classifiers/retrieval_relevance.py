@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
+from classify.models.evidence import BY_RULE
 from classify.models.form import Pair, cleaned, excerpt
-from classify.models.pieces import BY_RULE
 from classify.models.windows import sentences
 from classify.signals import query
 from classify.signals.query import Retrieved

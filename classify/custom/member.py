@@ -18,7 +18,7 @@ from classify.custom.classifier_definition import Definition
 from classify.custom.fewshot import Head
 from classify.custom.texts import texts_of
 from classify.custom.vectors import Floats, current
-from classify.models.pieces import quoted
+from classify.models.evidence import quoted
 from clickhouse.span import Span, Verdict
 
 #: A rule's verdict: it holds or it does not.

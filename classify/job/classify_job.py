@@ -35,7 +35,6 @@ from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
-from classify.models.learned import Learned
 from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
@@ -118,7 +117,7 @@ class ClassifyJob:
             self._deployed = True
         except ModelError:
             self._deployed = False
-            known = [c for c in self._classifiers if not isinstance(c, (Learned, Weighed))]
+            known = [c for c in self._classifiers if not isinstance(c, Weighed)]
             newest = latest_version(client, settings.database)
             self.version = newest or deploy(client, settings.database, known)
         self.telemetry.version.set(self.version)

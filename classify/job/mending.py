@@ -12,7 +12,6 @@ from classify.job.pool import JudgePool
 from classify.job.task import VECTORS
 from classify.models import files
 from classify.models.checksums import ModelError
-from classify.models.learned import Learned
 from classify.signals.weighed import Weighed
 
 #: What is broken where a file of the model is damaged that no classifier needs now.
@@ -99,7 +98,7 @@ def damage(classifiers: Sequence[Classifier]) -> dict[str, str]:
             found[name] = reason
 
     for classifier in classifiers:
-        if isinstance(classifier, (Learned, Weighed)):
+        if isinstance(classifier, Weighed):
             try:
                 needs(classifier.name, classifier.model_files)
             except ModelError as error:

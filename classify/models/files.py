@@ -109,16 +109,6 @@ def damaged() -> dict[str, str]:
     return checksums.damaged(ASSETS)
 
 
-def needed_by(head: Head) -> tuple[str, ...]:
-    """Names of the files that a head can't do without."""
-    if head.abstains:
-        return (SUMS, HEADS)
-    towers = {head.tower}
-    if head.blend is not None and COSINE in head.blend.features:
-        towers.add(GENERAL)
-    return tuple(dict.fromkeys(name for tower in sorted(towers) for name in needed_for(tower)))
-
-
 def needed_for(tower: str) -> tuple[str, ...]:
     """Names of the files that a tower stands on, its own too."""
     return (SUMS, HEADS, TOKENIZER, EMBEDDINGS, LOWER, f"{tower}.onnx")

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from classify.classifier import Subject
-from classify.models.pieces import MAX_EVIDENCE
+from classify.models.evidence import MAX_EVIDENCE
 from classify.models.rows import is_answer
 from classify.signals.refusal import refusal
 from clickhouse.span import Verdict

@@ -1,5 +1,4 @@
-"""What a text is written in, as far as it matters: whether the encoder reads it, and whether the
-phrases know its language."""
+"""What a text is written in, as far as it matters: whether the encoder reads it."""
 
 from __future__ import annotations
 
@@ -20,10 +19,6 @@ _SAMPLE = 600
 _FEW = 6
 
 _WORD = re.compile(r"[^\W\d_]+")
-#: Languages besides English in which the phrases find enough for a pass to mean something. None
-#: yet: of a set of attacks in many languages they find one in twenty-five, so that where none of
-#: them is found nobody can tell.
-PROVEN: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1)

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from classify.classifier import NOT_APPLICABLE, Subject, abstained
-from classify.models.pieces import BY_RULE, quoted
+from classify.models.evidence import BY_RULE, quoted
 from classify.signals import ngrams
 from classify.signals.attempt import with_outcome
 from classify.signals.certain import certain, smuggled
-from classify.signals.language import PROVEN, language, reads
+from classify.signals.language import language, reads
 from classify.signals.passage import MAX_CHARACTERS, Passage, passages
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
-
-#: Score of a text in which no phrase of its language was found, and nothing else can be asked.
-_NO_PHRASE = 0.05
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,10 +55,10 @@ class Safety(Weighed):
                 return Verdict("fail", BY_RULE, quoted(f"{found.what}, {each.where}", found.place))
         if any(reads(each.text) for each in texts):
             return None
-        unknown = {language(each.text) for each in texts} - PROVEN
-        if unknown:
-            return abstained(f"no signal is proven in its language ({', '.join(sorted(unknown))})")
-        return Verdict("pass", _NO_PHRASE)
+        # Of a set of attacks in many languages the phrases find one in twenty-five: where none is
+        # found in another language than English, nobody can tell.
+        unknown = sorted({language(each.text) for each in texts})
+        return abstained(f"no signal is proven in its language ({', '.join(unknown)})")
 
     def items(self, subject: Subject) -> Sequence[Passage]:
         texts = [

@@ -14,9 +14,9 @@ from classify.classifier import NOT_APPLICABLE, Subject
 from classify.models import files
 from classify.models.checksums import SUMS
 from classify.models.encoder import encoder, sigmoid
+from classify.models.evidence import quoted
 from classify.models.files import heads
 from classify.models.form import Pair
-from classify.models.pieces import quoted
 from classify.signals.combiner import Combiner, combiner, deciding, file_of, table
 from classify.signals.signal import Item, Likeness, Logit, Signal, texts_of
 from clickhouse.span import Verdict

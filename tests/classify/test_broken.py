@@ -294,7 +294,6 @@ def test_an_everyday_trace_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> No
     def gone(*_: object) -> None:
         raise ModelError("gone")
 
-    monkeypatch.setattr("classify.models.pieces.encoder", gone)
     monkeypatch.setattr("classify.signals.weighed.encoder", gone)
     broken = {each.name for each in BUILT_IN if trouble(each) == "gone"}
     asked = {each.name for each in BUILT_IN if isinstance(each, Weighed) and each._asked()}

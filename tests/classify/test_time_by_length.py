@@ -18,9 +18,9 @@ import pytest
 
 from classify.classifier import Classifier, Subject, Trace, applies
 from classify.models.encoder import Encoder
-from classify.models.pieces import guessing
 from classify.personal_data.masking import masked
 from classify.registry import BUILT_IN
+from classify.signals.weighed import Weighed
 from clickhouse.span import Span
 from experiments.datasets.masking import Masker
 from ingest.limits import ContentLimits
@@ -173,10 +173,25 @@ def test_classifiers(classifier: Classifier) -> None:
         given = subjects(text, classifier)
 
         def judge() -> None:
-            with guessing():
-                assert len(classifier.judge(given)) == len(given)
+            assert len(classifier.judge(given)) == len(given)
 
         return judge
+
+    held(work)
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [each for each in BUILT_IN if isinstance(each, Weighed)],
+    ids=lambda classifier: classifier.name,
+)
+@pytest.mark.usefixtures("without_the_run")
+def test_all_their_signals(classifier: Weighed) -> None:
+    """Also those that the cheap ones, or a rule, leave unasked."""
+
+    def work(text: str) -> Callable[[], object]:
+        given = subjects(text, classifier)  # type: ignore[arg-type]
+        return lambda: classifier.ask_all(given)
 
     held(work)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
 from classify.classifiers.goal_completion import signs
 from classify.classifiers.goal_completion.course import Course
-from classify.models.pieces import quoted
+from classify.models.evidence import quoted
 from clickhouse.span import Verdict
 
 Sign = Callable[[Course], str]

@@ -21,7 +21,10 @@ _SHORT = 60
 _YES_OR_NO = content("yes no ok okay sure true false done correct hello hi thanks none")
 _SIGNALS = Path(__file__).parents[2] / "signals"
 _BUT = re.compile(r"\b(?:but|however|though|although)\b,?\s*(?:i (?:do )?know (?:that )?)?", re.I)
-_TAG = re.compile(r"\s*\[(?:sources?|doc(?:ument)?s?|refs?|citations?)\b[^\]\n]{0,200}\]", re.I)
+#: A run of blanks is looked at once, from its first.
+_TAG = re.compile(
+    r"(?<!\s)\s*+\[(?:sources?|doc(?:ument)?s?|refs?|citations?)\b[^\]\n]{0,200}\]", re.I
+)
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.S)
 #: Values of an answer that is JSON.
 _MOST_VALUES = 24

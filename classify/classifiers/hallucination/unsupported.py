@@ -12,7 +12,7 @@ from classify.classifiers.hallucination.sources import asked_of, grounds_of
 from classify.classifiers.hallucination.without_sources import made_up
 from classify.models import figures
 from classify.models.claims import claims
-from classify.models.pieces import BY_RULE, quoted
+from classify.models.evidence import BY_RULE, quoted
 from classify.models.rows import is_answer, speaks
 from classify.signals import contradiction, identifiers, novelty, quotation
 from classify.signals.grounds import Grounds

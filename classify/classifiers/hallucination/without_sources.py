@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 
+from classify.models.evidence import BY_RULE, quoted
 from classify.models.figures import figures
-from classify.models.pieces import BY_RULE, quoted
 from classify.signals import numerals
 from classify.signals.grounds import Grounds
 from clickhouse.span import Verdict

@@ -10,7 +10,7 @@ from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.classifiers.instruction_following import structured
 from classify.classifiers.instruction_following.check import Check
 from classify.classifiers.instruction_following.rules import broken, checks
-from classify.models.pieces import quoted
+from classify.models.evidence import quoted
 from classify.models.rows import is_answer, said, speaks
 from clickhouse.span import Span, Verdict
 
