@@ -15,15 +15,17 @@ from itertools import combinations
 from typing import Literal
 
 from classify.models.claims import split
+from classify.models.number_words import COUNTED
 from classify.models.overlap import stem, stems
 
-_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100}
+_WORDS = COUNTED | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "ninety": 90,
+    "hundred": 100,
+}
 # A number has a length: else each digit of a long run would be tried as the start of one.
 _NUMBER = (
     r"(?<!\d)\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,9})?|(?<!\d)\d{1,15}(?:[.,]\d{1,9})?"

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 
-_WORDS = {
-    word: float(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "seventy": 70.0, "eighty": 80.0}
+from classify.models.number_words import COUNTED
+
+_WORDS = {word: float(value) for word, value in COUNTED.items()} | {
+    "thirty": 30.0,
+    "forty": 40.0,
+    "fifty": 50.0,
+    "sixty": 60.0,
+    "seventy": 70.0,
+    "eighty": 80.0,
+}
 _WORDS |= {"ninety": 90.0, "hundred": 100.0, "dozen": 12.0, "half": 0.5, "twice": 2.0}
 _WORDS |= {"first": 1.0, "second": 2.0, "third": 3.0, "fourth": 4.0, "fifth": 5.0}
 MONTHS = {

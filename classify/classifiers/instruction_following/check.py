@@ -6,13 +6,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "once": 1, "twice": 2, "thrice": 3}
+from classify.models.number_words import COUNTED
+
+_NUMBERS = COUNTED | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "hundred": 100,
+    "once": 1,
+    "twice": 2,
+    "thrice": 3,
+}
 #: A number, as a group without a name.
 NUMBER = rf"(\d{{1,3}}(?:,\d{{3}})|\d{{1,5}}|{'|'.join(_NUMBERS)})"
 AT_MOST = (
