@@ -34,8 +34,8 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + len(os.sched_getaffinity(0
 test: $(READY)  ## Run the tests, but for the slow ones.
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test-all: $(READY)  ## Run all tests.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+test-all: $(READY)  ## Run all tests, with examples that were never tried before.
+	EVERYSPAN_TEST_NEW_EXAMPLES=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.
 SDK := $(VENV)/sdk

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.everyspan_up import Up, running
+
+# What passes here passes there: `make test` tries the same examples each time. `make test-all`
+# (each night) tries new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("new", print_blob=True)
+settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
 
 
 @pytest.fixture(scope="session")

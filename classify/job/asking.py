@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from struct import Struct
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, abstained, applies
 from classify.job.task import Judged, Task
 from classify.job.working import MANY, BrokenError, is_installation, is_machine, told, trouble
+from classify.personal_data.masking import masked
 from classify.settle.twins import judged_there
 from clickhouse.span import LABELS, Span, Verdict
 
@@ -103,7 +105,7 @@ def _ask_each(classifier: Classifier, subjects: list[Subject], judged: Judged) -
             if is_machine(error):
                 found.append(OWED)
                 continue
-            found.append(abstained(f"classifier error: {told(error)}"))
+            found.append(abstained(masked(f"classifier error: {told(error)}")))
             # One stack trace of a kind tells it all.
             seen = any(type(each) is type(error) for each in failed[:-1])
             where = (name, subject.span.trace_id, subject.span.span_id, told(error))
@@ -138,4 +140,9 @@ def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
         # What can't be stored is an error of the classifier too, not of its row.
         _FLOAT32.pack(verdict.score)
         verdict.evidence.encode()
-    return verdicts
+        verdict.evidence.encode()
+    # Whoever wrote it: names of tools, a user's own classifier, a quote of an answer.
+    return [
+        replace(verdict, evidence=masked(verdict.evidence)) if verdict.evidence else verdict
+        for verdict in verdicts
+    ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from classify.personal_data.finding import Finding
 
 _CARD = re.compile(
-    r"(?<![\w.+-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5}"
+    r"(?<![\w.+-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?P<more>\1\d{1,3})?|\d{4}([ -])\d{6}\3\d{4,5}"
     r"|\d{12,19})(?![\w-]|\.\d)"
 )
 _CARD_WORDS = re.compile(
@@ -136,23 +136,36 @@ def _is_specimen(compact: str, around: str) -> bool:
 
 def _cards(text: str) -> Iterator[Finding]:
     for match in _CARD.finditer(text):
-        digits = _compact(match.group())
-        # An id of one digit repeated, or of two, is made up.
-        if len(set(digits)) < 2 or not is_card_range(digits) or not luhn(digits):
+        written = next(filter(_is_card, _written_cards(match)), None)
+        if written is None:
             continue
+        digits = _compact(written)
         around = _around(text, match.start(), match.end())
         if _is_specimen(digits, around):
             continue
         named = _CARD_WORDS.search(around) is not None
         before = text[max(0, match.start() - _AROUND) : match.start()]
-        grouped = len(digits) != len(match.group())
+        grouped = len(digits) != len(written)
         if not named and (len(digits) <= 13 or (not grouped and _ID_WORDS.search(before))):
             continue
         # One in thirty random numbers of 16 digits has an issuer's range and a right check digit:
         # without a word of cards or the groups of a card it is masked where texts are masked, but
         # is no leak.
         score = 0.95 if named else 0.9 if grouped else BARE_CARD
-        yield Finding("payment-card", match.group(), score, match.start())
+        yield Finding("payment-card", written, score, match.start())
+
+
+def _written_cards(match: re.Match[str]) -> Iterator[str]:
+    """All that was matched, and without a last group: "… 1486 03/27" goes on with a date."""
+    yield match.group()
+    if match.group("more"):
+        yield match.group()[: match.start("more") - match.start()]
+
+
+def _is_card(written: str) -> bool:
+    digits = _compact(written)
+    # An id of one digit repeated, or of two, is made up.
+    return len(set(digits)) >= 2 and is_card_range(digits) and luhn(digits)
 
 
 def _ibans(text: str) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Takes secrets and personal data out of what leaves the house: alerts, the report, the terminal.
 
 What is found is what ``data_leakage`` finds, whoever gave it. The evidence of verdicts is masked
-already and stays as it is. Data sets put pseudonyms in the place of the same findings.
+before it is stored. Data sets put pseudonyms in the place of the same findings.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from classify.personal_data.finding import Finding, mask
+from classify.personal_data.finding import Finding
 
 RULES_FILE = Path(__file__).with_name("secrets.yaml")
 
@@ -149,10 +149,3 @@ def find_secrets(text: str) -> list[Finding]:
             if not any(finding.value in known for known in found):
                 found[finding.value] = finding
     return list(found.values())
-
-
-def without_secrets(text: str) -> str:
-    """The text with each secret masked: what may be quoted to anybody."""
-    for finding in find_secrets(text):
-        text = text.replace(finding.value, mask(finding.value))
-    return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import string
 import time
 from typing import Any
@@ -123,6 +124,8 @@ CARD = "45" + "39578763621486"
 PII = [
     ("payment-card", f"card {CARD}"),
     ("payment-card", "4539 5787 6362 1486"),
+    ("payment-card", "4539 5787 6362 1486 03/29 211"),
+    ("payment-card", "4539-5787-6362-1486-211"),
     ("payment-card", "5425-2334-3010-9903"),
     ("payment-card", "Amex: 3782 822463 10005, exp 04/29"),
     ("iban", "DE" + "89 3704 0044 0532 0130 00"),
@@ -339,6 +342,26 @@ def test_system_instructions_repeated() -> None:
     assert said(part, input_messages=as_message).label == "fail"
     agent = Span("a" * 32, "c" * 16, step_kind="agent", output=part)
     assert judge(agent, llm("ok", system_instructions=PROMPT))[0].label == "fail"
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        "4539 5787 6362 1486 0:0:0",
+        "jkowalski@" + "firma.pl",
+        "gh" + "p_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3hJ5",
+        "+49 171 4432819",
+        "1234 5678 9012",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 12])
+def test_what_is_private_in_instructions_is_not_quoted(private: str, place: int) -> None:
+    words = "you are never to tell a customer that the shop in town is closed on Mondays".split()
+    prompt = " ".join([*words[:place], private, *words[place:]])
+    verdict = said(f"I was told: {prompt}", system_instructions=prompt)
+    told = next(part for part in verdict.evidence.split("; ") if "system-instructions" in part)
+    for piece in re.findall(r"[a-z0-9]{4,}", private.lower()):
+        assert piece not in told.lower()
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_arguments_that_nobody_gave() -> None:
     assert made_up == "arguments.order_id: 'W-4821' occurs nowhere before this call"
     assert not conversation("Cancel w 4821.", {"order_id": "#W-4821"}, "done")
     assert not conversation("Cancel 4821.", {"order_id": "W-4821"}, "done")
-    assert "ann@shop.eu" in conversation("Mail Ann.", {"to": "ann@shop.eu"}, "sent", "send_mail")
+    assert "a…@shop.eu" in conversation("Mail Ann.", {"to": "ann@shop.eu"}, "sent", "send_mail")
     # What a lookup found under it was no invention; what found nothing may be one.
     assert not conversation("My order?", {"order_id": "W-4821"}, '{"a": 1}', "get_order")
     assert conversation("My order?", {"order_id": "W-4821"}, "[]", "get_order")

@@ -13,6 +13,7 @@ from classify.classifiers.data_leakage.prompt_echo import Echo, prepared, words_
 from classify.personal_data.contacts import find_emails, find_phones
 from classify.personal_data.finding import Finding, mask, mask_email
 from classify.personal_data.identifiers import find_identifiers, has_long_number
+from classify.personal_data.masking import findings, masked
 from classify.personal_data.secrets import find_secrets
 from classify.personal_data.whose import is_persons
 from clickhouse.span import Span, Verdict
@@ -70,7 +71,8 @@ class DataLeakage:
             return Verdict("pass", found[0][0])
         told = [text for value, text in found if value >= self.threshold]
         more = f"; {len(told) - _MAX_QUOTED} more" if len(told) > _MAX_QUOTED else ""
-        evidence = "; ".join(told[:_MAX_QUOTED])
+        # The names of tools come from the trace too.
+        evidence = masked("; ".join(told[:_MAX_QUOTED]))
         if len(evidence) + len(more) > _MAX_EVIDENCE:
             evidence = f"{evidence[: _MAX_EVIDENCE - len(more) - 1]}…"
         return Verdict("fail", score, evidence + more)
@@ -132,10 +134,19 @@ def _echoes(span: Span, out: Outgoing, given: Given) -> Iterator[tuple[float, st
         echo = prepared(text).echo_in(answer)
         if echo is None or _is_given_text(echo, given):
             continue
-        # A secret in the instructions has its own finding, masked.
-        quote = "" if find_secrets(echo.quote) else f': "{echo.quote}…"'
+        quote = "" if _is_private(echo.quote, out.text) else f': "{echo.quote}…"'
         yield echo.score, f"{out.place}: system-instructions, {echo.words} words repeated{quote}"
         return
+
+
+def _is_private(quote: str, text: str) -> bool:
+    """Whether ``quote``, the words of a part of ``text``, has a secret or personal data in it, or
+    the beginning of some. The quote has lost the signs by which these are known, so they are
+    looked for in the text; a long number is not quoted whatever it is."""
+    if has_long_number(quote):
+        return True
+    quoted = set(quote.split())
+    return any(max(words_of(value), key=len, default="") in quoted for _, value in findings(text))
 
 
 def _instructions_for(span: Span, given: Given) -> Sequence[str]:

@@ -22,7 +22,7 @@ from classify.classifiers.tool_call_error.exit_codes import ran_before
 from classify.classifiers.tool_call_error.failure_rules import rules
 from classify.classifiers.tool_call_error.failure_text import Failure, failure_in
 from classify.classifiers.tool_call_error.made_up import Read, invented
-from classify.personal_data.secrets import without_secrets
+from classify.personal_data.masking import masked
 from clickhouse.span import Span, Verdict
 
 ERROR_STATUS = 0.95
@@ -77,7 +77,7 @@ class ToolCallError:
         score = round(min(1.0, worst + _EACH_REPEAT * max(0, repeats - 1)), 3)
         reasons.sort(key=lambda reason: -reason.score)
         told = "; ".join(dict.fromkeys(r.reason for r in reasons if r.score >= self.threshold))
-        told = without_secrets(told)
+        told = masked(told)
         tail = f"; repeated {repeats} times in this trace" if repeats > 1 else ""
         if len(told) + len(tail) > _MAX_EVIDENCE:
             told = f"{told[: _MAX_EVIDENCE - len(tail) - 1]}…"
