@@ -12,6 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from clickhouse.refused_writes import watched
 from service.errors import UserError
 
 # The embedded engine would otherwise claim most of the machine.
@@ -106,9 +107,10 @@ def _embedded(path: str, query: str, options: dict[str, Any]) -> Client:
             f"{directory} can't be created: {error.strerror}; choose another --data directory"
         ) from error
     try:
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             interface="chdb", path=path, chdb_options=_engine_options(query), **options
         )
+        return watched(client, path)
     except Exception as error:
         if _is_locked(directory):
             raise StorageUnavailableError(

@@ -25,6 +25,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from clickhouse.embedded_http.access import ReaderGate
 from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema
 from clickhouse.embedded_http.reader import Orders
+from clickhouse.refused_writes import reloads
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,7 @@ class _Child:
         metrics: _Metrics,
         largest: int,
         start_seconds: float,
+        known_reloads: int,
     ) -> None:
         self._process = process
         self._start_seconds = start_seconds
@@ -151,6 +153,7 @@ class _Child:
         self._metrics = metrics
         self._largest = largest
         self._seen: dict[str, int] = {}
+        self._known_reloads = known_reloads
         self._ready = asyncio.Event()
         self._replace: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.watching = asyncio.create_task(self._watch())
@@ -159,6 +162,7 @@ class _Child:
     async def start(
         cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float
     ) -> _Child:
+        known = reloads(_directory(orders))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -173,7 +177,7 @@ class _Child:
         with contextlib.suppress(ConnectionError):
             process.stdin.write(orders.line())
             await process.stdin.drain()
-        return cls(process, orders, metrics, largest, start_seconds)
+        return cls(process, orders, metrics, largest, start_seconds, known)
 
     @property
     def answered(self) -> bool:
@@ -230,6 +234,9 @@ class _Child:
             elif state["ready"] and not leaving:
                 self._ready.set()
                 until = time.monotonic() + _SILENCE_SECONDS
+            if reloads(_directory(self._orders)) != self._known_reloads:
+                self._say("holds parts that the writer put aside")
+                break
             if (size := _resident_bytes(self._process.pid)) > self._largest:
                 self._say(f"grew too large: {size >> 20} MiB")
                 break
@@ -295,6 +302,10 @@ class _Metrics:
             "Statements that wait for a place.",
             registry=self.registry,
         )
+
+
+def _directory(orders: Orders) -> str:
+    return orders.engine.partition("?")[0]
 
 
 def _memory_bytes() -> int:

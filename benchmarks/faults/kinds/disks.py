@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import time
 
 from benchmarks.faults.kinds import kind
 from benchmarks.faults.mounts import Mount
+from benchmarks.faults.processes import tree
 from benchmarks.faults.scene import Scene, Skipped
 
 
@@ -43,6 +46,34 @@ def disk_full_kill(scene: Scene) -> None:
     if scene.house.alive:
         return
     scene.start()
+
+
+@kind()
+def writes_refused(scene: Scene) -> None:
+    """Files may not grow for some seconds, as over a quota: the engine itself says nothing of it"""
+    scene.plant()
+    refuse(scene, scene.random.choice((500, 5_000, 100_000)))
+    try:
+        scene.wait(4, 8)
+    finally:
+        refuse(scene, resource.RLIM_INFINITY)
+
+
+@kind()
+def writes_refused_kill(scene: Scene) -> None:
+    """The same, and kill -9 in the middle of it"""
+    began = time.monotonic()
+    refuse(scene, scene.random.choice((500, 5_000, 100_000)))
+    scene.wait(0.5, 3)
+    scene.kill(unable=time.monotonic() - began)
+    scene.start()
+
+
+def refuse(scene: Scene, length: int) -> None:
+    """Writes of this house beyond so many bytes of a file."""
+    for each in tree(scene.house.pid):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(each.pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
 
 
 @kind()
