@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ WHERE engine LIKE '%MergeTree' AND NOT is_temporary
 _STILL_USED = 57
 _WAIT_SECONDS = 5.0
 _READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "SET", "USE", "CHECK")
+_MADE_ONCE = re.compile(r"\s*CREATE\s+(DATABASE|TABLE|VIEW)\s+IF NOT EXISTS\s+([\w.`]+)", re.I)
 
 
 class RefusedWriteError(OperationalError):
@@ -125,8 +127,8 @@ def watched(client: Client, directory: str) -> Client:
     def checked(write: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(write)
         def call(*args: Any, **options: Any) -> Any:
-            if write == plain.command and _reads(args[0] if args else options.get("cmd", "")):
-                return looked_after(write)(*args, **options)
+            if write == plain.command and _writes_nothing(plain, *args, **options):
+                return write(*args, **options)
             _room(directory)
             seen = engine.seen
             answer = write(*args, **options)
@@ -178,9 +180,12 @@ def _engine(directory: str) -> _Engine:
         return _engines.setdefault(path, _Engine(path))
 
 
-def _reads(statement: str | bytes) -> bool:
-    text = statement.decode(errors="replace") if isinstance(statement, bytes) else statement
-    return text.lstrip().upper().startswith(_READS)
+def _writes_nothing(plain: Any, cmd: str, *_: Any, **__: Any) -> bool:
+    """Whether it only reads, or makes what there is already: a start on a full disk does so."""
+    if cmd.lstrip().upper().startswith(_READS):
+        return True
+    made = _MADE_ONCE.match(cmd)
+    return made is not None and plain.command(f"EXISTS {made[1]} {made[2]}") == 1
 
 
 def _room(directory: str) -> None:

@@ -134,6 +134,7 @@ for statement in ("ALTER TABLE t ADD COLUMN b String", "CREATE TABLE u (a Int8) 
         client.command(statement)
     except RefusedWriteError as error:
         said.append(str(error))
+client.command("CREATE TABLE IF NOT EXISTS t (a Int8) ENGINE = Log")
 print(json.dumps({"said": said, "count": client.command("SELECT count() FROM t")}))
 """
 
