@@ -44,6 +44,9 @@ _LONGEST_PAUSE_SECONDS = 10.0
 # Time to begin to answer; twice as long for each that did not make it, on a machine that is busy.
 _START_SECONDS = 30.0
 _LONGEST_START_SECONDS = 600.0
+# One that begins and uses no processor for so long will not begin: the engine has been seen to wait
+# for itself while it loads its tables, about once in a hundred starts.
+_IDLE_START_SECONDS = 8.0
 # What of the environment a reader needs. The rest may hold secrets.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
@@ -153,6 +156,7 @@ class _Child:
         self._metrics = metrics
         self._largest = largest
         self._seen: dict[str, int] = {}
+        self._used, self._used_at = -1, time.monotonic()
         self._known_reloads = known_reloads
         self._ready = asyncio.Event()
         self._replace: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -208,16 +212,21 @@ class _Child:
         leaving = False
         until = time.monotonic() + self._start_seconds
         while True:
+            left = until - time.monotonic()
             try:
-                async with asyncio.timeout(until - time.monotonic()):
+                async with asyncio.timeout(left if self.answered else min(left, 1.0)):
                     line = await self._process.stdout.readline()
             except TimeoutError:
+                if not self.answered and time.monotonic() < until and not self._is_idle():
+                    continue
                 self._say(
                     "took too long to leave"
                     if leaving
                     else "did not answer any more"
                     if self.answered
                     else f"did not begin to answer: it had {self._start_seconds:g} s"
+                    if time.monotonic() >= until
+                    else f"waits for itself: it did nothing for {_IDLE_START_SECONDS:g} s"
                 )
                 break
             if not line:
@@ -247,6 +256,13 @@ class _Child:
         self._metrics.waiting.set(0)
         self._say(f"ended: status {status}")
         shutil.rmtree(self._orders.directory, ignore_errors=True)
+
+    def _is_idle(self) -> bool:
+        """Whether the process has used no processor for a while."""
+        used, now = _processor_ticks(self._process.pid), time.monotonic()
+        if used != self._used:
+            self._used, self._used_at = used, now
+        return now - self._used_at > _IDLE_START_SECONDS
 
     def _say(self, reason: str) -> None:
         if not self._replace.done():
@@ -310,6 +326,15 @@ def _directory(orders: Orders) -> str:
 
 def _memory_bytes() -> int:
     return min(_MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+
+
+def _processor_ticks(pid: int) -> int:
+    """User and system time, in the kernel's ticks; -1 where nobody says."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return -1
+    return int(fields[11]) + int(fields[12])
 
 
 def _resident_bytes(pid: int) -> int:

@@ -123,22 +123,43 @@ def test_large_joins_take_nothing_from_ingest(stack: Up) -> None:
     assert int(rows[0]["spans"]) == 10 * len(stored)
 
 
+def readers(up: Up) -> list[int]:
+    """Their processes."""
+    assert up.process is not None
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        if b"embedded_http.reader" in command and f"PPid:\t{up.process.pid}\n" in status:
+            found.append(int(pid))
+    return found
+
+
 def test_a_killed_reader_is_replaced(stack: Up) -> None:
     trace = store(stack)
-    assert stack.process is not None
-    [reader] = [
-        int(pid)
-        for pid in os.listdir("/proc")
-        if pid.isdigit()
-        and b"embedded_http.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        and f"PPid:\t{stack.process.pid}\n" in Path(f"/proc/{pid}/status").read_text()
-    ]
+    [reader] = readers(stack)
     # Locked in before any of its threads began.
     for thread in Path(f"/proc/{reader}/task").iterdir():
         assert "NoNewPrivs:\t1\n" in (thread / "status").read_text()
     os.kill(reader, signal.SIGKILL)
     until_answered(stack, 20)
     assert len(stack.spans(trace, "span_id")) == 10
+
+
+def test_a_reader_that_waits_for_itself_at_its_start_is_replaced(stack: Up) -> None:
+    [first] = readers(stack)
+    os.kill(first, signal.SIGKILL)
+    until = time.monotonic() + 20
+    while not (second := [pid for pid in readers(stack) if pid != first]):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    # It is there, and will never use a processor again.
+    os.kill(second[0], signal.SIGSTOP)
+    until_answered(stack, 40)
+    assert "waits for itself" in stack.log()
 
 
 def test_a_machine_too_busy_to_start_a_reader_in_time_gets_one(tmp_path: Path) -> None:
