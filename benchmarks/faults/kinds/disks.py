@@ -72,10 +72,8 @@ def writes_refused_kill(scene: Scene) -> None:
 def refuse(scene: Scene, length: int) -> None:
     """Writes of this house beyond so many bytes of a file."""
     for each in tree(scene.house.pid):
-        # A reader holds itself to a shorter length, for good.
-        if each.role == "reader":
-            continue
-        with contextlib.suppress(ProcessLookupError):
+        # A reader holds itself to a shorter length for good, which nobody may lift.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             resource.prlimit(each.pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY))
 
 
