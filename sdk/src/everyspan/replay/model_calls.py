@@ -138,6 +138,10 @@ class ModelCalls:
             later = [s for s in session.trace.model_calls if s.number >= session.step.number]
             found, _ = session.closest(later, _comparison(now))
             if found is None:
+                same = _comparison(now)
+                held = (s for s in session.held if s.kind == "llm" and not of_step(s).empty)
+                if session.ran_all_the_same(next((s for s in held if same(s) is None), None)):
+                    return
                 session.note(0, f"chat {now.model}".strip(), "live")
             else:
                 session.used.add(found.number)
