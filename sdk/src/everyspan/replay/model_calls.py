@@ -11,7 +11,7 @@ from everyspan.replay.changes import put
 from everyspan.replay.errors import ReplayStopped
 from everyspan.replay.record import Step
 from everyspan.replay.session import Session
-from everyspan.replay.wire import Api
+from everyspan.replay.wire import Api, openai_responses
 from everyspan.replay.wire.spoken import Spoken, differs, of_step, said
 
 #: What providers' SDKs raise, and the status that makes them raise it.
@@ -159,6 +159,8 @@ class ModelCalls:
         Raises ReplayError for a path that leads nowhere.
         """
         changes = self._session.changes
+        if api.NAME == openai_responses.NAME:  # the others' requests name no answer by its id
+            body = openai_responses.live(body, self._session.trace)
         prompt = changes.prompt()
         if prompt is not None:
             body = api.with_prompt(body, str(prompt.value))
