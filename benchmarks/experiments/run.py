@@ -22,10 +22,8 @@ def _percent(share: float) -> str:
 
 
 def wrong(experiments: int, units: int) -> None:
-    print(
-        "| A/A, wrong decisions | "
-        + " | ".join(f"{1 - s:.0%}/{s:.0%}".replace("%", "") for s in SPLITS)
-    )
+    heads = (f"{100 - round(100 * share)}/{round(100 * share)}" for share in SPLITS)
+    print(f"| A/A, wrong decisions (every unit in full) | {' | '.join(heads)} |")
     for kind, names, traffic in (("cost", COSTS, costs), ("rate, units", LENGTHS, rates)):
         for name in names:
             cells = []
