@@ -189,7 +189,8 @@ def _write(client: Client, database: str, what: Stored) -> None:
 def read_sums(client: Client, database: str, name: str) -> dict[tuple[str, str], Sums]:
     """By variant and metric."""
     rows = client.query(
-        f"SELECT variant, metric, units, y, x, yy, xy, xx FROM {database}.experiment_sums"
+        "SELECT variant, metric, units, y, x, yy, xy, xx, y_in_full, capped, farthest"
+        f" FROM {database}.experiment_sums"
         " WHERE experiment = {name:String}",
         parameters={"name": name},
     ).result_rows

@@ -34,9 +34,19 @@ _UNKNOWN_SHARE, _MOVED_SHARE = 0.01, 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class InFull:
+    """The figures with every unit as it was, and how many units count with a bound instead."""
+
+    control: float
+    variant: float
+    control_capped: int
+    variant_capped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """One metric of one variant against the control. ``harm_low``, ``harm_high``: the interval
-    turned so that more is worse."""
+    turned so that more is worse. ``same``: every unit of both has the same figure."""
 
     metric: Metric
     alpha: float
@@ -46,6 +56,8 @@ class Compared:
     harm_low: float
     harm_high: float
     state: State
+    same: bool
+    in_full: InFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +168,37 @@ def _compare(definition: Definition, metric: Metric, control: Sums, variant: Sum
     if metric.direction == "higher":
         low, high = -high, -low
     state: State = "open"
-    if min(control.units, variant.units) < definition.min_units or not math.isfinite(low):
+    # Units that are all alike say something once as many have come as were planned.
+    alike = float(found.standard_error) == 0
+    same = alike and float(found.estimate) == 0
+    if (
+        min(control.units, variant.units) < definition.min_units
+        or not math.isfinite(low)
+        or (alike and found.units < definition.planned_units)
+    ):
         state = "too_early"
     elif low > metric.margin:
         state = "worse"
     elif high < 0:
         state = "better"
-    elif metric.role == "guardrail" and metric.margin > 0 and high < metric.margin:
+    elif metric.role == "guardrail" and (0 < metric.margin > high or same):
         state = "safe"
-    elif metric.role == "primary" and metric.min_effect > 0 and low > -metric.min_effect:
+    elif metric.role == "primary" and (
+        (metric.min_effect > 0 and low > -metric.min_effect) or same
+    ):
         state = "no_gain"
-    return Compared(metric, alpha, found, int(control.units), int(variant.units), low, high, state)
+    in_full = InFull(
+        float(control.in_full), float(variant.in_full), int(control.capped), int(variant.capped)
+    )
+    return Compared(
+        metric,
+        alpha,
+        found,
+        int(control.units),
+        int(variant.units),
+        low,
+        high,
+        state,
+        same,
+        in_full,
+    )

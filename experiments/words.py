@@ -153,7 +153,11 @@ def _variant(
         found.append(f"Too few units to say anything of the guard-rails {', '.join(unseen)}.")
     if decided.verdict == "stop" and not found:
         found += [
-            f"{decided.variant} can't gain {_worth(each.metric)} on {_said(definition, each)}."
+            f"{title(each.metric.metric)} is"
+            f" {value(each.metric.metric, float(each.effect.control))} in every unit of both:"
+            f" {decided.variant} can't gain anything on it."
+            if each.same
+            else f"{decided.variant} can't gain {_worth(each.metric)} on {_said(definition, each)}."
             for each in decided.those("no_gain", "primary")
         ]
     if decided.verdict == "keep_going" and not found:
@@ -173,7 +177,23 @@ def _variant(
         else:
             found.append(f"Open for {decided.variant}: {_said(definition, first)}.")
         found += [_forecast(each) for each in forecasts if each.variant == decided.variant]
-    return found
+    return found + [told for each in decided.compared if (told := _in_full(each))]
+
+
+def _in_full(each: Compared) -> str:
+    """Where the units that are far out say something else than the rest, '' else."""
+    counted, whole = each.effect, each.in_full
+    difference_in_full = whole.variant - whole.control
+    if each.state == "too_early" or not whole.control_capped + whole.variant_capped:
+        return ""
+    if not (difference_in_full < counted.low or difference_in_full > counted.high):
+        return ""
+    metric = each.metric.metric
+    return (
+        f"{title(metric)}: {whole.control_capped + whole.variant_capped:,} units are so far out"
+        f" that they count with a bound; counted in full, the difference is"
+        f" {difference(metric, difference_in_full)}, which a few units decide: look at the largest."
+    )
 
 
 def _said(definition: Definition, each: Compared) -> str:

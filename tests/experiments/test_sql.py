@@ -18,10 +18,11 @@ from clickhouse.migrate import migrate, read_migrations, render
 from clickhouse.settings import ClickHouseSettings
 from experiments import balance
 from experiments.experiment_store import read_counts, read_sums, start, stop
-from experiments.metrics import OPERATIONAL
+from experiments.metrics import OPERATIONAL, kind_of
 from experiments.status import status
 from experiments.views import classifiers, statement
 from experiments.watch import Watch
+from experiments.winsorise import bounds
 from tests.clickhouse.databases import database, engine
 from tests.experiments.recorded import PRIMARY, Row, definition, insert, sessions
 
@@ -126,6 +127,82 @@ def test_rows_counted_by_hand(client: Client) -> None:
     assert (found["held_out_units"], found["unknown_units"], found["moved_units"]) == (1, 0, 1)
 
 
+def test_heavy_tails_count_up_to_their_bounds(client: Client) -> None:
+    """The view is what winsorise.py says, for metrics of every kind."""
+    name = str(client.database)
+    wanted = definition(metrics=METRICS, variants={"a": 3, "b": 1})
+    insert(client, name, sessions(900, 21, weights={"a": 3, "b": 1}))
+    start(client, name, wanted, since=LONG_AGO)
+    outcomes = rows(client, "SELECT variant, metrics FROM experiment_outcomes WHERE counted")
+    found = read_sums(client, name, "e")
+    for metric in (each.metric for each in wanted.metrics):
+        of = [
+            (row["variant"], y, x)
+            for row in outcomes
+            for other, y, x in row["metrics"]
+            if other == metric and x > 0
+        ]
+        variant = np.array([each[0] for each in of])
+        y, x = (np.array([[each[at] for each in of]]) for at in (1, 2))
+        smallest = np.array([min((variant == "a").sum(), (variant == "b").sum())])
+        rate = kind_of(metric).rate
+        ours = bounds(y, x, smallest, rate=rate)
+        counted = ours.counted(y, x)[0]
+        for arm in "ab":
+            mask = variant == arm
+            sums = found[arm, metric]
+            assert sums.units == mask.sum()
+            assert sums.y == pytest.approx(counted[mask].sum())
+            assert sums.yy == pytest.approx((counted[mask] ** 2).sum())
+            assert sums.xy == pytest.approx((counted * x[0])[mask].sum())
+            assert sums.y_in_full == pytest.approx(y[0][mask].sum())
+            assert sums.farthest == pytest.approx(float(ours.farthest[0, 0]))
+            outside = np.abs(counted - y[0]) > 1e-9 * np.abs(y[0]).max()
+            assert sums.capped == pytest.approx((outside & mask).sum(), abs=1)
+    assert found["a", "latency_ms"].capped > 0
+    assert_same(client, status(client, name, "e"))
+
+
+def test_a_metric_without_variance_ends(client: Client) -> None:
+    """Nothing costs anything: told once the planned units have come, instead of never."""
+    name = str(client.database)
+    free = sessions(700, 22)
+    for row in free:
+        row.cost_usd = None
+        row.input_tokens, row.output_tokens = 7, None
+    insert(client, name, free)
+    metrics = [
+        {"metric": "cost_usd", "role": "primary"},
+        {"metric": "tokens", "role": "guardrail", "margin": 1},
+        {"metric": "cost_usd_per_unit", "role": "guardrail"},
+    ]
+    start(client, name, definition(metrics=metrics, planned_units=2000), since=LONG_AGO)
+    early = status(client, name, "e")
+    assert [each.state for each in early.outcome.decided[0].compared[::2]] == ["too_early"] * 2
+    assert_same(client, early)
+    start(client, name, definition(metrics=metrics, planned_units=500))
+    ended = status(client, name, "e")
+    assert [each.state for each in ended.outcome.decided[0].compared[::2]] == ["no_gain", "safe"]
+    assert ended.outcome.verdict == "stop"
+    assert "cost usd is 0 USD in every unit of both" in " ".join(ended.reasons)
+    assert_same(client, ended)
+
+
+def test_one_arm_without_variance_ends(client: Client) -> None:
+    """The variant answers from a cache: it costs nothing, in every unit."""
+    name = str(client.database)
+    cached = sessions(700, 23)
+    for row in cached:
+        if '"e": "b"' in row.attributes.get("everyspan.experiments", ""):
+            row.cost_usd = 0.0
+    insert(client, name, cached)
+    cost = definition(metrics=[{"metric": "cost_usd", "role": "primary"}])
+    start(client, name, cost, since=LONG_AGO)
+    found = status(client, name, "e")
+    assert found.outcome.verdict == "ship"
+    assert_same(client, found)
+
+
 def test_every_metric_and_classifier_is_in_the_outcomes(client: Client) -> None:
     insert(client, str(client.database), sessions(3, 1))
     start(client, str(client.database), definition(), since=LONG_AGO)
@@ -211,6 +288,11 @@ def assert_same(client: Client, ours: Any) -> None:
             ("harm_low", each.harm_low),
             ("harm_high", each.harm_high),
             ("alpha", each.alpha),
+            ("same", each.same),
+            ("control_in_full", each.in_full.control),
+            ("variant_in_full", each.in_full.variant),
+            ("control_capped", each.in_full.control_capped),
+            ("variant_capped", each.in_full.variant_capped),
         ):
             assert sql[column] == pytest.approx(float(number), rel=1e-9, abs=1e-12, nan_ok=True), (
                 variant, each.metric.metric, column

@@ -9,6 +9,7 @@ import pytest
 from tests.captures import standin
 from tests.replay.anthropic_model import Messages
 from tests.replay.model import CORRECTED, INVENTED, KNOWN
+from tests.replay.responses_model import Responses
 from tests.replay.running import Replays, serving
 
 pytest.importorskip("openai")
@@ -100,6 +101,26 @@ def test_anthropic(replays: Replays, anthropic: dict[str, str]) -> None:
     only = ("--step", "2", "--only", "--no-judge")
     answer = replays.replay(trace, *only, **anthropic).run["answer"]
     assert answer == 'get_order({"order_id": "LF-1001"})'
+
+
+@pytest.mark.parametrize("agent", ["responses", "responses_chained"])
+def test_responses_of_a_model_that_reasons(replays: Replays, agent: str) -> None:
+    """The recorded answer's items go back to the provider, which never gave their ids."""
+    with serving(Responses) as base:
+        at = {"OPENAI_BASE_URL": f"{base}/v1"}
+        (trace,) = replays.record("plain", agent, **at)
+        replays.up.judged([trace])
+        given = ("--from-step", "3", "--entry", f"{ENTRY}:{agent}", "--no-judge")
+        run = replays.replay(trace, *given, **at).run
+        assert run["error"] is None
+        assert run["recorded"] == [2]
+        assert run["live_model_calls"] == 1
+        assert run["value"] == INVENTED
+        assert run["warnings"] == []
+        assert replays.everyspan("diff", trace, run["trace_id"]).status == 0
+        only = ("--step", "2", "--only", "--no-judge", "--api", "responses")
+        answer = replays.replay(trace, *only, **at).run["answer"]
+        assert answer == 'get_order({"order_id": "LF-1001"})'
 
 
 def test_a_model_that_is_away(replays: Replays, trace: str) -> None:

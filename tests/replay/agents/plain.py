@@ -1,6 +1,6 @@
 """Agents on the OpenAI and Anthropic SDKs without a decorator of ours; OpenTelemetry as anybody's.
 
-    python -m tests.replay.agents.plain chat|stream|anthropic|broken
+    python -m tests.replay.agents.plain chat|stream|anthropic|broken|responses|responses_chained
 
 prints the trace id.
 """
@@ -135,7 +135,46 @@ def broken() -> str:
         return str(answer.choices[0].message.content)
 
 
-AGENTS: dict[str, Callable[[], str]] = {f.__name__: f for f in (chat, stream, anthropic, broken)}
+RESPONSES_TOOL: Any = {"type": "function", "name": "get_order", "parameters": PARAMETERS}
+
+
+def responses(chained: bool = False) -> str:
+    """OpenAI's Responses API: all that the model put out goes back to it."""
+    from openai import OpenAI
+
+    client = OpenAI(max_retries=0)
+    items: list[Any] = [{"role": "user", "content": ASKED}]
+    before: dict[str, Any] = {}
+    with tracer.start_as_current_span("handle request"):
+        while True:
+            answer = client.responses.create(
+                model="gpt-5-mini",
+                instructions=SYSTEM,
+                input=items,
+                tools=[RESPONSES_TOOL],
+                **before,
+            )
+            calls = [item for item in answer.output if item.type == "function_call"]
+            if not calls:
+                return answer.output_text
+            if chained:
+                before, items = {"previous_response_id": answer.id}, []
+            else:
+                items += answer.output
+            for call in calls:
+                result = get_order(**json.loads(call.arguments))
+                made = {"type": "function_call_output", "call_id": call.call_id, "output": result}
+                items.append(made)
+
+
+def responses_chained() -> str:
+    """The same, with the conversation kept by the provider."""
+    return responses(chained=True)
+
+
+AGENTS: dict[str, Callable[[], str]] = {
+    f.__name__: f for f in (chat, stream, anthropic, broken, responses, responses_chained)
+}
 
 if __name__ == "__main__":
     print_roots()

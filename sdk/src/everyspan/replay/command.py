@@ -26,7 +26,8 @@ _STORED_SECONDS = 10.0
 
 
 def replay(arguments: Sequence[str]) -> int:
-    """Exit status: 0 ran, 1 could not run or was stopped, 2 wrong arguments."""
+    """Exit status: 0 ran, 1 could not run or was stopped, 2 wrong arguments, 3 ended at an
+    interrupt(), so that nobody can say how it would have come out."""
     made = parser("replay", ["TRACE_ID"], "Run an agent again from a step of a recorded trace.")
     given = made.parse_args(list(arguments))
     try:
@@ -68,8 +69,8 @@ def _replay(given: argparse.Namespace) -> int:
         say([as_json(report.replay_json(plan, outcomes, judged))])
     else:
         say(report.replay(plan, outcomes, judged, _fail_on(given, trace)))
-    stopped = any(outcome.session.stopped for outcome in outcomes)
-    return 1 if stopped else 0
+    ended = {outcome.ended for outcome in outcomes}
+    return 1 if "stopped" in ended else 3 if "interrupted" in ended else 0
 
 
 def _only(given: argparse.Namespace, at: Store, trace: Trace) -> int:
@@ -105,6 +106,7 @@ def plan_of(given: argparse.Namespace, trace: Trace, step: Step) -> Plan:
         read_patch(given.patch) if given.patch else Patch(),
         times,
         tuple(given.load),
+        tuple(_value(text) for text in given.resume),
     )
 
 
@@ -126,10 +128,15 @@ def _argument(text: str) -> tuple[str, Any]:
     name, equals, raw = text.partition("=")
     if not equals:
         raise ReplayError(f"--argument {text!r} is no NAME=VALUE")
+    return name, _value(raw)
+
+
+def _value(raw: str) -> Any:
+    """JSON where it is some, else the text."""
     try:
-        return name, json.loads(raw)
+        return json.loads(raw)
     except ValueError:
-        return name, raw
+        return raw
 
 
 def _judged(given: argparse.Namespace, at: Store, runs: Sequence[Run]) -> Judged:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from everyspan.replay import entry as entries
-from everyspan.replay import langchain, langgraph
+from everyspan.replay import langchain, langgraph, langgraph_interrupts
+from everyspan.replay.errors import ReplayError
 from everyspan.replay.model_calls import ModelCalls
 from everyspan.replay.session import Session
 from everyspan.replay.spans import Run
@@ -31,6 +32,8 @@ def caller(entry: entries.Entry, session: Session, given: Mapping[str, Any]) -> 
     """How to run the entry. Raises ReplayError."""
     if langgraph.is_graph(entry.target):
         return Call(*langgraph.run(entry.target, session, given))
+    if session.resume:
+        raise ReplayError("--resume answers the interrupt() of an entry that is a LangGraph graph")
     keywords = entries.arguments(entry, session.trace, given)
     return Call(lambda: entries.call(entry.target, keywords))
 
@@ -43,5 +46,9 @@ def recorded_answers(session: Session, calls: ModelCalls, run: Run) -> Iterator[
     if "langchain_core" not in sys.modules and not installed:
         yield
         return
-    with langchain.models(calls, run), langchain.tools(session, run):
+    with (
+        langchain.models(calls, run),
+        langchain.tools(session, run),
+        langgraph_interrupts.watched(session),
+    ):
         yield

@@ -1,8 +1,9 @@
 """LangGraph: goes back by the graph's own checkpoints, in a copy that leaves them untouched.
 
 A step's spans say the thread and the super-step. The checkpoint before that super-step is put into
-memory, and the graph goes on from there: nodes before it don't run. Without a checkpoint the graph
-runs from its start, and the record answers its model calls and tools.
+memory, and the graph goes on from there: nodes before it don't run. A step of a subgraph goes back
+to before the graph's own node around it: the subgraph runs from its start. Without a checkpoint the
+graph does. In both the record answers the model calls and tools before the step.
 
 See https://docs.langchain.com/oss/python/langgraph/use-time-travel
 """
@@ -11,20 +12,24 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import Any
 
 from everyspan.replay import entry as entries
+from everyspan.replay import langgraph_interrupts as interrupts
+from everyspan.replay import langgraph_place as place
 from everyspan.replay.changes import put
 from everyspan.replay.errors import ReplayError
-from everyspan.replay.record import Step, Trace
+from everyspan.replay.langgraph_saver import checkpoints, keeps
+from everyspan.replay.record import Trace
 from everyspan.replay.session import Session
 
 #: Keys of a checkpoint's metadata that LangGraph sets itself; the rest is the caller's.
 _OWN = ("source", "step", "parents", "writes", "thread_id", "run_id", "checkpoint_ns")
+#: What LangGraph notes of a task beside what it wrote.
+_SIGNALS = ("__interrupt__", "__resume__", "__error__", "__no_writes__")
 
 
 def is_graph(target: Any) -> bool:
@@ -36,41 +41,63 @@ def run(graph: Any, session: Session, given: Mapping[str, Any]) -> tuple[Callabl
     """The call that runs the graph, and how it goes back. Raises ReplayError."""
     found, why = (None, "--argument gives another input") if given else _checkpoint(graph, session)
     if found is None:
+        if not given and interrupts.resumed(session.trace) is not None:
+            raise ReplayError(
+                "the recorded run began with an answer to an interrupt(), so it can only go on "
+                f"from the graph's checkpoint, and {why}; give its input by --argument KEY=…"
+            )
         held = dict(given) or _input(graph, session.trace)
         thread = {"configurable": {"thread_id": "replay"}}
-        made = graph.copy({"checkpointer": _memory()}) if _keeps(graph) else graph
+        made = graph.copy({"checkpointer": _memory()}) if keeps(graph) else graph
         how = f"from the graph's start, as {why}; nodes that are no step run again"
-        return (lambda: _invoke(made, held, thread)), how
+        return (lambda: _through(made, held, thread, session, list(session.resume))), how
     made, config = _fork(graph, found, session)
-    number = found.metadata.get("step")
+    number = int(found.metadata["step"])
     thread = found.config["configurable"]["thread_id"]
-    _in_checkpoint(session, int(number) + 1)
+    _in_checkpoint(session, number + 1)
     how = f"from LangGraph's checkpoint of thread {thread} after its step {number}"
-    return (lambda: _invoke(made, None, config)), how
+    # The person's answer is in the record as well, where the recorded run began with it.
+    again = (place.super_step(session.trace, session.step) or number + 1) == _first(session.trace)
+    told = interrupts.answers(session.trace, found) if again else []
+    answers = list(session.resume) or told
+    if told:
+        begin = interrupts.first(answers.pop(0))
+        how += ", with the answer that it was given" if not session.resume else ""
+    else:
+        begin = None
+    return (lambda: _through(made, begin, config, session, answers)), how
+
+
+def _first(trace: Trace) -> int | None:
+    """The graph's first super-step in the trace."""
+    found = (place.super_step(trace, step) for step in trace.steps)
+    return min((number for number in found if number is not None), default=None)
 
 
 def _checkpoint(graph: Any, session: Session) -> tuple[Any, str]:
     """`(the checkpoint before the chosen step or None, why there is none)`."""
-    if not _keeps(graph):
+    if not keeps(graph):
         return None, "the graph is compiled without a checkpointer"
-    thread, number = _place(session.step, "thread_id"), _super_step(session.step)
-    thread = thread or _place(session.trace.root, "thread_id")
+    trace = session.trace
+    thread, number = place.thread(trace, session.step), place.super_step(trace, session.step)
     if thread is None:
         return None, "the trace does not name a thread_id"
-    began, ended = session.trace.root.start / 1e9, session.step.start / 1e9
+    if number is None and place.is_inside(trace, session.step):
+        return None, "the node of the graph that the step is inside of was never stored"
+    began, ended = trace.root.start / 1e9, session.step.start / 1e9
     try:
         config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
-        for one in graph.checkpointer.list(config):  # the newest first
+        for one in checkpoints(graph, config):
             at = datetime.fromisoformat(one.checkpoint["ts"]).timestamp()
             if number is None:
                 # The graph as a whole: from its input.
                 if one.metadata.get("source") == "input" and began <= at <= began + 1 + (
-                    session.trace.seconds
+                    trace.seconds
                 ):
                     return one, ""
             elif one.metadata.get("step") == number - 1 and at <= ended:
                 return one, ""
-    except Exception as error:  # any database, or a saver that is asynchronous only
+    except Exception as error:  # any database
         return None, f"its checkpoints can't be read ({type(error).__name__}: {error})"
     return None, f"the checkpointer has no checkpoint of thread {thread} before this step"
 
@@ -96,22 +123,34 @@ def _fork(graph: Any, found: Any, session: Session) -> tuple[Any, dict[str, Any]
         for key, value in found.metadata.items()
         if key not in _OWN and not key.startswith(("langgraph_", "ls_"))
     }
-    place = {**own, "thread_id": "replay", "checkpoint_ns": ""}
-    config = memory.put(
-        {"configurable": place}, checkpoint, found.metadata, checkpoint["channel_versions"]
-    )
-    return graph.copy({"checkpointer": memory}), {"configurable": {**own, **config["configurable"]}}
+    at = {**own, "thread_id": "replay", "checkpoint_ns": ""}
+    config: dict[str, Any] = {"configurable": at}
+    put_at = memory.put(config, checkpoint, found.metadata, checkpoint["channel_versions"])
+    made = graph.copy({"checkpointer": memory})
+    _put_done(made, put_at, found, session)
+    # Without the checkpoint's id: it is the thread's newest, and the run goes on from there.
+    return made, config
+
+
+def _put_done(made: Any, config: Any, found: Any, session: Session) -> None:
+    """What branches beside the step had done before the recorded run, which was interrupted for
+    another one of them: they are not in the trace, and don't run."""
+    number = int(found.metadata["step"]) + 1
+    ran = place.node_names(session.trace, number)
+    for task in made.get_state(config).tasks:
+        writes = [
+            (channel, value)
+            for of, channel, value in found.pending_writes or ()
+            if of == task.id and channel not in _SIGNALS
+        ]
+        if writes and task.name not in ran:
+            made.checkpointer.put_writes(config, writes, task.id)
 
 
 def _in_checkpoint(session: Session, number: int) -> None:
-    """Notes what the checkpoint holds: the steps of earlier super-steps."""
-    held = [s for s in session.before if (_super_step(s) or number) < number]
-    for step in held:
-        session.used.add(step.number)
-        session.covered.add(step.number)
-        session.note(step.number, step.name, "record", "in the checkpoint")
-    session.before = [step for step in session.before if step not in held]
-    session.reached = not session.before
+    """Notes what the checkpoint holds: the steps of the graph's earlier super-steps."""
+    placed = {step: place.super_step(session.trace, step) for step in session.before}
+    session.hold({step: at for step, at in placed.items() if at is not None and at < number})
 
 
 def _input(graph: Any, trace: Trace) -> Any:
@@ -121,7 +160,7 @@ def _input(graph: Any, trace: Trace) -> Any:
         return held
     # Instrumentations show the only value of an input without its key; the first node has it.
     for step in trace.steps[1:]:
-        state = _loaded(step.attribute("input.value"))
+        state = place.loaded(step.attribute("input.value"))
         for key, value in state.items() if isinstance(state, dict) else ():
             if value == text:
                 return {key: value}
@@ -132,18 +171,44 @@ def _input(graph: Any, trace: Trace) -> Any:
     )
 
 
-def _invoke(graph: Any, given: Any, config: Any) -> Any:
-    alone = any(
-        getattr(node.bound, "func", True) is None and getattr(node.bound, "afunc", None) is not None
-        for node in graph.nodes.values()
+def _through(graph: Any, given: Any, config: Any, session: Session, answers: list[Any]) -> Any:
+    """Runs the graph, and on from each interrupt that there is an answer for."""
+    if _asynchronous(graph):
+        return asyncio.run(_athrough(graph, given, config, answers))
+    found = graph.invoke(given, config)
+    while (more := interrupts.command(_waiting(found), answers)) is not None:
+        found = graph.invoke(more, config)
+    return found
+
+
+async def _athrough(graph: Any, given: Any, config: Any, answers: list[Any]) -> Any:
+    found = await graph.ainvoke(given, config)
+    while (more := interrupts.command(_waiting(found), answers)) is not None:
+        found = await graph.ainvoke(more, config)
+    return found
+
+
+def _waiting(found: Any) -> list[Any]:
+    held = found.get("__interrupt__") if isinstance(found, dict) else None
+    return list(held or getattr(found, "interrupts", None) or ())
+
+
+def _asynchronous(graph: Any) -> bool:
+    """Whether a node, of a subgraph too, or a tool of one is a coroutine only."""
+    bound = [node.bound for each in (graph, *_below(graph)) for node in each.nodes.values()]
+    tools = [tool for one in bound for tool in (getattr(one, "tools_by_name", None) or {}).values()]
+    return any(
+        getattr(one, "func", True) is None
+        and (getattr(one, "afunc", None) or getattr(one, "coroutine", None)) is not None
+        for one in (*bound, *tools)
     )
-    if alone:  # nodes that are coroutines only
-        return asyncio.run(graph.ainvoke(given, config))
-    return graph.invoke(given, config)
 
 
-def _keeps(graph: Any) -> bool:
-    return hasattr(graph.checkpointer, "list")
+def _below(graph: Any) -> list[Any]:
+    try:
+        return [each for _, each in graph.get_subgraphs(recurse=True)]
+    except Exception:  # it looks into the source of nodes
+        return []
 
 
 def _memory() -> Any:
@@ -172,31 +237,3 @@ def _copied(obj: Any) -> Any:
         return copy.deepcopy(obj)
     except Exception:  # a lock, a client
         return obj
-
-
-def _super_step(step: Step) -> int | None:
-    found = _place(step, "langgraph_step")
-    return int(found) if found is not None and found.isdigit() else None
-
-
-def _place(step: Step, name: str) -> str | None:
-    """`thread_id` or `langgraph_step` of a step, whichever instrumentation recorded it."""
-    for held in _metadata(step):
-        if held.get(name) is not None:
-            return str(held[name])
-    return None
-
-
-def _metadata(step: Step) -> Iterator[Mapping[str, Any]]:
-    held = _loaded(step.attributes.get("metadata"))
-    if isinstance(held, dict):
-        yield held
-    prefix = "traceloop.association.properties."
-    yield {k[len(prefix) :]: v for k, v in step.attributes.items() if k.startswith(prefix)}
-
-
-def _loaded(text: str | None) -> Any:
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None

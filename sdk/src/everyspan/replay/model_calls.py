@@ -11,7 +11,7 @@ from everyspan.replay.changes import put
 from everyspan.replay.errors import ReplayStopped
 from everyspan.replay.record import Step
 from everyspan.replay.session import Session
-from everyspan.replay.wire import Api
+from everyspan.replay.wire import Api, openai_responses
 from everyspan.replay.wire.spoken import Spoken, differs, of_step, said
 
 #: What providers' SDKs raise, and the status that makes them raise it.
@@ -138,6 +138,10 @@ class ModelCalls:
             later = [s for s in session.trace.model_calls if s.number >= session.step.number]
             found, _ = session.closest(later, _comparison(now))
             if found is None:
+                same = _comparison(now)
+                held = (s for s in session.held if s.kind == "llm" and not of_step(s).empty)
+                if session.ran_all_the_same(next((s for s in held if same(s) is None), None)):
+                    return
                 session.note(0, f"chat {now.model}".strip(), "live")
             else:
                 session.used.add(found.number)
@@ -155,6 +159,8 @@ class ModelCalls:
         Raises ReplayError for a path that leads nowhere.
         """
         changes = self._session.changes
+        if api.NAME == openai_responses.NAME:  # the others' requests name no answer by its id
+            body = openai_responses.live(body, self._session.trace)
         prompt = changes.prompt()
         if prompt is not None:
             body = api.with_prompt(body, str(prompt.value))

@@ -51,6 +51,12 @@ OPTIONS = (
         many=True,
     ),
     Option(
+        "resume",
+        "Answer to an interrupt() of a LangGraph graph, JSON or text; one more for the next.",
+        "VALUE",
+        many=True,
+    ),
+    Option(
         "keep",
         "Tool or step that is answered from the record after the step too.",
         "NAME",

@@ -43,7 +43,11 @@ def replay(
     """The report of all runs."""
     lines: list[str] = []
     for outcome in outcomes:
-        if len(outcomes) == 1 or outcome.session.stopped or _warnings(plan, outcome, judged):
+        if (
+            len(outcomes) == 1
+            or outcome.ended in ("stopped", "interrupted")
+            or _warnings(plan, outcome, judged)
+        ):
             lines += _run(plan, outcome, judged, brief=len(outcomes) > 1)
     lines += _summary(plan, outcomes, judged, fail_on)
     return lines
@@ -62,6 +66,9 @@ def _run(plan: Plan, outcome: Outcome, judged: Judged, brief: bool) -> list[str]
         lines.append(f"  stopped: {outcome.session.stopped}")
     elif outcome.error is not None:
         lines.append(f"  the agent raised {type(outcome.error).__name__}: {outcome.error}")
+    elif outcome.ended == "interrupted":
+        lines += [f"  waits for a person at an interrupt, {w}" for w in outcome.session.interrupted]
+        lines.append("  it has not ended: --resume VALUE gives the answer")
     elif outcome.value is not None and not brief:
         lines.append(f"  gave back: {short(str(outcome.value))}")
     return lines
@@ -156,7 +163,9 @@ def _summary(
         f"{_saved(seconds, full)}, tokens {tokens:,} against {full_tokens:,}"
         f"{_saved(tokens, full_tokens)}"
     )
-    verdicts = [failures(o.run, judged, fail_on) for o in ran]
+    # What waits for a person has not come out yet.
+    ended = [o for o in ran if o.ended != "interrupted"]
+    verdicts = [failures(o.run, judged, fail_on) for o in ended]
     known = [v for v in verdicts if v is not None]
     if len(outcomes) > 1:
         lines += _rate(known, outcomes, ran, fail_on)
@@ -176,6 +185,11 @@ def _rate(
     fail_on: frozenset[str],
 ) -> list[str]:
     lines = [rate(known, fail_on)]
+    waiting = sum(o.ended == "interrupted" for o in ran)
+    if waiting:
+        lines.append(
+            f"{waiting} of {len(outcomes)} runs wait at an interrupt and are not counted as judged"
+        )
     raised = sum(o.error is not None for o in ran)
     if raised:
         lines.append(f"{raised} of {len(ran)} runs ended in an exception")
@@ -241,6 +255,8 @@ def replay_json(plan: Plan, outcomes: Sequence[Outcome], judged: Judged) -> dict
                 "recorded": [s.number for s in served_steps(plan, outcome)],
                 "log": [vars(event) for event in outcome.session.log],
                 "warnings": _warnings(plan, outcome, judged),
+                "ended": outcome.ended,
+                "interrupted": outcome.session.interrupted,
                 "stopped": outcome.session.stopped,
                 "error": None
                 if outcome.error is None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from opentelemetry import trace as otel
 from opentelemetry.sdk.trace import TracerProvider
@@ -37,6 +37,11 @@ class Plan:
     times: int = 1
     #: Modules that declare entries, of --load.
     load: tuple[str, ...] = ()
+    #: Answers to what a graph waits for, of --resume.
+    resume: tuple[Any, ...] = ()
+
+
+Ended = Literal["finished", "raised", "interrupted", "stopped"]
 
 
 @dataclass
@@ -53,6 +58,15 @@ class Outcome:
     @property
     def session(self) -> Session:
         return self.run.session
+
+    @property
+    def ended(self) -> Ended:
+        """How it came out. One that waits for a person has neither failed nor passed."""
+        if self.session.stopped is not None:
+            return "stopped"
+        if self.error is not None:
+            return "raised"
+        return "interrupted" if self.session.interrupted else "finished"
 
 
 def run(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[Outcome]:
@@ -74,7 +88,9 @@ def _once(
     plan: Plan, entry: entries.Entry, number: int, spans: RunSpans, endpoint: Endpoint
 ) -> Outcome:
     changes = Changes(plan.trace, plan.step, plan.changes, plan.patch)
-    session = Session(plan.trace, plan.step, plan.policy, changes, path=spans.path)
+    session = Session(
+        plan.trace, plan.step, plan.policy, changes, path=spans.path, resume=plan.resume
+    )
     this = Run(session, number)
     calls = ModelCalls(session)
     endpoint.begin(calls)

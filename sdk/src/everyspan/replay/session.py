@@ -22,6 +22,7 @@ from everyspan.replay.matching import difference
 from everyspan.replay.record import Step, Trace
 
 OnMismatch = Literal["stop", "live", "record"]
+IN_CHECKPOINT = "in the checkpoint"
 #: record: answered; entered: ran again, as the chosen step is inside; live: ran.
 Action = Literal["record", "entered", "live", "stopped"]
 
@@ -68,6 +69,12 @@ class Session:
     used: set[int] = field(default_factory=set)
     #: Steps below one that the record answered: they don't happen in this run.
     covered: set[int] = field(default_factory=set)
+    #: Steps that a graph's checkpoint is said to hold, to their super-step.
+    held: dict[Step, int] = field(default_factory=dict)
+    #: What graphs wait for, by graph and thread: see langgraph_interrupts.py.
+    waiting: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    #: Answers of the command line to that, in order.
+    resume: tuple[Any, ...] = ()
     _lock: Any = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
@@ -147,6 +154,8 @@ class Session:
         """A call past the point of the fork."""
         recorded, differs = self._closest(self.trace.steps, step.span_name, given)
         if not kept:
+            if recorded is None and self.ran_all_the_same(self._same_held(step.span_name, given)):
+                return None, None
             self._use(recorded)
             self._note(recorded, step.span_name, "live", "", step)
             return None, recorded
@@ -235,6 +244,56 @@ class Session:
         self.used |= self.covered
         self._note(recorded, recorded.name, "record", note, step, warn=bool(note) and not changed)
         return answer
+
+    # --- what a checkpoint holds ---
+
+    def hold(self, steps: Mapping[Step, int]) -> None:
+        """Notes steps as in a checkpoint: they are not expected to happen in this run."""
+        for step in steps:
+            self.used.add(step.number)
+            self.covered.add(step.number)
+            self.note(step.number, step.name, "record", IN_CHECKPOINT)
+        self.held = dict(steps)
+        self.before = [step for step in self.before if step not in steps]
+        self.reached = not self.before
+
+    def ran_all_the_same(self, step: Step | None) -> bool:
+        """Takes a step that this run has called out of what the checkpoint holds; whether it was
+        there. What is told at the end is what was called, not what was to be expected."""
+        if step is None or step not in self.held:
+            return False
+        with self._lock:
+            del self.held[step]
+            self.covered.discard(step.number)
+            told = Event(
+                step.number, step.name, "live", "the checkpoint holds it, yet it ran", True
+            )
+            self.log = [
+                told if e.number == step.number and e.action == "record" else e for e in self.log
+            ]
+        return True
+
+    def ran_super_step(self, number: int) -> None:
+        """The same for all of a super-step, of which a node has begun."""
+        for step in [step for step, at in self.held.items() if at == number]:
+            self.ran_all_the_same(step)
+
+    def _same_held(self, name: str, given: Mapping[str, Any]) -> Step | None:
+        return next(
+            (
+                step
+                for step in self.held
+                if step.name == name
+                and (step.is_decorated or step.kind == "tool")
+                and difference(step, given, self.policy.ignored) is None
+            ),
+            None,
+        )
+
+    @property
+    def interrupted(self) -> list[str]:
+        """What the run waits for at its end."""
+        return [told for each in self.waiting.values() for told in each]
 
     # --- model calls that come over HTTP or through a framework's cache: see model_calls.py ---
 

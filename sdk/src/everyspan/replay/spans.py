@@ -22,6 +22,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from everyspan.replay import langgraph_place
 from everyspan.replay.answers import COVERED, SOURCE, SOURCE_STEP
 from everyspan.replay.record import Step
 from everyspan.replay.session import Session
@@ -149,6 +150,8 @@ class RunSpans(SpanProcessor):
             span.set_attribute(COVERED, json.dumps(sorted(covered)))
         if SOURCE in attributes:
             return
+        if (number := langgraph_place.own_number(attributes)) is not None:
+            run.session.ran_super_step(number)
         for identity, step in list(run.answered.items()):
             if any(
                 isinstance(v, str) and identity in v and _OF_ANSWER.search(k)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
-from everyspan.replay.record import Step
+from everyspan.replay.record import Step, Trace
 from everyspan.replay.wire import openai_chat, sse
 from everyspan.replay.wire.spoken import (
     Atom,
@@ -24,6 +24,8 @@ from everyspan.replay.wire.spoken import spoken as _spoken
 NAME = "responses"
 PATH = "/responses"
 _SYSTEM = ("system", "developer")
+#: In the ids that a recorded answer gets here.
+_OURS = "everyspan"
 
 
 def spoken(body: dict[str, Any]) -> Spoken:
@@ -36,7 +38,9 @@ def spoken(body: dict[str, Any]) -> Spoken:
         kind = item.get("type", "message")
         if kind == "function_call":
             atoms.append(call(str(item.get("name", "")), item.get("arguments")))
-        elif kind == "function_call_output":
+        elif kind == "custom_tool_call":
+            atoms.append(call(str(item.get("name", "")), item.get("input")))
+        elif kind in ("function_call_output", "custom_tool_call_output"):
             atoms.append(result(_text(item.get("output"))))
         elif kind == "message":
             role, said_text = str(item.get("role", "")), _text(item.get("content"))
@@ -55,7 +59,7 @@ def answer(step: Step, body: dict[str, Any]) -> dict[str, Any]:
             part = {"type": "output_text", "text": one.text, "annotations": [], "logprobs": []}
             output.append(
                 {
-                    "id": f"msg_{step.span_id}",
+                    "id": f"msg_{_OURS}{step.span_id}",
                     "type": "message",
                     "status": "completed",
                     "role": "assistant",
@@ -64,7 +68,7 @@ def answer(step: Step, body: dict[str, Any]) -> dict[str, Any]:
             )
         output += [
             {
-                "id": f"fc_{step.span_id}{number}",
+                "id": f"fc_{_OURS}{step.span_id}{number}",
                 "type": "function_call",
                 "status": "completed",
                 "call_id": made.id,
@@ -74,7 +78,7 @@ def answer(step: Step, body: dict[str, Any]) -> dict[str, Any]:
             for number, made in enumerate(one.calls)
         ]
     return {
-        "id": step.attributes.get("gen_ai.response.id") or f"resp_{step.span_id}",
+        "id": step.attributes.get("gen_ai.response.id") or f"resp_{_OURS}{step.span_id}",
         "object": "response",
         "created_at": step.start // 10**9,
         "status": "completed",
@@ -101,6 +105,39 @@ def answer(step: Step, body: dict[str, Any]) -> dict[str, Any]:
             "total_tokens": step.tokens,
         },
     }
+
+
+def live(body: dict[str, Any], trace: Trace) -> dict[str, Any]:
+    """The request as the provider can take it: without ids that only the replay knows.
+
+    The provider keeps answers by id, and refuses ids that it never gave. Items then count as what
+    they say; a reasoning item of the recorded answer is not in the record and is left out with its
+    call's id. A conversation that goes on from an answer of ours by `previous_response_id` is sent
+    whole.
+    """
+    given = body.get("input")
+    items = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
+    before = str(body.get("previous_response_id") or "")
+    if before.startswith(f"resp_{_OURS}"):
+        span = before.removeprefix(f"resp_{_OURS}")
+        step = next((s for s in trace.model_calls if s.span_id == span), None)
+        if step is not None:
+            items = [*request(step)["input"], *answer(step, body)["output"], *items]
+            body = {key: value for key, value in body.items() if key != "previous_response_id"}
+    elif not any(_is_ours(item) for item in items):
+        return body
+    return {
+        **body,
+        "input": [
+            {k: v for k, v in item.items() if k != "id"} if _is_ours(item) else item
+            for item in items
+        ],
+    }
+
+
+def _is_ours(item: Any) -> bool:
+    identity = str(item.get("id") or "") if isinstance(item, dict) else ""
+    return identity.partition("_")[2].startswith(_OURS)
 
 
 def events(answer: dict[str, Any], body: dict[str, Any]) -> Iterator[bytes]:
