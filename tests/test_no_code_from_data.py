@@ -63,6 +63,10 @@ ALLOWED = {
         "import_module importlib",
         "a module of LangGraph, by a fixed name",
     ),
+    "sdk/src/everyspan/replay/langgraph_interrupts.py": (
+        "import_module importlib",
+        "modules of LangGraph, by fixed names",
+    ),
     "ingest/conventions/readable.py": (
         "literal_eval",
         "text of a span, of bounded length: literals of Python, nothing is called",

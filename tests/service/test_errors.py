@@ -29,6 +29,7 @@ CAUGHT = {
     "classify.job.working.BrokenError",
     "clickhouse.embedded_http.errors.QueryRefused",
     "clickhouse.embedded_http.execution.Disconnected",
+    "clickhouse.refused_writes.RefusedWriteError",
     "grafana.evaluation.expressions.RuleError",
     "grafana.evaluation.templates.TemplateError",
     "grafana.macros.MacroError",
