@@ -49,13 +49,18 @@ LENGTHS: Mapping[str, Draw] = {
 }
 
 
+def _shapes(experiments: int, units: int) -> Iterator[tuple[int, int]]:
+    """Of the chunks that all experiments are drawn in."""
+    for first in range(0, experiments, _CHUNK):
+        yield min(_CHUNK, experiments - first), units
+
+
 def costs(
     name: str, share: float, experiments: int, units: int, seed: int, lift: float = 0.0
 ) -> Iterator[tuple[Array, Array, Array]]:
     """Chunks of `(variant, y, x)`. `lift`: of the variant's units, 0.1 for 10 % more."""
     random = np.random.default_rng(seed)
-    for first in range(0, experiments, _CHUNK):
-        shape = (min(_CHUNK, experiments - first), units)
+    for shape in _shapes(experiments, units):
         y = COSTS[name](random, shape)
         variant = (random.random(shape) < share).astype(float)
         yield variant, y * (1 + lift * variant), np.ones(shape)
@@ -66,8 +71,7 @@ def rates(
 ) -> Iterator[tuple[Array, Array, Array]]:
     """The same of failed and judged spans. `lift`: added to the variant's rate."""
     random = np.random.default_rng(seed)
-    for first in range(0, experiments, _CHUNK):
-        shape = (min(_CHUNK, experiments - first), units)
+    for shape in _shapes(experiments, units):
         x = LENGTHS[name](random, shape)
         variant = (random.random(shape) < share).astype(float)
         mean = 0.1 + lift * variant

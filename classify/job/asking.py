@@ -140,7 +140,6 @@ def _checked(verdicts: list[Verdict], expected: int) -> list[Verdict]:
         # What can't be stored is an error of the classifier too, not of its row.
         _FLOAT32.pack(verdict.score)
         verdict.evidence.encode()
-        verdict.evidence.encode()
     # Whoever wrote it: names of tools, a user's own classifier, a quote of an answer.
     return [
         replace(verdict, evidence=masked(verdict.evidence)) if verdict.evidence else verdict

@@ -166,7 +166,7 @@ class _Child:
     async def start(
         cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float
     ) -> _Child:
-        known = reloads(_directory(orders))
+        known = reloads(orders.store)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -243,7 +243,7 @@ class _Child:
             elif state["ready"] and not leaving:
                 self._ready.set()
                 until = time.monotonic() + _SILENCE_SECONDS
-            if reloads(_directory(self._orders)) != self._known_reloads:
+            if reloads(self._orders.store) != self._known_reloads:
                 self._say("holds parts that the writer put aside")
                 break
             if (size := _resident_bytes(self._process.pid)) > self._largest:
@@ -318,10 +318,6 @@ class _Metrics:
             "Statements that wait for a place.",
             registry=self.registry,
         )
-
-
-def _directory(orders: Orders) -> str:
-    return orders.engine.partition("?")[0]
 
 
 def _memory_bytes() -> int:

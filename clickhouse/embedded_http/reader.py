@@ -56,6 +56,11 @@ class Orders:
     listener: int
     app: dict[str, Any]
 
+    @property
+    def store(self) -> str:
+        """The writer's directory."""
+        return self.engine.partition("?")[0]
+
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
 
@@ -77,7 +82,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     directory = Path(orders.directory)
     directory.mkdir(parents=True)
-    store = os.path.realpath(orders.engine.partition("?")[0])
+    store = os.path.realpath(orders.store)
     os.environ["TMPDIR"] = str(directory)
     # chDB starts threads when it is imported, and they keep the rights that they start with.
     sandbox.enter(readable=[store], writable=[str(directory)])
