@@ -40,6 +40,7 @@ class Span:
     ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none. ``fingerprint``
     tells spans apart that were sent with the same ids, ``id_reuse`` counts the runs that did so.
     ``twin_of``: 'TRACE/SPAN' of the same call where it counts, '' for a row that counts itself.
+    ``replay_of``: the recorded trace that a replay ran again, '' for a row that is no replay's.
     """
 
     trace_id: str
@@ -99,6 +100,7 @@ class Span:
     id_reuse: int = 0
     response_id: str = ""
     twin_of: str = ""
+    replay_of: str = ""
 
     @property
     def end_time(self) -> int:

@@ -68,7 +68,11 @@ def question(
     kind = labels.get("kind", "")
     window = window_of(alert, now)
     parameters: dict[str, Any] = {"start": window[0], "end": window[1]}
-    scope = ["start_time >= {start:DateTime64(3)}", "start_time <= {end:DateTime64(3)}"]
+    scope = [
+        "replay_of = ''",
+        "start_time >= {start:DateTime64(3)}",
+        "start_time <= {end:DateTime64(3)}",
+    ]
     for label, column in (
         ("service", "service_name"),
         ("environment", "environment"),

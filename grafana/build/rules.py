@@ -15,6 +15,7 @@ from grafana.build.seasonal import drift, token_drift, week_number, windows
 from grafana.build.sql import (
     JUDGED,
     ONCE,
+    PRODUCTION,
     ROOT,
     classifiers,
     counts,
@@ -164,7 +165,7 @@ FROM (
     countIf({name} IN ('pass', 'fail') AND {recent}) AS judged_recently
   FROM spans
   WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-    AND start_time <= $__toTime AND $__timeFilter(verdict_at)
+    AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {PRODUCTION}
   GROUP BY service_name, environment
 )
 WHERE judged >= {rate.min_judged}"""
@@ -206,7 +207,7 @@ FROM (
       {custom_counts(recent).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
     FROM spans
     WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-      AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND notEmpty(custom)
+      AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {PRODUCTION} AND notEmpty(custom)
     GROUP BY service_name, environment
   )
   ARRAY JOIN counts AS v
@@ -251,7 +252,7 @@ def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> J
   uniqExactIf(trace_id, {name} = 'fail') AS failed_traces
 FROM spans
 WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-  AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {name} IN ('pass', 'fail')
+  AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {PRODUCTION} AND {name} IN ('pass', 'fail')
 GROUP BY service_name, environment"""
     layer = layer_of_each()[name]
     words = name.replace("_", " ")
@@ -290,7 +291,7 @@ def _operational(thresholds: Thresholds) -> list[Json]:
             "Traces are slow",
             f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {this_window} AND {PRODUCTION} AND {ROOT}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
@@ -311,7 +312,7 @@ HAVING count() >= {limits.min_traces}""",
 FROM (
   SELECT service_name, environment, duration_ms, {week} AS week
   FROM spans
-  WHERE {past} AND {ROOT}
+  WHERE {past} AND {PRODUCTION} AND {ROOT}
 )
 GROUP BY service_name, environment
 HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits.min_traces}
@@ -333,7 +334,7 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
             f"""SELECT service_name AS service, environment,
   {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {this_window} AND {PRODUCTION} AND {ROOT}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
@@ -353,7 +354,7 @@ HAVING count() >= {limits.min_traces}""",
             f"""SELECT service_name AS service, environment, tool_name AS tool,
   {wilson_low("countIf(status = 'error' OR tool_call_error = 'fail')", "count()")} AS failure_rate
 FROM spans
-WHERE {this_window} AND step_kind = 'tool' AND tool_name != ''
+WHERE {this_window} AND {PRODUCTION} AND step_kind = 'tool' AND tool_name != ''
 GROUP BY service_name, environment, tool_name
 HAVING count() >= {limits.min_tool_calls}""",
             seconds=window,
@@ -376,7 +377,7 @@ HAVING count() >= {limits.min_tool_calls}""",
 FROM (
   SELECT service_name, environment, cost_usd, {week} AS week
   FROM spans
-  WHERE {past} AND cost_usd > 0
+  WHERE {past} AND {PRODUCTION} AND cost_usd > 0
 )
 GROUP BY service_name, environment
 HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0) > 0""",
@@ -398,7 +399,7 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
             f"""SELECT service_name AS service, environment,
   countIf({JUDGED}) / count() AS coverage
 FROM spans
-WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
 GROUP BY service_name, environment""",
             seconds=_COVERAGE_WINDOW,
             shift=COVERAGE_LAG,
@@ -420,7 +421,7 @@ GROUP BY service_name, environment""",
 FROM (
   SELECT service_name AS service, environment, {counts(classifiers())} AS counts
   FROM spans
-  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
   GROUP BY service, environment
 )
 ARRAY JOIN counts AS v
@@ -445,9 +446,9 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
             f"""SELECT service_name AS service, environment,
   countIf(start_time >= {silent_from}) AS spans_now
 FROM spans
-WHERE start_time >= {silent_from}
+WHERE {PRODUCTION} AND (start_time >= {silent_from}
   OR (start_time >= {silent_from} - INTERVAL 1 DAY AND start_time <= $__toTime - INTERVAL 1 DAY)
-  OR (start_time >= {silent_from} - INTERVAL 7 DAY AND start_time <= $__toTime - INTERVAL 7 DAY)
+  OR (start_time >= {silent_from} - INTERVAL 7 DAY AND start_time <= $__toTime - INTERVAL 7 DAY))
 GROUP BY service_name, environment
 HAVING countIf(start_time < {silent_from}) >= {limits.min_traces}""",
             seconds=limits.silent_seconds,
@@ -549,9 +550,9 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
     group = ["service_name", "environment"]
     past = windows("$__fromTime", "$__toTime")
-    rates = drift(classifiers(), f"WHERE {past}", "$__toTime", group)
+    rates = drift(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
     tokens = token_drift(
-        f"WHERE {past} AND step_kind = 'llm' AND model != '' AND {ONCE}",
+        f"WHERE {past} AND {PRODUCTION} AND step_kind = 'llm' AND model != '' AND {ONCE}",
         "$__toTime",
         [*group, "model"],
     )

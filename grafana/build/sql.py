@@ -22,6 +22,10 @@ ROOT = "parent_span_id = '' AND twin_of = ''"
 TRACE = "if(twin_of = '', trace_id, substring(twin_of, 1, 32))"
 #: Rows that do not report a call of another trace again.
 ONCE = "twin_of = ''"
+#: Rows of production: a replay runs again what was counted already.
+PRODUCTION = "replay_of = ''"
+#: The same on a board, unless its variable asks for replays.
+UNLESS_ASKED = f"({PRODUCTION} OR ${{replays:singlequote}} = 'shown')"
 #: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
 #: the row its verdict.
 JUDGED = "(verdict_version > 0 AND empty(unjudged))"
@@ -47,8 +51,9 @@ def where(
     time: str = "$__timeFilter(start_time)",
     without: Sequence[str] = (),
 ) -> str:
-    """WHERE with the dashboard's time range and variables; ``more`` conditions are ANDed."""
-    conditions = [time, *more]
+    """WHERE with the dashboard's time range and variables, without replays unless they are asked for;
+    ``more`` conditions are ANDed."""
+    conditions = [time, UNLESS_ASKED, *more]
     for name, condition in _STEP_FILTERS.items():
         if name in without:
             continue
