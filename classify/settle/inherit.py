@@ -1,4 +1,5 @@
-"""What some spans of a trace say reaches its other steps: session, user, experiment, prompt, agent, replay.
+"""What some spans of a trace say reaches its other steps: session, user, experiment, prompt, agent,
+replay.
 
 Many frameworks put the session and the user on the root alone, so that cost by session would miss
 every model call. A value is handed down from the nearest ancestor that says it itself. Session,

@@ -1,4 +1,4 @@
-"""Twenty replays of a trace change no number on any board, in any rule or query, unless asked for."""
+"""Twenty replays of a trace change no number on any board, in any rule or query, unless asked."""
 
 from __future__ import annotations
 
