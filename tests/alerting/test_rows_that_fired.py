@@ -22,6 +22,7 @@ from tests.clickhouse.databases import database, engine
 from tests.grafana.test_sql import rules
 
 SECOND = 10**9
+BEGAN = time.time_ns() - 60 * SECOND
 RULES = {rule["uid"]: rule for rule in (each.values[0] for each in rules())}
 Store = tuple[str, AlertingSettings, Client]
 
@@ -42,7 +43,7 @@ def span(number: int, hours: float = 0, *, step: int = 1, parent: int = 0, **col
         "service_name": "shop",
         "environment": "production",
         "duration_ms": 1000.0,
-        "start_time": time.time_ns() - int((hours * 3600 + 60) * SECOND) + step * 10**6,
+        "start_time": BEGAN - int(hours * 3600 * SECOND) + step * 10**6,
     }
     return Span(
         f"{number:032x}",

@@ -44,7 +44,7 @@ class Strict(Words):
 
 
 def told(db: Store, name: str = "words") -> list[tuple[object, ...]]:
-    """Hundreds of seconds since the verdicts became news, and whether this one is none, of each failing row."""
+    """Seconds since a failing row became news, by the hundred, and whether it is none."""
     return db.query(
         f"SELECT round(dateDiff('millisecond', judged_at, now64(3)) / 1000, -2),"
         f" has(old_verdicts, '{name}') FROM spans WHERE {name} = 'fail'"

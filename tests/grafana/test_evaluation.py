@@ -229,7 +229,7 @@ def test_policy_as_provisioned() -> None:
     (usual,) = targets(policy, labels | {"severity": "error"})
     (urgent,) = targets(policy, labels | {"severity": "critical"})
     (quiet,) = targets(policy, labels | {"severity": "warning"})
-    assert (usual.group_wait, urgent.group_wait, quiet.group_wait) == (10, 1, 60)
+    assert (usual.group_wait, urgent.group_wait, quiet.group_wait) == (10, 0, 60)
     assert usual.group_key(labels) == (
         '{}:{alertname="x", environment="production", service="shop"}'
     )

@@ -171,7 +171,7 @@ def test_a_classifier_fails_the_few_rows_that_come(client: Client) -> None:
 def week(client: Client, *days: float, service: str = "shop") -> None:
     """Thirty spans in the same minutes so many days ago."""
     for day in days:
-        first = int(day * 1000)
+        first = int(day * 1000) + len(service) * 100_000
         rows = [root(first + n, day * DAY + 10 * n + 5) for n in range(30)]
         insert(client, [replace(row, service_name=service) for row in rows])
 
@@ -208,7 +208,7 @@ def test_a_young_service_is_held_against_yesterday(client: Client) -> None:
 
 def test_a_retired_service_may_be_silent(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     week(client, 7, 14)
-    week(client, 7.0001, 14.0001, service="desk")
+    week(client, 7, 14, service="desk-2")
     limits = read().operational
 
     def silent(*retired: str) -> set[str]:
@@ -219,9 +219,9 @@ def test_a_retired_service_may_be_silent(client: Client, monkeypatch: pytest.Mon
         )
         return {str(row[0]) for row in run(client, silence(), timedelta(minutes=15))[2]}
 
-    assert silent() == {"shop", "desk"}
-    assert silent("shop") == {"desk"}
-    assert silent("shop/production", "desk/staging") == {"desk"}
+    assert silent() == {"shop", "desk-2"}
+    assert silent("shop") == {"desk-2"}
+    assert silent("shop/production", "desk-2/staging") == {"desk-2"}
 
 
 # --- 10: what a single failure may do ----------------------------------------------------------
