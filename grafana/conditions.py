@@ -52,7 +52,8 @@ OPERATIONAL: Mapping[str, Condition] = {
     "latency_growth": Condition(ROOT, ROOT, "end_time", "duration_ms DESC"),
     "error_rate": Condition(f"{ROOT} AND status = 'error'", ROOT, "end_time"),
     "tool_failure": Condition(
-        "step_kind = 'tool' AND (status = 'error' OR tool_call_error = 'fail')",
+        "step_kind = 'tool' AND (status = 'error'"
+        " OR (tool_call_error = 'fail' AND NOT has(old_verdicts, 'tool_call_error')))",
         "step_kind = 'tool'",
         "end_time",
     ),

@@ -205,8 +205,8 @@ FROM (
     arrayFirst(r -> r.1 = v.1, recent).2 AS failed_recently,
     arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
   FROM (
-    SELECT service_name, environment, {custom_counts()} AS counts,
-      {custom_counts(recent).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
+    SELECT service_name, environment, {custom_counts(news=True)} AS counts,
+      {custom_counts(recent, news=True).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
     FROM spans
     WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION} AND notEmpty(custom)
     GROUP BY service_name, environment

@@ -110,14 +110,18 @@ def counts(names: Sequence[str], condition: str = "") -> str:
     )
 
 
-def custom_counts(condition: str = "") -> str:
-    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate."""
+def custom_counts(condition: str = "", *, news: bool = False) -> str:
+    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate. ``news``:
+    without verdicts that are none."""
     sums = "sumMapIf" if condition else "sumMap"
     also = f", {condition}" if condition else ""
+    labels = _LABELS
+    if news:
+        labels = f"arrayMap((k, l) -> if(has(old_verdicts, k), '', l), {_KEYS}, {_LABELS})"
     summed = (
-        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l = 'abstained'), {_LABELS}){also})"
+        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {labels}),"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {labels}),"
+        f" arrayMap(l -> toUInt64(l = 'abstained'), {labels}){also})"
     )
     return f"arrayZip(({summed} AS sums).1, sums.2, sums.3, sums.4)"
 

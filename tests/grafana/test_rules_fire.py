@@ -109,6 +109,19 @@ def test_what_judging_again_finds_is_told_to_nobody(client: Client, uid: str) ->
     assert len(fires(client, uid)) == 1
 
 
+def test_back_fill_of_a_classifier_that_somebody_added_is_told_to_nobody(client: Client) -> None:
+    spans, fails = [root(n, 300) for n in range(1, 41)], {"promises_refund": "fail"}
+    client.insert(
+        "custom_classifiers",
+        [["promises_refund", 1, "live", 0.1]],
+        column_names=["name", "revision", "state", "max_fail_rate"],
+    )
+    insert(client, spans, 60, custom=fails, old_verdicts=["promises_refund"])
+    assert fires(client, "everyspan-custom") == []
+    insert(client, [root(n, 300) for n in range(101, 141)], 60, custom=fails)
+    assert [row[2] for row in fires(client, "everyspan-custom")] == ["promises_refund"]
+
+
 def test_a_verdict_that_was_written_again_keeps_its_time(client: Client) -> None:
     then = datetime.now(UTC) - timedelta(hours=3)
     insert(client, [root(1, 3 * HOUR)], judged=0, data_leakage="fail", judged_at=then)
