@@ -16,6 +16,9 @@ from typing import Any
 #: can't tell; evidence says why. '' means not judged yet.
 LABELS = ("not_applicable", "abstained", "pass", "fail")
 
+#: 'answered': the model did not refuse. 'obeyed': what it did carries what the attack asked for.
+OUTCOMES = ("refused", "answered", "obeyed")
+
 STEP_KINDS = (
     "llm",
     "tool",
@@ -113,12 +116,14 @@ class Verdict:
     """What one classifier says of one row.
 
     ``label``: see LABELS. ``score``: 0 to 1, higher is worse, NaN where there is none.
-    ``evidence``: the text or reason that made it fail, quoted; '' for none.
+    ``evidence``: the text or reason that made it fail, quoted; '' for none. ``outcome``: of an
+    attack, what the model made of it: one of OUTCOMES, '' where no answer is known.
     """
 
     label: str
     score: float = nan
     evidence: str = ""
+    outcome: str = ""
 
 
 #: Columns that ingest fills, in the table's order.

@@ -12,18 +12,17 @@ from typing import Literal
 
 from classify.classifier import Layer
 from classify.registry import BUILT_IN
+from grafana import conditions
 from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
 
-#: A trace, by its topmost span; a call that counts in another trace is none.
-ROOT = "parent_span_id = '' AND twin_of = ''"
+ROOT = conditions.ROOT
 #: The trace that a row counts for.
 TRACE = "if(twin_of = '', trace_id, substring(twin_of, 1, 32))"
 #: Rows that do not report a call of another trace again.
 ONCE = "twin_of = ''"
-#: Rows of production: a replay runs again what was counted already.
-PRODUCTION = "replay_of = ''"
+PRODUCTION = conditions.PRODUCTION
 #: The same on a board, unless its variable asks for replays.
 UNLESS_ASKED = f"({PRODUCTION} OR ${{replays:singlequote}} = 'shown')"
 #: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
@@ -111,14 +110,18 @@ def counts(names: Sequence[str], condition: str = "") -> str:
     )
 
 
-def custom_counts(condition: str = "") -> str:
-    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate."""
+def custom_counts(condition: str = "", *, news: bool = False) -> str:
+    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate. ``news``:
+    without verdicts that are none."""
     sums = "sumMapIf" if condition else "sumMap"
     also = f", {condition}" if condition else ""
+    labels = _LABELS
+    if news:
+        labels = f"arrayMap((k, l) -> if(has(old_verdicts, k), '', l), {_KEYS}, {_LABELS})"
     summed = (
-        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l = 'abstained'), {_LABELS}){also})"
+        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {labels}),"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {labels}),"
+        f" arrayMap(l -> toUInt64(l = 'abstained'), {labels}){also})"
     )
     return f"arrayZip(({summed} AS sums).1, sums.2, sums.3, sums.4)"
 

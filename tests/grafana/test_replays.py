@@ -37,6 +37,7 @@ def replays(of: list[Span]) -> list[Span]:
             status="error",
             error_type="Refused",
             service_version="my-branch",
+            model="my-model" if span.model else "",
             user_id="me",
             cost_usd=2.5 if span.step_kind == "llm" else None,
             replay_of=of[0].trace_id,
