@@ -38,7 +38,7 @@ def build() -> Json:
 
 def _numbers() -> list[Json]:
     def lag(expression: str) -> str:
-        return f"SELECT quantile(0.95)({expression}) AS p95 FROM spans\n{_where()}"
+        return f"SELECT quantileOrNull(0.95)({expression}) AS p95 FROM spans\n{_where()}"
 
     return [
         stat(
@@ -77,7 +77,7 @@ def _numbers() -> list[Json]:
             "How soon judged?",
             "95th percentile from insert to verdict. Waiting for the rest of the trace is a part "
             "of it (EVERYSPAN_CLASSIFY_TRACE_QUIET_SECONDS).",
-            f"SELECT quantileIf(0.95)({_JUDGED_AFTER}, verdict_version > 0) AS p95 FROM spans\n"
+            f"SELECT quantileOrNullIf(0.95)({_JUDGED_AFTER}, verdict_version > 0) AS p95 FROM spans\n"
             f"{_where()}",
             unit="s",
             steps=[(None, GREEN), (60, YELLOW), (300, RED)],

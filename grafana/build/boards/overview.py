@@ -82,7 +82,7 @@ def _numbers() -> list[Json]:
             3,
             "How slow (p95)?",
             "95th percentile of the duration of root spans.",
-            f"SELECT quantile(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
+            f"SELECT quantileOrNull(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
             unit="ms",
             steps=[(None, BLUE), (10_000, YELLOW), (30_000, RED)],
         ),
