@@ -22,7 +22,7 @@ _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
     " status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, unjudged, id_reuse, twin_of,"
+    " evidence, verdict_version, unjudged, id_reuse, twin_of, replay_of,"
     " resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
@@ -97,6 +97,12 @@ def _replay(rows: list[Row]) -> str:
     return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step)}{note}"
 
 
+def _replay_of(rows: list[Row]) -> tuple[str, str]:
+    """That it is no production, and in which style."""
+    of = next((row["replay_of"] for row in rows if row.get("replay_of")), "")
+    return (f"  a replay of {of}: it counts nowhere" if of else "", "yellow")
+
+
 def verdict_columns(client: Client, database: str) -> list[str]:
     """Names of the classifiers that the view has columns for: c where c_score is one too."""
     names = [
@@ -121,6 +127,7 @@ def tree(rows: list[Row]) -> Tree:
             (f"trace {rows[0]['trace_id']}", "bold"),
             f"  {len(rows)} steps  {total_in:,} → {total_out:,} tokens",
             f"  ${sum(cost):.6f}" if cost else "",
+            _replay_of(rows),
         )
     )
     children: dict[str, list[Row]] = {}
