@@ -49,7 +49,7 @@ def create_app(settings: WebSettings, connecting: Callable[[], Client]) -> Servi
         """The newest traces."""
         return RedirectResponse("/traces", HTTPStatus.TEMPORARY_REDIRECT)
 
-    @app.get("/sessions/{session}")
+    @app.get("/sessions/{session:path}")
     def session(session: str) -> Response:
         """Its turns, in order."""
         query = urlencode({"session": session, "since": "30d", "sort": "oldest"})
