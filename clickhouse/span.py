@@ -99,6 +99,8 @@ class Span:
     id_reuse: int = 0
     response_id: str = ""
     twin_of: str = ""
+    time_to_first_token_ms: float | None = None
+    finish_reason: str = ""
 
     @property
     def end_time(self) -> int:

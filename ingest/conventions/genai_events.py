@@ -82,6 +82,8 @@ def _message(name: str, attributes: Attributes) -> list[Message]:
         parsed = loads(content)
         if isinstance(parsed, list) and all(isinstance(part, dict) for part in parsed):
             item["content"] = parsed
+    elif isinstance(content, dict) and isinstance(content.get("parts"), list):  # Gemini
+        item = {**item, "content": content["parts"], "role": content.get("role")}
     elif isinstance(content, dict):
         item["content"] = dumps(content)
     for key in ("tool_calls", "toolCalls"):
