@@ -247,9 +247,9 @@ def _span(
         values["status_message"] = message
 
     stored = fill(span, draft, attributes, limits)
+    span.attributes = _kept(attributes, stored, limits)
     if span.step_kind not in CALLS:
         keep_apart(span)
-    span.attributes = _kept(attributes, stored, limits)
     if marks:
         span.attributes.update(marks)
     if events:

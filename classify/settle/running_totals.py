@@ -22,7 +22,7 @@ _WHO = ("org.springframework.boot", "org.springframework.ai")
 
 
 def without_earlier(spans: Sequence[Span]) -> list[Span]:
-    """Changed copies of the spans that report a running total; pure, and the same when run again."""
+    """Changed copies of the spans that report a running total; pure, the same when run again."""
     loops: dict[tuple[str, str], list[Span]] = {}
     for span in spans:
         if span.step_kind == "llm" and span.scope_name.startswith(_WHO) and span.parent_span_id:

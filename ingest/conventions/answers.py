@@ -75,9 +75,9 @@ def _text(answer: Any, keys: tuple[str, ...], starts: tuple[str, ...] = (), dept
     if not isinstance(answer, dict):
         return ""
     for key in keys:
-        found = answer.get(key)
-        if isinstance(found, str) and found and (not starts or found.startswith(starts)):
-            return found
+        said = answer.get(key)
+        if isinstance(said, str) and said and (not starts or said.startswith(starts)):
+            return said
     for key in ANSWER_KEYS:
         inner = answer.get(key)
         if isinstance(inner, dict | list):

@@ -333,7 +333,7 @@ def _fill_chat(
             continue
         value = draft.values.get(column)
         if value not in (None, ""):
-            text = readable(value)
+            text = _texts(value) if span.step_kind == "embedding" else readable(value)
             setattr(span, target, text)
             _store_text(draft, column, text, attributes, stored)
     instructions = draft.values.get("system_instructions")
@@ -342,6 +342,14 @@ def _fill_chat(
         _store(draft, "system_instructions", stored)
     elif asked:
         span.system_instructions = chat.text_of_roles(asked, "system")
+
+
+def _texts(value: Any) -> str:
+    """What was embedded: a text, or a list of them."""
+    data = loads(value) if isinstance(value, str) and value[:1] == "[" else value
+    if isinstance(data, list) and all(isinstance(item, str) for item in data):
+        return "\n".join(data)
+    return readable(value)
 
 
 def _instructions(value: Any) -> str:

@@ -1,5 +1,5 @@
-"""Why a model stopped, in the words of OpenTelemetry GenAI: stop, length, tool_call, content_filter,
-error. What is none of them stays as it came, in small letters.
+"""Why a model stopped, in the words of OpenTelemetry GenAI: stop, length, tool_call,
+content_filter, error. What is none of them stays as it came, in small letters.
 
 Source: gen-ai-output-messages.json (FinishReason) of open-telemetry/semantic-conventions-genai.
 """

@@ -1,6 +1,7 @@
-"""Google's Agent Development Kit. Source: google/adk-python, google/adk-java, telemetry; Gemini shapes
-in JSON. The request's ``config`` has system text and tools, the response's ``usage_metadata`` counts
-what the model thought, which ``gen_ai.usage.output_tokens`` leaves out.
+"""Google's Agent Development Kit. Source: google/adk-python, google/adk-java, telemetry.
+
+Gemini shapes in JSON: the request's ``config`` has system text and tools, the response's
+``usage_metadata`` counts what the model thought, which ``gen_ai.usage.output_tokens`` leaves out.
 """
 
 from __future__ import annotations
@@ -15,10 +16,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
     response = data_of(attributes.get("gcp.vertex.agent.llm_response"))
     if not response:
         return
-    usage = find_usage(response)
-    draft.values |= usage
-    if attributes.get("gen_ai.system") == "gcp.vertex.agent":
-        draft.values["provider"] = "gcp.gemini"
+    draft.values |= find_usage(response)
 
 
 CONVENTION = Convention(

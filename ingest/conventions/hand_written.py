@@ -147,7 +147,7 @@ def apply(name: str, attributes: Attributes, draft: Draft) -> bool:
 
 
 def fill_rest(floor: list[tuple[int, str]], attributes: Attributes, draft: Draft) -> None:
-    """Columns that no convention filled, from attributes (their rows in ENDINGS) that none knows."""
+    """Columns that no convention filled, from attributes that none knows (row in ENDINGS, name)."""
     for place, attribute in sorted(floor):
         column = ENDINGS[place][1]
         if draft.set(column, attributes[attribute]):

@@ -1,5 +1,6 @@
-"""LiveKit Agents. Source: livekit/agents, telemetry/trace_types.py. Texts are under ``lk.pii.`` since
-1.8, before under ``lk.``.
+"""LiveKit Agents. Source: livekit/agents, telemetry/trace_types.py.
+
+Texts are under ``lk.pii.`` since 1.8, before under ``lk.``.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ FRAMEWORKS = frozenset(
     "langchain langgraph llamaindex llama_index crewai agno autogen pydantic_ai pydantic-ai vercel"
     " litellm haystack dspy smolagents strands strands-agents openai_agents mcp semantic_kernel"
     " spring_ai mastra unknown _other other none null undefined genkit agent_framework google_adk"
-    " microsoft.agent_framework autogen_agentchat langchain4j langchaingo langfuse langsmith".split()
+    " microsoft.agent_framework autogen_agentchat langchain4j langchaingo langfuse".split()
 )
 
 #: Prefixes of models that say whose they are: 'openai/gpt-4o', 'models/gemini-2.5-pro'.

@@ -60,11 +60,14 @@ def unwrapped(value: Any, depth: int = 0) -> Any:
             if value[key] and beside and not any(_is_said(value[other]) for other in beside):
                 return unwrapped(value[key], depth + 1)
             break
-    if (
-        isinstance(value.get("raw"), str) and "tasks_output" in value
-    ) or "expected_output" in value:
-        return unwrapped(value.get("raw", value), depth + 1)  # CrewAI
+    raw = value.get("raw")
+    if isinstance(raw, str) and not value.keys().isdisjoint(_CREWAI):
+        return raw
     return value
+
+
+#: Keys beside what an agent of CrewAI said, ``raw``.
+_CREWAI = ("tasks_output", "expected_output")
 
 
 def _is_said(value: Any) -> bool:

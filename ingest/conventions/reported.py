@@ -1,7 +1,7 @@
 """Numbers that a step reports which is no call of a model: sums of the calls below it.
 
-They stand in ``everyspan.reported_usage`` until the trace is settled, which gives them back where no
-call below reports them: so ``sum(input_tokens)`` is never too high, from the first second on.
+They stand in ``everyspan.reported_usage`` until the trace is settled, which gives them back where
+no call below reports them: so ``sum(input_tokens)`` is never too high, from the first second on.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spring AI 1 and 2. Source: spring-projects/spring-ai, observation conventions.
 
-Advisors and the chat client are ``gen_ai.operation.name`` 'framework'; the request and the answer are
+Advisors and the chat client are ``gen_ai.operation.name`` 'framework'; request and answer are
 logged, not recorded. Version 1 repeats in each call of a tool loop what the ones before it spent
 (classify/settle/running_totals).
 """
@@ -41,6 +41,7 @@ CONVENTION = Convention(
         "spring.ai.chat.client.advisors",
         "spring.ai.chat.client.stream",
         "spring.ai.tool.call.id",
+        "spring.ai.tool.type",
         "spring.ai.tool.definition.description",
         "spring.ai.tool.definition.schema",
         "spring.ai.vector_store.*",
