@@ -201,6 +201,7 @@ CONVENTION = Convention(
         "output.*",
         "metadata",
         "graph.node.*",
+        "smolagents.*",
         "openinference.*",
         "agent.*",
         "prompt.*",
