@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
 from alerting.case import Case, Source
 from alerting.enrich.budget import Budget, OverBudgetError
 from alerting.enrich.choose import chosen
-from alerting.enrich.failure import code_of, facts_of, failure_of, masked_source
+from alerting.enrich.failure import at_fault, code_of, facts_of, failure_of, masked_source
 from alerting.enrich.find import (
     Question,
     Row,
@@ -39,6 +39,8 @@ from alerting.settings import AlertingSettings
 
 log = logging.getLogger(__name__)
 
+#: Kinds of alert about errors, which a step passes on to those around it.
+ERRORS = ("error_rate", "tool_failure")
 #: How a reason begins that the next alert would meet as well.
 AWAY = "ClickHouse is away"
 
@@ -86,15 +88,23 @@ def enrich(
 
 
 def unenriched(alert: Alert, now: datetime, why: str) -> Case:
-    """What the alert itself says."""
-    labels = alert.labels
+    """What the alert itself says. Never raises."""
+    try:
+        return replace(bare(alert, why), window=window_of(alert, now), links=_links(alert))
+    except Exception:
+        log.exception("an alert's own window or links can't be read")
+        return bare(alert, why)
+
+
+def bare(alert: Alert, why: str) -> Case:
+    """Its labels and nothing that has to be understood."""
+    labels, now = alert.labels, datetime.now(UTC)
     return Case(
         labels.get("service", ""),
         labels.get("environment", ""),
         labels.get("classifier", ""),
         labels.get("kind", ""),
-        window_of(alert, now),
-        links=_links(alert),
+        (now, now),
         unenriched=why[:300],
     )
 
@@ -169,6 +179,11 @@ class _Enquiry:
     def follow(self) -> None:
         rows = [row for row, _ in self.picked]
         self.steps = steps_of(self.client, self._database, rows, self.budget)
+        if self.asked.kind in ERRORS:
+            self.picked = [
+                (at_fault(row, self.steps.get(run_of(row), [])), similar)
+                for row, similar in self.picked
+            ]
 
     def compare(self) -> None:
         self.threshold = threshold_of(
