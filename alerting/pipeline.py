@@ -113,7 +113,7 @@ class Pipeline:
         received = self.store.notifications.unprocessed()
         for each in received:
             try:
-                alerts = each.notification.alerts
+                alerts = each.notification.whole
             except BodyError as error:
                 log.error("notification %s can't be read, it is set aside: %s", each.id, error)
                 alerts = []
