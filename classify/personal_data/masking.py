@@ -33,6 +33,12 @@ _KEY_LINES = re.compile(
 
 def findings(text: str) -> Iterator[tuple[str, str]]:
     """Kind (secret, card, iban, id, email, phone) and value, as it stands in the text."""
+    for key in _KEY.finditer(text):
+        # All of it: its rule finds the first line.
+        yield "secret", key.group()[len(key[1]) :].strip()
+    for lines in _KEY_LINES.finditer(text):
+        if _lines_masked(lines) != lines.group():
+            yield "secret", lines.group().strip()
     yield from (("secret", finding.value) for finding in find_secrets(text))
     for finding in find_identifiers(text):
         kind = {"payment-card": "card", "iban": "iban"}.get(finding.rule, "id")
