@@ -53,14 +53,16 @@ class Message:
     @property
     def what(self) -> str:
         """The classifier, or the alert's name."""
-        return self.labels.get("classifier") or self.labels.get("alertname", "alert")
+        named = (self.labels.get("classifier", ""), self.labels.get("alertname", ""))
+        return next((" ".join(name.split()) for name in named if name.strip()), "alert")
 
     @property
     def where(self) -> str:
         """'checkout-agent (production)'; of an experiment its name and the variant."""
         named = (self.labels.get("experiment", ""), self.labels.get("variant", ""))
         service = self.labels.get("service") or " ".join(filter(None, named))
-        environment = self.labels.get("environment", "")
+        environment = self.labels.get("environment", "").strip()
+        service = service.strip()
         return f"{service} ({environment})" if service and environment else service or environment
 
     @property
@@ -102,7 +104,9 @@ class Message:
     @property
     def headline(self) -> str:
         """One line that says what, where and at which step."""
-        told = " ".join(f"{self._headline}{self.more}".split())
+        # PagerDuty refuses a summary that is empty.
+        told = " ".join(self._headline.split()) or self.what
+        told += self.more
         return f"TEST: {told}" if self.test else told
 
     @property
