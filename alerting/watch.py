@@ -12,7 +12,7 @@ from alerting.clickhouse_watch import ClickHouseWatch
 from alerting.notification import Alert
 from alerting.own_alerts import own_alert
 from alerting.queues import Queue, Queues
-from alerting.routing import Routes
+from alerting.routing import UNROUTED, Routes
 from alerting.settings import AlertingSettings
 from alerting.stages.record import hear
 from alerting.store.file import now_ms
@@ -65,7 +65,7 @@ class Watch:
             alert = own_alert(
                 f"queue-{queue.name}", "alerts_stuck", summary, _REMEDY, _at(queue.waits_since)
             )
-        others = [name for name in self._routes.destinations if name != queue.name]
+        others = [n for n in self._routes.destinations if n not in (queue.name, UNROUTED)]
         self._say(f"queue-{queue.name}", alert, others)
 
     def _tell_of_clickhouse(self) -> None:

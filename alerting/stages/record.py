@@ -77,7 +77,7 @@ def _advance(
         was,
         heard,
         now,
-        starts_at=int(alert.starts_at.timestamp() * 1000),
+        starts_at=int(alert.starts_at.timestamp() * 1000) if alert.says_since else 0,
         muted=is_muted(alert, silences),
         remind_ms=remind_ms,
     )
