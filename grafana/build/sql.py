@@ -12,16 +12,20 @@ from typing import Literal
 
 from classify.classifier import Layer
 from classify.registry import BUILT_IN
+from grafana import conditions
+from grafana.build.quoting import one, several
 from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
 
-#: A trace, by its topmost span; a call that counts in another trace is none.
-ROOT = "parent_span_id = '' AND twin_of = ''"
+ROOT = conditions.ROOT
 #: The trace that a row counts for.
 TRACE = "if(twin_of = '', trace_id, substring(twin_of, 1, 32))"
 #: Rows that do not report a call of another trace again.
 ONCE = "twin_of = ''"
+PRODUCTION = conditions.PRODUCTION
+#: The same on a board, unless its variable asks for replays.
+UNLESS_ASKED = f"({PRODUCTION} OR {one('replays')} = 'shown')"
 #: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
 #: the row its verdict.
 JUDGED = "(verdict_version > 0 AND empty(unjudged))"
@@ -30,11 +34,11 @@ COVERED = f"({JUDGED} OR ingested_at > now() - INTERVAL 2 MINUTE)"
 
 #: The filters that each dashboard variable stands for.
 _STEP_FILTERS = {
-    "service": "service_name IN (${service:singlequote})",
-    "environment": "environment IN (${environment:singlequote})",
-    "model": "model IN (${model:singlequote})",
-    "prompt_version": "prompt_version IN (${prompt_version:singlequote})",
-    "user": "user_id = ${user:singlequote}",
+    "service": f"service_name IN ({several('service')})",
+    "environment": f"environment IN ({several('environment')})",
+    "model": f"model IN ({several('model')})",
+    "prompt_version": f"prompt_version IN ({several('prompt_version')})",
+    "user": f"user_id = {one('user')}",
 }
 #: Only llm steps have a model and a prompt version: what is said of traces and of verdicts on roots
 #: means traces in which some step has it.
@@ -47,8 +51,9 @@ def where(
     time: str = "$__timeFilter(start_time)",
     without: Sequence[str] = (),
 ) -> str:
-    """WHERE with the dashboard's time range and variables; ``more`` conditions are ANDed."""
-    conditions = [time, *more]
+    """WHERE with the dashboard's time range and variables, without replays unless they are asked for;
+    ``more`` conditions are ANDed."""
+    conditions = [time, UNLESS_ASKED, *more]
     for name, condition in _STEP_FILTERS.items():
         if name in without:
             continue
@@ -106,14 +111,18 @@ def counts(names: Sequence[str], condition: str = "") -> str:
     )
 
 
-def custom_counts(condition: str = "") -> str:
-    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate."""
+def custom_counts(condition: str = "", *, news: bool = False) -> str:
+    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate. ``news``:
+    without verdicts that are none."""
     sums = "sumMapIf" if condition else "sumMap"
     also = f", {condition}" if condition else ""
+    labels = _LABELS
+    if news:
+        labels = f"arrayMap((k, l) -> if(has(old_verdicts, k), '', l), {_KEYS}, {_LABELS})"
     summed = (
-        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l = 'abstained'), {_LABELS}){also})"
+        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {labels}),"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {labels}),"
+        f" arrayMap(l -> toUInt64(l = 'abstained'), {labels}){also})"
     )
     return f"arrayZip(({summed} AS sums).1, sums.2, sums.3, sums.4)"
 
@@ -144,7 +153,7 @@ def any_failed(names: Sequence[str], *, selected: bool = False) -> str:
 
 def chosen(expression: str) -> str:
     """Whether $classifier names it."""
-    return f"$__conditionalAll({expression} IN (${{classifier:singlequote}}), $classifier)"
+    return f"$__conditionalAll({expression} IN ({several('classifier')}), $classifier)"
 
 
 def verdicts(names: Sequence[str]) -> str:
@@ -168,8 +177,8 @@ def newest_failures(
 
     ``reads``: the columns of spans that ``columns`` are made of.
     """
-    return f"""SELECT start_time AS time, v.1 AS classifier, v.3 AS score,
-  evidences[v.1] AS {evidence}, {", ".join(columns)}
+    return f"""SELECT start_time AS time, v.1 AS classifier, evidences[v.1] AS {evidence},
+  {", ".join(columns)}
 FROM (
   SELECT start_time, {reads}, evidence AS evidences, {verdicts(names)} AS verdicts
   FROM spans
@@ -201,8 +210,11 @@ def fail_rate_by(
     names: Sequence[str], expression: str, alias: str, *conditions: str, limit: int = 30
 ) -> str:
     """Table: failed and judged for each value of an expression, worst first."""
-    return f"""SELECT {alias}, v.1 AS classifier, v.3 AS judged, v.2 AS failed,
-  v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least
+    return f"""SELECT {alias}, classifier, fail_rate, interval, failed, judged
+FROM (
+SELECT {alias}, v.1 AS classifier, v.3 AS judged, v.2 AS failed,
+  v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least,
+  {interval("v.2", "v.3")} AS interval
 FROM (
   SELECT {expression} AS {alias}, {counts(names)} AS counts
   FROM spans
@@ -212,7 +224,8 @@ FROM (
 ARRAY JOIN counts AS v
 WHERE v.2 > 0 AND {chosen("v.1")}
 ORDER BY at_least DESC
-LIMIT {limit}"""
+LIMIT {limit}
+)"""
 
 
 def wilson_low(failed_count: str, judged: str) -> str:
@@ -223,6 +236,21 @@ def wilson_low(failed_count: str, judged: str) -> str:
 def wilson_high(failed_count: str, judged: str) -> str:
     """Upper end of the same."""
     return _wilson(failed_count, judged, "+")
+
+
+def between(low: str, high: str) -> str:
+    """Text of an interval of shares: '4–12 %'; with a decimal where it is narrow and low."""
+    digits = f"if({high} < 0.1, 1, 0)"
+    return (
+        f"concat(toString(round(100 * {low}, {digits})), '–',"
+        f" toString(round(100 * {high}, {digits})), ' %')"
+    )
+
+
+def interval(failed_count: str, judged: str) -> str:
+    """Text of Wilson's 95 % interval, '' where nothing was judged."""
+    low, high = wilson_low(failed_count, judged), wilson_high(failed_count, judged)
+    return f"if({judged} = 0, '', {between(low, high)})"
 
 
 def _wilson(k: str, n: str, sign: str) -> str:
