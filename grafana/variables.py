@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 Values = Mapping[str, str | Sequence[str]]
 
@@ -68,8 +69,9 @@ def _value(match: re.Match[str], values: Values) -> str:
         raise VariableError(f"the dashboard has no variable ${name}")
     value = values[name]
     texts = [value] if isinstance(value, str) else list(value)
-    if match["format"] == "singlequote":
-        return ",".join("'" + text.replace("'", "\\'") + "'" for text in texts)
+    if match["format"] == "percentencode":
+        text = value if isinstance(value, str) else "{" + ",".join(texts) + "}"
+        return quote(text, safe="-_.~")
     if match["format"] is None and len(texts) == 1:
         return texts[0]
-    raise VariableError(f"${{{name}:{match['format']}}}: format it with :singlequote")
+    raise VariableError(f"${{{name}:{match['format']}}}: format it with :percentencode")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from grafana.build import sql
 from grafana.build.panels import DATASOURCE, Json
+from grafana.build.quoting import offered
 
 _GRID = 24
 
@@ -29,14 +30,14 @@ def dashboard(
         "graphTooltip": 1,
         "links": [
             {
-                "asDropdown": False,
+                "asDropdown": True,
                 "icon": "external link",
                 "includeVars": True,
                 "keepTime": True,
                 "tags": ["everyspan"],
                 "targetBlank": False,
-                "title": "Everyspan",
-                "tooltip": "",
+                "title": "Boards",
+                "tooltip": "The other boards, with these filters and this time range",
                 "type": "dashboards",
                 "url": "",
             }
@@ -136,8 +137,8 @@ def filters(*names: str) -> list[Json]:
 def query_variable(name: str, label: str, column: str) -> Json:
     """All values of a column in the time range."""
     query = (
-        f"SELECT DISTINCT {column} FROM spans WHERE $__timeFilter(start_time) AND {column} != ''"
-        f" ORDER BY {column} LIMIT 500"
+        f"SELECT DISTINCT {offered(column)} FROM spans WHERE $__timeFilter(start_time)"
+        f" AND text != '' ORDER BY text LIMIT 500"
     )
     return {
         "allValue": None,

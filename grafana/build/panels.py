@@ -7,8 +7,10 @@ renamed or comes before it. A new panel takes a number that its dashboard has ne
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from grafana.build.columns import TEXT, Column, override
 
 Json = dict[str, Any]
 
@@ -20,14 +22,6 @@ TIME_SERIES, TABLE, LOGS, TRACE = 0, 1, 2, 3
 GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
 
 FAIL_RATE_STEPS = [(None, GREEN), (0.05, YELLOW), (0.15, RED)]
-
-TRACE_LINK = (
-    "/d/everyspan-trace?var-trace_id=${__value.raw}&${__url_time_range}&${datasource:queryparam}"
-)
-SESSION_LINK = (
-    "/d/everyspan-session?var-session_id=${__value.raw:percentencode}"
-    "&${__url_time_range}&${datasource:queryparam}"
-)
 
 
 def id_for(name: str) -> int:
@@ -163,51 +157,31 @@ def table(
     title: str,
     description: str,
     sql: str,
+    columns: Sequence[Column],
     *,
-    units: Mapping[str, str] | None = None,
-    colored: Mapping[str, Sequence[tuple[float | None, str]]] | None = None,
-    widths: Mapping[str, int] | None = None,
-    unit: str = "short",
     size: tuple[int, int] = (24, 9),
+    empty: str = "Nothing in this time range.",
+    tall: bool = False,
 ) -> Json:
-    """Columns trace_id, newest_trace and session_id link to their dashboards."""
-    properties: dict[str, list[Json]] = {}
-    for name, one in (units or {}).items():
-        properties.setdefault(name, []).append({"id": "unit", "value": one})
-    for name, steps in (colored or {}).items():
-        properties.setdefault(name, []).extend(
-            [
-                {"id": "thresholds", "value": thresholds(steps)},
-                {"id": "custom.cellOptions", "value": {"type": "color-text"}},
-            ]
-        )
-    for name, width in (widths or {}).items():
-        properties.setdefault(name, []).append({"id": "custom.width", "value": width})
-    links = {
-        "trace_id": ("Open the trace", TRACE_LINK),
-        "newest_trace": ("Open the trace", TRACE_LINK),
-        "session_id": ("Open the session", SESSION_LINK),
-    }
-    for name, (text, url) in links.items():
-        properties.setdefault(name, []).append(
-            {"id": "links", "value": [{"targetBlank": False, "title": text, "url": url}]}
-        )
+    """``columns``: each of the query's, in its order. ``empty``: what an empty table says.
+    ``tall``: rows high enough for wrapped text."""
     overrides = [
-        {"matcher": {"id": "byName", "options": name}, "properties": found}
-        for name, found in properties.items()
+        override(column, thresholds(column.steps) if column.steps else None) for column in columns
     ]
     defaults = {
         "color": {"mode": "thresholds"},
         "custom": {
             "align": "auto",
             "cellOptions": {"type": "auto"},
-            "filterable": True,
+            "filterable": False,
             "inspect": True,
         },
+        "noValue": empty,
         "thresholds": thresholds([(None, "text")]),
-        "unit": unit,
+        # A column that is not declared is text until it is.
+        "unit": TEXT,
     }
-    options = {"cellHeight": "sm", "showHeader": True}
+    options = {"cellHeight": "lg" if tall else "sm", "showHeader": True}
     return _panel(
         panel_id, "table", title, description, [target(sql)], defaults, options, size, overrides
     )

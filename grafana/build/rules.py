@@ -434,7 +434,7 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
             description="In the others it abstained, so that its fail rate says nothing of them. The "
             "reasons are in their evidence, and on the boards Quality and Safety.",
             board="everyspan-overview",
-            panel="How much can be told?",
+            panel="How much is judged?",
             hold="10m",
             severity="warning",
             team=limits.team,

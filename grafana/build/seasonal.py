@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grafana.build.columns import count, number, share, text
 from grafana.build.panels import Json, table
 from grafana.build.sql import ONCE, chosen, where
 from grafana.build.told import shares
@@ -104,7 +105,7 @@ _STARTS, _ENDS = "$__fromTime", "$__toTime"
 def drift_table(panel_id: int, names: Sequence[str]) -> Json:
     """For a dashboard: the time range, at most a week of it."""
     inner = drift(names, where(time=_dashboard_windows()), _ENDS, ["service_name"])
-    sql = f"""SELECT service_name AS service, classifier, fail_rate, usual, z, judged_now AS judged, weeks
+    sql = f"""SELECT classifier, z, fail_rate, usual, service_name AS service, judged_now AS judged, weeks
 FROM (
   {inner}
 )
@@ -119,9 +120,17 @@ LIMIT 30"""
         "the past four weeks. z: how many standard errors it lies above what is usual, where the "
         f"spread between past weeks counts too. An alert fires at {read().drift.z:g}.",
         sql,
-        units={"fail_rate": "percentunit", "usual": "percentunit"},
-        colored={"z": steps},
+        [
+            text("classifier"),
+            number("z", 55, steps=steps, decimals=1),
+            share("fail_rate", 80),
+            share("usual", 70),
+            text("service", 140),
+            count("judged", 75),
+            count("weeks", 65),
+        ],
         size=(12, 9),
+        empty="Too little to compare: it takes two past weeks with enough judged spans.",
     )
 
 
@@ -131,7 +140,7 @@ def token_drift_table(panel_id: int) -> Json:
         "step_kind = 'llm'", "model != ''", ONCE, scope="step", time=_dashboard_windows()
     )
     inner = token_drift(condition, _ENDS, ["service_name", "model"])
-    sql = f"""SELECT service_name AS service, model, psi, mean_tokens, usual_tokens, calls
+    sql = f"""SELECT model, psi, mean_tokens, usual_tokens, service_name AS service, calls
 FROM (
   {inner}
 )
@@ -149,8 +158,16 @@ LIMIT 30"""
         "weeks: below 0.1 nothing changed, from 0.25 a lot did. A provider's silent change of a "
         "model shows here.",
         sql,
-        colored={"psi": steps},
+        [
+            text("model"),
+            number("psi", 60, steps=steps, decimals=2),
+            number("mean_tokens", 105, decimals=0),
+            number("usual_tokens", 105, decimals=0),
+            text("service", 140),
+            count("calls", 75),
+        ],
         size=(12, 9),
+        empty="Too little to compare: it takes calls of a past week.",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from classify.classifier import Layer
 from classify.registry import BUILT_IN
+from grafana.build.quoting import one, several
 from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
@@ -30,11 +31,11 @@ COVERED = f"({JUDGED} OR ingested_at > now() - INTERVAL 2 MINUTE)"
 
 #: The filters that each dashboard variable stands for.
 _STEP_FILTERS = {
-    "service": "service_name IN (${service:singlequote})",
-    "environment": "environment IN (${environment:singlequote})",
-    "model": "model IN (${model:singlequote})",
-    "prompt_version": "prompt_version IN (${prompt_version:singlequote})",
-    "user": "user_id = ${user:singlequote}",
+    "service": f"service_name IN ({several('service')})",
+    "environment": f"environment IN ({several('environment')})",
+    "model": f"model IN ({several('model')})",
+    "prompt_version": f"prompt_version IN ({several('prompt_version')})",
+    "user": f"user_id = {one('user')}",
 }
 #: Only llm steps have a model and a prompt version: what is said of traces and of verdicts on roots
 #: means traces in which some step has it.
@@ -144,7 +145,7 @@ def any_failed(names: Sequence[str], *, selected: bool = False) -> str:
 
 def chosen(expression: str) -> str:
     """Whether $classifier names it."""
-    return f"$__conditionalAll({expression} IN (${{classifier:singlequote}}), $classifier)"
+    return f"$__conditionalAll({expression} IN ({several('classifier')}), $classifier)"
 
 
 def verdicts(names: Sequence[str]) -> str:
@@ -168,8 +169,8 @@ def newest_failures(
 
     ``reads``: the columns of spans that ``columns`` are made of.
     """
-    return f"""SELECT start_time AS time, v.1 AS classifier, v.3 AS score,
-  evidences[v.1] AS {evidence}, {", ".join(columns)}
+    return f"""SELECT start_time AS time, v.1 AS classifier, evidences[v.1] AS {evidence},
+  {", ".join(columns)}
 FROM (
   SELECT start_time, {reads}, evidence AS evidences, {verdicts(names)} AS verdicts
   FROM spans
@@ -201,8 +202,11 @@ def fail_rate_by(
     names: Sequence[str], expression: str, alias: str, *conditions: str, limit: int = 30
 ) -> str:
     """Table: failed and judged for each value of an expression, worst first."""
-    return f"""SELECT {alias}, v.1 AS classifier, v.3 AS judged, v.2 AS failed,
-  v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least
+    return f"""SELECT {alias}, classifier, fail_rate, interval, failed, judged
+FROM (
+SELECT {alias}, v.1 AS classifier, v.3 AS judged, v.2 AS failed,
+  v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least,
+  {interval("v.2", "v.3")} AS interval
 FROM (
   SELECT {expression} AS {alias}, {counts(names)} AS counts
   FROM spans
@@ -212,7 +216,8 @@ FROM (
 ARRAY JOIN counts AS v
 WHERE v.2 > 0 AND {chosen("v.1")}
 ORDER BY at_least DESC
-LIMIT {limit}"""
+LIMIT {limit}
+)"""
 
 
 def wilson_low(failed_count: str, judged: str) -> str:
@@ -223,6 +228,21 @@ def wilson_low(failed_count: str, judged: str) -> str:
 def wilson_high(failed_count: str, judged: str) -> str:
     """Upper end of the same."""
     return _wilson(failed_count, judged, "+")
+
+
+def between(low: str, high: str) -> str:
+    """Text of an interval of shares: '4–12 %'; with a decimal where it is narrow and low."""
+    digits = f"if({high} < 0.1, 1, 0)"
+    return (
+        f"concat(toString(round(100 * {low}, {digits})), '–',"
+        f" toString(round(100 * {high}, {digits})), ' %')"
+    )
+
+
+def interval(failed_count: str, judged: str) -> str:
+    """Text of Wilson's 95 % interval, '' where nothing was judged."""
+    low, high = wilson_low(failed_count, judged), wilson_high(failed_count, judged)
+    return f"if({judged} = 0, '', {between(low, high)})"
 
 
 def _wilson(k: str, n: str, sign: str) -> str:

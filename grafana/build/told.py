@@ -15,8 +15,9 @@ from functools import cache
 from classify.registry import BUILT_IN
 from classify.signals.combiner import Rate, combiner
 from classify.signals.weighed import Weighed
+from grafana.build.columns import count, interval, rate, share, text
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, table
-from grafana.build.sql import CUSTOM, chosen, columns, counts, where
+from grafana.build.sql import CUSTOM, between, chosen, columns, counts, where
 
 #: Share of the rows that a classifier looks at and that it judges.
 TOLD_STEPS: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
@@ -85,8 +86,9 @@ ARRAY JOIN counts AS v
 WHERE v.3 + v.4 > 0 AND {chosen("v.1")}
 ORDER BY told, classifier"""
     sql = (
-        "SELECT classifier, judged, abstained, told, failed, fail_rate, estimated, at_least, at_most,"
-        f" why_not\nFROM (\n  {sql.replace(chr(10), chr(10) + '  ')}\n)"
+        "SELECT classifier, fail_rate, estimated,"
+        f" if(judged = 0, '', {between('at_least', 'at_most')}) AS interval, told, judged, abstained,"
+        f" failed, why_not\nFROM (\n  {sql.replace(chr(10), chr(10) + '  ')}\n)"
     )
     return table(
         panel_id,
@@ -96,11 +98,17 @@ ORDER BY told, classifier"""
         "certain enough to page; estimated is the share that fails as far as all scores tell, with "
         "its 95 % interval.",
         sql,
-        units={
-            "told": "percentunit", "fail_rate": "percentunit", "estimated": "percentunit",
-            "at_least": "percentunit", "at_most": "percentunit",
-        },
-        colored={"told": TOLD_STEPS, "fail_rate": FAIL_RATE_STEPS},
+        [
+            text("classifier", 190),
+            rate(steps=FAIL_RATE_STEPS),
+            share("estimated", 95),
+            interval(),
+            share("told", 130, "judged of all", steps=TOLD_STEPS),
+            count("judged", 80),
+            count("abstained", 95),
+            count("failed", 75),
+            text("why_not", title="why not the others", wrap=True),
+        ],
         size=(24, 9),
-        widths={"classifier": 190, "judged": 90, "abstained": 90, "told": 90, "failed": 80},
-    )  # fmt: skip
+        empty="No span was judged in this time range.",
+    )

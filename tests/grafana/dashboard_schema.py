@@ -71,7 +71,10 @@ class Color(Strict):
 
 
 class CellOptions(Strict):
-    type: Literal["auto", "color-text", "color-background"]
+    type: Literal["auto", "color-text", "color-background", "gauge"]
+    mode: Literal["basic", "gradient", "lcd"] | None = None
+    valueDisplayMode: Literal["color", "text", "hidden"] | None = None
+    wrapText: bool | None = None
 
 
 class Stacking(Strict):
@@ -141,13 +144,35 @@ class WidthProperty(Strict):
     value: int
 
 
+class NameProperty(Strict):
+    id: Literal["displayName"]
+    value: Annotated[str, Field(min_length=1)]
+
+
+class NumberProperty(Strict):
+    id: Literal["decimals", "min", "max"]
+    value: float | int
+
+
+class HiddenProperty(Strict):
+    id: Literal["custom.hidden"]
+    value: bool
+
+
 class LinksProperty(Strict):
     id: Literal["links"]
     value: list[Link]
 
 
 Property = Annotated[
-    UnitProperty | ThresholdsProperty | CellProperty | WidthProperty | LinksProperty,
+    UnitProperty
+    | ThresholdsProperty
+    | CellProperty
+    | WidthProperty
+    | NameProperty
+    | NumberProperty
+    | HiddenProperty
+    | LinksProperty,
     Field(discriminator="id"),
 ]
 

@@ -30,7 +30,7 @@ FILES = [
 # Those that alert rules name, and what is in them. A title may change here, an id may not: alerts
 # of a year ago link to it.
 NAMED = {
-    ("everyspan-overview", 11): "How much can be told?",
+    ("everyspan-overview", 11): "How much is judged?",
     ("everyspan-quality", 1): "How often does each classifier fail?",
     ("everyspan-safety", 6): "What share of the judged spans fails?",
     ("everyspan-operational", 2): "How long do traces take?",
@@ -96,7 +96,7 @@ def test_one_classifier_more_leaves_the_others_their_ids(monkeypatch: pytest.Mon
     monkeypatch.setattr(safety, "_NAMES", ["arson", *safety._NAMES])
     after = titles(safety.build())
     (new,) = after.keys() - before.keys()
-    assert after[new] == "How many arson failures?"
+    assert after[new] == "Arson?"
     assert {panel_id: after[panel_id] for panel_id in before} == before
 
 

@@ -77,8 +77,8 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
         " WHERE parent_span_id = '' AND start_time > now() - INTERVAL 1 DAY"
     ).result_rows[0][0]
     assert abs(int(found["How many traces?"].value) - traces) <= 1
-    assert found["Is every span judged?"].value == "100.00 %"
-    assert found["Is every span judged?"].color == "green"
+    assert found["Is all judged?"].value == "100.00 %"
+    assert found["Is all judged?"].color == "green"
     chart = found["How often does each classifier fail?"].chart
     assert chart["traces"]
     assert chart["xaxis"]["range"] == [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def expanded(sql: str, last: timedelta) -> str:
 
 
 def run(
-    client: Client, sql: str, last: timedelta, **values: str
+    client: Client, sql: str, last: timedelta, **values: str | Sequence[str]
 ) -> tuple[list[str], list[str], list[Any]]:
     text = expanded(fill(sql, values), last)
     # An empty answer has no columns, so they are asked for.

@@ -76,8 +76,7 @@ def test_estimated_from_all_scores_with_what_nobody_could_tell(client: Client) -
     assert found["estimated"] == pytest.approx(0.2, abs=0.001)
     # Sampling (p(1-p)/n) and the spread between healthy sources, of the distance of 0.6.
     half = 1.96 * ((0.2 * 0.8 / 1000) + (0.01 / 0.6) ** 2) ** 0.5
-    assert found["at_least"] == pytest.approx(0.2 - half, abs=0.001)
-    assert found["at_most"] == pytest.approx(0.2 + half, abs=0.001)
+    assert found["interval"] == f"{100 * (0.2 - half):.0f}–{100 * (0.2 + half):.0f} %"
     assert found["why_not"] == "another language"
     shown = told_by_status(client, str(client.database), ["toxicity", "jailbreak"])
     assert (shown["toxicity"].judged, shown["toxicity"].abstained) == (1000, 255)
@@ -88,7 +87,7 @@ def test_estimated_from_all_scores_with_what_nobody_could_tell(client: Client) -
 def test_a_healthy_service_is_estimated_at_nothing_and_never_below(client: Client) -> None:
     insert(client, 1000, "pass", "0.02")
     (found,) = rows(client, panel_sql())
-    assert (found["estimated"], found["at_least"], found["at_most"]) == (0, 0, 0)
+    assert (found["estimated"], found["interval"]) == (0, "0–0 %")
 
 
 def test_drift_shows_where_nothing_is_certain_enough_to_fail(client: Client) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, share, text, time
 from grafana.build.dashboard import dashboard
 from grafana.build.panels import GREEN, RED, YELLOW, Json, table, timeseries
 
-_UNCOVERED_STEPS = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
+_NONE = "No data set yet: everyspan dataset build NAME makes one of what failed."
+_UNCOVERED_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
 
 
 def build() -> Json:
@@ -21,8 +23,8 @@ def build() -> Json:
 
 
 def _newest() -> Json:
-    sql = """SELECT dataset, version, failures, controls, drift, uncovered, drift_measured_at,
-  created_at, author
+    sql = """SELECT dataset, drift, uncovered, drift_measured_at, version, failures, controls, created_at,
+  author
 FROM datasets
 ORDER BY dataset
 LIMIT 200"""
@@ -33,9 +35,19 @@ LIMIT 200"""
         "shifting (another mix, still covered) or stale (refresh it). uncovered: inputs of "
         "production that no item is like; 5 % when the version was made.",
         sql,
-        units={"uncovered": "percentunit", "drift_measured_at": "dateTimeAsLocal"},
-        colored={"uncovered": _UNCOVERED_STEPS},
+        [
+            text("dataset"),
+            text("drift", 90),
+            share("uncovered", 100, steps=_UNCOVERED_STEPS),
+            time("drift_measured_at", 160, "drift measured at"),
+            count("version", 80),
+            count("failures", 85),
+            count("controls", 85),
+            time("created_at"),
+            text("author", 160),
+        ],
         size=(24, 8),
+        empty=_NONE,
     )
 
 
@@ -78,8 +90,8 @@ ORDER BY time, series"""
 
 
 def _versions() -> Json:
-    sql = """SELECT created_at AS time, dataset, version, author, failures, controls,
-  length(added) AS added, length(retired) AS retired, JSONExtractString(definition, 'where') AS made_of
+    sql = """SELECT dataset, version, author, created_at AS time, length(added) AS added,
+  length(retired) AS retired, failures, controls, JSONExtractString(definition, 'where') AS made_of
 FROM dataset_versions FINAL
 WHERE $__timeFilter(created_at)
 ORDER BY time DESC
@@ -89,5 +101,17 @@ LIMIT 200"""
         "Who made which version?",
         "All versions made in the time range.",
         sql,
+        [
+            text("dataset", 240),
+            count("version", 80),
+            text("author", 170),
+            time(),
+            count("added", 75),
+            count("retired", 80),
+            count("failures", 85),
+            count("controls", 85),
+            text("made_of", wrap=True),
+        ],
         size=(24, 8),
+        empty=_NONE,
     )

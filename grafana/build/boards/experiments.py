@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, dollars, ms, number, rate, share, text, time
+from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import dashboard, filters, query_variable
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, row, table, timeseries
+from grafana.build.quoting import several
 from grafana.build.sql import (
     ROOT,
     TRACE,
     chosen,
     classifiers,
     counts,
+    interval,
     where,
-    wilson_high,
-    wilson_low,
 )
 from grafana.thresholds import read
 
 EVIDENCE = read().experiments.sample_ratio_evidence
+_EVIDENCE_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]
+_NONE = "No experiment has units yet: everyspan experiment start FILE begins one."
 
 # A span may take part in several at once.
 _SPANS = "spans\nARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of"
-_IN = "$__conditionalAll(name_of IN (${experiment:singlequote}), $experiment)"
-_WANTED = "$__conditionalAll(experiment IN (${experiment:singlequote}), $experiment)"
+_IN = f"$__conditionalAll(name_of IN ({several('experiment')}), $experiment)"
+_WANTED = f"$__conditionalAll(experiment IN ({several('experiment')}), $experiment)"
 
 
 def build() -> Json:
@@ -48,9 +52,8 @@ def build() -> Json:
 
 
 def _status() -> Json:
-    sql = f"""SELECT experiment, status, verdict, variant AS ship, broken,
-  arrayStringConcat(lost, ', ') AS variants_to_stop, units, evidence,
-  counted_from AS since
+    sql = f"""SELECT experiment, verdict, variant AS ship, arrayStringConcat(lost, ', ') AS variants_to_stop,
+  status, toString(broken) AS broken, units, evidence, counted_from AS since
 FROM experiment_status
 WHERE {_WANTED}
 ORDER BY status, experiment
@@ -61,15 +64,25 @@ LIMIT 100"""
         "ship the variant named, stop, keep_going, or broken. Valid however often you look; the "
         "time range does not matter. Why, in words: everyspan experiment status NAME.",
         sql,
-        units={"since": "dateTimeAsIso"},
-        colored={"evidence": [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]},
+        [
+            text("experiment", 220),
+            text("verdict", 120, "what to do"),
+            text("ship", 150, "variant to ship"),
+            text("variants_to_stop"),
+            text("status", 100),
+            text("broken", 150),
+            count("units", 80),
+            count("evidence", 110, "evidence", steps=_EVIDENCE_STEPS),
+            time("since"),
+        ],
         size=(24, 6),
+        empty=_NONE,
     )
 
 
 def _effects() -> Json:
-    sql = f"""SELECT experiment, variant, metric, role, state, control_value, variant_value, effect,
-  low, high, control_units, variant_units
+    sql = f"""SELECT metric, variant, state, effect, low, high, control_value, variant_value, role,
+  experiment
 FROM experiment_effects
 WHERE {_WANTED}
 ORDER BY experiment, variant, position
@@ -81,13 +94,26 @@ LIMIT 500"""
         "variants of the experiment together. Rates are 0 to 1. worse and better are decided, open "
         "is not, safe is within a guard-rail's margin, no_gain can't reach min_effect any more.",
         sql,
-        size=(16, 10),
+        [
+            text("metric"),
+            text("variant", 110),
+            text("state", 70),
+            number("effect", 75),
+            number("low", 75),
+            number("high", 75),
+            number("control_value", 110),
+            number("variant_value", 110),
+            text("role", 85),
+            text("experiment", 0),
+        ],
+        size=(24, 10),
+        empty=_NONE,
     )
 
 
 def _balance() -> Json:
-    sql = f"""SELECT experiment, variant, variant_of_units AS units, variant_of_units
-  / nullIf(total, 0) AS share, intended, evidence
+    sql = f"""SELECT variant, variant_of_units / nullIf(total, 0) AS share, intended, evidence,
+  variant_of_units AS units, experiment
 FROM (
   SELECT experiment, units AS total, evidence, variant, variant_of_units, intended
   FROM experiment_balance
@@ -103,16 +129,22 @@ LIMIT 200"""
         "Units (sessions, users) by variant. Evidence over 1000 says no (sample ratio mismatch): "
         "then no effect can be trusted.",
         sql,
-        units={"share": "percentunit", "intended": "percentunit"},
-        colored={"evidence": [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]},
-        size=(8, 10),
+        [
+            text("variant"),
+            share("share", 80),
+            share("intended", 90),
+            count("evidence", 90, steps=_EVIDENCE_STEPS),
+            count("units", 75),
+            text("experiment"),
+        ],
+        size=(24, 6),
+        empty=_NONE,
     )
 
 
 def _rates() -> Json:
-    sql = f"""SELECT experiment, v.1 AS classifier, variant, v.3 AS judged, v.2 AS failed,
-  v.2 / v.3 AS fail_rate, {wilson_low("v.2", "v.3")} AS at_least,
-  {wilson_high("v.2", "v.3")} AS at_most
+    sql = f"""SELECT variant, v.1 AS classifier, v.2 / v.3 AS fail_rate,
+  {interval("v.2", "v.3")} AS interval, v.2 AS failed, v.3 AS judged, experiment
 FROM (
   SELECT name_of AS experiment, variant_of AS variant, {counts(classifiers())} AS counts
   FROM {_SPANS}
@@ -123,7 +155,6 @@ ARRAY JOIN counts AS v
 WHERE v.3 > 0 AND {chosen("v.1")}
 ORDER BY experiment, classifier, variant
 LIMIT 500"""
-    rates = ("fail_rate", "at_least", "at_most")
     return table(
         5,
         "Which variant fails less?",
@@ -131,9 +162,17 @@ LIMIT 500"""
         "This describes; to decide, see above: spans of a session are not independent, and this "
         "interval is for a single look.",
         sql,
-        units=dict.fromkeys(rates, "percentunit"),
-        colored={"fail_rate": FAIL_RATE_STEPS},
-        size=(14, 12),
+        [
+            text("variant", 140),
+            text("classifier", 170),
+            rate(steps=FAIL_RATE_STEPS),
+            interval_column(),
+            count("failed", 70),
+            count("judged", 75),
+            text("experiment"),
+        ],
+        size=(24, 10),
+        empty=_NONE,
     )
 
 
@@ -166,12 +205,11 @@ ORDER BY time, series"""
 
 
 def _cost() -> Json:
-    sql = f"""SELECT name_of AS experiment, variant_of AS variant, uniqExact({TRACE}) AS traces,
-  sum(cost_usd) / traces AS cost_per_trace,
+    sql = f"""SELECT variant_of AS variant, sum(cost_usd) / traces AS cost_per_trace,
   (ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0)) / traces AS tokens_per_trace,
   quantileIf(0.5)(duration_ms, {ROOT}) AS p50, quantileIf(0.95)(duration_ms, {ROOT}) AS p95,
   countIf(status = 'error' AND {ROOT}) / nullIf(countIf({ROOT}), 0) AS error_rate,
-  uniqExact(user_id) AS users
+  uniqExact({TRACE}) AS traces, uniqExact(user_id) AS users, name_of AS experiment
 FROM {_SPANS}
 {where(_IN)}
 GROUP BY name_of, variant_of
@@ -182,13 +220,19 @@ LIMIT 100"""
         "Which variant is cheaper and faster?",
         "Cost and tokens per trace, percentiles of the duration and error rate of root spans.",
         sql,
-        units={
-            "cost_per_trace": "currencyUSD",
-            "p50": "ms",
-            "p95": "ms",
-            "error_rate": "percentunit",
-        },
-        size=(14, 8),
+        [
+            text("variant"),
+            dollars("cost_per_trace", 120),
+            count("tokens_per_trace", 135),
+            ms("p50", 80),
+            ms("p95", 80),
+            share("error_rate", 95),
+            count("traces", 75),
+            count("users", 70),
+            text("experiment"),
+        ],
+        size=(24, 8),
+        empty=_NONE,
     )
 
 

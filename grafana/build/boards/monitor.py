@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, text, time
 from grafana.build.dashboard import dashboard, filters
 from grafana.build.panels import GREEN, RED, YELLOW, Json, row, stat, table, timeseries
 from grafana.build.sql import COVERED, JUDGED, where
@@ -37,12 +38,12 @@ def build() -> Json:
 
 def _numbers() -> list[Json]:
     def lag(expression: str) -> str:
-        return f"SELECT quantile(0.95)({expression}) AS p95 FROM spans\n{_where()}"
+        return f"SELECT quantileOrNull(0.95)({expression}) AS p95 FROM spans\n{_where()}"
 
     return [
         stat(
             1,
-            "Is every span judged?",
+            "Is all judged?",
             "Spans with all their verdicts / spans; those that came less than two minutes ago count "
             "as judged. A classifier that is broken owes its spans a verdict. Must read 100 %.",
             f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage FROM spans\n{_where()}",
@@ -53,7 +54,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             2,
-            "How many spans wait for a verdict?",
+            "How many wait?",
             "Spans of the time range that lack a verdict: none has judged them yet, or one is "
             "broken.",
             f"SELECT countIf(NOT {JUDGED}) AS pending FROM spans\n{_where()}",
@@ -63,7 +64,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             3,
-            "How soon is a span stored?",
+            "How soon stored?",
             "95th percentile from the end of a span to its insert: the sender's batching, the "
             "network and ingest.",
             lag(_STORED_AFTER),
@@ -73,10 +74,10 @@ def _numbers() -> list[Json]:
         ),
         stat(
             4,
-            "How soon is a span judged?",
+            "How soon judged?",
             "95th percentile from insert to verdict. Waiting for the rest of the trace is a part "
             "of it (EVERYSPAN_CLASSIFY_TRACE_QUIET_SECONDS).",
-            f"SELECT quantileIf(0.95)({_JUDGED_AFTER}, verdict_version > 0) AS p95 FROM spans\n"
+            f"SELECT quantileOrNullIf(0.95)({_JUDGED_AFTER}, verdict_version > 0) AS p95 FROM spans\n"
             f"{_where()}",
             unit="s",
             steps=[(None, GREEN), (60, YELLOW), (300, RED)],
@@ -202,18 +203,23 @@ ORDER BY time, version"""
             "Which classifiers and models are deployed?",
             "Every set that was ever deployed, newest first: classifier and version.",
             versions,
+            [count("version", 80), time("deployed"), text("classifiers", wrap=True)],
             size=(24, 6),
-            widths={"version": 80, "deployed": 180},
+            empty="No set is deployed: everyspan up, or the judging service, deploys one.",
         ),
     ]
 
 
 def _services() -> list[Json]:
-    newest = """SELECT service, instance, metric, argMax(value, time) AS value, max(time) AS last_seen,
+    # An instance that stopped sending is an earlier start of the process: not listed.
+    newest = """SELECT service, replaceRegexpOne(toString(metric), '^everyspan_', '') AS metric,
   arrayStringConcat(arrayMap((k, v) -> concat(k, '=', v), mapKeys(labels), mapValues(labels)), ' ')
-    AS labels
+    AS labels,
+  argMax(value, time) AS value, max(time) AS last_seen, instance
 FROM stack_metrics
-WHERE $__timeFilter(time)
+WHERE $__timeFilter(time) AND (service, instance) IN (
+  SELECT service, argMax(instance, time) FROM stack_metrics WHERE $__timeFilter(time)
+  GROUP BY service)
 GROUP BY service, instance, metric, labels
 ORDER BY service, metric, labels
 LIMIT 1000"""
@@ -253,14 +259,25 @@ FROM (
 WHERE value > 0 AND last > $__toTime - INTERVAL 2 MINUTE
 GROUP BY what
 ORDER BY what""",
+            [text("what"), count("number", 90), time("last_seen")],
             size=(24, 5),
+            empty="All is well: every classifier judges, every record can be read.",
         ),
         table(
             18,
             "What do the services say of themselves?",
             "The newest value of each of the services' metrics, as kept in stack_metrics.",
             newest,
+            [
+                text("service", 120),
+                text("metric", 300),
+                text("labels"),
+                count("value", 100),
+                time("last_seen"),
+                text("instance", 190),
+            ],
             size=(24, 10),
+            empty="No service has written its metrics yet: they do every 15 seconds.",
         ),
     ]
 

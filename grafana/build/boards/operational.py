@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import (
+    SECONDS,
+    SHARE,
+    Column,
+    count,
+    dollars,
+    ms,
+    rate,
+    session,
+    text,
+    time,
+    trace,
+)
+from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
-from grafana.build.panels import GREEN, RED, YELLOW, Json, row, table, timeseries
-from grafana.build.sql import ONCE, ROOT, TRACE, where
+from grafana.build.panels import (
+    FAIL_RATE_STEPS,
+    GREEN,
+    RED,
+    YELLOW,
+    Json,
+    row,
+    table,
+    timeseries,
+)
+from grafana.build.sql import ONCE, ROOT, TRACE, interval, where, wilson_low
 
 _ERROR_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (0.02, YELLOW), (0.05, RED)]
 
@@ -42,14 +65,18 @@ FROM spans
 {where(ROOT)}
 GROUP BY time
 ORDER BY time"""
-    by_step = f"""SELECT name AS step, any(step_kind) AS kind, count() AS steps,
+    by_step = f"""SELECT step, p95, share, total, p50, p99, steps, kind
+FROM (
+SELECT name AS step, any(step_kind) AS kind, count() AS steps,
   quantile(0.5)(duration_ms) AS p50, quantile(0.95)(duration_ms) AS p95,
-  quantile(0.99)(duration_ms) AS p99, sum(duration_ms) / 1000 AS total
+  quantile(0.99)(duration_ms) AS p99, sum(duration_ms) / 1000 AS total,
+  total / nullIf(sum(total) OVER (), 0) AS share
 FROM spans
 {where(scope="step")}
 GROUP BY step
 ORDER BY total DESC
-LIMIT 50"""
+LIMIT 50
+)"""
     first_token = f"""SELECT $__timeInterval(start_time) AS time, model,
   quantile(0.95)(seconds) AS p95
 FROM (
@@ -60,13 +87,12 @@ FROM (
 WHERE seconds IS NOT NULL
 GROUP BY time, model
 ORDER BY time, model"""
-    slowest = f"""SELECT start_time AS time, trace_id, duration_ms AS duration, name AS root,
-  service_name AS service, user_id AS user, session_id, status
+    slowest = f"""SELECT duration_ms AS duration, trace_id, service_name AS service, name AS root, status,
+  start_time AS time
 FROM spans
 {where(ROOT)}
 ORDER BY duration_ms DESC
 LIMIT 20"""
-    milliseconds = dict.fromkeys(("p50", "p95", "p99", "duration"), "ms")
     return [
         timeseries(
             2,
@@ -90,17 +116,32 @@ LIMIT 20"""
             "Percentiles of the duration per step name; total is the sum, which counts a parent's "
             "time and its children's.",
             by_step,
-            units=milliseconds | {"total": "s"},
-            size=(12, 10),
+            [
+                text("step"),
+                ms("p95", 80),
+                Column("share", 110, SHARE, "of all time", gauge=True, most=1, decimals=1),
+                Column("total", 85, SECONDS),
+                ms("p50", 80),
+                ms("p99", 80),
+                count("steps", 70),
+                text("kind", 90),
+            ],
+            size=(24, 9),
         ),
         table(
             5,
             "Which are the slowest traces?",
             "Root spans by duration.",
             slowest,
-            units=milliseconds,
-            size=(12, 10),
-            widths={"trace_id": 120},
+            [
+                ms("duration"),
+                trace(),
+                text("service", 170),
+                text("root"),
+                text("status", 80),
+                time(),
+            ],
+            size=(24, 9),
         ),
     ]
 
@@ -118,24 +159,30 @@ FROM spans
 {where("step_kind = 'tool'", "tool_name != ''")}
 GROUP BY time, tool
 ORDER BY time, tool"""
-    tools = f"""SELECT tool_name AS tool, count() AS calls,
+    tools = f"""SELECT tool, failed / calls AS fail_rate, {interval("failed", "calls")} AS interval, example,
+  newest_failure, calls, p95
+FROM (
+SELECT tool_name AS tool, count() AS calls,
   countIf(status = 'error' OR tool_call_error = 'fail') AS failed,
-  1 - failed / calls AS success_rate, quantile(0.95)(duration_ms) AS p95,
-  anyIf(evidence['tool_call_error'], tool_call_error = 'fail') AS example
+  quantile(0.95)(duration_ms) AS p95,
+  argMaxIf(if(evidence['tool_call_error'] != '', evidence['tool_call_error'], status_message),
+    start_time, status = 'error' OR tool_call_error = 'fail') AS example,
+  argMaxIf(trace_id, start_time, status = 'error' OR tool_call_error = 'fail') AS newest_failure
 FROM spans
 {where("step_kind = 'tool'", "tool_name != ''")}
 GROUP BY tool
-ORDER BY failed DESC
+)
+ORDER BY {wilson_low("failed", "calls")} DESC, calls DESC
 LIMIT 50"""
-    kinds = f"""SELECT error_type, name AS step, any(service_name) AS service, count() AS errors,
-  uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen,
-  anyLast(status_message) AS message, argMax(trace_id, start_time) AS newest_trace
+    kinds = f"""SELECT error_type, count() AS errors, name AS step,
+  argMax(status_message, start_time) AS message, argMax(trace_id, start_time) AS newest_trace,
+  max(start_time) AS last_seen, uniq(trace_id) AS traces, uniq(user_id) AS users,
+  any(service_name) AS service
 FROM spans
 {where("status = 'error'", ONCE)}
 GROUP BY error_type, step
 ORDER BY errors DESC
 LIMIT 30"""
-    success: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
     return [
         timeseries(
             7,
@@ -159,19 +206,39 @@ LIMIT 30"""
         table(
             9,
             "Which tools fail?",
-            "Tool steps per tool; success as in the panel above; example: evidence of one failure.",
+            "Tool steps per tool that have an error status or a failed tool_call_error verdict, worst "
+            "first by the lower end of the 95 % interval; example: what the newest failure says.",
             tools,
-            units={"success_rate": "percentunit", "p95": "ms"},
-            colored={"success_rate": success},
-            size=(12, 9),
+            [
+                text("tool", 190),
+                rate(steps=FAIL_RATE_STEPS),
+                interval_column(),
+                text("example", wrap=True),
+                trace("newest_failure", 130, "newest failure"),
+                count("calls", 75),
+                ms("p95", 80),
+            ],
+            size=(24, 9),
+            empty="No tool step in this time range.",
         ),
         table(
             10,
             "Which errors are there?",
             "Steps with status error by error type and step name; the link goes to the newest.",
             kinds,
-            size=(12, 9),
-            widths={"newest_trace": 120},
+            [
+                text("error_type", 170),
+                count("errors", 75),
+                text("step", 170),
+                text("message", wrap=True),
+                trace("newest_trace", 120, "newest trace"),
+                time("last_seen"),
+                count("traces", 75),
+                count("users", 70),
+                text("service", 130),
+            ],
+            size=(24, 9),
+            empty="No step has an error status in this time range.",
         ),
     ]
 
@@ -184,10 +251,10 @@ FROM spans
 GROUP BY time, model
 ORDER BY time, model"""
 
-    by_step = f"""SELECT name AS step, model, prompt_name AS prompt, prompt_version AS version,
-  countIf({ONCE}) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-  sum(cached_input_tokens) AS cached_tokens, sum(cost_usd) AS cost,
-  avg(cost_usd) AS cost_per_call, countIf(cost_usd IS NULL AND {ONCE}) AS unpriced
+    by_step = f"""SELECT name AS step, sum(cost_usd) AS cost, avg(cost_usd) AS cost_per_call, model,
+  prompt_name AS prompt, prompt_version AS version, countIf({ONCE}) AS calls,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cached_input_tokens) AS cached_tokens, countIf(cost_usd IS NULL AND {ONCE}) AS unpriced
 FROM spans
 {where("model != ''", scope="step")}
 GROUP BY step, model, prompt, version
@@ -196,20 +263,20 @@ ORDER BY cost DESC NULLS LAST
 LIMIT 50"""
 
     def by(column: str, alias: str) -> str:
-        return f"""SELECT {column} AS {alias}, uniq({TRACE}) AS traces,
-  sum(input_tokens) + sum(output_tokens) AS tokens, sum(cost_usd) AS cost,
-  cost / traces AS cost_per_trace
+        return f"""SELECT {column} AS {alias}, sum(cost_usd) AS cost, cost / traces AS cost_per_trace,
+  uniq({TRACE}) AS traces, sum(input_tokens) + sum(output_tokens) AS tokens
 FROM spans
 {where(f"{column} != ''", "model != ''", scope="step")}
 GROUP BY {alias}
 ORDER BY cost DESC NULLS LAST
 LIMIT 50"""
 
-    dollars = {
-        "cost": "currencyUSD",
-        "cost_per_call": "currencyUSD",
-        "cost_per_trace": "currencyUSD",
-    }
+    spent = [
+        dollars("cost", 85),
+        dollars("cost_per_trace", 120),
+        count("traces", 75),
+        count("tokens"),
+    ]
     return [
         timeseries(
             12,
@@ -237,22 +304,37 @@ LIMIT 50"""
             "Model calls by step name, model and prompt version. Unpriced: calls whose cost is "
             "unknown; they count 0.",
             by_step,
-            units=dollars,
+            [
+                text("step"),
+                dollars("cost", 85),
+                dollars("cost_per_call", 110),
+                text("model", 170),
+                text("prompt", 130),
+                text("version", 90),
+                count("calls", 75),
+                count("input_tokens", 105),
+                count("output_tokens", 115),
+                count("cached_tokens", 120),
+                count("unpriced", 90),
+            ],
+            empty="No model call in this time range.",
         ),
         table(
             15,
             "Which users cost the most?",
             "Cost of the model calls of a user, and per trace.",
             by("user_id", "user"),
-            units=dollars,
+            [text("user"), *spent],
             size=(12, 9),
+            empty="No model call names a user: everyspan.user_id or the attribute user.id does.",
         ),
         table(
             16,
             "Which sessions cost the most?",
             "Cost of the model calls of a session, and per trace.",
             by("session_id", "session_id"),
-            units=dollars,
+            [session(width=0), *spent],
             size=(12, 9),
+            empty="No model call names a session: the attribute session.id does.",
         ),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, rate, share, text, time, trace
+from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.panels import (
     BLUE,
@@ -19,10 +21,12 @@ from grafana.build.sql import (
     ROOT,
     TRACE,
     any_failed,
+    chosen,
     classifiers,
     counts,
     fail_rate_over_time,
     failed,
+    interval,
     where,
 )
 from grafana.build.told import TOLD_STEPS
@@ -65,7 +69,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             2,
-            "How many traces ended in an error?",
+            "Ended in an error?",
             "Root spans with status error / root spans.",
             f"SELECT countIf(status = 'error') / nullIf(count(), 0) AS error_rate FROM spans\n"
             f"{where(ROOT)}",
@@ -76,9 +80,9 @@ def _numbers() -> list[Json]:
         ),
         stat(
             3,
-            "How long does a slow trace take?",
+            "How slow (p95)?",
             "95th percentile of the duration of root spans.",
-            f"SELECT quantile(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
+            f"SELECT quantileOrNull(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
             unit="ms",
             steps=[(None, BLUE), (10_000, YELLOW), (30_000, RED)],
         ),
@@ -92,7 +96,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             5,
-            "How many traces have a failed verdict?",
+            "How many failed?",
             "Traces in which at least one classifier failed a step / traces.",
             f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniq({TRACE}), 0)"
             f" AS fail_rate\nFROM spans\n{where()}",
@@ -102,7 +106,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             6,
-            "Is every span judged?",
+            "Is all judged?",
             "Spans with all their verdicts / spans. Spans that came less than two minutes ago count "
             "as judged: their trace may still be running. Must read 100 %.",
             f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage\n"
@@ -114,7 +118,7 @@ def _numbers() -> list[Json]:
         ),
         stat(
             11,
-            "How much can be told?",
+            "How much is judged?",
             "Verdicts that are pass or fail, of all that classifiers were asked for; in the others "
             "they abstained. The boards Quality and Safety say which, and why.",
             f"SELECT arraySum(v -> v.3, counts) / nullIf(arraySum(v -> v.3 + v.4, counts), 0) AS told"
@@ -150,10 +154,12 @@ def _week() -> Json:
         "($__timeFilter(start_time) OR (start_time >= $__fromTime - INTERVAL 7 DAY"
         " AND start_time <= $__toTime - INTERVAL 7 DAY))"
     )
-    sql = f"""SELECT v.1 AS classifier, sumIf(v.3, now) AS judged, sumIf(v.2, now) AS failed,
+    sql = f"""SELECT classifier, fail_rate, if(judged = 0, '', {interval("failed", "judged")}) AS interval,
+  week_before, fail_rate - week_before AS change, judged
+FROM (
+SELECT v.1 AS classifier, sumIf(v.3, now) AS judged, sumIf(v.2, now) AS failed,
   failed / nullIf(judged, 0) AS fail_rate,
-  sumIf(v.2, NOT now) / nullIf(sumIf(v.3, NOT now), 0) AS week_before,
-  fail_rate - week_before AS change
+  sumIf(v.2, NOT now) / nullIf(sumIf(v.3, NOT now), 0) AS week_before
 FROM (
   SELECT start_time >= $__fromTime AS now, {counts(classifiers())} AS counts
   FROM spans
@@ -161,32 +167,33 @@ FROM (
   GROUP BY now
 )
 ARRAY JOIN counts AS v
-WHERE v.3 > 0 AND $__conditionalAll(v.1 IN (${{classifier:singlequote}}), $classifier)
+WHERE v.3 > 0 AND {chosen("v.1")}
 GROUP BY classifier
+)
 ORDER BY fail_rate DESC"""
     return table(
         9,
         "Is any classifier worse than last week?",
         "Fail rate in the time range, in the same range seven days before, and the difference.",
         sql,
-        units={
-            "fail_rate": "percentunit",
-            "week_before": "percentunit",
-            "change": "percentunit",
-        },
-        colored={
-            "fail_rate": FAIL_RATE_STEPS,
-            "change": [(None, GREEN), (0.02, YELLOW), (0.05, RED)],
-        },
-        size=(10, 10),
+        [
+            text("classifier"),
+            rate(steps=FAIL_RATE_STEPS),
+            interval_column(),
+            share("week_before", 100),
+            share("change", 80, steps=[(None, GREEN), (0.02, YELLOW), (0.05, RED)]),
+            count("judged", 75),
+        ],
+        size=(12, 10),
+        empty="No span was judged in this time range.",
     )
 
 
 def _worst() -> Json:
     names = classifiers()
-    sql = f"""SELECT trace_id, max(start_time) AS time, any(service_name) AS service,
-  sum(length(failed)) AS failures, arrayStringConcat(groupUniqArrayArray(failed), ', ') AS classifiers,
-  argMax(arrayStringConcat(mapValues(evidence), '; '), length(failed)) AS evidence
+    sql = f"""SELECT trace_id, arrayStringConcat(groupUniqArrayArray(failed), ', ') AS classifiers,
+  argMax(arrayStringConcat(mapValues(evidence), '; '), length(failed)) AS evidence,
+  any(service_name) AS service, max(start_time) AS time, sum(length(failed)) AS failures
 FROM (
   SELECT trace_id, start_time, service_name, evidence, {failed(names)} AS failed
   FROM spans
@@ -200,6 +207,14 @@ LIMIT 10"""
         "Which are the ten worst traces?",
         "Traces with the most failed verdicts, newest first among equals.",
         sql,
-        size=(14, 10),
-        widths={"trace_id": 120, "failures": 70},
+        [
+            trace(),
+            text("classifiers", 160, "failed", wrap=True),
+            text("evidence", wrap=True),
+            text("service", 120),
+            time(),
+            count("failures", 85),
+        ],
+        size=(24, 10),
+        empty="No trace has a failed verdict in this time range.",
     )

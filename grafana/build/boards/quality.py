@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, rate, session, text, time, trace
+from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.panels import FAIL_RATE_STEPS, Json, barchart, row, table, timeseries
 from grafana.build.seasonal import drift_table, token_drift_table
@@ -70,20 +72,27 @@ def _by(panel_id: int, column: str, label: str, expression: str, alias: str) -> 
     return table(
         panel_id,
         f"Which {label} fails?",
-        f"Failed / judged per {label} and classifier, worst first by at_least: the lower end of "
-        "the 95 % interval of the fail rate, so that few spans do not come out on top.",
+        f"Failed / judged per {label} and classifier, worst first by the lower end of the 95 % "
+        "interval of the fail rate, so that few spans do not come out on top.",
         fail_rate_by(_NAMES, expression, alias, f"{column} != ''"),
-        units={"fail_rate": "percentunit", "at_least": "percentunit"},
-        colored={"fail_rate": FAIL_RATE_STEPS},
-        size=(8, 9),
+        [
+            text(alias),
+            text("classifier", 150),
+            rate(steps=FAIL_RATE_STEPS, width=110),
+            interval_column(),
+            count("failed", 65),
+            count("judged", 70),
+        ],
+        size=(12, 9),
+        empty="No verdict failed in this time range.",
     )
 
 
 def _inputs() -> Json:
     # Digits, ids and quoted values aside, so that the same question about two orders is one group.
-    sql = f"""SELECT classifier, substring(pattern, 1, 160) AS input_like, count() AS failures,
-  uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen,
-  argMax(trace_id, start_time) AS newest_trace
+    sql = f"""SELECT substring(pattern, 1, 160) AS input_like, classifier, count() AS failures,
+  argMax(trace_id, start_time) AS newest_trace, uniq(trace_id) AS traces, uniq(user_id) AS users,
+  max(start_time) AS last_seen
 FROM (
   SELECT trace_id, user_id, start_time, v.1 AS classifier, replaceRegexpAll(
       lower(substring(if(input != '', input, input_messages), 1, 400)),
@@ -107,8 +116,17 @@ LIMIT 30"""
         "Inputs of failed spans, alike but for numbers and ids; of the newest 5,000 failures. "
         "The link goes to the newest trace.",
         sql,
-        size=(14, 10),
-        widths={"newest_trace": 120, "failures": 70, "traces": 70, "users": 70},
+        [
+            text("input_like", title="inputs like", wrap=True),
+            text("classifier", 160),
+            count("failures", 80),
+            trace("newest_trace", 120, "newest trace"),
+            count("traces", 75),
+            count("users", 70),
+            time("last_seen"),
+        ],
+        size=(24, 10),
+        empty="No verdict failed in this time range.",
     )
 
 
@@ -160,19 +178,26 @@ def _newest() -> Json:
         newest_failures(
             _NAMES,
             [
+                "trace_id",
                 "name AS step",
+                "service_name AS service",
                 "model",
                 "prompt_version",
-                "service_name AS service",
-                "trace_id",
                 "session_id",
-                "user_id AS user",
-                "concat(code_file, ':', toString(code_line)) AS code",
             ],
-            "name, model, prompt_version, service_name, trace_id, session_id, user_id, code_file,"
-            " code_line",
+            "name, model, prompt_version, service_name, trace_id, session_id",
         ),
-        units={"score": "percentunit"},
+        [
+            time(),
+            text("classifier", 150),
+            text("evidence", wrap=True),
+            trace(),
+            text("step", 140),
+            text("service", 120),
+            text("model", 120),
+            text("prompt_version", 120),
+            session(),
+        ],
         size=(24, 12),
-        widths={"trace_id": 120, "session_id": 120, "time": 170},
+        empty="No verdict failed in this time range.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, text, time, trace
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.panels import ORANGE, RED, Json, id_for, stat, table, timeseries
 from grafana.build.sql import (
@@ -17,6 +18,7 @@ from grafana.build.sql import (
 from grafana.build.told import told_table
 
 _NAMES = classifiers("safety")
+_NOTHING = "No attack and no leak was found in this time range."
 # Of the panels that had ids before ids had names.
 _NUMBER_IDS = {"jailbreak": 1, "prompt_injection": 2, "toxicity": 3, "data_leakage": 4}
 
@@ -69,7 +71,7 @@ def build() -> Json:
 def _number(name: str) -> Json:
     return stat(
         _NUMBER_IDS.get(name) or id_for(name),
-        f"How many {name.replace('_', ' ')} failures?",
+        f"{name.replace('_', ' ').capitalize()}?",
         f"Spans that {name} failed in the time range.",
         f"SELECT countIf({name} = 'fail') AS failed FROM spans\n{where()}",
         unit="short",
@@ -105,8 +107,8 @@ def _failures(columns: str) -> str:
 
 
 def _kinds() -> Json:
-    sql = f"""SELECT classifier, if({_KIND} = '', 'other', {_KIND}) AS kind, count() AS failures,
-  uniq(trace_id) AS traces, uniq(user_id) AS users, max(start_time) AS last_seen
+    sql = f"""SELECT if({_KIND} = '', 'other', {_KIND}) AS kind, classifier, count() AS failures,
+  max(start_time) AS last_seen, uniq(trace_id) AS traces, uniq(user_id) AS users
 FROM (
   {_failures("trace_id, user_id, start_time")}
 )
@@ -118,13 +120,22 @@ LIMIT 50"""
         "Which kinds are there?",
         "Failures by what was found, such as the kind of secret; the newest 20,000.",
         sql,
-        size=(8, 9),
+        [
+            text("kind"),
+            text("classifier", 130),
+            count("failures", 75),
+            time("last_seen", 145),
+            count("traces", 70),
+            count("users", 65),
+        ],
+        size=(12, 9),
+        empty=_NOTHING,
     )
 
 
 def _users() -> Json:
-    sql = f"""SELECT user_id AS user, classifier, count() AS failures, uniq(trace_id) AS traces,
-  max(start_time) AS last_seen, argMax(trace_id, start_time) AS newest_trace
+    sql = f"""SELECT user_id AS user, classifier, count() AS failures,
+  argMax(trace_id, start_time) AS newest_trace, max(start_time) AS last_seen
 FROM (
   {_failures("trace_id, user_id, start_time")}
 )
@@ -137,8 +148,15 @@ LIMIT 50"""
         "Who is involved?",
         "Failures per user: who attacks, or whose data leaks. The link goes to the newest trace.",
         sql,
-        size=(8, 9),
-        widths={"newest_trace": 120},
+        [
+            text("user"),
+            text("classifier", 130),
+            count("failures", 80),
+            trace("newest_trace", 115, "newest trace"),
+            time("last_seen", 150),
+        ],
+        size=(12, 9),
+        empty=_NOTHING,
     )
 
 
@@ -150,8 +168,8 @@ def _sources() -> Json:
     notEmpty(documents), concat('document ', if(JSONExtractString(documents[1], 'id') != '',
       JSONExtractString(documents[1], 'id'), substring(documents[1], 1, 60))),
     concat('step ', name))"""
-    sql = f"""SELECT {source} AS source, classifier, count() AS failures, uniq(trace_id) AS traces,
-  max(start_time) AS last_seen
+    sql = f"""SELECT {source} AS source, classifier, count() AS failures,
+  argMax(trace_id, start_time) AS newest_trace, max(start_time) AS last_seen, uniq(trace_id) AS traces
 FROM (
   {_failures("trace_id, start_time, tool_name, documents, name")}
 )
@@ -164,20 +182,29 @@ LIMIT 50"""
         "Failures by source: what the evidence names, else the tool, else the first document of "
         "the retrieval, else the step.",
         sql,
-        size=(8, 9),
+        [
+            text("source"),
+            text("classifier", 150),
+            count("failures", 80),
+            trace("newest_trace", 120, "newest trace"),
+            time("last_seen"),
+            count("traces", 75),
+        ],
+        size=(24, 8),
+        empty=_NOTHING,
     )
 
 
 def _newest() -> Json:
-    columns = ["name AS step", "service_name AS service", "trace_id", "session_id"]
+    columns = ["name AS step", "service_name AS service", "trace_id", "user_id AS user"]
     sql = newest_failures(
         _NAMES,
-        [*columns, "user_id AS user", "tool_name AS tool"],
-        "name, service_name, trace_id, session_id, user_id, tool_name",
+        columns,
+        "name, service_name, trace_id, user_id",
         evidence="found",
     )
-    sql = f"""SELECT time, classifier, score, {_MASKED.replace("evidence", "found", 1)} AS evidence,
-  step, tool, service, trace_id, session_id, user
+    sql = f"""SELECT time, classifier, {_MASKED.replace("evidence", "found", 1)} AS evidence, trace_id,
+  user, step, service
 FROM (
 {sql}
 )
@@ -187,7 +214,15 @@ ORDER BY time DESC"""
         "What happened most recently?",
         "Failed safety verdicts with their evidence, newest first; secrets are masked.",
         sql,
-        units={"score": "percentunit"},
+        [
+            time(),
+            text("classifier", 140),
+            text("evidence", wrap=True),
+            trace(),
+            text("user", 140),
+            text("step", 170),
+            text("service", 140),
+        ],
         size=(24, 12),
-        widths={"trace_id": 120, "session_id": 120, "time": 170},
+        empty=_NOTHING,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import count, dollars, ms, text, time, trace
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import FAIL_RATE_STEPS, RED, Json, stat, table, timeseries
+from grafana.build.quoting import one
 from grafana.build.sql import ROOT, TRACE, classifiers, failed, verdicts
 
 # A conversation may be older than the time range; it is shown whole.
-_WHERE = "WHERE session_id = ${session_id:singlequote} AND session_id != ''"
+_WHERE = f"WHERE session_id = {one('session_id')} AND session_id != ''"
 
 
 def build() -> Json:
@@ -34,7 +36,7 @@ def _numbers(names: list[str]) -> list[Json]:
         ),
         stat(
             2,
-            "How many turns have a failed verdict?",
+            "How many failed?",
             "Traces in which a classifier failed a step / traces.",
             f"SELECT uniqExactIf({TRACE}, notEmpty({failed(names)}))"
             f" / nullIf(uniqExact({TRACE}), 0) AS fail_rate FROM spans\n{_WHERE}",
@@ -52,7 +54,7 @@ def _numbers(names: list[str]) -> list[Json]:
         ),
         stat(
             4,
-            "How long did it last?",
+            "How long?",
             "From the first turn's start to the last one's.",
             "SELECT dateDiff('second', min(start_time), max(start_time)) AS duration"
             f" FROM spans\n{_WHERE}",
@@ -63,8 +65,8 @@ def _numbers(names: list[str]) -> list[Json]:
 
 
 def _turns(names: list[str]) -> Json:
-    sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, time, question, answer, failures,
-  duration, cost, tokens, user, counted AS trace_id
+    sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, question, answer, failures,
+  counted AS trace_id, time, duration, cost, tokens, user
 FROM (
   SELECT {TRACE} AS counted, min(start_time) AS time,
     substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
@@ -87,16 +89,27 @@ LIMIT 500"""
         "Its turns in order: what was asked and answered at the root of each trace, and which "
         "classifiers failed a step.",
         sql,
-        units={"duration": "ms", "cost": "currencyUSD"},
-        colored={"failures": [(None, RED)]},
-        size=(24, 12),
-        widths={"turn": 60, "trace_id": 120, "time": 170},
+        [
+            count("turn", 55),
+            text("question", wrap=True),
+            text("answer", wrap=True),
+            text("failures", 140, "failed", steps=[(None, RED)]),
+            trace(),
+            time(),
+            ms("duration", 85),
+            dollars("cost", 80),
+            count("tokens", 75),
+            text("user", 110),
+        ],
+        size=(24, 16),
+        tall=True,
+        empty="No such session: open one from a table of failures, or write its id above.",
     )
 
 
 def _failures(names: list[str]) -> Json:
-    sql = f"""SELECT start_time AS time, name AS step, v.1 AS classifier, v.3 AS score,
-  evidence[v.1] AS evidence, trace_id
+    sql = f"""SELECT v.1 AS classifier, evidence[v.1] AS evidence, name AS step, trace_id,
+  start_time AS time
 FROM (
   SELECT start_time, name, trace_id, evidence, {verdicts(names)} AS verdicts
   FROM spans
@@ -111,9 +124,15 @@ LIMIT 500"""
         "What did the classifiers find?",
         "Failed verdicts in the order of the conversation.",
         sql,
-        units={"score": "percentunit"},
+        [
+            text("classifier", 150),
+            text("evidence", wrap=True),
+            text("step", 130),
+            trace(),
+            time(),
+        ],
         size=(14, 9),
-        widths={"trace_id": 120, "time": 170},
+        empty="No verdict failed in this session.",
     )
 
 

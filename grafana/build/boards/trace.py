@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from grafana.build.columns import dollars, ms, share, text, time
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import RED, Json, stat, table, traces
+from grafana.build.quoting import one
 from grafana.build.sql import classifiers, failed, verdicts
 from grafana.replay_command import replay_sql
 
 # Ids are hex digits: anything else finds nothing. The bloom filter on trace_id makes this quick
 # without a time range.
-_WHERE = "WHERE trace_id = lower(trim(${trace_id:singlequote}))"
+_NO_TRACE = "No such trace: open one from a table of failures, or write its id above."
+_WHERE = f"WHERE trace_id = lower(trim({one('trace_id')}))"
 
 
 def build() -> Json:
@@ -33,7 +36,7 @@ def _numbers(names: list[str]) -> list[Json]:
         one(1, "How many steps?", "Spans of the trace.", "count() AS steps", "short"),
         one(
             2,
-            "How long did it take?",
+            "How long?",
             "From the first start to the last end.",
             "if(count() = 0, NULL, (max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
             " - min(toUnixTimestamp64Nano(start_time) / 1e6))) AS duration",
@@ -55,7 +58,7 @@ def _numbers(names: list[str]) -> list[Json]:
         ),
         stat(
             5,
-            "How many verdicts failed?",
+            "Failed verdicts?",
             "Failed verdicts of all its steps.",
             f"SELECT sum(length({failed(names)})) AS failures FROM spans\n{_WHERE}",
             unit="short",
@@ -63,7 +66,7 @@ def _numbers(names: list[str]) -> list[Json]:
         ),
         stat(
             6,
-            "How many steps failed?",
+            "Failed steps?",
             "Steps with status error.",
             f"SELECT countIf(status = 'error') AS errors FROM spans\n{_WHERE}",
             unit="short",
@@ -101,15 +104,14 @@ LIMIT 5000"""
 
 def _steps(names: list[str]) -> Json:
     sql = f"""SELECT concat(toString(row_number() OVER o), ' of ', toString(count() OVER ())) AS step,
-  name, step_kind AS kind,
-  dateDiff('millisecond', min(start_time) OVER (), start_time) AS starts_after,
-  duration_ms AS duration, status,
+  name,
   if(verdict_version = 0, 'not judged yet', arrayStringConcat(arrayConcat({failed(names)},
     arrayMap(c -> concat('not judged by ', c), unjudged)), ', ')) AS failures,
-  arrayStringConcat(mapValues(evidence), '; ') AS evidence,
-  model, prompt_version, input_tokens, output_tokens, cost_usd AS cost,
+  arrayStringConcat(mapValues(evidence), '; ') AS evidence, status,
+  dateDiff('millisecond', min(start_time) OVER (), start_time) AS starts_after,
+  duration_ms AS duration, cost_usd AS cost,
   if(code_file = '', '', concat(code_file, ':', toString(code_line))) AS code,
-  code_revision AS revision, {replay_sql("row_number() OVER o")} AS replay, span_id
+  {replay_sql("row_number() OVER o")} AS replay
 FROM spans
 {_WHERE}
 WINDOW o AS (ORDER BY start_time, span_id)
@@ -121,15 +123,26 @@ LIMIT 5000"""
         "Steps in order of their start, with verdicts, tokens, cost, the line of code that opened "
         "the step, and the command that replays the trace from there.",
         sql,
-        units={"starts_after": "ms", "duration": "ms", "cost": "currencyUSD"},
-        colored={"failures": [(None, RED)]},
+        [
+            text("step", 70),
+            text("name", 170),
+            text("failures", 150, "failed", steps=[(None, RED)]),
+            text("evidence", wrap=True),
+            text("status", 70, steps=[(None, "text")]),
+            ms("starts_after", 105),
+            ms("duration", 85),
+            dollars("cost", 85),
+            text("code", 140, "source line"),
+            text("replay", 190, "replay from here"),
+        ],
         size=(24, 12),
+        empty=_NO_TRACE,
     )
 
 
 def _verdicts(names: list[str]) -> Json:
-    sql = f"""SELECT concat(toString(step), ' of ', toString(steps)) AS step, name,
-  v.1 AS classifier, v.2 AS verdict, v.3 AS score, evidence[v.1] AS evidence, judged
+    sql = f"""SELECT v.1 AS classifier, v.2 AS verdict, evidence[v.1] AS evidence, v.3 AS score,
+  concat(toString(step), ' of ', toString(steps)) AS step, name, judged
 FROM (
   SELECT row_number() OVER (ORDER BY start_time, span_id) AS step, count() OVER () AS steps, name,
     evidence, verdict_at AS judged, {verdicts(names)} AS verdicts
@@ -145,8 +158,17 @@ LIMIT 1000"""
         "What did the classifiers say?",
         "All verdicts of the trace, failures first.",
         sql,
-        units={"score": "percentunit"},
+        [
+            text("classifier", 170),
+            text("verdict", 75),
+            text("evidence", wrap=True),
+            share("score", 80),
+            text("step", 75),
+            text("name", 190),
+            time("judged"),
+        ],
         size=(24, 9),
+        empty="No verdict yet: a trace is judged some seconds after its last span.",
     )
 
 
@@ -166,5 +188,16 @@ LIMIT 1000"""
         "What went in and out?",
         "Inputs, outputs, documents and instructions of the steps, the first 4,000 characters.",
         sql,
-        size=(24, 12),
+        [
+            text("step", 75),
+            text("name", 170),
+            text("input", wrap=True),
+            text("output", wrap=True),
+            text("documents", 200, wrap=True),
+            text("instructions", 200, wrap=True),
+            text("message", 150, "error message", wrap=True),
+        ],
+        size=(24, 18),
+        tall=True,
+        empty=_NO_TRACE,
     )
