@@ -41,13 +41,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=5)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         settings = ClickHouseSettings(data=Path(folder))
         client = connect(settings.dsn)
         migrate(client, settings)
         client.command("CREATE DATABASE bare")
-        ddl = client.command("SHOW CREATE TABLE everyspan.spans_raw")
-        client.command(str(ddl).replace("everyspan.spans_raw", "bare.spans_raw", 1))
+        client.command("CREATE TABLE bare.spans_raw AS everyspan.spans_raw")
         for name in ("ix_input", "ix_output"):
             client.command(f"ALTER TABLE bare.spans_raw DROP INDEX {name}")
         client.command("CREATE VIEW bare.spans AS SELECT * FROM bare.spans_raw FINAL")

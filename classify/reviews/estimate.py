@@ -147,7 +147,9 @@ def _together(parts: Sequence[tuple[float, _Mean]]) -> Estimate:
         if all(part.reviews for _, part in known)
         else center
     )
-    return _around(value, center, error * _t(reviews + len(known) - 1), reviews)
+    # Of the stratum that most of the error comes from.
+    _, largest = max(known, key=lambda each: each[0] * each[1].error)
+    return _around(value, center, error * _t(largest.reviews + 1), reviews)
 
 
 def _estimate(part: _Mean) -> Estimate:
