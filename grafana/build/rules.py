@@ -10,27 +10,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grafana.build.panels import PLUGIN_VERSION, Json
+from grafana.build.panels import Json
+from grafana.build.rule import BY_SERVICE, CLASSIFIER_PANEL, counted, duration, rule
 from grafana.build.seasonal import drift, token_drift, week_number, windows
+from grafana.build.seldom import seldom_rules
+from grafana.build.silence import silence
 from grafana.build.sql import (
     JUDGED,
     ONCE,
-    ROOT,
+    PRODUCTION,
     classifiers,
     counts,
     custom_counts,
     layer_of_each,
     wilson_low,
 )
+from grafana.conditions import OPERATIONAL, ROOT, verdict, within
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
-DATASOURCE_UID = "everyspan-clickhouse"
 FOLDER = "Everyspan"
-_EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
 
-# A verdict may come this long after its span began: long traces, a classifier that caught up. Only
-# bounds what is read; the windows are those of the verdicts.
-_SPAN_BEFORE_VERDICT = 6 * 3600
 # Spans that came less than this before are not expected to have a verdict yet.
 COVERAGE_LAG = 300
 _COVERAGE_WINDOW = 3600
@@ -43,13 +42,14 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
         for uid, board in boards.items()
         for panel in board["panels"]
     }
-    own = [
-        _critical(name, one, thresholds) if one.critical else _fail_rate(name, one, thresholds)
-        for name, one in thresholds.classifier.items()
-    ]
+    each = thresholds.classifier.items()
+    single = [_critical(name, one, thresholds) for name, one in each if one.critical]
+    rates = [_fail_rate(name, one, thresholds) for name, one in each if one.critical != "fail"]
     groups = [
-        _group("Classifiers", "20s", [*own, _custom(thresholds)], panels),
+        _group("Single failures", "10s", single, panels),
+        _group("Classifiers", "20s", [*rates, _custom(thresholds)], panels),
         _group("Operational", "1m", _operational(thresholds), panels),
+        _group("Services that seldom run", "2m", seldom_rules(thresholds), panels),
         _group("Judging", "1m", _judging(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
         _group("Experiments", "1m", _experiments(thresholds), panels),
@@ -58,141 +58,54 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
 
 
 def _group(name: str, interval: str, rules: list[Json], panels: Mapping[Any, int]) -> Json:
-    for rule in rules:
+    for each in rules:
         # KeyError here: a panel was renamed.
-        rule["panelId"] = panels[(rule["dashboardUid"], rule.pop("panel"))]
+        each["panelId"] = panels[(each["dashboardUid"], each.pop("panel"))]
     return {"orgId": 1, "name": name, "folder": FOLDER, "interval": interval, "rules": rules}
-
-
-def _rule(
-    uid: str,
-    title: str,
-    sql: str,
-    *,
-    seconds: int,
-    above: float | None = None,
-    below: float | None = None,
-    severity: str,
-    team: str,
-    labels: Mapping[str, str],
-    summary: str,
-    description: str,
-    board: str,
-    panel: str,
-    shift: int = 0,
-    hold: str = "0s",
-    annotations: Mapping[str, str] | None = None,
-) -> Json:
-    """``seconds``: the query's window, ending ``shift`` seconds ago. ``hold``: pending for."""
-    limit = above if above is not None else below
-    return {
-        "uid": uid,
-        "title": title,
-        "condition": "C",
-        "data": [
-            {
-                "refId": "A",
-                "datasourceUid": DATASOURCE_UID,
-                "relativeTimeRange": {"from": seconds + shift, "to": shift},
-                "model": {
-                    "refId": "A",
-                    "editorType": "sql",
-                    "format": 1,
-                    "pluginVersion": PLUGIN_VERSION,
-                    "queryType": "table",
-                    "rawSql": sql,
-                    "intervalMs": 1000,
-                    "maxDataPoints": 43200,
-                },
-            },
-            {
-                "refId": "B",
-                "datasourceUid": "__expr__",
-                "model": {
-                    "refId": "B",
-                    "datasource": _EXPRESSION,
-                    "type": "reduce",
-                    "expression": "A",
-                    "reducer": "last",
-                },
-            },
-            {
-                "refId": "C",
-                "datasourceUid": "__expr__",
-                "model": {
-                    "refId": "C",
-                    "datasource": _EXPRESSION,
-                    "type": "threshold",
-                    "expression": "B",
-                    "conditions": [
-                        {"evaluator": {"type": "gt" if below is None else "lt", "params": [limit]}}
-                    ],
-                },
-            },
-        ],
-        "dashboardUid": board,
-        "panel": panel,
-        # No rows: nothing was judged, or not enough; silence has a rule of its own.
-        "noDataState": "OK",
-        "execErrState": "Error",
-        "for": hold,
-        "annotations": {
-            "summary": summary,
-            "description": description,
-            "window_seconds": str(seconds + shift),
-            "threshold": f"{limit:g}",
-            **(annotations or {}),
-        },
-        "labels": {"severity": severity, "team": team, **labels},
-        "isPaused": False,
-    }
-
-
-_BY_SERVICE = "{{ $labels.service }} ({{ $labels.environment }})"
 
 
 def _fail_rate(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
     rate = thresholds.fail_rate
-    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    of = verdict(name, name, f"{name}_score", "fail_rate")
     sql = f"""SELECT service_name AS service, environment,
   if(failed >= {rate.min_failed} AND judged_recently > 0,
     least({wilson_low("failed", "judged")}, failed_recently / judged_recently), 0) AS fail_rate
 FROM (
   SELECT service_name, environment,
-    countIf({name} = 'fail') AS failed, countIf({name} IN ('pass', 'fail')) AS judged,
-    countIf({name} = 'fail' AND {recent}) AS failed_recently,
-    countIf({name} IN ('pass', 'fail') AND {recent}) AS judged_recently
+    countIf({name} = 'fail') AS failed, count() AS judged,
+    countIf({name} = 'fail' AND {recent}) AS failed_recently, countIf({recent}) AS judged_recently
   FROM spans
-  WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-    AND start_time <= $__toTime AND $__timeFilter(verdict_at)
+  WHERE {counted(of)}
   GROUP BY service_name, environment
 )
 WHERE judged >= {rate.min_judged}"""
     layer = layer_of_each()[name]
     words = name.replace("_", " ")
-    return _rule(
-        f"everyspan-{name.replace('_', '-')}",
+    return rule(
+        f"everyspan-{name.replace('_', '-')}{'-rate' if one.critical else ''}",
         f"{name} fails too often",
         sql,
         seconds=rate.long_window_seconds,
+        time=of.time,
         above=one.max_fail_rate,
         severity=one.severity,
         team=one.team,
         labels={"classifier": name, "layer": layer, "kind": "fail_rate"},
         summary=f"{words}: at least {{{{ humanizePercentage $values.B.Value }}}} of the judged "
-        f"spans of {_BY_SERVICE} fail",
-        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
-        f"interval) and the last {_duration(rate.short_window_seconds)} lie above "
+        f"spans of {BY_SERVICE} fail",
+        description=f"Both the last {duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {duration(rate.short_window_seconds)} lie above "
         f"{one.max_fail_rate:.0%}.",
         board=f"everyspan-{layer}",
-        panel=_CLASSIFIER_PANEL[layer],
+        panel=CLASSIFIER_PANEL[layer],
     )
 
 
 def _custom(thresholds: Thresholds) -> Json:
     """One rule for all classifiers that users add: each is a series of its own, with its own limit."""
     rate, custom = thresholds.fail_rate, thresholds.custom
-    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
     lower = f"least({wilson_low('failed', 'judged')}, failed_recently / judged_recently)"
     sql = f"""SELECT service, environment, classifier,
   if(failed >= {rate.min_failed} AND judged_recently > 0 AND {lower} > max_fail_rate,
@@ -202,11 +115,10 @@ FROM (
     arrayFirst(r -> r.1 = v.1, recent).2 AS failed_recently,
     arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
   FROM (
-    SELECT service_name, environment, {custom_counts()} AS counts,
-      {custom_counts(recent).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
+    SELECT service_name, environment, {custom_counts(news=True)} AS counts,
+      {custom_counts(recent, news=True).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
     FROM spans
-    WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-      AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND notEmpty(custom)
+    WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION} AND notEmpty(custom)
     GROUP BY service_name, environment
   )
   ARRAY JOIN counts AS v
@@ -219,107 +131,120 @@ INNER JOIN (
   GROUP BY name
   HAVING argMax(state, revision) = 'live'
 ) AS live USING (classifier)"""
-    return _rule(
+    return rule(
         "everyspan-custom",
         "A custom classifier fails too often",
         sql,
+        time="judged_at",
         seconds=rate.long_window_seconds,
         above=0,
         severity=custom.severity,
         team=custom.team,
         labels={"layer": "quality", "kind": "fail_rate"},
         summary="{{ $labels.classifier }}: at least {{ humanizePercentage $values.B.Value }} of the "
-        f"judged spans of {_BY_SERVICE} fail",
-        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
-        f"interval) and the last {_duration(rate.short_window_seconds)} lie above what the "
+        f"judged spans of {BY_SERVICE} fail",
+        description=f"Both the last {duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {duration(rate.short_window_seconds)} lie above what the "
         f"classifier says (--max-fail-rate), {custom.max_fail_rate:.0%} where it says nothing.",
         board="everyspan-quality",
-        panel=_CLASSIFIER_PANEL["quality"],
+        panel=CLASSIFIER_PANEL["quality"],
         annotations={"threshold": f"{custom.max_fail_rate:g}"},
     )
 
 
-_CLASSIFIER_PANEL = {
-    "quality": "How often does each classifier fail?",
-    "safety": "What share of the judged spans fails?",
-}
-
-
 def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
     seconds = thresholds.fail_rate.critical_window_seconds
+    outcome = "obeyed" if one.critical == "obeyed" else ""
+    of = verdict(name, name, f"{name}_score", "critical", outcome)
     sql = f"""SELECT service_name AS service, environment,
-  uniqExactIf(trace_id, {name} = 'fail') AS failed_traces
+  uniqExactIf(trace_id, {of.failing}) AS failed_traces
 FROM spans
-WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-  AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {name} IN ('pass', 'fail')
+WHERE {counted(of)}
+  AND trace_id GLOBAL IN (SELECT trace_id FROM spans_raw
+    WHERE {within(of.time, "$__fromTime", "$__toTime")} AND {name} = 'fail')
 GROUP BY service_name, environment"""
     layer = layer_of_each()[name]
-    words = name.replace("_", " ")
-    return _rule(
+    words = f"{name.replace('_', ' ')}{f' that was {outcome}' if outcome else ''}"
+    return rule(
         f"everyspan-{name.replace('_', '-')}",
-        f"{name} found",
+        f"{name} {outcome or 'found'}",
         sql,
         seconds=seconds,
+        time=of.time,
         above=0,
-        severity=one.severity,
+        severity="critical",
         team=one.team,
-        labels={"classifier": name, "layer": layer, "kind": "critical"},
-        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {_BY_SERVICE}",
-        description=f"Critical: one failed span is enough. Judged in the last {_duration(seconds)}.",
+        labels={"classifier": name, "layer": layer, "kind": "critical"}
+        | ({"outcome": outcome} if outcome else {}),
+        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {BY_SERVICE}",
+        description=f"One failed span is enough{_WHICH[one.critical]}. Judged in the last "
+        f"{duration(seconds)}.",
         board=f"everyspan-{layer}",
-        panel=_CLASSIFIER_PANEL[layer],
+        panel=CLASSIFIER_PANEL[layer],
     )
+
+
+#: What a rule of single failures asks for beside the failure.
+_WHICH = {
+    "fail": "",
+    "obeyed": ": the answer, or a tool's call after it, carries what the attack asked for. Attempts "
+    "alone alert by their rate",
+}
 
 
 def _operational(thresholds: Thresholds) -> list[Json]:
     limits = thresholds.operational
     window = limits.window_seconds
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
-    # The end of the time range; verdict lag does not matter here.
-    this_window = "$__timeFilter(start_time)"
+    # By the end of a trace or step: what takes long is counted when it is over.
     past = windows("$__fromTime", "$__toTime")
+    past_ends = windows("$__fromTime", "$__toTime", "end_time")
     week = week_number("$__toTime")
-    silent_from = f"$__toTime - INTERVAL {limits.silent_seconds} SECOND"
+    week_of_end = week_number("$__toTime", "end_time")
+    traces, tools = OPERATIONAL["latency"], OPERATIONAL["tool_failure"]
+    failed_tool = tools.failing.removeprefix(f"{tools.judged} AND ")
 
     def labels(kind: str) -> dict[str, str]:
         return {"layer": "operational", "kind": kind}
 
     return [
-        _rule(
+        rule(
             "everyspan-latency",
             "Traces are slow",
             f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {counted(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
+            time=traces.time,
             above=limits.p95_seconds,
             labels=labels("latency"),
-            summary=f"p95 of {_BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
+            summary=f"p95 of {BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
             description="95th percentile of the duration of root spans.",
             board="everyspan-operational",
             panel="How long do traces take?",
             hold="2m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-latency-growth",
             "Traces are slower than usual",
             f"""SELECT service_name AS service, environment,
   quantileIf(0.95)(duration_ms, week = 0) / quantileIf(0.95)(duration_ms, week > 0) AS growth
 FROM (
-  SELECT service_name, environment, duration_ms, {week} AS week
+  SELECT service_name, environment, duration_ms, {week_of_end} AS week
   FROM spans
-  WHERE {past} AND {ROOT}
+  WHERE {past_ends} AND {PRODUCTION} AND {ROOT}
 )
 GROUP BY service_name, environment
 HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits.min_traces}
   AND growth < inf""",
             seconds=window,
+            time=traces.time,
             above=limits.latency_growth,
             labels=labels("latency_growth"),
-            summary=f"p95 of {_BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
+            summary=f"p95 of {BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
             "hours of past weeks",
             description="95th percentile of the duration of root spans, now and then.",
             board="everyspan-operational",
@@ -327,40 +252,42 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
             hold="5m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-error-rate",
             "Traces end in errors",
             f"""SELECT service_name AS service, environment,
   {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {counted(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
+            time=traces.time,
             above=limits.error_rate,
             labels=labels("error_rate"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the traces of "
-            f"{_BY_SERVICE} end in an error",
+            f"{BY_SERVICE} end in an error",
             description="Root spans with status error; the lower end of the 95 % interval.",
             board="everyspan-operational",
             panel="How many traces end in an error?",
             hold="1m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-tool-failure",
             "A tool fails",
             f"""SELECT service_name AS service, environment, tool_name AS tool,
-  {wilson_low("countIf(status = 'error' OR tool_call_error = 'fail')", "count()")} AS failure_rate
+  {wilson_low(f"countIf({failed_tool})", "count()")} AS failure_rate
 FROM spans
-WHERE {this_window} AND step_kind = 'tool' AND tool_name != ''
+WHERE {counted(tools)} AND tool_name != ''
 GROUP BY service_name, environment, tool_name
 HAVING count() >= {limits.min_tool_calls}""",
             seconds=window,
+            time=tools.time,
             above=limits.tool_failure_rate,
             labels=labels("tool_failure"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the calls of tool "
-            f"{{{{ $labels.tool }}}} of {_BY_SERVICE} fail",
+            f"{{{{ $labels.tool }}}} of {BY_SERVICE} fail",
             description="Tool steps with an error status or a failed tool_call_error verdict; the "
             "lower end of the 95 % interval.",
             board="everyspan-operational",
@@ -368,7 +295,7 @@ HAVING count() >= {limits.min_tool_calls}""",
             hold="1m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-cost",
             "Cost has jumped",
             f"""SELECT service_name AS service, environment,
@@ -376,14 +303,14 @@ HAVING count() >= {limits.min_tool_calls}""",
 FROM (
   SELECT service_name, environment, cost_usd, {week} AS week
   FROM spans
-  WHERE {past} AND cost_usd > 0
+  WHERE {past} AND {PRODUCTION} AND cost_usd > 0
 )
 GROUP BY service_name, environment
 HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0) > 0""",
             seconds=3600,
             above=limits.cost_growth,
             labels=labels("cost"),
-            summary=f"{_BY_SERVICE} costs {{{{ $values.B.Value }}}} times what the same hour of "
+            summary=f"{BY_SERVICE} costs {{{{ $values.B.Value }}}} times what the same hour of "
             "past weeks did",
             description="Cost of the model calls of the last hour against the mean of the same "
             f"hour of the past four weeks; from ${limits.min_cost_usd:g} an hour.",
@@ -392,20 +319,21 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
             hold="5m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-coverage",
             "Not every span is judged",
             f"""SELECT service_name AS service, environment,
   countIf({JUDGED}) / count() AS coverage
 FROM spans
-WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
 GROUP BY service_name, environment""",
             seconds=_COVERAGE_WINDOW,
+            time="ingested_at",
             shift=COVERAGE_LAG,
             below=limits.coverage,
             labels=labels("coverage"),
             summary=f"only {{{{ humanizePercentage $values.B.Value }}}} of the spans of "
-            f"{_BY_SERVICE} are judged",
+            f"{BY_SERVICE} are judged",
             description="Spans stored in the hour before the last five minutes, and that all "
             "classifiers have judged: is classify running, does it keep up, can all of them work?",
             board="everyspan-monitor",
@@ -413,24 +341,25 @@ GROUP BY service_name, environment""",
             hold="2m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-told",
             "A classifier can't tell",
             f"""SELECT service, environment, v.1 AS classifier, v.3 / (v.3 + v.4) AS told
 FROM (
   SELECT service_name AS service, environment, {counts(classifiers())} AS counts
   FROM spans
-  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
   GROUP BY service, environment
 )
 ARRAY JOIN counts AS v
 WHERE v.3 + v.4 >= {limits.min_told}""",
             seconds=_COVERAGE_WINDOW,
+            time="ingested_at",
             shift=COVERAGE_LAG,
             below=limits.told,
             labels=labels("told"),
             summary="{{ $labels.classifier }} can tell only of {{ humanizePercentage $values.B.Value }}"
-            f" of what it looks at in {_BY_SERVICE}",
+            f" of what it looks at in {BY_SERVICE}",
             description="In the others it abstained, so that its fail rate says nothing of them. The "
             "reasons are in their evidence, and on the boards Quality and Safety.",
             board="everyspan-overview",
@@ -439,24 +368,18 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
             severity="warning",
             team=limits.team,
         ),
-        _rule(
+        rule(
             "everyspan-silence",
             "A service has gone silent",
-            f"""SELECT service_name AS service, environment,
-  countIf(start_time >= {silent_from}) AS spans_now
-FROM spans
-WHERE start_time >= {silent_from}
-  OR (start_time >= {silent_from} - INTERVAL 1 DAY AND start_time <= $__toTime - INTERVAL 1 DAY)
-  OR (start_time >= {silent_from} - INTERVAL 7 DAY AND start_time <= $__toTime - INTERVAL 7 DAY)
-GROUP BY service_name, environment
-HAVING countIf(start_time < {silent_from}) >= {limits.min_traces}""",
+            silence(),
             seconds=limits.silent_seconds,
             below=1,
             labels=labels("silence"),
-            summary=f"nothing from {_BY_SERVICE} for "
-            f"{_duration(limits.silent_seconds)}, when it usually sends",
-            description=f"It sent at least {limits.min_traces} spans in the same minutes "
-            "yesterday or a week ago.",
+            summary=f"nothing from {BY_SERVICE} for "
+            f"{duration(limits.silent_seconds)}, when it usually sends",
+            description=f"It sent at least {limits.min_traces} spans in the same minutes of earlier "
+            "weeks (of yesterday, where it is younger). Taken out of use? Name it under `retired` in "
+            "thresholds.toml.",
             board="everyspan-monitor",
             panel="How many spans come in?",
             hold="1m",
@@ -490,7 +413,7 @@ FROM (
 GROUP BY {name}"""
 
     return [
-        _rule(
+        rule(
             "everyspan-classifier-broken",
             "A classifier can't judge",
             gauge("everyspan_classify_broken", "classifier", "classifier"),
@@ -504,7 +427,7 @@ GROUP BY {name}"""
             panel=broken,
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-classify-errors",
             "Judging runs into errors",
             """SELECT place, sum(now - before) AS errors
@@ -521,13 +444,13 @@ GROUP BY place""",
             above=limits.classify_errors,
             labels={"layer": "operational", "kind": "classify_errors"},
             summary="{{ $values.B.Value }} errors of {{ $labels.place }} while judging",
-            description=f"In the last {_duration(limits.window_seconds)}. A classifier's name: it "
+            description=f"In the last {duration(limits.window_seconds)}. A classifier's name: it "
             "could not take these spans, which are then abstained with the error as evidence "
             "(evidence[name] LIKE 'classifier error%'). Others: see the log of classify.",
             panel="Do the classifiers work?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-records-set-aside",
             "A record of Everyspan's own can't be read",
             gauge("everyspan_records_set_aside", "table", "source"),
@@ -549,14 +472,14 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
     group = ["service_name", "environment"]
     past = windows("$__fromTime", "$__toTime")
-    rates = drift(classifiers(), f"WHERE {past}", "$__toTime", group)
+    rates = drift(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
     tokens = token_drift(
-        f"WHERE {past} AND step_kind = 'llm' AND model != '' AND {ONCE}",
+        f"WHERE {past} AND {PRODUCTION} AND step_kind = 'llm' AND model != '' AND {ONCE}",
         "$__toTime",
         [*group, "model"],
     )
     return [
-        _rule(
+        rule(
             "everyspan-drift-fail-rate",
             "A fail rate differs from past weeks",
             f"""SELECT service_name AS service, environment, classifier, z
@@ -566,14 +489,14 @@ FROM (
             seconds=limits.window_seconds,
             above=limits.z,
             labels={"layer": "drift", "kind": "drift_fail_rate"},
-            summary=f"{{{{ $labels.classifier }}}} of {_BY_SERVICE} fails more than in the same "
+            summary=f"{{{{ $labels.classifier }}}} of {BY_SERVICE} fails more than in the same "
             "hours of past weeks ({{ $values.B.Value }} standard errors)",
             description="Nothing of your own changed? Providers change models silently.",
             board="everyspan-quality",
             panel="Does any fail rate differ from past weeks?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-drift-tokens",
             "A model answers differently than in past weeks",
             f"""SELECT service_name AS service, environment, model, psi
@@ -583,7 +506,7 @@ FROM (
             seconds=limits.window_seconds,
             above=limits.psi,
             labels={"layer": "drift", "kind": "drift_tokens"},
-            summary=f"answers of {{{{ $labels.model }}}} in {_BY_SERVICE} have another length "
+            summary=f"answers of {{{{ $labels.model }}}} in {BY_SERVICE} have another length "
             "than in past weeks (population stability index {{ $values.B.Value }})",
             description="Output tokens of the last hours against the same hours of the past four "
             "weeks. Nothing of your own changed? Providers change models silently.",
@@ -604,7 +527,7 @@ def _experiments(thresholds: Thresholds) -> list[Json]:
         "board": "everyspan-experiments",
     }
     return [
-        _rule(
+        rule(
             "everyspan-experiment-split",
             "An experiment's units are not split as intended",
             """SELECT experiment, evidence
@@ -621,7 +544,7 @@ WHERE status = 'running'""",
             panel="Are units split as intended?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-experiment-guardrail",
             "A variant loses a guard-rail",
             """SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
@@ -639,7 +562,3 @@ WHERE role = 'guardrail' AND state = 'worse'
             **common,
         ),
     ]
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"
