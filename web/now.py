@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from grafana.build.sql import CUSTOM, JUDGED, ROOT, classifiers, counts
+from grafana.build.sql import CUSTOM, JUDGED, PRODUCTION, ROOT, classifiers, counts
 from grafana.thresholds import Thresholds
 from grafana.thresholds import read as thresholds
 from web import pages, say
@@ -119,7 +119,7 @@ def router(reader: Reader) -> APIRouter:
 
 def _where(start: datetime, until: datetime, service: str) -> str:
     own = f" AND service_name = {literal(service)}" if service else ""
-    return f"start_time >= {at(start)} AND start_time <= {at(until)}{own}"
+    return f"{PRODUCTION} AND start_time >= {at(start)} AND start_time <= {at(until)}{own}"
 
 
 def _facts(reader: Reader, start: datetime, until: datetime, service: str) -> dict[str, Any]:
@@ -165,7 +165,11 @@ def _sentences(reader: Reader, start: datetime, until: datetime, service: str) -
 
 def _limit(limits: Thresholds, name: str) -> tuple[float, bool]:
     known = limits.classifier.get(name)
-    return (known.max_fail_rate, known.critical) if known else (limits.custom.max_fail_rate, False)
+    return (
+        (known.max_fail_rate, known.critical == "fail")
+        if known
+        else (limits.custom.max_fail_rate, False)
+    )
 
 
 def _detail(reader: Reader, each: Sentence, start: datetime, until: datetime) -> None:

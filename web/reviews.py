@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from classify.reviews import queue, review_store
 from classify.reviews.estimate import reviews_for
 from classify.reviews.review_store import Review
-from grafana.build.sql import CUSTOM, classifiers, counts
+from grafana.build.sql import CUSTOM, PRODUCTION, classifiers, counts
 from grafana.thresholds import read as thresholds
 from service.client import Client
 from web import conversation, pages, trace
@@ -141,6 +141,7 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
     (row,) = reader.rows(
         f"SELECT {counts(classifiers())} AS counts FROM spans"
         f" WHERE start_time >= {at(now - timedelta(days=queue.DAYS))} AND twin_of = ''"
+        f" AND {PRODUCTION}"
     )
     limits, found = thresholds(), []
     described = queue.thresholds(reader.rows)

@@ -103,11 +103,10 @@ def _list(client: Client, database: str, parameters: list[tuple[str, str]], time
     reader = Reader(lambda: client, database)
     # One client for all questions of this thread.
     reader._idle.put(client)
-    columns = reader.columns()
     filters = Filters.of(parameters)
     took = []
     for _ in range(times):
-        sql = traces.statement(filters, datetime.now(UTC), columns)
+        sql = traces.statement(filters, datetime.now(UTC))
         took.append(_timed(partial(reader.rows, sql)))  # type: ignore[misc]
     return statistics.median(took)
 

@@ -81,6 +81,7 @@ def _case_sql(
     conditions = [
         f"start_time > now() - INTERVAL {DAYS} DAY",
         "twin_of = ''",
+        "replay_of = ''",
         f"{said} = {quote(label)}" if label else f"{said} IN ('pass', 'fail')",
     ]
     if answered:
@@ -115,7 +116,7 @@ def how_good(run: Run, classifier: str, reviews: Sequence[Review], days: int = D
     rows = run(
         f"SELECT toString({said}) AS label, count() AS n, avg({believed}) AS mean,"
         f" varPop({believed}) AS variance FROM spans"
-        f" WHERE start_time > now() - INTERVAL {days} DAY AND twin_of = ''"
+        f" WHERE start_time > now() - INTERVAL {days} DAY AND twin_of = '' AND replay_of = ''"
         f" AND {said} IN ('pass', 'fail') GROUP BY label"
     )
     by_label = {row["label"]: row for row in rows}
