@@ -57,6 +57,14 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
             description="Grafana's address as people open it, for links in alerts; empty for none.",
         ),
     ] = ""
+    web_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="The page's address as people open it, for links in alerts where no "
+            "Grafana is set; empty: where `everyspan up` serves it.",
+        ),
+    ] = ""
     alert_routes: Annotated[
         str,
         Field(description="TOML file of destinations and routes; empty: alerts go to the log."),

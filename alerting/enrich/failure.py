@@ -32,6 +32,7 @@ def failure_of(
     asked: Question,
     threshold: float,
     grafana_url: str,
+    web_url: str,
     source: Source | None,
     fix: str,
 ) -> Failure:
@@ -41,7 +42,7 @@ def failure_of(
     return Failure(
         trace_id=row["trace_id"],
         span_id=row["span_id"],
-        trace_url=_trace_url(grafana_url, row["trace_id"], row["start_time"]),
+        trace_url=_trace_url(grafana_url, web_url, row, number),
         step=number,
         steps=len(steps),
         step_name=told(row["name"]),
@@ -140,13 +141,18 @@ def _prompt(row: Row, steps: list[Row]) -> str:
     return own or next((str(s["prompt_version"]) for s in steps if s["prompt_version"]), "")
 
 
-def _trace_url(grafana: str, trace_id: str, at: datetime) -> str:
-    if not grafana:
-        return ""
-    moment = int(_aware(at).timestamp() * 1000)
-    hour = 3_600_000
-    query = urlencode({"var-trace_id": trace_id, "from": moment - hour, "to": moment + hour})
-    return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+def _trace_url(grafana: str, page: str, row: Row, step: int) -> str:
+    """In Grafana, else on the page, at the step."""
+    if grafana:
+        moment = int(_aware(row["start_time"]).timestamp() * 1000)
+        hour = 3_600_000
+        query = urlencode(
+            {"var-trace_id": row["trace_id"], "from": moment - hour, "to": moment + hour}
+        )
+        return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+    if page and step:
+        return f"{page.rstrip('/')}/traces/{row['trace_id']}?step={step}#step-{step}"
+    return f"{page.rstrip('/')}/traces/{row['trace_id']}" if page else ""
 
 
 def _aware(at: datetime) -> datetime:
