@@ -13,10 +13,10 @@ from clickhouse_connect.driver.client import Client
 from alerting.settings import AlertingSettings
 from classify.classifiers import hallucination
 from classify.job.deployed_set import deploy
-from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, columns_of
 from tests.alerting.failing_traces import trace
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def store(
         engine(tmp_path_factory.mktemp("enrich") / "clickhouse") as dsn,
         database(dsn) as (client, made),
     ):
-        migrate(client, made)
+        migrated(client, made)
         deploy(client, made.database, [hallucination.classifier])
         healthy = [trace(n, 30 + n * 5, False, agent) for n in range(1, 41)]
         failing = [trace(n, 5 + (n - 100) * 2, True, agent) for n in range(101, 109)]

@@ -15,7 +15,6 @@ from clickhouse_connect.driver.client import Client
 
 from alerting.store.store import Store
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from tests.alerting.pipelines import alert, away, pipeline, tell
 from tests.alerting.stand_in import StandIn, stand_in, wait
 from tests.alerting.test_delivery import alert as alert_of_pagerduty
@@ -23,6 +22,7 @@ from tests.alerting.test_delivery import routes
 from tests.alerting.test_delivery import tell as post
 from tests.alerting.test_webhook import service
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 AWAY = "ClickHouse is away: refused"
 
@@ -34,7 +34,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
         engine(tmp_path_factory.mktemp("stage") / "clickhouse") as dsn,
         database(dsn) as (client, made),
     ):
-        migrate(client, made)
+        migrated(client, made)
         yield dsn, made.database
 
 

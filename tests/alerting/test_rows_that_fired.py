@@ -16,9 +16,9 @@ from alerting.enrich.enrich import Tools, enrich
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana.test_sql import rules
 
 SECOND = 10**9
@@ -30,7 +30,7 @@ Store = tuple[str, AlertingSettings, Client]
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, made):
-        migrate(client, made)
+        migrated(client, made)
         settings = AlertingSettings(clickhouse_dsn=dsn, database=made.database)
         yield dsn, settings, client
 

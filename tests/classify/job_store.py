@@ -17,8 +17,8 @@ from classify.classifier import Classifier, Layer, Subject, Unit
 from classify.job.classify_job import ClassifyJob
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, Verdict, columns_of
+from tests.clickhouse.migrated import migrated
 
 SECOND = 10**9
 #: A program on this machine, for TestClient.
@@ -104,7 +104,7 @@ def store(dsn: str) -> Iterator[Store]:
         classify_workers=0,
     )
     client = connect(dsn)
-    migrate(client, settings)
+    migrated(client, settings)
     for name in ("words", "tree", "recall"):
         client.command(
             f"ALTER TABLE {settings.database}.spans_raw"

@@ -17,6 +17,7 @@ from clickhouse.migrate import MigrationError, migrate, read_migrations, render
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import definitions, migrated
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,16 @@ def test_twice_is_as_once(dsn: str) -> None:
     with database(dsn) as (client, settings):
         assert migrate(client, settings) == [m.name for m in read_migrations()]
         assert migrate(client, settings) == []
+
+
+def test_what_other_tests_begin_with_is_what_migrations_leave(dsn: str) -> None:
+    left = []
+    for make in (migrated, migrated, migrate):
+        with database(dsn) as (client, settings):
+            make(client, settings)
+            left.append((sorted(definitions(client, settings.database)), migrate(client, settings)))
+    assert left[0] == left[1] == left[2]
+    assert len(left[0][0]) > 20
 
 
 def test_columns_are_those_that_are_inserted(dsn: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def stored(folder: Path, classifiers: Iterable[str]) -> Stored:
     """Migrates a new database in ``folder``; of ``classifiers`` those that have columns are looked
     at in the views."""
     with engine(folder) as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         rows = client.query(f"DESCRIBE TABLE {settings.database}.spans").result_rows
         columns = {str(name): str(kind) for name, kind, *_ in rows}
         names = [name for name in classifiers if name in columns]

@@ -14,11 +14,11 @@ from alerting.message import Message
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from experiments.experiment_store import start, stop
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import Result, evaluate
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.experiments.recorded import PRIMARY, definition, insert, sessions
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Al
     that hallucinates; and one of the latter kind that was stopped."""
     folder = tmp_path_factory.mktemp("experiments")
     with engine(folder / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         name = settings.database
         bad = {"a": 0.05, "b": 0.5}

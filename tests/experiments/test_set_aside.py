@@ -13,7 +13,6 @@ from clickhouse_connect.driver.client import Client
 from classify.job.rejudge import left, requests
 from clickhouse import set_aside
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from experiments.datasets.dataset_definition import Definition as DatasetDefinition
 from experiments.datasets.dataset_store import last_drift, load, save, versions
 from experiments.datasets.errors import UnknownDatasetError
@@ -23,6 +22,7 @@ from experiments.status import status
 from experiments.views import classifiers
 from experiments.watch import Watch
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.experiments.recorded import definition, insert, sessions
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
@@ -38,7 +38,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def client(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(set_aside, "_found", {})
     with database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         yield client
 

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import evaluate
 from service.stack_metrics import stack_troubles
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 
 @pytest.fixture
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("judging")
     with engine(folder / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         yield client
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.build.columns import FLEXIBLE
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
 from tests.grafana.test_sql import BOARDS, FOLDER, load, panels, run, values_of
 
@@ -42,7 +42,7 @@ def cases(*kinds: str) -> Iterator[Any]:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("reading") / "clickhouse"
     with engine(folder) as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         seed.fill(client, settings.database, 600, 1)
         client.database = settings.database
         yield client

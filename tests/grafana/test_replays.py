@@ -13,9 +13,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from classify.coverage import told
-from clickhouse.migrate import migrate
 from clickhouse.span import Span
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana.test_sql import BOARDS, load, panels, run, values_of
 from tests.grafana.test_twins import answers, insert, spans
 
@@ -50,7 +50,7 @@ def replays(of: list[Span]) -> list[Span]:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         yield client
 

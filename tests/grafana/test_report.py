@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.macros import TimeRange
 from grafana.report.page import page
 from grafana.report.panels import board, shown
 from grafana.report.units import told
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.everyspan_up import ROOT
 from tests.grafana import seed
 
@@ -43,7 +43,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def client(dsn: str) -> Iterator[Client]:
     with database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         seed.fill(client, settings.database, 6000, 9)
         client.database = settings.database
         client.command(
@@ -87,7 +87,7 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
 
 def test_nothing_stored_says_so(dsn: str) -> None:
     with database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         text = render(client)
     assert "no data in this time" in text

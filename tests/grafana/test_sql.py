@@ -14,11 +14,11 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.evaluation.provisioning import Alerting
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.variables import fill
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
 from tests.grafana.dashboard_schema import Dashboard
 
@@ -57,7 +57,7 @@ def rules() -> Iterator[Any]:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("grafana") / "clickhouse"
     with engine(folder) as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         seed.fill(client, settings.database, ROWS, DAYS)
         client.database = settings.database
         yield client

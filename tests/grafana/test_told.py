@@ -12,10 +12,10 @@ from clickhouse_connect.driver.client import Client
 
 from classify.coverage import told as told_by_status
 from classify.signals.combiner import Rate
-from clickhouse.migrate import migrate
 from grafana.build import rules, seasonal, told
 from grafana.thresholds import read
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
 from tests.grafana.test_sql import expanded, fill
 
@@ -26,7 +26,7 @@ RATE = Rate(healthy=0.1, failing=0.7, healthy_spread=0.01, failing_spread=0.1)
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(told, "rates", lambda: {"toxicity": RATE})
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         seed.add_verdict_columns(client, settings.database)
         client.database = settings.database
         yield client

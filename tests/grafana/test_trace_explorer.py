@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.macros import TimeRange, expand
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
 
 TAGS = "arrayMap(key -> map('key', key, 'value', {0}[key]), mapKeys({0}))"
@@ -57,7 +57,7 @@ COLUMNS = {
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("explorer") / "clickhouse"
     with engine(folder) as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         seed.fill(client, settings.database, 3000, 2)
         client.database = settings.database
         client.command(

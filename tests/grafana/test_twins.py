@@ -13,9 +13,9 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from tests.grafana.test_sql import BOARDS, FOLDER, load, panels, run, values_of
 
 #: Where rows are counted as rows, whatever they report.
@@ -91,7 +91,7 @@ def insert(client: Client, rows: list[Span], label: str) -> None:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         yield client
 

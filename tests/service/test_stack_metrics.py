@@ -8,15 +8,15 @@ from clickhouse_connect.driver.client import Client
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from service.stack_metrics import StackMetrics
+from tests.clickhouse.migrated import migrated
 
 
 def test_counters_are_stored_as_they_are(tmp_path: Path) -> None:
     settings = ClickHouseSettings(data=tmp_path)
     client = connect(settings.dsn)
-    migrate(client, settings)
+    migrated(client, settings)
     registry = CollectorRegistry()
     counted = Counter("jobs", "Jobs.", ["kind"], registry=registry)
     took = Histogram("took_seconds", "Time.", registry=registry)

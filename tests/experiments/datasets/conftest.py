@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from clickhouse.migrate import migrate
 from experiments.datasets.condition import Columns
 from experiments.datasets.encoder import fingerprint, vectors
 from experiments.datasets.source import Source
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,6 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def source(dsn: str) -> Iterator[Source]:
     """An empty database of its own."""
     with database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         client.database = settings.database
         yield Source(client, vectors, fingerprint(), Columns(client))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from clickhouse.connection import connect
-from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from tests.cli.test_commands import everyspan
+from tests.clickhouse.migrated import migrated
 from tests.everyspan_up import Up, free_ports
 from tests.experiments.datasets.traffic import insert, usual
 from tests.ingest.otlp_payloads import request, span, trace_id
@@ -180,7 +180,7 @@ def test_a_directory_that_nobody_serves(tmp_path: Path) -> None:
     data = tmp_path / "data"
     settings = ClickHouseSettings(data=data)
     client = connect(settings.dsn)
-    migrate(client, settings)
+    migrated(client, settings)
     insert(client, settings.database, usual(healthy=6))
     client.close()
     free = f"--clickhouse-port={free_ports()['clickhouse']}"
