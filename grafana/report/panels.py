@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 #: What the page shows, in this order; the others are about one trace, session or experiment.
 SHOWN = ("overview", "operational", "quality", "safety", "monitor")
+_CHARTS = {"timeseries", "barchart", "state-timeline"}
+#: Of states: each reads on light and on dark.
+_HEX = {"green": "#57ab5a", "yellow": "#e0a800", "red": "#e5534b"}
 _COLORS = {"green", "yellow", "orange", "red", "blue"}
 #: Points of a chart.
 _POINTS = 120
@@ -59,6 +62,7 @@ class Shown:
     cells: list[list[tuple[str, str, bool]]] = field(default_factory=list)
     more: int = 0
     chart: dict[str, Any] = field(default_factory=dict)
+    empty: str = ""
 
 
 def board(name: str) -> dict[str, Any]:
@@ -75,11 +79,15 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
         values[variable["name"]] = current[0] if isinstance(current, list) else current
     ordered = sorted(document["panels"], key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]))
     for panel in ordered:
+        if panel["type"] == "alertlist":
+            # Grafana's own: no query of ours.
+            continue
         found = Shown(
-            {"timeseries": "chart", "barchart": "chart"}.get(panel["type"], panel["type"]),
+            "chart" if panel["type"] in _CHARTS else panel["type"],
             panel["title"],
             panel.get("description", ""),
             panel["gridPos"]["w"],
+            empty=panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", ""),
         )
         if panel["type"] != "row":
             sql = fill(panel["targets"][0]["rawSql"], values)
@@ -92,7 +100,7 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
                 found.problem = _text(f"{type(error).__name__}: {error}")[:300]
             else:
                 _SHOW[panel["type"]](found, panel, list(names), rows)
-                if panel["type"] == "timeseries" and found.chart:
+                if panel["type"] in ("timeseries", "state-timeline") and found.chart:
                     _over_time(found.chart, times, step)
         yield found
 
@@ -122,19 +130,20 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
         if override["matcher"]["id"] == "byName":
             properties = {p["id"]: p["value"] for p in override["properties"]}
             overrides.setdefault(override["matcher"]["options"], {}).update(properties)
-    found.columns = [name.replace("_", " ") for name in names]
+    own_of = [overrides.get(name, {}) for name in names]
+    shown = [i for i, own in enumerate(own_of) if not own.get("custom.hidden")]
+    found.columns = [own_of[i].get("displayName", names[i]) for i in shown]
     found.more = max(0, len(rows) - _MOST_ROWS)
     for row in rows[:_MOST_ROWS]:
         cells = []
-        for name, value in zip(names, row, strict=True):
-            own = overrides.get(name, {})
+        for name, value, own in ((names[i], row[i], own_of[i]) for i in shown):
             unit = own.get("unit", config["defaults"].get("unit", "short"))
             text = _text(told(value, unit, own.get("decimals")))
             if name in _TRACES:
                 text = f"{text[:12]}…" if len(text) > 13 else text
             if len(text) > _MOST_CHARACTERS:
                 text = text[:_MOST_CHARACTERS] + "…"
-            colored = own.get("custom.cellOptions", {}).get("type") == "color-text"
+            colored = own.get("custom.cellOptions", {}).get("type") in ("color-text", "gauge")
             color = _color(value, own.get("thresholds")) if colored else ""
             cells.append((text, color, isinstance(value, (int, float))))
         found.cells.append(cells)
@@ -156,7 +165,11 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
             x, y = series.setdefault(" ".join(parts) or name, ([], []))
             x.append(at.strftime("%Y-%m-%d %H:%M:%S"))
             y.append(_plain(value))
-    defaults = panel["fieldConfig"]["defaults"]
+    config = panel["fieldConfig"]
+    defaults = config["defaults"]
+    if config.get("overrides"):
+        found.chart = _chart(_band(series), defaults, stacked=False)
+        return
     custom = defaults.get("custom", {})
     bars = custom.get("drawStyle") == "bars"
     stacked = custom.get("stacking", {}).get("mode") == "normal"
@@ -167,6 +180,60 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
         for name, (x, y) in series.items()
     ]
     found.chart = _chart(traces, defaults, stacked=stacked and bars)
+
+
+def _band(series: dict[str, tuple[list[str], list[float | None]]]) -> list[dict[str, Any]]:
+    """A rate with its interval: the names of its series end in what they are."""
+    kinds = ("at least", "at most", "fail rate")
+    traces: list[dict[str, Any]] = []
+    for kind in kinds:
+        for name, (x, y) in series.items():
+            if not name.endswith(kind):
+                continue
+            trace: dict[str, Any] = {"type": "scatter", "name": name, "x": x, "y": y}
+            if kind == "fail rate":
+                trace["mode"] = "lines+markers"
+            else:
+                trace |= {"band": True, "showlegend": False, "name": kind}
+            if kind == "at most":
+                trace["fill"] = "tonexty"
+            traces.append(trace)
+    return traces
+
+
+def _states(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    """Each series a row of coloured stretches; a state lasts until the next one of its row."""
+    mapped = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    series: dict[str, list[tuple[Any, int]]] = {}
+    for at, name, state in rows:
+        series.setdefault(_label(str(name)), []).append((at, int(state)))
+    worst = sorted(series, key=lambda name: sum(state for _, state in series[name]))
+    times = sorted({at for points in series.values() for at, _ in points})
+    z: list[list[int | None]] = []
+    for name in worst:
+        states = dict(series[name])
+        row: list[int | None] = []
+        for at in times:
+            row.append(states.get(at, row[-1] if row else None))
+        z.append(row)
+    if not times:
+        return
+    colors = [_HEX[mapped[str(i)]["color"]] for i in range(len(mapped))]
+    top = max(1, len(colors) - 1)
+    trace = {
+        "type": "heatmap",
+        "x": [f"{at:%Y-%m-%d %H:%M:%S}" for at in times],
+        "y": [name.replace("_", " ") for name in worst],
+        "z": z,
+        "text": [[mapped[str(s)]["text"] if s is not None else "" for s in row] for row in z],
+        "hovertemplate": "%{y}: %{text}<extra></extra>",
+        "zmin": 0,
+        "zmax": top,
+        "colorscale": [[i / top, color] for i, color in enumerate(colors)],
+        "showscale": False,
+        "ygap": 3,
+    }
+    found.chart = {"traces": [trace], "yaxis": {"type": "category"}, "barmode": "group"}
 
 
 def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
@@ -226,5 +293,6 @@ _SHOW: dict[str, Callable[[Shown, dict[str, Any], list[str], Sequence[Any]], Non
     "stat": _stat,
     "table": _table,
     "timeseries": _timeseries,
+    "state-timeline": _states,
     "barchart": _barchart,
 }
