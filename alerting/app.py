@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -58,6 +58,7 @@ class _Service:
         self._spool: Spool | None = None
         self._pipeline: Pipeline | None = None
         self._forgotten_at = 0
+        self._troubles: list[str] = []
         # SQLite's one connection, off the event loop.
         self._disk = ThreadPoolExecutor(1, "alerting-spool")
 
@@ -99,7 +100,14 @@ class _Service:
             await self._on_disk(lambda: spool.check(room))
         except SpoolError as error:
             return str(error)
-        return ""
+        assert self._pipeline is not None
+        queues = await asyncio.to_thread(self._pipeline.queues.look)
+        self._troubles = [each.trouble for each in queues if each.trouble and not each.stands]
+        return "; ".join(each.trouble for each in queues if each.stands)
+
+    def degraded(self) -> Sequence[str]:
+        """Destinations that take nothing, as `ready` found them."""
+        return self._troubles
 
     async def receive(self, request: Request) -> bool:
         """Verify and record what the gate has let in; whether it was new. Raises _Refused."""
@@ -130,8 +138,9 @@ class _Service:
                 " alerts to 0",
                 notification.truncated_alerts,
             )
-        if new and self._pipeline is not None:
+        if self._pipeline is not None:
             self._pipeline.wake()
+        if new:
             log.info(
                 "%s: %d alerts, %s",
                 notification.status,
@@ -143,7 +152,7 @@ class _Service:
     def _store(self, notification: Notification, body: bytes) -> bool:
         assert self._spool is not None
         now = time.time_ns() // 1_000_000
-        new = self._spool.add(notification.content_key, body, now)
+        new = self._spool.add(notification.content_key, body, now, notification.group)
         if now - self._forgotten_at > _DAY_MS:
             self._spool.forget(now - self._settings.retention_days * _DAY_MS)
             self._forgotten_at = now
@@ -179,6 +188,7 @@ def create_app(
     app = ServiceApp(
         AlertingGate(settings),
         ready=service.ready,
+        degraded=service.degraded,
         registries=(service.telemetry.registry,),
         refuse=not_allowed,
         lifespan=lifespan,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from alerting.case import Case, Failure
 
-Event = Literal["trigger", "acknowledge", "resolve", "flapping"]
+Event = Literal["trigger", "reminder", "acknowledge", "resolve", "flapping"]
 SEVERITIES = ("critical", "error", "warning", "info")
 #: Severities of other systems' rules, and what they are here.
 _ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info", "none": "info"}
@@ -37,8 +38,7 @@ class Message:
     @property
     def severity(self) -> str:
         """critical, error, warning or info."""
-        told = self.labels.get("severity", "").lower()
-        return told if told in SEVERITIES else _ALSO.get(told, "error")
+        return severity(self.labels)
 
     @property
     def what(self) -> str:
@@ -94,7 +94,14 @@ class Message:
         told = " · ".join(filter(None, parts))
         if best is None and (summary := self.annotations.get("summary")):
             told = summary
-        return f"Flapping: {told}" if self.event == "flapping" else told
+        begins = {"flapping": "Flapping: ", "reminder": "Still firing: "}
+        return begins.get(self.event, "") + told
+
+
+def severity(labels: Mapping[str, str]) -> str:
+    """critical, error, warning or info, whoever's rule it is."""
+    told = labels.get("severity", "").lower()
+    return told if told in SEVERITIES else _ALSO.get(told, "error")
 
 
 def percent(share: float) -> str:

@@ -8,28 +8,80 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+import logging
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+log = logging.getLogger(__name__)
+
 Status = Literal["firing", "resolved"]
-#: Times at the ends of the calendar are nobody's: reckoning with them would leave it.
+#: Times at the ends of the calendar are nobody's: reckoning with them would leave it. An alert that
+#: says no time that can be read has the first.
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_datetime: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
-def _in_utc(at: datetime) -> datetime:
+# One alert may say something odd in any field; the others of its notification, and what can be
+# understood of itself, are told all the same. So these take what they can and never refuse.
+def _time(value: object) -> datetime:
     """Go writes all times with an offset from UTC; one without is taken for UTC."""
-    known = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(known, _EARLIEST), _LATEST).astimezone(UTC)
+    try:
+        at = _datetime.validate_python(value)
+        known = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max(known, _EARLIEST), _LATEST).astimezone(UTC)
+    except (ValidationError, ValueError, OverflowError):
+        return _EARLIEST
 
 
-Time = Annotated[datetime, AfterValidator(_in_utc)]
-# Go writes a map that was never made as null.
-Labels = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value is None else value)]
+def _end(value: object) -> datetime | None:
+    """Go's zero time, which firing alerts have, is none."""
+    at = _time(value)
+    return None if at == _EARLIEST else at
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        # They can't be encoded, so not stored or sent either.
+        return value.encode("utf-8", "replace").decode()
+    return "" if value is None else _text(json.dumps(value, default=str))
+
+
+def _labels(value: object) -> dict[str, str]:
+    """Go writes a map that was never made as null."""
+    return {_text(k): _text(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _values(value: object) -> dict[str, float | None] | None:
+    if not isinstance(value, dict):
+        return None
+    found: dict[str, float | None] = {}
+    for name, each in value.items():
+        try:
+            number = float(each)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        found[_text(name)] = number if math.isfinite(number) else None
+    return found
+
+
+def _count(value: object) -> int:
+    return min(max(value, 0), 1 << 31) if isinstance(value, int) else 0
+
+
+Time = Annotated[datetime, BeforeValidator(_time)]
+End = Annotated[datetime | None, BeforeValidator(_end)]
+Text = Annotated[str, BeforeValidator(_text)]
+Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
+Values = Annotated[dict[str, float | None] | None, BeforeValidator(_values)]
+Count = Annotated[int, BeforeValidator(_count)]
 
 _MAX_PROBLEMS = 5
+#: A key is a part of a destination's, which PagerDuty cuts at 255 characters.
+_MOST_FINGERPRINT = 64
 
 
 class BodyError(Exception):
@@ -46,24 +98,41 @@ class Alert(_Body):
     """One alert instance. ``values``: RefID of the rule's queries to number."""
 
     status: Status
-    labels: Labels
+    labels: Labels = {}
     annotations: Labels = {}
-    starts_at: Time
-    ends_at: Time | None = None
-    generator_url: Annotated[str, Field(alias="generatorURL")] = ""
-    fingerprint: str = ""
-    silence_url: Annotated[str, Field(alias="silenceURL")] = ""
-    dashboard_url: Annotated[str, Field(alias="dashboardURL")] = ""
-    panel_url: Annotated[str, Field(alias="panelURL")] = ""
-    image_url: Annotated[str, Field(alias="imageURL")] = ""
-    rule_uid: Annotated[str, Field(alias="ruleUID")] = ""
-    values: dict[str, float | None] | None = None
-    value_string: str = ""
+    starts_at: Time = _EARLIEST
+    ends_at: End = None
+    generator_url: Annotated[Text, Field(alias="generatorURL")] = ""
+    fingerprint: Text = ""
+    silence_url: Annotated[Text, Field(alias="silenceURL")] = ""
+    dashboard_url: Annotated[Text, Field(alias="dashboardURL")] = ""
+    panel_url: Annotated[Text, Field(alias="panelURL")] = ""
+    image_url: Annotated[Text, Field(alias="imageURL")] = ""
+    rule_uid: Annotated[Text, Field(alias="ruleUID")] = ""
+    values: Values = None
+    value_string: Text = ""
 
     @property
     def key(self) -> str:
-        """The same for all states of it."""
-        return self.fingerprint or json.dumps(sorted(self.labels.items()))
+        """The same for all states of it; of at most 64 characters."""
+        if self.fingerprint and len(self.fingerprint) <= _MOST_FINGERPRINT:
+            return self.fingerprint
+        # Not the labels themselves: keys are cut to what a destination takes, and two alerts whose
+        # labels begin alike would become one incident.
+        told = [self.fingerprint, self.rule_uid, sorted(self.labels.items())]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @property
+    def says_since(self) -> bool:
+        """Whether ``starts_at`` is a time that somebody wrote."""
+        return self.starts_at > _EARLIEST
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """Of a resolved one; None where it does not say (Grafana may end it when it began)."""
+        if self.ends_at is None or not self.says_since or self.ends_at <= self.starts_at:
+            return None
+        return self.ends_at - self.starts_at
 
     @property
     def state_key(self) -> str:
@@ -74,7 +143,7 @@ class Alert(_Body):
     def state(self) -> list[Any]:
         """What makes it this alert in this state."""
         return [
-            self.fingerprint or sorted(self.labels.items()),
+            self.key,
             self.status,
             self.starts_at.isoformat(),
             # Of a firing alert it is a guess that moves on with each evaluation.
@@ -85,18 +154,24 @@ class Alert(_Body):
 class Notification(_Body):
     """One group of alerts that changed, or that still fires."""
 
-    receiver: str = ""
+    receiver: Text = ""
     status: Status
     alerts: Annotated[list[Alert], Field(min_length=1)]
     group_labels: Labels = {}
     common_labels: Labels = {}
     common_annotations: Labels = {}
-    external_url: Annotated[str, Field(alias="externalURL")] = ""
-    group_key: str = ""
-    truncated_alerts: int = 0
-    org_id: int = 0
-    title: str = ""
-    message: str = ""
+    external_url: Annotated[Text, Field(alias="externalURL")] = ""
+    group_key: Text = ""
+    truncated_alerts: Count = 0
+    org_id: Count = 0
+    title: Text = ""
+    message: Text = ""
+
+    @property
+    def group(self) -> bytes:
+        """32 bytes: the same for all notifications of the group."""
+        told = [self.org_id, self.receiver, self.group_key]
+        return hashlib.sha256(json.dumps(told).encode()).digest()
 
     @property
     def content_key(self) -> bytes:
@@ -113,14 +188,37 @@ class Notification(_Body):
 
 
 def read_notification(body: bytes) -> Notification:
-    """Raises BodyError."""
+    """Alerts in it that are none are left out, and the log says so. Raises BodyError."""
     try:
-        return Notification.model_validate_json(body)
+        # Python's reader: it takes what other writers make of texts that are not Unicode.
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"this is no JSON: {error}"[:300]) from error
+    try:
+        return Notification.model_validate(_readable(document))
     except ValidationError as error:
         raise BodyError(
             f"this is no notification of Grafana's: {_problems(error)}; point a contact point of "
             "type Webhook here and leave its custom payload empty"
         ) from error
+    except RecursionError as error:
+        raise BodyError("this is no notification of Grafana's: it is nested too deeply") from error
+
+
+def _readable(document: object) -> object:
+    """With the notification's status for alerts that have none of their own, without what is no
+    alert where there are others."""
+    if not isinstance(document, dict) or not isinstance(document.get("alerts"), list):
+        return document
+    told = document.get("status")
+    alerts = [
+        each if each.get("status") in get_args(Status) else {**each, "status": told}
+        for each in document["alerts"]
+        if isinstance(each, dict)
+    ]
+    if left_out := len(document["alerts"]) - len(alerts):
+        log.error("%d of the alerts of a notification are none", left_out)
+    return {**document, "alerts": alerts or document["alerts"]}
 
 
 def _problems(error: ValidationError) -> str:

@@ -2,9 +2,8 @@
 
     receive   app.py             Grafana's notification, on disk before it is answered
     route     routing.py         to which destinations
-    dedup     stages/dedup.py    is it in this state already?
-    inhibit   stages/inhibit.py  does it flap?
-    mute      stages/mute.py     is it silenced?
+    record    stages/record.py   what each destination knows of it, and what is new to it:
+                                 alert_state.py; stages/mute.py: is it silenced?
       = a delivery for each destination, on disk with the notification's mark, in one transaction
     group     stages/group.py    deliveries that make one message
     dedup     stages/dedup.py    does the destination have to know?
@@ -22,23 +21,24 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from alerting.enrich.enrich import Tools
-from alerting.notification import Alert, BodyError
+from alerting.enrich.enrich import Tools, bare
+from alerting.notification import BodyError
+from alerting.queues import NOTIFICATIONS, Queues
 from alerting.routing import Routes
 from alerting.settings import AlertingSettings
-from alerting.spool import Received
-from alerting.stages import inhibit, mute
-from alerting.stages.dedup import dedup, is_news
+from alerting.stages.dedup import dedup
 from alerting.stages.enrich import Enrichment
 from alerting.stages.group import group
+from alerting.stages.record import record, release
 from alerting.stages.retry import Retry
 from alerting.store.file import now_ms
 from alerting.store.store import Store
 from alerting.telemetry import Telemetry
+from alerting.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +67,13 @@ class Pipeline:
         self._woken = 0
         self._threads: list[threading.Thread] = []
         self._release_at = self._forget_at = 0.0
+        self.queues = Queues(store, routes.destinations, settings.alert_stalled_seconds)
+        self._watch = Watch(store, routes, self.queues, telemetry, self.wake)
 
     def start(self) -> None:
         """Work until `stop`."""
         self._enrichment.start()
-        names = {"alerts": self._record_all} | {
+        names = {"alerts": self._record_all, "alerting's watch": self._watch.look} | {
             f"alerts to {name}": self._teller(name) for name in self._routes.destinations
         }
         for name, work in names.items():
@@ -116,13 +118,15 @@ class Pipeline:
                 log.error("notification %s can't be read, it is set aside: %s", each.id, error)
                 alerts = []
             try:
-                record(self.store, each, [(a, self._routes.of(a.labels)) for a in alerts])
+                routed = [(a, self._routes.of(a.labels)) for a in alerts]
+                record(self.store, each, routed, 1000 * self._settings.alert_remind_seconds)
             except sqlite3.Error:
                 raise
             except Exception:
                 # Something that nobody thought of must not keep all others from being told.
                 log.exception("notification %d is set aside; its body stays in the spool", each.id)
                 record(self.store, each, [])
+        self.queues.moved(NOTIFICATIONS)
         if received:
             self.wake()
         return bool(received)
@@ -131,8 +135,8 @@ class Pipeline:
         now = time.monotonic()
         if now >= self._release_at:
             self._release_at = now + _RELEASE_SECONDS
-            inhibit.release(self.store)
-            mute.release(self.store)
+            if release(self.store):
+                self.wake()
             for status, count in self.store.deliveries.counts().items():
                 self._telemetry.deliveries.labels(status).set(count)
         if now >= self._forget_at:
@@ -147,41 +151,27 @@ class Pipeline:
 
         def tell_due() -> bool:
             nonlocal last
-            worked = False
+            worked = waits = False
             retry.note()
             for each in dedup(deliveries, group(deliveries, deliveries.due(name))):
-                case = self._enrichment.case_of(each.alert)
+                try:
+                    case = self._enrichment.case_of(each.leading)
+                except sqlite3.Error:
+                    raise
+                except Exception as error:
+                    # It goes out without; what can't be sent so is dead by itself.
+                    log.exception("alert %d goes out unenriched", each.leading.id)
+                    case = bare(each.alert, f"{type(error).__name__}: {error}")
                 if case is None:
+                    waits = True
                     continue
                 if self._stopping.wait(max(0.0, last + config.every_seconds - time.monotonic())):
                     return False
                 retry.send(each, case)
+                self.queues.moved(name)
                 last, worked = time.monotonic(), True
+            if not waits:
+                self.queues.moved(name)
             return worked
 
         return tell_due
-
-
-def record(store: Store, received: Received, routed: Sequence[tuple[Alert, Sequence[str]]]) -> int:
-    """Make deliveries of a notification's alerts, each with the names of its destinations.
-
-    All or nothing; a notification that was recorded makes none. Returns new deliveries.
-    """
-    made = 0
-    with store.file.transaction():
-        if not store.notifications.process(received.id):
-            return 0
-        silences = store.silences.active()
-        for alert, destinations in routed:
-            known = store.alerts.get(alert.key)
-            if not is_news(alert, known):
-                store.alerts.repeated(alert.key)
-                continue
-            now = now_ms()
-            changes, flaps = inhibit.changes(known, now)
-            store.alerts.put(alert, now, changes, flaps)
-            event, status = inhibit.inhibit(alert, known, flaps)
-            for destination in destinations:
-                told = mute.mute(store, alert, destination, event, status, silences)
-                made += store.deliveries.add(alert, destination, event, told)
-    return made

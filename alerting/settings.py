@@ -69,6 +69,23 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
             "seen and sent again with `everyspan alerts`.",
         ),
     ] = 86_400
+    alert_remind_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="An alert that Grafana says again so long after a destination was told is"
+            " told again, which opens an incident that was closed by hand; a little less than"
+            " the contact point's repeat_interval.",
+        ),
+    ] = 3300
+    alert_stalled_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Notifications that wait for so long and do not move make /readyz, a metric"
+            " and an alert to the other destinations say so.",
+        ),
+    ] = 300
     source_roots: Annotated[
         str,
         Field(

@@ -71,22 +71,41 @@ class Spool:
         """Let go of the file."""
         self.connection.close()
 
-    def add(self, content_key: bytes, body: bytes, now: int) -> bool:
-        """Record it durably. ``now``: ms since 1970. False where it was known: then it is counted.
+    def add(self, content_key: bytes, body: bytes, now: int, group_key: bytes = b"") -> bool:
+        """Record it durably. ``now``: ms since 1970. False where it is what its group said last:
+        then it is counted, and read once more, since it may be a reminder.
 
         Raises SpoolError.
         """
+        connection = self.connection
         try:
-            row = self.connection.execute(
-                "INSERT INTO notifications (content_key, received_at, last_received_at, body)"
-                " VALUES (?, ?, ?, ?) ON CONFLICT (content_key) DO UPDATE"
-                " SET last_received_at = excluded.last_received_at,"
-                " times_received = times_received + 1 RETURNING times_received",
-                (content_key, now, now, body),
-            ).fetchall()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                last = connection.execute(
+                    "SELECT id, content_key FROM notifications WHERE group_key = ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    (group_key,),
+                ).fetchone()
+                known = last is not None and last[1] == content_key
+                if known:
+                    connection.execute(
+                        "UPDATE notifications SET last_received_at = ?, processed = 0,"
+                        " times_received = times_received + 1 WHERE id = ?",
+                        (now, last[0]),
+                    )
+                else:
+                    connection.execute(
+                        "INSERT INTO notifications (content_key, received_at, last_received_at,"
+                        " body, group_key) VALUES (?, ?, ?, ?, ?)",
+                        (content_key, now, now, body, group_key),
+                    )
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path} can't be written: {error}; free the disk") from error
-        return bool(row[0][0] == 1)
+        return not known
 
     def forget(self, before: int) -> int:
         """Delete what came last before ``before`` (ms since 1970); how many. Raises SpoolError."""

@@ -36,6 +36,18 @@ class Telemetry:
             ["state"],
             registry=self.registry,
         )
+        self.waiting = Gauge(
+            "everyspan_alerting_waiting_seconds",
+            "Age of the oldest that waits, by queue: notifications, and each destination's.",
+            ["queue"],
+            registry=self.registry,
+        )
+        self.stalled = Gauge(
+            "everyspan_alerting_stalled",
+            "1 where a queue does not move, or its destination takes nothing.",
+            ["queue"],
+            registry=self.registry,
+        )
         self.sent = Counter(
             "everyspan_alerting_sent_total",
             "Tries to tell a destination, by outcome: sent, away (tried again), refused, error.",

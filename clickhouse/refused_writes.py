@@ -17,7 +17,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -38,7 +39,11 @@ WHERE engine LIKE '%MergeTree' AND NOT is_temporary
     AND database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema')
 """
 _STILL_USED = 57
+#: What a statement says of a table that is detached at that moment.
+_UNKNOWN_TABLE = 60
 _WAIT_SECONDS = 5.0
+#: How long after a reload began a statement may find a table away.
+_AWAY_SECONDS = 60.0
 _READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "SET", "USE", "CHECK")
 _MADE_ONCE = re.compile(r"\s*CREATE\s+(DATABASE|TABLE|VIEW)\s+IF NOT EXISTS\s+([\w.`]+)", re.I)
 
@@ -85,6 +90,14 @@ class _Engine:
             self.look(client)
         except Exception as error:
             log.warning("the tables of %s can't be read anew yet: %s", self.directory, error)
+
+    def was_away(self, error: Exception) -> bool:
+        """Whether a statement failed since its table was just being read anew; back when it is
+        there again. Nothing was done then, so it may be asked once more."""
+        if not isinstance(error, DatabaseError) or error.code != _UNKNOWN_TABLE:
+            return False
+        with self.lock:
+            return time.monotonic() - self.reloaded < _AWAY_SECONDS and not self.detached
 
     def _reload(self, client: Client) -> None:
         tables = [
@@ -147,10 +160,12 @@ def watched(client: Client, directory: str) -> Client:
         def call(*args: Any, **options: Any) -> Any:
             try:
                 return ask(*args, **options)
-            except Exception:
+            except Exception as error:
                 # A merge of the engine's own may be what was refused.
                 engine.look_later(plain)
-                raise
+                if not engine.was_away(error):
+                    raise
+            return ask(*args, **options)
 
         return call
 
@@ -164,6 +179,20 @@ def watched(client: Client, directory: str) -> Client:
 def reloads(directory: str) -> int:
     """How often the tables of the engine on ``directory`` were read anew in this process."""
     return _engine(directory).reloads
+
+
+@contextmanager
+def all_tables(directory: str) -> Iterator[int]:
+    """While no table of the engine on ``directory`` is away; as which of its ``reloads``.
+
+    Raises RuntimeError where some can't be attached again yet.
+    """
+    engine = _engine(directory)
+    with engine.lock:
+        if engine.detached:
+            away = ", ".join(".".join(table) for table in engine.detached)
+            raise RuntimeError(f"the disk of {directory} refuses writes; not read anew yet: {away}")
+        yield engine.reloads
 
 
 class _Plain:

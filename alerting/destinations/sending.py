@@ -45,8 +45,9 @@ def post(url: str, body: bytes, headers: dict[str, str], timeout: float) -> requ
 
 
 def _seconds(told: str) -> float | None:
-    if told.isdigit():
-        return float(told)
+    # Not isdigit: "3²" has digits only, and is no number.
+    if told.isdecimal():
+        return float(told[:9])
     try:
         return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
@@ -86,15 +86,23 @@ def enrich(
 
 
 def unenriched(alert: Alert, now: datetime, why: str) -> Case:
-    """What the alert itself says."""
-    labels = alert.labels
+    """What the alert itself says. Never raises."""
+    try:
+        return replace(bare(alert, why), window=window_of(alert, now), links=_links(alert))
+    except Exception:
+        log.exception("an alert's own window or links can't be read")
+        return bare(alert, why)
+
+
+def bare(alert: Alert, why: str) -> Case:
+    """Its labels and nothing that has to be understood."""
+    labels, now = alert.labels, datetime.now(UTC)
     return Case(
         labels.get("service", ""),
         labels.get("environment", ""),
         labels.get("classifier", ""),
         labels.get("kind", ""),
-        window_of(alert, now),
-        links=_links(alert),
+        (now, now),
         unenriched=why[:300],
     )
 

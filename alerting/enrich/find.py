@@ -51,10 +51,10 @@ class Question:
 def window_of(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
     """From before the alert began, as long as its rule looks back, to now or its end."""
     told = alert.annotations.get("window_seconds", "")
-    seconds = int(told) if told.isdecimal() else _DEFAULT_WINDOW
+    seconds = int(told) if told.isdecimal() and len(told) < 10 else _DEFAULT_WINDOW
     back = timedelta(seconds=min(seconds, _LONGEST_WINDOW))
     end = min(now, alert.ends_at) if alert.status == "resolved" and alert.ends_at else now
-    start = min(alert.starts_at, end) - back
+    start = min(alert.starts_at if alert.says_since else end, end) - back
     earliest = end - timedelta(seconds=_LONGEST_WINDOW)
     return max(start, earliest).astimezone(UTC), (end + _AFTER).astimezone(UTC)
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerting.notification import Alert
 from alerting.stages.group import Group
-from alerting.store.alerts import Known
 from alerting.store.deliveries import Deliveries
 from alerting.store.store import Store
-
-
-def is_news(alert: Alert, known: Known | None) -> bool:
-    """Whether the alert changed its state; one that is over before it was heard of did not."""
-    if known is None:
-        return alert.status == "firing"
-    return known.state_key != alert.state_key
 
 
 def dedup(deliveries: Deliveries, groups: Sequence[Group]) -> list[Group]:
@@ -47,7 +38,16 @@ def acknowledge(store: Store, number: int) -> bool:
         alert = store.alerts.firing(number)
         if alert is None:
             return False
-        for destination in store.deliveries.destinations(alert.key):
-            if store.deliveries.was_told(alert.key, destination):
-                store.deliveries.add(alert, destination, "acknowledge", "pending", "acknowledged")
+        for destination in store.standings.destinations(alert.key):
+            told = store.deliveries.last_told(alert.key, destination)
+            if told is not None:
+                last, case_key = told
+                store.deliveries.add(
+                    alert,
+                    destination,
+                    "acknowledge",
+                    "pending",
+                    turn=f"acknowledged {last}",
+                    case_key=case_key,
+                )
     return True

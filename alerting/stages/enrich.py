@@ -21,6 +21,7 @@ from alerting.enrich.budget import Budget
 from alerting.enrich.enrich import AWAY, Tools, enrich, unenriched
 from alerting.notification import Alert
 from alerting.store.cases import Cases
+from alerting.store.deliveries import Delivery
 from alerting.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ _STOP_SECONDS = 8.0
 
 @dataclass(slots=True)
 class _Asked:
+    key: str
     alert: Alert
     budget: Budget
     so_far: Case
@@ -81,9 +83,9 @@ class Enrichment:
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
 
-    def case_of(self, alert: Alert) -> Case | None:
+    def case_of(self, delivery: Delivery) -> Case | None:
         """None while it is being looked up: `done` says when to ask again."""
-        key = alert.state_key
+        alert, key = delivery.alert, delivery.case_key
         with self._changed:
             case = self._cases.get(key)
             if case is not None or key in self._asked or self._stopping:
@@ -95,7 +97,7 @@ class Enrichment:
                 return case
             budget = Budget(self._tools.settings.enrich_seconds)
             late = f"no answer within {budget.seconds:g} s"
-            self._asked[key] = _Asked(alert, budget, unenriched(alert, now, late))
+            self._asked[key] = _Asked(key, alert, budget, unenriched(alert, now, late))
             self._changed.notify_all()
         return None
 
@@ -137,7 +139,7 @@ class Enrichment:
 
     def _finish(self, asked: _Asked, case: Case) -> None:
         """The first that has the case keeps it, be it the worker or the clock."""
-        key = asked.alert.state_key
+        key = asked.key
         with self._changed:
             if self._stopping or self._asked.get(key) is not asked:
                 return

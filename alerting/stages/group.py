@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from alerting.case import Case
-from alerting.message import Message
+from alerting.message import SEVERITIES, Message, severity
 from alerting.notification import Alert
 from alerting.store.deliveries import Deliveries, Delivery
 
@@ -36,12 +36,17 @@ class Group:
         return self.deliveries[0]
 
     @property
+    def leading(self) -> Delivery:
+        """The first of the most severe: what is looked up, and shown, of a burst."""
+        return min(self.deliveries, key=lambda each: SEVERITIES.index(severity(each.alert.labels)))
+
+    @property
     def alert(self) -> Alert:
-        """Of the first."""
-        return self.first.alert
+        """Of the leading one."""
+        return self.leading.alert
 
     def message(self, case: Case) -> Message:
-        """``case``: of the first alert."""
+        """``case``: of the leading one."""
         return self._burst(case) if self._is_burst else self._single(case)
 
     @property
@@ -50,20 +55,25 @@ class Group:
 
     def _single(self, case: Case) -> Message:
         alert, event = self.alert, self.first.event
-        lasted = alert.ends_at - alert.starts_at if alert.ends_at else None
+        lasted = alert.lasted if event == "resolve" else None
         return Message(
             event,
             self.key,
             alert.labels,
             alert.annotations,
-            alert.starts_at,
+            self._since(alert),
             case,
             dict(alert.values or {}),
             self.first.repeats,
             count=len(self.deliveries),
             image=alert.image_url,
-            lasted=max(lasted, timedelta()) if event == "resolve" and lasted else None,
+            lasted=lasted,
         )
+
+    def _since(self, alert: Alert) -> datetime:
+        """When it was heard of, where it does not say since when it fires."""
+        heard = datetime.fromtimestamp(self.first.created_at / 1000, UTC)
+        return alert.starts_at if alert.says_since else heard
 
     def _burst(self, case: Case) -> Message:
         alerts = [each.alert for each in self.deliveries]
@@ -77,12 +87,14 @@ class Group:
             for name, value in self.alert.labels.items()
             if all(a.labels.get(name) == value for a in alerts)
         }
+        # The worst of them is what the page is about.
+        common["severity"] = severity(self.alert.labels)
         return Message(
             self.first.event,
             self.key,
             common,
             {},
-            min(a.starts_at for a in alerts),
+            min(map(self._since, alerts)),
             case,
             count=len(alerts),
             folded=tuple(names.most_common(_MOST_NAMES)),
@@ -97,20 +109,21 @@ def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
         found = [Group(_key(first.destination, first.id), triggers)]
     else:
         found = [Group(each.dedup_key, (each,)) for each in triggers]
-    ends: dict[str, Group] = {}
+    ends: dict[tuple[str, str], Group] = {}
     for each in due:
         if each.event == "trigger":
             continue
         if each.event == "flapping":
             found.append(Group(each.dedup_key, (each,)))
             continue
+        # What was told as one is reminded of, and ends, as one.
         known = deliveries.told_with(each)
         key = each.dedup_key if known is None else _key(each.destination, known)
         if each.event == "acknowledge":
             found.append(Group(key, (each,), known))
         else:
-            others = ends[key].deliveries if key in ends else ()
-            ends[key] = Group(key, (*others, each), known)
+            others = ends[each.event, key].deliveries if (each.event, key) in ends else ()
+            ends[each.event, key] = Group(key, (*others, each), known)
     return sorted([*found, *ends.values()], key=lambda each: each.first.id)
 
 

@@ -20,7 +20,7 @@ _IN_MEMORY = 500
 
 class Cases:
     """The table of the same name, with the last ones in memory: where the disk is full, an alert
-    is told all the same. A key is ``Alert.state_key``."""
+    is told all the same. A key is a delivery's ``case_key``."""
 
     def __init__(self, file: AlertFile) -> None:
         self._file = file

@@ -18,9 +18,9 @@ from alerting.store.file import AlertFile, now_ms
 #: themselves: the alert is muted (silenced), inhibited while it flaps (held), or told with others
 #: or to nobody, since nobody there knows of it (folded).
 Status = Literal["pending", "sent", "dead", "silenced", "held", "folded"]
-#: No delivery waits longer for its next try. One that is due later was given its time before the
-#: clock was set back, and is due now.
-LONGEST_SECONDS = 3600.0
+#: No delivery waits longer for its next try, whatever the destination's Retry-After says. One that
+#: is due later was given its time before the clock was set back, and is due now.
+LONGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,17 @@ class Deliveries:
         self._unreadable: set[int] = set()
 
     def add(
-        self, alert: Alert, destination: str, event: Event, status: Status, again: str = ""
+        self,
+        alert: Alert,
+        destination: str,
+        event: Event,
+        status: Status,
+        *,
+        turn: str,
+        case_key: str,
     ) -> int:
-        """1, or 0 where it is known. ``again``: why the same state is told once more."""
+        """1, or 0 where it is known. ``turn``: what tells this event from others of the same state
+        of the alert; ``case_key``: of what is looked up for it."""
         now = now_ms()
         with self._file.transaction() as connection:
             return connection.execute(
@@ -64,7 +72,7 @@ class Deliveries:
                 " alert, status, created_at, due_at, case_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
                 " ?) ON CONFLICT (state_key, destination) DO NOTHING",
                 (
-                    f"{alert.state_key} {again}".strip(),
+                    f"{alert.state_key} {turn}",
                     destination,
                     alert.key,
                     event,
@@ -73,9 +81,37 @@ class Deliveries:
                     status,
                     now,
                     now,
-                    alert.state_key,
+                    case_key,
                 ),
             ).rowcount
+
+    def waits(self, fingerprint: str, destination: str) -> bool:
+        """Whether the destination is still to be told something of the alert."""
+        rows = self._file.rows(
+            "SELECT 1 FROM deliveries WHERE fingerprint = ? AND destination = ?"
+            " AND status = 'pending' LIMIT 1",
+            (fingerprint, destination),
+        )
+        return bool(rows)
+
+    def waiting(self) -> list[tuple[str, int, int, str]]:
+        """Of each destination that something waits for: since when the oldest does, when the next
+        is due (ms since 1970), and what the destination said last."""
+        rows = self._file.rows(
+            "SELECT destination, min(created_at), min(due_at), max(error) FROM deliveries"
+            " WHERE status = 'pending' GROUP BY destination"
+        )
+        return [(str(name), int(made), int(due), str(error)) for name, made, due, error in rows]
+
+    def last_told(self, fingerprint: str, destination: str) -> tuple[int, str] | None:
+        """Id and case of the last that the destination was told of the alert's firing."""
+        rows = self._file.rows(
+            "SELECT id, case_key FROM deliveries WHERE fingerprint = ? AND destination = ?"
+            " AND event NOT IN ('resolve', 'acknowledge') AND status IN ('sent', 'folded')"
+            " ORDER BY id DESC LIMIT 1",
+            (fingerprint, destination),
+        )
+        return (int(rows[0][0]), str(rows[0][1])) if rows else None
 
     def due(self, destination: str) -> list[Delivery]:
         """What a destination is to be told now, oldest first."""
@@ -149,28 +185,6 @@ class Deliveries:
                 (now_ms(), now_ms(), number),
             )
             return self.one(number)
-
-    def muted(self) -> list[Delivery]:
-        """Silenced ones whose alert still fires as it did."""
-        return self._read(
-            "WHERE d.status = 'silenced' AND d.event != 'resolve' AND a.status = 'firing'"
-            " AND d.state_key = a.state_key"
-        )
-
-    def release(self, deliveries: Sequence[Delivery]) -> None:
-        """What was kept back is to be told now."""
-        with self._file.transaction() as connection:
-            connection.executemany(
-                "UPDATE deliveries SET status = 'pending', created_at = ?, due_at = ? WHERE id = ?",
-                [(now_ms(), now_ms(), each.id) for each in deliveries],
-            )
-
-    def destinations(self, fingerprint: str) -> list[str]:
-        """That deliveries of the alert were for."""
-        rows = self._file.rows(
-            "SELECT DISTINCT destination FROM deliveries WHERE fingerprint = ?", (fingerprint,)
-        )
-        return [str(destination) for (destination,) in rows]
 
     def was_told(self, fingerprint: str, destination: str, before: int = 1 << 62) -> bool:
         """Whether the destination knows of an alert that has not ended. ``before``: an id."""

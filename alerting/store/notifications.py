@@ -20,6 +20,13 @@ class Notifications:
         )
         return [Received(*row) for row in rows]
 
+    def oldest(self) -> int:
+        """When the oldest of them came, in ms since 1970; 0 for none."""
+        rows = self._file.rows(
+            "SELECT last_received_at FROM notifications WHERE NOT processed ORDER BY id LIMIT 1"
+        )
+        return int(rows[0][0]) if rows else 0
+
     def process(self, number: int) -> bool:
         """Whether it was to be done; from now on it is."""
         with self._file.transaction() as connection:

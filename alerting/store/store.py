@@ -10,6 +10,7 @@ from alerting.store.deliveries import Deliveries
 from alerting.store.file import AlertFile
 from alerting.store.notifications import Notifications
 from alerting.store.silences import Silences
+from alerting.store.standings import Standings
 from clickhouse.set_aside import set_aside
 
 
@@ -20,6 +21,7 @@ class Store:
         self.file = AlertFile(path)
         self.notifications = Notifications(self.file)
         self.alerts = Alerts(self.file)
+        self.standings = Standings(self.file)
         self.deliveries = Deliveries(self.file)
         self.silences = Silences(self.file)
         self.cases = Cases(self.file)
@@ -33,6 +35,7 @@ class Store:
         with self.file.transaction():
             self.deliveries.forget(before)
             self.alerts.forget(before)
+            self.standings.forget()
             self.silences.forget(before)
             self.cases.forget()
         # Those that are still there are found again.

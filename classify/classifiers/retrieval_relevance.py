@@ -44,7 +44,7 @@ class RetrievalRelevance(Weighed):
 
     name = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
-    code_version = 2
+    code_version = 3
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("retrieval", "reranker"))

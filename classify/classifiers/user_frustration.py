@@ -94,7 +94,7 @@ class UserFrustration(Weighed):
 
     name = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
-    code_version = 2
+    code_version = 3
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()

@@ -30,10 +30,6 @@ from classify.models.form import Pair
 REMEMBERED = 1 << 17
 #: Vectors that are kept, 800 bytes each.
 _REMEMBERED_VECTORS = 1 << 14
-#: Tokens of one run of the encoder, padding included: what fits the cache of a core.
-BATCH_TOKENS = 2048
-#: Lengths are rounded up to this, so that few shapes are run.
-_BUCKET = 16
 #: Tokens that two pieces of a text that is too long have in common.
 _STRIDE = 32
 
@@ -62,7 +58,7 @@ class Encoder:
         self._known: OrderedDict[bytes, Floats] = OrderedDict()
         self._vectors: OrderedDict[bytes, NDArray[np.float16]] = OrderedDict()
         self._lock = threading.Lock()
-        #: Inputs asked for, and sequences and tokens (with padding) that were run.
+        #: Inputs asked for, and sequences and tokens that were run.
         self.asked = self.ran = self.tokens = 0
 
     def scores(self, head: str, inputs: Sequence[Input], cut: Cut = "worst") -> NDArray[np.float64]:
@@ -152,27 +148,16 @@ class Encoder:
         return np.stack([found[key] for key in keys]).astype(np.float32)
 
     def _run(self, tower: str, inputs: list[Input], combine: Combine) -> list[Floats]:
-        pieces: list[Any] = []
-        owners: list[int] = []
-        for i, encoding in enumerate(self._encode(inputs)):
-            for piece in (encoding, *encoding.overflowing):
-                pieces.append(piece)
-                owners.append(i)
-        lengths = [len(piece.ids) for piece in pieces]
-        order = sorted(range(len(pieces)), key=lengths.__getitem__)
-        rows: list[Floats | None] = [None] * len(inputs)
+        """One sequence at a time, without padding: the int8 scale of a layer's input is that of all
+        that runs with it, so that beside others a text would score otherwise than alone."""
         upper = self._tower(tower)
-        start = 0
-        while start < len(order):
-            end, length = _bucket_end(order, lengths, start)
-            chunk = order[start:end]
-            answers = self._forward(upper, pieces, chunk, length)
-            for position, row in zip(chunk, answers, strict=True):
-                owner = owners[position]
-                before = rows[owner]
-                rows[owner] = row if before is None else combine(before, row)
-            start = end
-        return [row for row in rows if row is not None]
+        rows = []
+        for encoding in self._encode(inputs):
+            row = self._forward(upper, encoding)
+            for piece in encoding.overflowing:
+                row = combine(row, self._forward(upper, piece))
+            rows.append(row)
+        return rows
 
     def _encode(self, inputs: list[Input]) -> list[Any]:
         limit = self.heads.max_tokens
@@ -199,24 +184,19 @@ class Encoder:
             self._towers[name] = _session(self._folder, f"{name}.onnx", self._threads)
         return self._towers[name]
 
-    def _forward(self, upper: Any, pieces: list[Any], chunk: list[int], length: int) -> Floats:
-        shape = (len(chunk), length)
-        ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
-        for row, position in enumerate(chunk):
-            piece = pieces[position]
-            size = len(piece.ids)
-            ids[row, :size] = piece.ids
-            mask[row, :size] = 1
-            types[row, :size] = piece.type_ids
-        self.ran += len(chunk)
+    def _forward(self, upper: Any, piece: Any) -> Floats:
+        """What the tower says of one sequence, shape (outputs,)."""
+        ids, mask, types = (
+            np.array([each], np.int64) for each in (piece.ids, piece.attention_mask, piece.type_ids)
+        )
+        self.ran += 1
         self.tokens += ids.size
-        tokens = {"input_ids": ids, "token_type_ids": types}
-        states = self._embeddings.run(["embedded"], tokens)[0]
+        states = self._embeddings.run(["embedded"], {"input_ids": ids, "token_type_ids": types})[0]
         on = upper.get_inputs()[0].name
         if on == "states":
             feeds = {"embedded": states, "attention_mask": mask}
             states = self._lower.run(["states"], feeds)[0]
-        found: Floats = upper.run(["out"], {on: states, "attention_mask": mask})[0]
+        found: Floats = upper.run(["out"], {on: states, "attention_mask": mask})[0][0]
         return found
 
 
@@ -257,21 +237,6 @@ def blended(blend: files.Blend, shown: NDArray[np.float64]) -> NDArray[np.float6
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / (1 + exp(-x)) without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * values))
-
-
-def _bucket_end(order: list[int], lengths: list[int], start: int) -> tuple[int, int]:
-    """Where the batch that begins at ``start`` ends, and its padded length in tokens. ``order`` is
-    by length."""
-    end, padded = start, 0
-    while end < len(order):
-        length = -(-lengths[order[end]] // _BUCKET) * _BUCKET
-        if end > start and (
-            length > 1.25 * padded + _BUCKET or length * (end + 1 - start) > BATCH_TOKENS
-        ):
-            break
-        padded = padded if end > start and length <= padded else length
-        end += 1
-    return end, padded
 
 
 def _key(text: Input, use: str) -> bytes:

@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from clickhouse.embedded_http.access import ReaderGate
 from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema
 from clickhouse.embedded_http.reader import Orders
-from clickhouse.refused_writes import reloads
+from clickhouse.refused_writes import all_tables, reloads
 
 log = logging.getLogger(__name__)
 
@@ -127,15 +127,22 @@ class ReaderProcess:
 
     async def _begin(self, listener: socket.socket, start_seconds: float) -> _Child:
         # chDB raises RuntimeError.
-        schema = await asyncio.to_thread(read_schema, self._engine, self._lag_seconds)
+        schema, known = await asyncio.to_thread(self._schema)
         directory = self._directory / str(next(self._numbers))
         orders = Orders(
             self._engine, str(directory), schema, self._memory, listener.fileno(), self._app
         )
-        child = await _Child.start(orders, self.metrics, self._memory + _SPARE_BYTES, start_seconds)
+        largest = self._memory + _SPARE_BYTES
+        child = await _Child.start(orders, self.metrics, largest, start_seconds, known)
         self._children.add(child)
         child.watching.add_done_callback(lambda _: self._children.discard(child))
         return child
+
+    def _schema(self) -> tuple[list[str], int]:
+        """The reader's tables, and the state of the writer's that they show. None may be missing: a
+        reader lives long."""
+        with all_tables(self._engine.partition("?")[0]) as known:
+            return read_schema(self._engine, self._lag_seconds), known
 
 
 class _Child:
@@ -164,9 +171,8 @@ class _Child:
 
     @classmethod
     async def start(
-        cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float
+        cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float, known: int
     ) -> _Child:
-        known = reloads(orders.store)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",

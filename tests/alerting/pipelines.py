@@ -66,5 +66,6 @@ def tell(store: Store, *alerts: dict[str, Any]) -> None:
     """As the webhook does, before its 202."""
     body = json.dumps(notification(alerts=list(alerts))).encode()
     spool = Spool(Path(store.file.path))
-    spool.add(read_notification(body).content_key, body, now_ms())
+    read = read_notification(body)
+    spool.add(read.content_key, body, now_ms(), read.group)
     spool.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from alerting.notification import Alert
-from alerting.pipeline import record
 from alerting.spool import Spool
-from alerting.stages import dedup, inhibit, mute
+from alerting.stages import dedup
+from alerting.stages.record import record, release
 from alerting.store.file import now_ms
 from alerting.store.store import Store
 from clickhouse import set_aside
@@ -71,10 +71,10 @@ def test_a_delivery_that_cannot_be_read_is_dead_and_the_rest_is_told(
 
 def test_an_alert_that_cannot_be_read_does_not_stop_the_releasing(store: Store) -> None:
     take(store, b"1", alert("a"), alert("b"))
-    spoil(store, "UPDATE alerts SET flapping = 1, changed_at = 0")
+    spoil(store, "UPDATE standings SET state = 'flapping', since = 0")
     spoil(store, "UPDATE alerts SET alert = '[]' WHERE fingerprint = 'a'")
-    spoil(store, "UPDATE alerts SET changes = '{' WHERE fingerprint = 'b'")
-    assert inhibit.release(store) == 1
+    spoil(store, "UPDATE standings SET changes = '{' WHERE fingerprint = 'b'")
+    assert release(store) == 1
     (number,) = [each.id for each in store.deliveries.read() if each.fingerprint == "a"]
     assert not dedup.acknowledge(store, number)
     take(store, b"2", alert("b", 5))
@@ -87,6 +87,7 @@ def test_a_silence_that_cannot_be_read_silences_nothing(store: Store) -> None:
     take(store, b"1", alert("a"))
     assert [each.status for each in store.deliveries.read()] == ["pending"]
     assert store.silences.active() == []
-    spoil(store, "UPDATE deliveries SET status = 'silenced', alert = ''")
+    spoil(store, "UPDATE standings SET state = 'silenced'")
+    spoil(store, "UPDATE alerts SET alert = ''")
     spoil(store, "UPDATE silences SET until = 0")
-    assert mute.release(store) == 0
+    assert release(store) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,19 @@ def test_repeats_are_run_once_and_order_is_kept() -> None:
     assert model.ran == ran, "another head of the same texts costs nothing"
 
 
-def test_batches_do_not_change_scores() -> None:
+def test_a_score_is_one_number_whatever_it_is_judged_with() -> None:
     model = encoder()
-    texts = ["short", "a " * 300 + "end", "of middle length, with some words in it"]
-    together = model.scores("toxicity", texts)
-    model._known.clear()
-    apart = [model.scores("toxicity", [text])[0] for text in reversed(texts)][::-1]
-    assert np.allclose(together, apart, atol=0.06)  # int8 scales depend on the batch
+    texts = ["short", "a " * 300 + "end", "of middle length, with some words in it", "You fool!"]
+    crowd = [f"{'loud ' * i} and angry text number {i}, you idiot!" for i in range(1, 40)]
+    for head in ("jailbreak", "user_frustration"):
+        for ask in (partial(model.head_logits, head), model.vectors):
+            for known in (model._known, model._vectors):
+                known.clear()
+            among = ask([*crowd[:20], *texts, *crowd[20:]])[20:24]
+            for known in (model._known, model._vectors):
+                known.clear()
+            alone = [ask([text])[0] for text in reversed(texts)][::-1]
+            assert np.array_equal(among, alone)
 
 
 def test_what_is_at_the_end_of_a_long_text_is_seen() -> None:

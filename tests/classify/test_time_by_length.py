@@ -129,10 +129,8 @@ def subjects(text: str, classifier: Classifier) -> list[Subject]:
 
 @pytest.fixture
 def without_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answers(
-        self: Encoder, upper: object, pieces: object, chunk: list[int], length: int
-    ) -> object:
-        return np.zeros((len(chunk), 16), np.float32)
+    def answers(self: Encoder, upper: object, piece: object) -> object:
+        return np.zeros(16, np.float32)
 
     monkeypatch.setattr(Encoder, "_forward", answers)
     monkeypatch.setattr(Encoder, "vectors", lambda self, texts: np.zeros((len(texts), 384)))

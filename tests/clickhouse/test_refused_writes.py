@@ -105,7 +105,9 @@ def send(first):
 senders = [threading.Thread(target=send, args=(k * 10**9,)) for k in range(2)]
 for sender in senders:
     sender.start()
-for _ in range(12):
+flips = 0
+while flips < 12 or len(accepted) < 10:
+    flips += 1
     time.sleep(random.uniform(0.05, 0.2))
     with files_end_at(random.choice([500, 30_000, 300_000])):
         time.sleep(random.uniform(0.02, 0.2))
@@ -122,6 +124,63 @@ for _ in range(60):
         time.sleep(0.2)
 lost = [i for first, rows in accepted for i in range(first, first + rows) if i not in found]
 print(json.dumps({"accepted": len(accepted), "lost": lost, "reloads": reloads(directory)}))
+"""
+
+AWAY = """
+from clickhouse.embedded_http.mirror import read_schema
+from clickhouse.refused_writes import all_tables
+
+client.command("CREATE DATABASE d ENGINE = Atomic")
+client.command("CREATE TABLE d.kept (id UInt64, s String) ENGINE = MergeTree ORDER BY id")
+client.command("INSERT INTO d.kept SELECT number, 'a' FROM numbers(100)")
+slow, other = connect(dsn), connect(dsn)
+held = threading.Thread(
+    target=slow.query, args=("SELECT sleepEachRow(0.02) FROM d.kept SETTINGS max_block_size = 1",)
+)
+held.start()
+time.sleep(0.3)
+
+def refuse():
+    try:
+        with files_end_at(2000):
+            client.command(
+                "INSERT INTO d.kept SELECT number + 1000, hex(randomString(40)) FROM numbers(500)"
+            )
+    except RefusedWriteError:
+        pass
+
+refused = threading.Thread(target=refuse)
+refused.start()
+# The table is away as long as the slow statement holds it.
+asked = connect(dsn)
+plain = type(asked).query
+while True:
+    try:
+        plain(asked, "SELECT 1 FROM d.kept LIMIT 1")
+    except Exception as error:
+        away = error.code
+        break
+    time.sleep(0.01)
+count = other.query("SELECT count() FROM d.kept").result_rows[0][0]
+held.join()
+refused.join()
+
+held = threading.Thread(
+    target=slow.query, args=("SELECT sleepEachRow(0.02) FROM d.kept SETTINGS max_block_size = 1",)
+)
+held.start()
+time.sleep(0.3)
+refused = threading.Thread(target=refuse)
+refused.start()
+while True:
+    try:
+        plain(asked, "SELECT 1 FROM d.kept LIMIT 1")
+    except Exception:
+        break
+    time.sleep(0.01)
+with all_tables(directory) as state:
+    schema = read_schema(directory, 0.5)
+print(json.dumps({"away": away, "count": count, "schema": schema, "state": state}))
 """
 
 FULL = """
@@ -171,6 +230,15 @@ def test_what_was_accepted_is_stored_whenever_writes_are_refused(tmp_path: Path)
     assert found["accepted"] > 5
     assert found["reloads"] > 0
     assert found["lost"] == []
+
+
+def test_nobody_sees_a_table_away(tmp_path: Path) -> None:
+    found = run(AWAY, tmp_path / "data")
+    assert found["away"] == 60
+    assert found["count"] == 100
+    # What a reader is given when it is started at that moment.
+    assert any("d.kept UUID" in statement for statement in found["schema"])
+    assert found["state"] == 2
 
 
 def test_no_definition_is_written_to_a_full_disk(tmp_path: Path) -> None:

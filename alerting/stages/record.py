@@ -1,0 +1,91 @@
+"""Record: what became of each alert of a notification, and who is to be told of it.
+
+Here the state machine (alert_state.py) meets the store: all of a notification is one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerting.alert_state import REMIND_MS, Heard, advance
+from alerting.notification import Alert
+from alerting.spool import Received
+from alerting.stages.mute import is_muted
+from alerting.store.file import now_ms
+from alerting.store.silences import Silence
+from alerting.store.store import Store
+
+Routed = Sequence[tuple[Alert, Sequence[str]]]
+"""Alerts, each with the names of its destinations."""
+
+
+def record(store: Store, received: Received, routed: Routed, remind_ms: int = REMIND_MS) -> int:
+    """Make deliveries of a notification's alerts.
+
+    All or nothing; a notification that was recorded makes none. Returns new deliveries.
+    """
+    with store.file.transaction():
+        if not store.notifications.process(received.id):
+            return 0
+        return hear(store, routed, remind_ms)
+
+
+def hear(store: Store, routed: Routed, remind_ms: int = REMIND_MS) -> int:
+    """The alerts are in these states now; new deliveries."""
+    made = 0
+    with store.file.transaction():
+        now, silences = now_ms(), store.silences.active()
+        for alert, destinations in routed:
+            if alert.status == "resolved" and not store.alerts.known(alert.key):
+                # Over before it was heard of.
+                continue
+            store.alerts.heard(alert, now)
+            for destination in destinations:
+                made += _advance(store, alert, destination, alert.status, now, silences, remind_ms)
+    return made
+
+
+def release(store: Store) -> int:
+    """Tell what time alone has changed: a silence that is over, an alert that flaps no more."""
+    made = 0
+    with store.file.transaction():
+        now, silences = now_ms(), store.silences.active()
+        for alert, destination, _ in store.standings.waiting():
+            made += _advance(store, alert, destination, "nothing", now, silences)
+    return made
+
+
+def _advance(
+    store: Store,
+    alert: Alert,
+    destination: str,
+    heard: Heard,
+    now: int,
+    silences: Sequence[Silence],
+    remind_ms: int = REMIND_MS,
+) -> int:
+    was = store.standings.get(alert.key, destination)
+    step = advance(
+        was,
+        heard,
+        now,
+        starts_at=int(alert.starts_at.timestamp() * 1000),
+        muted=is_muted(alert, silences),
+        remind_ms=remind_ms,
+    )
+    if step.event == "reminder" and store.deliveries.waits(alert.key, destination):
+        # It is on its way: the destination does not answer.
+        return 0
+    if step.standing != was:
+        store.standings.put(alert.key, destination, step.standing)
+    if step.event is None:
+        return 0
+    return store.deliveries.add(
+        alert,
+        destination,
+        step.event,
+        step.status,
+        turn=str(step.standing.turn),
+        # Looked up once for all destinations that are told of this.
+        case_key=f"{alert.state_key} {now}",
+    )
