@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.build.sql import chosen, counts, where, wilson_high, wilson_low
+from grafana.build.sql import chosen, columns, counts, where, wilson_high, wilson_low
 from grafana.thresholds import read
 
 #: Seconds, each a multiple of the one before.
@@ -82,7 +82,7 @@ def _judged(names: Sequence[str]) -> str:
     """Rows of slot, classifier, failed, judged, and of the classifier in the whole range: all_failed,
     all_judged; with what it may fail, allowed."""
     thresholds = read()
-    allowed = {name: one.max_fail_rate for name, one in thresholds.classifier.items()}
+    allowed = {name: thresholds.classifier[name].max_fail_rate for name in columns(names)}
     limit = (
         f"transform(classifier, {list(allowed)}, {list(allowed.values())},"
         f" {thresholds.custom.max_fail_rate})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from grafana.build.guarded import guarded
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
 from grafana.build.sql import (
@@ -137,8 +138,8 @@ def _rule(
         "execErrState": "Error",
         "for": hold,
         "annotations": {
-            "summary": summary,
-            "description": description,
+            "summary": guarded(summary),
+            "description": guarded(description),
             "window_seconds": str(seconds + shift),
             "threshold": f"{limit:g}",
             **(annotations or {}),
