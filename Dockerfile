@@ -1,4 +1,4 @@
-# One image for migrate, ingest, classify and alerting: the command says which one.
+# One image for migrate, ingest, classify, alerting and web: the command says which one.
 
 FROM python:3.12.13-slim-trixie AS build
 WORKDIR /src
@@ -17,6 +17,7 @@ COPY grafana grafana
 COPY alerting alerting
 COPY experiments experiments
 COPY service service
+COPY web web
 COPY cli cli
 COPY demo demo
 # The command is the SDK's.
@@ -43,6 +44,6 @@ ENV PATH=/opt/everyspan/bin:$PATH \
     EVERYSPAN_DATA=/data
 WORKDIR /data
 USER 10001:10001
-EXPOSE 4317 4318 8085 8086
+EXPOSE 4317 4318 8080 8085 8086
 ENTRYPOINT ["everyspan"]
 CMD ["--help"]

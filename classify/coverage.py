@@ -52,15 +52,17 @@ class Told:
 def told(
     client: Client, database: str, names: Sequence[str], days: int | None = None
 ) -> dict[str, Told]:
-    """By classifier, of the last ``days`` by start_time, or of everything. Raises
+    """By classifier, of the last ``days`` by start_time, or of everything, without replays. Raises
     clickhouse-connect's errors."""
-    window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
+    window = f"AND start_time >= now() - toIntervalDay({int(days)})" if days else ""
     counted = ", ".join(
         f"countIf({name} IN ('pass', 'fail')), countIf({name} = 'abstained')" for name in names
     )
     if not names:
         return {}
-    (row,) = client.query(f"SELECT {counted} FROM {database}.spans {window}").result_rows
+    (row,) = client.query(
+        f"SELECT {counted} FROM {database}.spans WHERE replay_of = '' {window}"
+    ).result_rows
     return {name: Told(*row[2 * i : 2 * i + 2]) for i, name in enumerate(names)}
 
 

@@ -23,6 +23,9 @@ COMMANDS = {
         "cli.classify:classify", "Judge every row that has no verdicts yet, and go on doing so."
     ),
     "alerting": Declared("cli.services:alerting", "Receive Grafana's alert notifications."),
+    "web": Declared(
+        "cli.services:web", "Serve the page: traces to read, to search, and to review."
+    ),
     "migrate": Declared(
         "cli.migrate:migrate", "Apply the migrations that the database does not have yet."
     ),

@@ -44,6 +44,7 @@ _PORTS = {
     "clickhouse": 8123,
     "alerting": 8085,
     "classify": 8086,
+    "web": 8080,
 }
 
 

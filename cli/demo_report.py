@@ -76,6 +76,7 @@ def where_to_look(
     turn = next((t for t in traffic["turns"] if t["scenario"] == "tent-guarantee"), failing)
     again = f"{command} replay {turn['trace_id']} --from-step 4 --entry demo.replay:answer{port}"
     rows = [
+        ("the page", f"http://127.0.0.1:{ports['web']}/traces/{turn['trace_id']}"),
         ("a trace", f"{command} trace {failing['trace_id']}{port}"),
         ("again", again),
         ("SQL", f'{command} sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),

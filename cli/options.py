@@ -47,6 +47,10 @@ ClassifyPort = Annotated[
         "--classify-port", envvar="EVERYSPAN_CLASSIFY_PORT", help="Health and metrics port."
     ),
 ]
+WebPort = Annotated[
+    int | None,
+    typer.Option("--web-port", envvar="EVERYSPAN_WEB_PORT", help="Port of the page."),
+]
 RetentionDays = Annotated[
     int | None,
     typer.Option(

@@ -8,7 +8,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from cli.console import read_settings
-from clickhouse.connection import StorageUnavailableError, connect
+from clickhouse.connection import StorageUnavailableError, connect, served_dsn
 from service.stack_settings import UpSettings
 
 
@@ -27,9 +27,7 @@ def open_reader(
     host, port = settings.clickhouse_host, settings.clickhouse_port
     if _listens(host, port):
         user, password = settings.clickhouse_user, settings.clickhouse_password.get_secret_value()
-        secret = f"{user}:{password}@" if password or user != "default" else ""
-        address = f"[{host}]" if ":" in host else host
-        return connect(f"http://{secret}{address}:{port}"), settings
+        return connect(served_dsn(host, port, user, password)), settings
     if (settings.data / "clickhouse").is_dir():
         return connect(settings.dsn), settings
     raise StorageUnavailableError(

@@ -1,24 +1,29 @@
-"""``everyspan ingest`` and ``alerting``: one service a process."""
+"""``everyspan ingest``, ``alerting`` and ``web``: one service a process."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cli.console import console, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
+    ClickHousePort,
     Data,
     Dsn,
     GrpcPort,
     Host,
     HttpPort,
     RetentionDays,
+    WebPort,
 )
 from service.deadline import leave
 from service.log import log_to_stderr
-from service.stack import Stack, alerting_alone, ingest_alone
+from service.stack import Stack, alerting_alone, ingest_alone, web_alone
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 def ingest(
@@ -65,6 +70,30 @@ def alerting(
     log_to_stderr()
     with plain_errors():
         run(alerting_alone(settings), settings.host)
+
+
+def web(
+    host: Host = None,
+    web_port: WebPort = None,
+    data: Data = None,
+    clickhouse_dsn: Dsn = None,
+    clickhouse_port: ClickHousePort = None,
+) -> None:
+    """Serve the page: traces to read, to search, and to review."""
+    from cli.reader import open_reader
+    from service.stack_settings import UpSettings
+    from web.settings import WebSettings
+
+    given = {"host": host, "web_port": web_port, "data": data, "clickhouse_dsn": clickhouse_dsn}
+    settings = read_settings(WebSettings, **given)
+    readers = read_settings(UpSettings, **given, clickhouse_port=clickhouse_port)
+    log_to_stderr()
+
+    def connecting() -> Client:
+        return open_reader(data, clickhouse_dsn, clickhouse_port)[0]
+
+    with plain_errors():
+        run(web_alone(settings, readers, connecting), settings.host)
 
 
 def run(stack: Stack, host: str) -> None:

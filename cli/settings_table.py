@@ -19,6 +19,7 @@ from clickhouse.settings import ClickHouseSettings
 from ingest.settings import IngestSettings
 from service.settings import ListenSettings
 from service.stack_settings import UpSettings
+from web.settings import WebSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 #: By heading. A setting stands under the first that has it.
@@ -28,14 +29,16 @@ CLASSES: dict[str, type[BaseSettings]] = {
     "ingest": IngestSettings,
     "classify": ClassifySettings,
     "alerting": AlertingSettings,
+    "web": WebSettings,
     "up": UpSettings,
 }
 _ABOUT = {
     "Every service": "Where rows are, and how long they stay.",
-    "Who may call": "For ingest, classify, alerting and `everyspan up`.",
+    "Who may call": "For ingest, classify, alerting, the page and `everyspan up`.",
     "ingest": "`everyspan ingest`, and ingest in `everyspan up`.",
     "classify": "`everyspan classify`, and classify in `everyspan up`.",
     "alerting": "`everyspan alerting`, and alerting in `everyspan up`.",
+    "web": "`everyspan web`, and the page in `everyspan up`.",
     "up": "`everyspan up` alone, beside all of the above.",
 }
 _HEAD = """<!-- Written by `make docs` from the settings themselves: change those, not this. -->

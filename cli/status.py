@@ -23,7 +23,7 @@ from cli.reader import open_reader
 from clickhouse.set_aside import reasons
 from experiments.datasets.dataset_store import versions
 from experiments.experiment_store import stored
-from grafana.build.sql import TRACE
+from grafana.build.sql import PRODUCTION, TRACE
 from service.stack_metrics import stack_troubles
 
 #: What "per second" is measured over.
@@ -46,6 +46,7 @@ def status(
         traces, sessions, first, last, last_ingested = client.query(
             f"SELECT uniqExact({TRACE}), uniqExactIf(session_id, session_id != ''),"
             f" min(start_time), max(start_time), max(ingested_at) FROM {database}.spans"
+            f" WHERE {PRODUCTION}"
         ).result_rows[0]
         migration, number, described = client.query(
             f"SELECT (SELECT max(name) FROM {database}.migrations), max(version),"

@@ -15,12 +15,14 @@ from classify.personal_data.masking import masked
 from cli.console import console, fail, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+from grafana.failing_step import first_failing
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 
 _COLUMNS = (
-    "trace_id, span_id, parent_span_id, name, step_kind, duration_ms, status, status_message,"
+    "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
+    " status_message,"
     " error_type, model, input_tokens, output_tokens, cost_usd, tool_name, code_file, code_line,"
-    " evidence, verdict_version, unjudged, id_reuse, twin_of,"
+    " evidence, verdict_version, unjudged, id_reuse, twin_of, replay_of,"
     " resource_attributes['" + ENTRY_ATTRIBUTE + "'] AS entry"
 )
 _MAX_TEXT = 160
@@ -86,12 +88,19 @@ def load(client: Client, database: str, wanted: str) -> list[Row]:
 
 
 def _replay(rows: list[Row]) -> str:
-    """What to replay: the first step that failed, else all of it."""
-    step = next((i for i, row in enumerate(rows, 1) if row["status"] == "error" or _failed(row)), 1)
+    """What to replay: the first step that failed, and not one that passes it on; else all of it."""
+    found = first_failing(rows, lambda row: row["status"] == "error" or bool(_failed(dict(row))))
+    step = next((i for i, row in enumerate(rows, 1) if row is found), 1)
     entry = next((row["entry"] for row in rows if row["entry"]), "")
     name = _short(rows[step - 1]["name"])
     note = f"\n({note})" if (note := replay_note(entry)) else ""
     return f"step {step} ({name}): {replay_command(rows[0]['trace_id'], step)}{note}"
+
+
+def _replay_of(rows: list[Row]) -> tuple[str, str]:
+    """That it is no production, and in which style."""
+    of = next((row["replay_of"] for row in rows if row.get("replay_of")), "")
+    return (f"  a replay of {of}: it counts nowhere" if of else "", "yellow")
 
 
 def verdict_columns(client: Client, database: str) -> list[str]:
@@ -118,6 +127,7 @@ def tree(rows: list[Row]) -> Tree:
             (f"trace {rows[0]['trace_id']}", "bold"),
             f"  {len(rows)} steps  {total_in:,} → {total_out:,} tokens",
             f"  ${sum(cost):.6f}" if cost else "",
+            _replay_of(rows),
         )
     )
     children: dict[str, list[Row]] = {}

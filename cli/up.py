@@ -19,6 +19,7 @@ from cli.options import (
     Host,
     HttpPort,
     RetentionDays,
+    WebPort,
 )
 from cli.services import run_until_signal
 from clickhouse.connection import redacted
@@ -26,6 +27,7 @@ from ingest.settings import IngestSettings
 from service.log import log_to_stderr
 from service.stack import whole
 from service.stack_settings import UpSettings
+from web.settings import WebSettings
 
 
 def up(
@@ -36,6 +38,7 @@ def up(
     clickhouse_port: ClickHousePort = None,
     alerting_port: AlertingPort = None,
     classify_port: ClassifyPort = None,
+    web_port: WebPort = None,
     clickhouse_host: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +60,7 @@ def up(
         "clickhouse_host": clickhouse_host,
         "alerting_port": alerting_port,
         "classify_port": classify_port,
+        "web_port": web_port,
         "clickhouse_dsn": clickhouse_dsn,
         "retention_days": retention_days,
     }
@@ -65,6 +69,7 @@ def up(
         read_settings(IngestSettings, **given),
         read_settings(ClassifySettings, **given),
         read_settings(AlertingSettings, **given),
+        read_settings(WebSettings, **given),
     )
     log_to_stderr()
     with plain_errors():
@@ -74,7 +79,10 @@ def up(
 def _say(settings: UpSettings, ports: dict[str, int]) -> None:
     """Where everything listens."""
     host = settings.host
-    lines = [f"OTLP/HTTP        http://{host}:{ports['OTLP/HTTP']}"]
+    lines = [
+        f"the page         http://{host}:{ports['web']}",
+        f"OTLP/HTTP        http://{host}:{ports['OTLP/HTTP']}",
+    ]
     if "OTLP/gRPC" in ports:
         lines.append(f"OTLP/gRPC        {host}:{ports['OTLP/gRPC']}")
     if "ClickHouse HTTP" in ports:

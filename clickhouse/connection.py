@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -56,6 +56,14 @@ def connect(dsn: str, **options: Any) -> Client:
             f"no ClickHouse answers at {redacted(dsn)} ({error}); start it, or correct "
             "EVERYSPAN_CLICKHOUSE_DSN"
         ) from error
+
+
+def served_dsn(host: str, port: int, user: str, password: str) -> str:
+    """The DSN of the read-only port of an embedded engine; all interfaces are this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = f"[{host}]" if ":" in host else host
+    secret = f"{quote(user, safe='')}:{quote(password, safe='')}@"
+    return f"http://{secret if password or user != 'default' else ''}{address}:{port}"
 
 
 def embedded_engine(dsn: str) -> str:

@@ -16,6 +16,9 @@ from typing import Any
 #: can't tell; evidence says why. '' means not judged yet.
 LABELS = ("not_applicable", "abstained", "pass", "fail")
 
+#: 'answered': the model did not refuse. 'obeyed': what it did carries what the attack asked for.
+OUTCOMES = ("refused", "answered", "obeyed")
+
 STEP_KINDS = (
     "llm",
     "tool",
@@ -40,6 +43,7 @@ class Span:
     ``tool_definitions``, ``events`` and ``links`` are JSON arrays, '' for none. ``fingerprint``
     tells spans apart that were sent with the same ids, ``id_reuse`` counts the runs that did so.
     ``twin_of``: 'TRACE/SPAN' of the same call where it counts, '' for a row that counts itself.
+    ``replay_of``: the recorded trace that a replay ran again, '' for a row that is no replay's.
     """
 
     trace_id: str
@@ -99,6 +103,7 @@ class Span:
     id_reuse: int = 0
     response_id: str = ""
     twin_of: str = ""
+    replay_of: str = ""
 
     @property
     def end_time(self) -> int:
@@ -111,12 +116,14 @@ class Verdict:
     """What one classifier says of one row.
 
     ``label``: see LABELS. ``score``: 0 to 1, higher is worse, NaN where there is none.
-    ``evidence``: the text or reason that made it fail, quoted; '' for none.
+    ``evidence``: the text or reason that made it fail, quoted; '' for none. ``outcome``: of an
+    attack, what the model made of it: one of OUTCOMES, '' where no answer is known.
     """
 
     label: str
     score: float = nan
     evidence: str = ""
+    outcome: str = ""
 
 
 #: Columns that ingest fills, in the table's order.

@@ -102,7 +102,8 @@ def unknown_names(client: Client, database: str) -> list[str]:
     rows = client.query(
         f"SELECT DISTINCT arrayJoin(mapKeys(experiments)) AS name FROM {database}.spans"
         " WHERE start_time > now() - INTERVAL 7 DAY AND notEmpty(experiments)"
-        f" AND name NOT IN (SELECT name FROM {database}.experiments) ORDER BY name LIMIT 100"
+        f" AND replay_of = '' AND name NOT IN (SELECT name FROM {database}.experiments)"
+        " ORDER BY name LIMIT 100"
     ).result_rows
     return [str(name) for (name,) in rows]
 

@@ -51,7 +51,7 @@ def create_experiment_spans(
 
 
 def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
-    """As in migrations/0015_twins.sql."""
+    """As in migrations/0017_alerts.sql."""
 
     def each(form: str, values: Iterable[str]) -> str:
         return ",\n        ".join(form.format(value) for value in values)
@@ -75,4 +75,4 @@ SELECT
     ] AS judged
 FROM {database}.spans AS span
 ARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of
-WHERE notEmpty(experiments)"""
+WHERE notEmpty(experiments) AND replay_of = ''"""

@@ -23,11 +23,11 @@ def replay_command(trace_id: str, step: int) -> str:
 
 
 def replay_note(entry: str) -> str:
-    """What to say beside the command where the trace does not name its entry, else ''."""
-    if _ENTRY.fullmatch(entry):
+    """What to say beside the command where the trace names an entry that is none, else ''. Without
+    one it works for decorated agents, and the replay says what to do for others."""
+    if not entry or _ENTRY.fullmatch(entry):
         return ""
-    unknown = "names no known entry" if entry else "names no entry"
-    return f"the trace {unknown}: unless it is a decorated agent's, add --entry module:function"
+    return "the trace names no known entry; the replay lists those that your code declares"
 
 
 def replay_sql(step: str) -> str:

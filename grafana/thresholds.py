@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from grafana.precision import LEAST, may_page
 
 PATH = Path(__file__).with_name("thresholds.toml")
 
@@ -29,7 +31,8 @@ class ClassifierThresholds(_Strict):
     max_fail_rate: Rate
     severity: Severity
     team: Name
-    critical: bool = False
+    #: What of a single span is enough to alert: a fail, or an attack that the model obeyed.
+    critical: Literal["", "fail", "obeyed"] = ""
 
 
 class Custom(_Strict):
@@ -48,6 +51,7 @@ class FailRate(_Strict):
     min_judged: Count
     min_failed: Count
     critical_window_seconds: Seconds
+    seldom_window_seconds: Seconds
 
 
 class Operational(_Strict):
@@ -67,6 +71,9 @@ class Operational(_Strict):
     min_told: Count
     classify_errors: Annotated[int, Field(ge=0)]
     silent_seconds: Seconds
+    seldom_window_seconds: Seconds
+    chance: Annotated[float, Field(gt=0, lt=0.1)]
+    retired: tuple[Annotated[str, Field(pattern=r"^[^'\\]{1,200}$")], ...] = ()
     severity: Severity
     team: Name
 
@@ -99,6 +106,16 @@ class Thresholds(_Strict):
     operational: Operational
     drift: Drift
     experiments: Experiments
+
+    @model_validator(mode="after")
+    def _single_failures(self) -> Thresholds:
+        for name, one in self.classifier.items():
+            if one.critical and not may_page(name):
+                raise ValueError(
+                    f"classifier.{name}.critical: precision.toml does not say that {LEAST:.0%} of"
+                    " its fails are right; take `critical` out (its rate alerts), or measure it"
+                )
+        return self
 
 
 @cache

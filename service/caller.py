@@ -41,16 +41,20 @@ _JSON = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
 
 class NotAllowed(Exception):
-    """The text is for the caller. ``status``: 401, 403 or 415."""
+    """The text is for the caller. ``status``: 401, 403 or 415. ``challenge``: how to show who one
+    is, with 401."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.challenge = "Bearer"
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the answer."""
-        return {"www-authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        return (
+            {"www-authenticate": self.challenge} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        )
 
 
 class ExposedError(UserError):

@@ -18,7 +18,7 @@ from tenacity import (
     wait_fixed,
 )
 
-from clickhouse.connection import DsnError, StorageUnavailableError, connect
+from clickhouse.connection import DsnError, StorageUnavailableError, connect, served_dsn
 from clickhouse.migrate import migrate
 from service.client import Client as Service
 from service.health import Degraded
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # each is loaded where it runs
     from alerting.settings import AlertingSettings
     from classify.settings import ClassifySettings
     from ingest.settings import IngestSettings
+    from web.settings import WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -222,6 +223,44 @@ class Readers(Part):
             settings.clickhouse_host,
             settings.clickhouse_port,
             "EVERYSPAN_CLICKHOUSE_PORT",
+        )
+
+
+class Web(Part):
+    """The page. ``connecting``: a client that reads; None for ClickHouse's port of this process."""
+
+    name = "web"
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        readers: UpSettings,
+        connecting: Callable[[], Client] | None = None,
+    ) -> None:
+        from web.app import create_app
+
+        self._readers = readers
+        self._port = 0
+        app = create_app(settings, connecting or self._connect)
+        self.registry = app.state.registry
+        self.site = Site("web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT")
+
+    def ready(self, ports: dict[str, int]) -> None:
+        self._port = ports.get("ClickHouse HTTP", 0)
+
+    def _connect(self) -> Client:
+        settings = self._readers
+        if not settings.embedded:
+            return connect(settings.dsn)
+        if not self._port:
+            raise StorageUnavailableError("the stack is starting; try again in a moment")
+        return connect(
+            served_dsn(
+                settings.clickhouse_host,
+                self._port,
+                settings.clickhouse_user,
+                settings.clickhouse_password.get_secret_value(),
+            )
         )
 
 

@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from clickhouse_connect.driver.client import Client
+
 from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
-from service.parts import Alerting, AlertRules, Classify, Ingest, Part, Readers
+from service.parts import Alerting, AlertRules, Classify, Ingest, Part, Readers, Web
 from service.serve import serve
 from service.stack_metrics import StackMetrics
 from service.stack_settings import UpSettings
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from alerting.settings import AlertingSettings
     from classify.settings import ClassifySettings
     from ingest.settings import IngestSettings
+    from web.settings import WebSettings
+
+
+Connecting = Callable[[], Client]
 
 
 class Stack:
@@ -93,11 +99,17 @@ def alerting_alone(settings: AlertingSettings) -> Stack:
     return Stack(settings, [Alerting(settings)], sampled=not settings.embedded)
 
 
+def web_alone(settings: WebSettings, readers: UpSettings, connecting: Connecting) -> Stack:
+    """`everyspan web`. It only reads, so its own metrics are not stored."""
+    return Stack(settings, [Web(settings, readers, connecting)], sampled=False)
+
+
 def whole(
     settings: UpSettings,
     ingest: IngestSettings,
     classify: ClassifySettings,
     alerting: AlertingSettings,
+    web: WebSettings,
 ) -> Stack:
     """`everyspan up`. ClickHouse's port and the rules come along with the embedded engine."""
     judging = Classify(classify, settings.classify_shards)
@@ -113,6 +125,7 @@ def whole(
             Ingest(ingest, beside, lambda: judging.degraded),
             judging,
             Alerting(alerting, lambda: connect(settings.dsn)),
+            Web(web, settings),
             *engine,
         ],
     )

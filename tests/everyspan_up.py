@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: How old what readers see may be, where a test does not say.
 LAG = "0.1"
 _LAG_VARIABLE = "EVERYSPAN_CLICKHOUSE_LAG_SECONDS"
-NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify")
+NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify", "web")
 
 
 @dataclass(frozen=True)

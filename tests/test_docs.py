@@ -27,7 +27,7 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 
 
 #: Run until they are ended; the others do one thing.
-SERVICES = {"up", "ingest", "classify", "alerting"}
+SERVICES = {"up", "ingest", "classify", "alerting", "web"}
 
 
 def test_settings_of_services_have_variables_and_options_of_commands_have_none() -> None:

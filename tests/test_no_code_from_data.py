@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     *("sdk/src", "ingest", "classify", "clickhouse", "alerting", "grafana", "experiments"),
-    *("cli", "demo"),
+    *("web", "cli", "demo"),
 )
 #: Builds models from data sets, by hand and in no service.
 OFFLINE = "training"

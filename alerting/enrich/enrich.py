@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from alerting.case import Case, Source
 from alerting.enrich.budget import Budget, OverBudgetError
 from alerting.enrich.choose import chosen
-from alerting.enrich.failure import code_of, facts_of, failure_of, masked_source
+from alerting.enrich.failure import at_fault, code_of, facts_of, failure_of, masked_source
 from alerting.enrich.find import (
     Question,
     Row,
@@ -39,6 +39,8 @@ from alerting.settings import AlertingSettings
 
 log = logging.getLogger(__name__)
 
+#: Kinds of alert about errors, which a step passes on to those around it.
+ERRORS = ("error_rate", "tool_failure")
 #: How a reason begins that the next alert would meet as well.
 AWAY = "ClickHouse is away"
 
@@ -177,6 +179,11 @@ class _Enquiry:
     def follow(self) -> None:
         rows = [row for row, _ in self.picked]
         self.steps = steps_of(self.client, self._database, rows, self.budget)
+        if self.asked.kind in ERRORS:
+            self.picked = [
+                (at_fault(row, self.steps.get(run_of(row), [])), similar)
+                for row, similar in self.picked
+            ]
 
     def compare(self) -> None:
         self.threshold = threshold_of(

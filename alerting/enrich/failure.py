@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from alerting.case import Failure, Source
 from alerting.enrich.find import Question, Row
 from classify.personal_data.masking import masked
+from grafana.failing_step import failing_step, own_code
 from grafana.replay_command import replay_command, replay_note
 
 _MOST_EVIDENCE = 300
@@ -82,22 +83,25 @@ def facts_of(row: Row, similar: int, steps: list[Row]) -> Mapping[str, str]:
     }
 
 
+def at_fault(row: Row, steps: list[Row]) -> Row:
+    """The step whose error the row passes on, with what else is known of the row; the row itself
+    where no step below it failed."""
+    step = failing_step(row, steps)
+    if step is row or step["span_id"] == row["span_id"]:
+        return row
+    said = ": ".join(filter(None, (step["error_type"], step["status_message"])))
+    return {**row, **step, "said": said or row["said"]}
+
+
 def step_number(row: Row, steps: list[Row]) -> int:
     """Counted from 1; 0 where it is not known."""
     return next((i for i, s in enumerate(steps, 1) if s["span_id"] == row["span_id"]), 0)
 
 
 def code_of(row: Row, steps: list[Row]) -> Row | None:
-    """The step, or its nearest ancestor, that says where it is in the code."""
-    by_id = {step["span_id"]: step for step in steps}
-    seen: set[str] = set()
-    at: Row | None = row
-    while at is not None and at["span_id"] not in seen:
-        if at["code_file"]:
-            return at
-        seen.add(at["span_id"])
-        at = by_id.get(at["parent_span_id"])
-    return None
+    """The step, or its nearest ancestor, that says where it is in somebody's own code."""
+    found = own_code(row, steps)
+    return dict(found) if found is not None else None
 
 
 def told(text: str | None) -> str:

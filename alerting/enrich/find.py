@@ -13,10 +13,14 @@ from clickhouse_connect.driver.client import Client
 from alerting.enrich.budget import Budget
 from alerting.notification import Alert
 from classify.custom.classifier_definition import is_name
+from clickhouse.span import OUTCOMES
+from grafana import conditions
 from grafana.replay_command import ENTRY_ATTRIBUTE
 
 _DEFAULT_WINDOW = 900
 _LONGEST_WINDOW = 86_400
+#: Steps of a trace that are looked at.
+_MAX_STEPS = 5_000
 #: Candidates that the best are chosen from.
 MAX_CANDIDATES = 300
 #: A trace may still be on its way when the rule fires.
@@ -68,7 +72,7 @@ def question(
     kind = labels.get("kind", "")
     window = window_of(alert, now)
     parameters: dict[str, Any] = {"start": window[0], "end": window[1]}
-    scope = ["start_time >= {start:DateTime64(3)}", "start_time <= {end:DateTime64(3)}"]
+    scope = [conditions.PRODUCTION]
     for label, column in (
         ("service", "service_name"),
         ("environment", "environment"),
@@ -85,43 +89,27 @@ def question(
     if kind == "classifier_broken":
         # It has no verdicts to look for.
         parameters["classifier"], name = name, ""
-    root, within = "parent_span_id = '' AND twin_of = ''", " AND ".join(scope)
+    score = "toFloat32(nan)"
     if name in classifiers:
         label, score = classifiers[name]
-        return Question(
-            kind or "fail_rate",
-            name,
-            f"{within} AND {label} = 'fail'",
-            f"{within} AND {label} IN ('pass', 'fail')",
-            f"{score} DESC, start_time DESC",
-            score,
-            parameters,
-            window,
-        )
-    asked = {
-        "latency": (root, root, "duration_ms DESC"),
-        "latency_growth": (root, root, "duration_ms DESC"),
-        "error_rate": (f"{root} AND status = 'error'", root, "start_time DESC"),
-        "tool_failure": (
-            "step_kind = 'tool' AND (status = 'error' OR tool_call_error = 'fail')",
-            "step_kind = 'tool'",
-            "start_time DESC",
-        ),
-        "cost": ("cost_usd > 0", "cost_usd > 0", "cost_usd DESC"),
-        "coverage": ("(verdict_version = 0 OR notEmpty(unjudged))", "1", "start_time ASC"),
-        "classifier_broken": ("has(unjudged, {classifier:String})", "1", "start_time ASC"),
-        "drift_tokens": ("step_kind = 'llm'", "step_kind = 'llm'", "start_time DESC"),
-    }.get(kind)
-    if asked is None:
+        outcome = labels.get("outcome", "")
+        # What is none of ours would be SQL.
+        of = conditions.verdict(name, label, score, kind, outcome if outcome in OUTCOMES else "")
+    elif kind in conditions.OPERATIONAL:
+        name, of = "", conditions.OPERATIONAL[kind]
+    else:
         return None
-    condition, judged, order = asked
+    told = alert.annotations.get("window_of", "")
+    time = told if told in conditions.TIMES else of.time
+    scope.append(conditions.within(time, "{start:DateTime64(3)}", "{end:DateTime64(3)}"))
+    within = " AND ".join(scope)
     return Question(
-        kind,
-        "",
-        f"{within} AND {condition}",
-        f"{within} AND {judged}",
-        order,
-        "toFloat32(nan)",
+        kind or "fail_rate",
+        name,
+        f"{within} AND {of.failing}",
+        f"{within} AND {of.judged}",
+        of.order,
+        score,
         parameters,
         window,
     )
@@ -172,7 +160,8 @@ def counted(client: Client, database: str, asked: Question, budget: Budget) -> R
         f" uniqExactIf(user_id, c AND user_id != '') AS users,"
         f" uniqExactIf(session_id, c AND session_id != '') AS sessions,"
         f" minIf(start_time, c) AS first, maxIf(start_time, c) AS last,"
-        f" (SELECT sum(cost_usd) FROM {database}.spans WHERE start_time >= {{start:DateTime64(3)}}"
+        f" (SELECT sum(cost_usd) FROM {database}.spans WHERE start_time >="
+        f" {{start:DateTime64(3)}} - INTERVAL {_LONGEST_WINDOW} SECOND"
         f" AND start_time <= {{end:DateTime64(3)}} AND trace_id IN (SELECT trace_id FROM"
         f" {database}.spans WHERE {asked.condition})) AS cost_usd"
         f" FROM (SELECT ({asked.condition}) AS c, trace_id, user_id, session_id, start_time"
@@ -239,14 +228,15 @@ def steps_of(
         client,
         f"SELECT trace_id, id_reuse, span_id, parent_span_id, name, step_kind, start_time,"
         f" code_file, code_line, code_function, code_revision, code_repository, prompt_version,"
-        f" model, cost_usd, documents, tool_name, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
+        f" model, cost_usd, documents, tool_name, status, error_type, status_message,"
+        f" resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
-        f" ORDER BY trace_id, start_time, span_id LIMIT 5000 {LIMIT}",
+        f" ORDER BY trace_id, start_time, span_id LIMIT {_MAX_STEPS} BY trace_id, id_reuse {LIMIT}",
         {
             "ids": sorted({r["trace_id"] for r in rows}),
-            "start": first - timedelta(hours=6),
-            "end": last + timedelta(hours=6),
+            "start": first - timedelta(seconds=_LONGEST_WINDOW),
+            "end": last + timedelta(seconds=_LONGEST_WINDOW),
         },
         budget,
     )

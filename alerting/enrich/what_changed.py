@@ -86,7 +86,9 @@ def _appeared(
 ) -> datetime | None:
     """When the value was first seen, if not before the window; None where it is older."""
     end = asked.window[1]
-    conditions = f"{column} = {{value:String}} AND start_time >= {{early:DateTime64(3)}}"
+    conditions = (
+        f"{column} = {{value:String}} AND replay_of = '' AND start_time >= {{early:DateTime64(3)}}"
+    )
     answer = client.query(
         f"SELECT min(start_time), count() FROM {database}.spans WHERE {conditions}"
         f" AND start_time <= {{end:DateTime64(3)}} {LIMIT}",

@@ -130,7 +130,7 @@ def newest_traces(client: Client, database: str) -> list[Trace]:
     """The newest TRACES that have been judged."""
     rows = client.query(
         f"SELECT trace_id FROM {database}.spans_raw WHERE verdict_version > 0"
-        f" GROUP BY trace_id ORDER BY max(start_time) DESC LIMIT {TRACES}"
+        f" AND replay_of = '' GROUP BY trace_id ORDER BY max(start_time) DESC LIMIT {TRACES}"
     ).result_rows
     return traces(client, database, [trace_id for (trace_id,) in rows])
 
@@ -163,7 +163,7 @@ def _condition(
     client: Client, database: str, kinds: Sequence[str], columns: Sequence[str]
 ) -> tuple[str, dict[str, Any]]:
     """SQL of the rows to look at: of the shortest time that has ROWS of them."""
-    of = " AND ".join(f"{column} != ''" for column in columns)
+    of = " AND ".join(["replay_of = ''", *(f"{column} != ''" for column in columns)])
     if kinds:
         of += " AND step_kind IN {kinds:Array(String)}"
     parameters = {"kinds": list(kinds)}

@@ -89,7 +89,8 @@ def _stored_verdict(stored: Columns, name: str, row: int, *, custom: bool) -> Ve
         score = stored["custom_scores"][row].get(name, math.nan)
     else:
         label, score = stored[name][row], stored[f"{name}_score"][row]
-    return Verdict(label, score, stored["evidence"][row].get(name, ""))
+    evidence, outcome = (stored[map_][row].get(name, "") for map_ in ("evidence", "outcomes"))
+    return Verdict(label, score, evidence, outcome)
 
 
 def _labels(stored: Columns, verdicts: Verdicts, custom: Members, row: int) -> dict[str, str]:

@@ -73,6 +73,7 @@ def _changed(found: After, row: int) -> bool:
         found.evidence[row] != found.stored["evidence"][row]
         or _says_else(found, row)
         or _judged_else(found, row)
+        or _became_else(found, row)
         or _span_differs(found.spans[row], found.stored, row)
     )
 
@@ -81,6 +82,15 @@ def _judged_else(found: After, row: int) -> bool:
     stored = found.stored
     return any(
         _differs(verdicts[row], stored[name][row], stored[f"{name}_score"][row])
+        for name, verdicts in found.verdicts.built_in.items()
+    )
+
+
+def _became_else(found: After, row: int) -> bool:
+    """Of an attack: the answer to it has come since."""
+    stored = found.stored["outcomes"][row]
+    return any(
+        verdicts[row].outcome != stored.get(name, "")
         for name, verdicts in found.verdicts.built_in.items()
     )
 

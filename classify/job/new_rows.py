@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from classify.job.after import After
+from classify.job.news import news
 from classify.job.task import Judged, Task
 from classify.settle.inherit import INHERITED, participation
 from clickhouse.native import write_columns
@@ -26,6 +27,7 @@ def blocks(found: After, rows: Sequence[int], task: Task, judged: Judged) -> Ite
         new |= _built_in(found, chunk, task)
         new |= _custom(found, chunk)
         new |= _experiments(found, chunk)
+        new |= news(found, chunk, task)
         yield write_columns(task.schema.spans, new)
         _count(found, chunk, task, judged)
 
@@ -45,6 +47,8 @@ def _built_in(found: After, rows: Sequence[int], task: Task) -> dict[str, Sequen
         "evidence": [found.evidence[i] for i in rows],
         "unjudged": [found.owed[i] for i in rows],
     }
+    if found.verdicts.built_in:
+        new["outcomes"] = [_outcomes(found, i) for i in rows]
     for name, verdicts in found.verdicts.built_in.items():
         new[name] = [verdicts[i].label for i in rows]
         new[f"{name}_score"] = [verdicts[i].score for i in rows]
@@ -52,6 +56,13 @@ def _built_in(found: After, rows: Sequence[int], task: Task) -> dict[str, Sequen
         new["verdict_version"] = [task.version] * len(rows)
         new["verdict_at"] = [task.now] * len(rows)
     return new
+
+
+def _outcomes(found: After, row: int) -> dict[str, str]:
+    """Of classifiers that were not asked, as they are."""
+    asked = found.verdicts.built_in
+    kept = {n: told for n, told in found.stored["outcomes"][row].items() if n not in asked}
+    return kept | {n: told for n, each in asked.items() if (told := each[row].outcome)}
 
 
 def _custom(found: After, rows: Sequence[int]) -> dict[str, Sequence[Any]]:

@@ -34,7 +34,7 @@ def limits(client: Client, database: str, quantiles: Mapping[str, float]) -> Lim
         rows = client.query(
             f"SELECT service_name, quantileTDigestIf({quantile:g})({name}_score, {judged})"
             f" FROM {database}.spans WHERE start_time >= now() - INTERVAL {_DAYS} DAY"
-            f" GROUP BY service_name HAVING countIf({judged}) >= {_FEWEST_ROWS}"
+            f" AND replay_of = '' GROUP BY service_name HAVING countIf({judged}) >= {_FEWEST_ROWS}"
         ).result_rows
         found[name] = {service: max(_LEAST, float(score)) for service, score in rows}
     return found

@@ -235,7 +235,8 @@ class Rows:
         for trace_id, session, service, start in self._client.query(
             "SELECT trace_id, session_id, service_name, min(start_time) AS start"
             f" FROM {self._database}.spans_raw"
-            f" WHERE session_id IN %(sessions)s AND {between('start_time', *back)}"
+            " WHERE session_id IN %(sessions)s AND replay_of = ''"
+            f" AND {between('start_time', *back)}"
             " GROUP BY ALL ORDER BY start, trace_id",
             parameters={"sessions": sorted({session for _, session, _, _ in mine})},
             query_formats={"DateTime64": "int"},

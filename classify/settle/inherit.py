@@ -1,9 +1,11 @@
-"""What some spans of a trace say reaches its other steps: session, user, experiment, prompt, agent.
+"""What some spans of a trace say reaches its other steps: session, user, experiment, prompt, agent,
+replay.
 
 Many frameworks put the session and the user on the root alone, so that cost by session would miss
 every model call. A value is handed down from the nearest ancestor that says it itself. Session,
 user and experiment are those of the whole trace: where no ancestor says any, the root's counts, or
-the only one that the trace has. A prompt and an agent are those of what lies below them.
+the only one that the trace has. A prompt, an agent and a replay are those of what lies below them:
+a service that a replay calls is part of the replay.
 
 A step's own value wins and is never changed. The attribute ``everyspan.inherited`` says which
 columns were handed down and from which span, so that a later run, when the root has come or says
@@ -30,6 +32,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], bool], ...] = (
     (("experiment", "variant"), True),
     (("prompt_name", "prompt_version"), False),
     (("agent_name",), False),
+    (("replay_of",), False),
 )
 COLUMNS = tuple(column for columns, _ in _GROUPS for column in columns)
 

@@ -112,7 +112,11 @@ class TwinSearch:
         last start of what is asked, ns since 1970."""
         around = (window[0] - _LONGEST_CALL_SECONDS * 10**9, window[1] + WINDOW_SECONDS * 10**9)
         database = self._share.database
-        calls = f"{database}.spans_raw WHERE {between('start_time', *around)} AND {IS_CALL}"
+        # A replay repeats recorded answers with their ids: it is a call of its own.
+        calls = (
+            f"{database}.spans_raw WHERE {between('start_time', *around)} AND {IS_CALL}"
+            " AND replay_of = ''"
+        )
         scopes = [
             set(found)
             for (found,) in client.query(

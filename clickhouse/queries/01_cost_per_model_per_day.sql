@@ -9,6 +9,6 @@ SELECT
     round(sum(cost_usd), 4) AS cost,
     countIf(cost_usd IS NULL AND input_tokens > 0) AS calls_without_price
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 7 DAY AND model != ''
+WHERE start_time >= now() - INTERVAL 7 DAY AND model != '' AND replay_of = ''
 GROUP BY day, provider, model
 ORDER BY day DESC, cost DESC

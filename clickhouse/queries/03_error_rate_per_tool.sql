@@ -7,6 +7,6 @@ SELECT
     round(judged_failing / calls, 4) AS fail_rate,
     anyIf(evidence['tool_call_error'], tool_call_error = 'fail') AS example
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 1 DAY AND step_kind = 'tool'
+WHERE start_time >= now() - INTERVAL 1 DAY AND step_kind = 'tool' AND replay_of = ''
 GROUP BY tool_name
 ORDER BY fail_rate DESC, calls DESC

@@ -7,7 +7,7 @@ SELECT
     round(failed / judged, 4) AS fail_rate
 FROM everyspan.spans
 ARRAY JOIN [('tool_call_error', tool_call_error), ('data_leakage', data_leakage)] AS verdict
-WHERE start_time >= now() - INTERVAL 1 DAY
+WHERE start_time >= now() - INTERVAL 1 DAY AND replay_of = ''
 GROUP BY hour, classifier
 HAVING judged > 0
 ORDER BY hour DESC, classifier

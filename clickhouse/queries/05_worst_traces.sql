@@ -7,7 +7,7 @@ SELECT
     sum(cost_usd) AS cost,
     arrayDistinct(arrayFlatten(groupArray(mapValues(evidence)))) AS reasons
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 1 DAY
+WHERE start_time >= now() - INTERVAL 1 DAY AND replay_of = ''
 GROUP BY trace_id
 HAVING failing > 0
 ORDER BY failing DESC, errors DESC, began DESC

@@ -8,7 +8,7 @@ SELECT
     countIf(status = 'error' AND twin_of = '') AS errors,
     countIf(tool_call_error = 'fail' OR data_leakage = 'fail') AS failing_steps
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 1 DAY AND session_id != ''
+WHERE start_time >= now() - INTERVAL 1 DAY AND session_id != '' AND replay_of = ''
 GROUP BY session_id
 ORDER BY failing_steps DESC, cost DESC NULLS LAST
 LIMIT 20

@@ -6,6 +6,6 @@ SELECT
     input AS query,
     length(documents) AS found
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 1 DAY AND step_kind = 'retrieval' AND empty(documents)
+WHERE start_time >= now() - INTERVAL 1 DAY AND step_kind = 'retrieval' AND empty(documents) AND replay_of = ''
 ORDER BY start_time DESC
 LIMIT 50

@@ -9,6 +9,6 @@ SELECT
     uniqExactIf(trace_id, data_leakage = 'fail' OR tool_call_error = 'fail') AS failing_traces,
     round(failing_traces / traces, 4) AS fail_rate
 FROM everyspan.spans
-WHERE start_time >= now() - INTERVAL 7 DAY AND prompt_name != ''
+WHERE start_time >= now() - INTERVAL 7 DAY AND prompt_name != '' AND replay_of = ''
 GROUP BY prompt_name, prompt_version, variant
 ORDER BY prompt_name, prompt_version, variant

@@ -6,7 +6,7 @@ SELECT
     groupUniqArray(10)(JSONExtractString(event, 'attributes', 'gen_ai.evaluation.score.label')) AS labels
 FROM everyspan.spans
 ARRAY JOIN JSONExtractArrayRaw(events) AS event
-WHERE start_time >= now() - INTERVAL 7 DAY
+WHERE start_time >= now() - INTERVAL 7 DAY AND replay_of = ''
     AND JSONExtractString(event, 'name') = 'gen_ai.evaluation.result'
 GROUP BY evaluation
 ORDER BY results DESC

@@ -224,7 +224,9 @@ def count(client: Client, window: tuple[datetime, datetime]) -> int:
 
 
 def _within(window: tuple[datetime, datetime]) -> str:
-    return f"start_time >= {_text(window[0])} AND start_time < {_text(window[1])}"
+    """Rows of production: a replay repeats what it was made of."""
+    began = f"start_time >= {_text(window[0])} AND start_time < {_text(window[1])}"
+    return f"{began} AND replay_of = ''"
 
 
 def _traces_of(places: Sequence[Place]) -> str:

@@ -22,8 +22,10 @@ def dashboard(
     refresh: str = "1m",
 ) -> Json:
     """Panels flow left to right; a new line begins where the next one would not fit."""
+    of_services = any_service(variables)
+    own = [*variables, replays()] if of_services else variables
     return {
-        "annotations": {"list": [deployments()] if any_service(variables) else []},
+        "annotations": {"list": [deployments()] if of_services else []},
         "description": description,
         "editable": False,
         "fiscalYearStartMonth": 0,
@@ -46,7 +48,7 @@ def dashboard(
         "refresh": refresh,
         "schemaVersion": 39,
         "tags": ["everyspan"],
-        "templating": {"list": [datasource(), *variables]},
+        "templating": {"list": [datasource(), *own]},
         "time": {"from": time_from, "to": "now"},
         "timepicker": {},
         "timezone": "",
@@ -82,13 +84,13 @@ def any_service(variables: Sequence[Json]) -> bool:
 
 def deployments() -> Json:
     """Marks where a service version or prompt version is seen for the first time in the range."""
-    query = """SELECT min(start_time) AS time, service_name AS tags, 'First seen in this range' AS title,
+    query = f"""SELECT min(start_time) AS time, service_name AS tags, 'First seen in this range' AS title,
   concat(service_name, ' ', kind, ' ', version) AS text
 FROM (
   SELECT start_time, service_name, v.1 AS kind, v.2 AS version
   FROM spans
   ARRAY JOIN [('version', toString(service_version)), ('prompt', toString(prompt_version))] AS v
-  WHERE $__timeFilter(start_time) AND v.2 != ''
+  WHERE $__timeFilter(start_time) AND v.2 != '' AND {sql.UNLESS_ASKED}
 )
 GROUP BY service_name, kind, version
 HAVING time > $__fromTime + toIntervalSecond(dateDiff('second', $__fromTime, $__toTime) / 50)
@@ -138,7 +140,7 @@ def query_variable(name: str, label: str, column: str) -> Json:
     """All values of a column in the time range."""
     query = (
         f"SELECT DISTINCT {offered(column)} FROM spans WHERE $__timeFilter(start_time)"
-        f" AND text != '' ORDER BY text LIMIT 500"
+        f" AND text != '' AND {sql.UNLESS_ASKED} ORDER BY text LIMIT 500"
     )
     return {
         "allValue": None,
@@ -171,6 +173,26 @@ def textbox(name: str, label: str) -> Json:
         "query": "",
         "skipUrlSync": False,
         "type": "textbox",
+    }
+
+
+def replays() -> Json:
+    """Whether rows of replays count: on each board that filters by service, at its end."""
+    options = [
+        {"selected": name == "left out", "text": name, "value": name}
+        for name in ("left out", "shown")
+    ]
+    return {
+        "current": {"selected": True, "text": "left out", "value": "left out"},
+        "hide": 0,
+        "includeAll": False,
+        "label": "Replays",
+        "multi": False,
+        "name": "replays",
+        "options": options,
+        "query": "left out,shown",
+        "skipUrlSync": False,
+        "type": "custom",
     }
 
 

@@ -13,25 +13,25 @@ from typing import Any
 from grafana.build.guarded import guarded
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.build.seasonal import drift, token_drift, week_number, windows
+from grafana.build.seldom import seldom, seldom_verdicts
+from grafana.build.silence import silence
 from grafana.build.sql import (
     JUDGED,
     ONCE,
-    ROOT,
+    PRODUCTION,
     classifiers,
     counts,
     custom_counts,
     layer_of_each,
     wilson_low,
 )
+from grafana.conditions import OPERATIONAL, ROOT, Condition, verdict, within
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
 DATASOURCE_UID = "everyspan-clickhouse"
 FOLDER = "Everyspan"
 _EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
 
-# A verdict may come this long after its span began: long traces, a classifier that caught up. Only
-# bounds what is read; the windows are those of the verdicts.
-_SPAN_BEFORE_VERDICT = 6 * 3600
 # Spans that came less than this before are not expected to have a verdict yet.
 COVERAGE_LAG = 300
 _COVERAGE_WINDOW = 3600
@@ -44,12 +44,12 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
         for uid, board in boards.items()
         for panel in board["panels"]
     }
-    own = [
-        _critical(name, one, thresholds) if one.critical else _fail_rate(name, one, thresholds)
-        for name, one in thresholds.classifier.items()
-    ]
+    each = thresholds.classifier.items()
+    single = [_critical(name, one, thresholds) for name, one in each if one.critical]
+    rates = [_fail_rate(name, one, thresholds) for name, one in each if one.critical != "fail"]
     groups = [
-        _group("Classifiers", "20s", [*own, _custom(thresholds)], panels),
+        _group("Single failures", "10s", single, panels),
+        _group("Classifiers", "20s", [*rates, _custom(thresholds), _seldom(thresholds)], panels),
         _group("Operational", "1m", _operational(thresholds), panels),
         _group("Judging", "1m", _judging(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
@@ -83,8 +83,10 @@ def _rule(
     shift: int = 0,
     hold: str = "0s",
     annotations: Mapping[str, str] | None = None,
+    time: str = "start_time",
 ) -> Json:
-    """``seconds``: the query's window, ending ``shift`` seconds ago. ``hold``: pending for."""
+    """``seconds``: the query's window, ending ``shift`` seconds ago, which is of the column ``time``
+    (grafana/conditions.py). ``hold``: pending for."""
     limit = above if above is not None else below
     return {
         "uid": uid,
@@ -141,6 +143,7 @@ def _rule(
             "summary": guarded(summary),
             "description": guarded(description),
             "window_seconds": str(seconds + shift),
+            "window_of": time,
             "threshold": f"{limit:g}",
             **(annotations or {}),
         },
@@ -154,28 +157,28 @@ _BY_SERVICE = "{{ $labels.service }} ({{ $labels.environment }})"
 
 def _fail_rate(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
     rate = thresholds.fail_rate
-    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    of = verdict(name, name, f"{name}_score", "fail_rate")
     sql = f"""SELECT service_name AS service, environment,
   if(failed >= {rate.min_failed} AND judged_recently > 0,
     least({wilson_low("failed", "judged")}, failed_recently / judged_recently), 0) AS fail_rate
 FROM (
   SELECT service_name, environment,
-    countIf({name} = 'fail') AS failed, countIf({name} IN ('pass', 'fail')) AS judged,
-    countIf({name} = 'fail' AND {recent}) AS failed_recently,
-    countIf({name} IN ('pass', 'fail') AND {recent}) AS judged_recently
+    countIf({name} = 'fail') AS failed, count() AS judged,
+    countIf({name} = 'fail' AND {recent}) AS failed_recently, countIf({recent}) AS judged_recently
   FROM spans
-  WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-    AND start_time <= $__toTime AND $__timeFilter(verdict_at)
+  WHERE {_within(of)}
   GROUP BY service_name, environment
 )
 WHERE judged >= {rate.min_judged}"""
     layer = layer_of_each()[name]
     words = name.replace("_", " ")
     return _rule(
-        f"everyspan-{name.replace('_', '-')}",
+        f"everyspan-{name.replace('_', '-')}{'-rate' if one.critical else ''}",
         f"{name} fails too often",
         sql,
         seconds=rate.long_window_seconds,
+        time=of.time,
         above=one.max_fail_rate,
         severity=one.severity,
         team=one.team,
@@ -193,7 +196,7 @@ WHERE judged >= {rate.min_judged}"""
 def _custom(thresholds: Thresholds) -> Json:
     """One rule for all classifiers that users add: each is a series of its own, with its own limit."""
     rate, custom = thresholds.fail_rate, thresholds.custom
-    recent = f"verdict_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
+    recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
     lower = f"least({wilson_low('failed', 'judged')}, failed_recently / judged_recently)"
     sql = f"""SELECT service, environment, classifier,
   if(failed >= {rate.min_failed} AND judged_recently > 0 AND {lower} > max_fail_rate,
@@ -203,11 +206,10 @@ FROM (
     arrayFirst(r -> r.1 = v.1, recent).2 AS failed_recently,
     arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
   FROM (
-    SELECT service_name, environment, {custom_counts()} AS counts,
-      {custom_counts(recent).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
+    SELECT service_name, environment, {custom_counts(news=True)} AS counts,
+      {custom_counts(recent, news=True).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
     FROM spans
-    WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-      AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND notEmpty(custom)
+    WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION} AND notEmpty(custom)
     GROUP BY service_name, environment
   )
   ARRAY JOIN counts AS v
@@ -224,6 +226,7 @@ INNER JOIN (
         "everyspan-custom",
         "A custom classifier fails too often",
         sql,
+        time="judged_at",
         seconds=rate.long_window_seconds,
         above=0,
         severity=custom.severity,
@@ -248,27 +251,68 @@ _CLASSIFIER_PANEL = {
 
 def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
     seconds = thresholds.fail_rate.critical_window_seconds
+    outcome = "obeyed" if one.critical == "obeyed" else ""
+    of = verdict(name, name, f"{name}_score", "critical", outcome)
     sql = f"""SELECT service_name AS service, environment,
-  uniqExactIf(trace_id, {name} = 'fail') AS failed_traces
+  uniqExactIf(trace_id, {of.failing}) AS failed_traces
 FROM spans
-WHERE start_time >= $__fromTime - INTERVAL {_SPAN_BEFORE_VERDICT} SECOND
-  AND start_time <= $__toTime AND $__timeFilter(verdict_at) AND {name} IN ('pass', 'fail')
+WHERE {_within(of)}
 GROUP BY service_name, environment"""
     layer = layer_of_each()[name]
-    words = name.replace("_", " ")
+    words = f"{name.replace('_', ' ')}{f' that was {outcome}' if outcome else ''}"
     return _rule(
         f"everyspan-{name.replace('_', '-')}",
-        f"{name} found",
+        f"{name} {outcome or 'found'}",
         sql,
         seconds=seconds,
+        time=of.time,
         above=0,
-        severity=one.severity,
+        severity="critical",
         team=one.team,
-        labels={"classifier": name, "layer": layer, "kind": "critical"},
+        labels={"classifier": name, "layer": layer, "kind": "critical"}
+        | ({"outcome": outcome} if outcome else {}),
         summary=f"{words} in {{{{ $values.B.Value }}}} traces of {_BY_SERVICE}",
-        description=f"Critical: one failed span is enough. Judged in the last {_duration(seconds)}.",
+        description=f"One failed span is enough{_WHICH[one.critical]}. Judged in the last "
+        f"{_duration(seconds)}.",
         board=f"everyspan-{layer}",
         panel=_CLASSIFIER_PANEL[layer],
+    )
+
+
+#: What a rule of single failures asks for beside the failure.
+_WHICH = {
+    "fail": "",
+    "obeyed": ": the answer, or a tool's call after it, carries what the attack asked for. Attempts "
+    "alone alert by their rate",
+}
+
+
+def _within(of: Condition) -> str:
+    """The rule's window of rows that could be what it is about."""
+    return f"{within(of.time, '$__fromTime', '$__toTime')}\n  AND {PRODUCTION} AND {of.judged}"
+
+
+def _seldom(thresholds: Thresholds) -> Json:
+    """One rule for all classifiers, of services that have few rows judged."""
+    rate = thresholds.fail_rate
+    return _rule(
+        "everyspan-fail-rate-seldom",
+        "A classifier fails the few that come",
+        seldom_verdicts(classifiers()),
+        seconds=rate.seldom_window_seconds,
+        time="judged_at",
+        above=0,
+        severity="error",
+        team="quality",
+        labels={"layer": "quality", "kind": "fail_rate"},
+        summary="{{ $labels.classifier }}: {{ humanizePercentage $values.B.Value }} of the last "
+        f"judged spans of {_BY_SERVICE} fail",
+        description=f"Fewer than {rate.min_judged} come in {_duration(rate.long_window_seconds)}: of "
+        f"the last {rate.min_judged} within {_duration(rate.seldom_window_seconds)} more fail than "
+        "the classifier's limit lets expect (exact binomial test, "
+        f"p < {thresholds.operational.chance:g}).",
+        board="everyspan-quality",
+        panel=_CLASSIFIER_PANEL["quality"],
     )
 
 
@@ -276,11 +320,14 @@ def _operational(thresholds: Thresholds) -> list[Json]:
     limits = thresholds.operational
     window = limits.window_seconds
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
-    # The end of the time range; verdict lag does not matter here.
-    this_window = "$__timeFilter(start_time)"
+    # By the end of a trace or step: what takes long is counted when it is over.
     past = windows("$__fromTime", "$__toTime")
+    past_ends = windows("$__fromTime", "$__toTime", "end_time")
     week = week_number("$__toTime")
-    silent_from = f"$__toTime - INTERVAL {limits.silent_seconds} SECOND"
+    week_of_end = week_number("$__toTime", "end_time")
+    traces, tools = OPERATIONAL["latency"], OPERATIONAL["tool_failure"]
+    failed_tool = tools.failing.removeprefix(f"{tools.judged} AND ")
+    slow = f"duration_ms > {limits.p95_seconds * 1000:g}"
 
     def labels(kind: str) -> dict[str, str]:
         return {"layer": "operational", "kind": kind}
@@ -291,10 +338,11 @@ def _operational(thresholds: Thresholds) -> list[Json]:
             "Traces are slow",
             f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {_within(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
+            time=traces.time,
             above=limits.p95_seconds,
             labels=labels("latency"),
             summary=f"p95 of {_BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
@@ -310,14 +358,15 @@ HAVING count() >= {limits.min_traces}""",
             f"""SELECT service_name AS service, environment,
   quantileIf(0.95)(duration_ms, week = 0) / quantileIf(0.95)(duration_ms, week > 0) AS growth
 FROM (
-  SELECT service_name, environment, duration_ms, {week} AS week
+  SELECT service_name, environment, duration_ms, {week_of_end} AS week
   FROM spans
-  WHERE {past} AND {ROOT}
+  WHERE {past_ends} AND {PRODUCTION} AND {ROOT}
 )
 GROUP BY service_name, environment
 HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits.min_traces}
   AND growth < inf""",
             seconds=window,
+            time=traces.time,
             above=limits.latency_growth,
             labels=labels("latency_growth"),
             summary=f"p95 of {_BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
@@ -334,10 +383,11 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
             f"""SELECT service_name AS service, environment,
   {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
 FROM spans
-WHERE {this_window} AND {ROOT}
+WHERE {_within(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
+            time=traces.time,
             above=limits.error_rate,
             labels=labels("error_rate"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the traces of "
@@ -352,12 +402,13 @@ HAVING count() >= {limits.min_traces}""",
             "everyspan-tool-failure",
             "A tool fails",
             f"""SELECT service_name AS service, environment, tool_name AS tool,
-  {wilson_low("countIf(status = 'error' OR tool_call_error = 'fail')", "count()")} AS failure_rate
+  {wilson_low(f"countIf({failed_tool})", "count()")} AS failure_rate
 FROM spans
-WHERE {this_window} AND step_kind = 'tool' AND tool_name != ''
+WHERE {_within(tools)} AND tool_name != ''
 GROUP BY service_name, environment, tool_name
 HAVING count() >= {limits.min_tool_calls}""",
             seconds=window,
+            time=tools.time,
             above=limits.tool_failure_rate,
             labels=labels("tool_failure"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the calls of tool "
@@ -369,6 +420,59 @@ HAVING count() >= {limits.min_tool_calls}""",
             hold="1m",
             **common,
         ),
+        *(
+            _rule(
+                f"everyspan-{uid}-seldom",
+                title,
+                seldom(of, failing, limit, window, tool=kind == "tool_failure"),
+                seconds=limits.seldom_window_seconds,
+                time=of.time,
+                above=0,
+                labels=labels(kind),
+                summary=f"{{{{ humanizePercentage $values.B.Value }}}} of the last {summary}",
+                description="Few come: of the last ones within "
+                f"{_duration(limits.seldom_window_seconds)} more {what} than the limit of "
+                f"{limit:.0%} lets expect (exact binomial test, p < {limits.chance:g}).",
+                board="everyspan-operational",
+                panel=panel,
+                **common,
+            )
+            for uid, kind, title, of, failing, limit, what, summary, panel in (
+                (
+                    "error-rate",
+                    "error_rate",
+                    "The few traces that come end in errors",
+                    traces,
+                    "status = 'error'",
+                    limits.error_rate,
+                    "end in an error",
+                    f"traces of {_BY_SERVICE} end in an error",
+                    "How many traces end in an error?",
+                ),
+                (
+                    "latency",
+                    "latency",
+                    "The few traces that come are slow",
+                    traces,
+                    slow,
+                    0.05,
+                    f"take over {limits.p95_seconds:g} s",
+                    f"traces of {_BY_SERVICE} take over {limits.p95_seconds:g} s",
+                    "How long do traces take?",
+                ),
+                (
+                    "tool-failure",
+                    "tool_failure",
+                    "A tool that is seldom called fails",
+                    tools,
+                    failed_tool,
+                    limits.tool_failure_rate,
+                    "fail",
+                    f"calls of tool {{{{ $labels.tool }}}} of {_BY_SERVICE} fail",
+                    "Do the tools work?",
+                ),
+            )
+        ),
         _rule(
             "everyspan-cost",
             "Cost has jumped",
@@ -377,7 +481,7 @@ HAVING count() >= {limits.min_tool_calls}""",
 FROM (
   SELECT service_name, environment, cost_usd, {week} AS week
   FROM spans
-  WHERE {past} AND cost_usd > 0
+  WHERE {past} AND {PRODUCTION} AND cost_usd > 0
 )
 GROUP BY service_name, environment
 HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0) > 0""",
@@ -399,9 +503,10 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
             f"""SELECT service_name AS service, environment,
   countIf({JUDGED}) / count() AS coverage
 FROM spans
-WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
 GROUP BY service_name, environment""",
             seconds=_COVERAGE_WINDOW,
+            time="ingested_at",
             shift=COVERAGE_LAG,
             below=limits.coverage,
             labels=labels("coverage"),
@@ -421,12 +526,13 @@ GROUP BY service_name, environment""",
 FROM (
   SELECT service_name AS service, environment, {counts(classifiers())} AS counts
   FROM spans
-  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at)
+  WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
   GROUP BY service, environment
 )
 ARRAY JOIN counts AS v
 WHERE v.3 + v.4 >= {limits.min_told}""",
             seconds=_COVERAGE_WINDOW,
+            time="ingested_at",
             shift=COVERAGE_LAG,
             below=limits.told,
             labels=labels("told"),
@@ -443,21 +549,15 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
         _rule(
             "everyspan-silence",
             "A service has gone silent",
-            f"""SELECT service_name AS service, environment,
-  countIf(start_time >= {silent_from}) AS spans_now
-FROM spans
-WHERE start_time >= {silent_from}
-  OR (start_time >= {silent_from} - INTERVAL 1 DAY AND start_time <= $__toTime - INTERVAL 1 DAY)
-  OR (start_time >= {silent_from} - INTERVAL 7 DAY AND start_time <= $__toTime - INTERVAL 7 DAY)
-GROUP BY service_name, environment
-HAVING countIf(start_time < {silent_from}) >= {limits.min_traces}""",
+            silence(),
             seconds=limits.silent_seconds,
             below=1,
             labels=labels("silence"),
             summary=f"nothing from {_BY_SERVICE} for "
             f"{_duration(limits.silent_seconds)}, when it usually sends",
-            description=f"It sent at least {limits.min_traces} spans in the same minutes "
-            "yesterday or a week ago.",
+            description=f"It sent at least {limits.min_traces} spans in the same minutes of earlier "
+            "weeks (of yesterday, where it is younger). Taken out of use? Name it under `retired` in "
+            "thresholds.toml.",
             board="everyspan-monitor",
             panel="How many spans come in?",
             hold="1m",
@@ -550,9 +650,9 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
     group = ["service_name", "environment"]
     past = windows("$__fromTime", "$__toTime")
-    rates = drift(classifiers(), f"WHERE {past}", "$__toTime", group)
+    rates = drift(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
     tokens = token_drift(
-        f"WHERE {past} AND step_kind = 'llm' AND model != '' AND {ONCE}",
+        f"WHERE {past} AND {PRODUCTION} AND step_kind = 'llm' AND model != '' AND {ONCE}",
         "$__toTime",
         [*group, "model"],
     )

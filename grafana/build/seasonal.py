@@ -12,24 +12,25 @@ from grafana.build.columns import count, number, share, text
 from grafana.build.panels import Json, table
 from grafana.build.sql import ONCE, chosen, where
 from grafana.build.told import shares
+from grafana.conditions import within
 from grafana.thresholds import read
 
 WEEKS = 4
 
 
-def _window(start: str, end: str, weeks: int) -> str:
+def _window(start: str, end: str, weeks: int, time: str) -> str:
     shift = f" - INTERVAL {7 * weeks} DAY" if weeks else ""
-    return f"(start_time >= {start}{shift} AND start_time <= {end}{shift})"
+    return f"({within(time, start + shift, end + shift)})"
 
 
-def windows(start: str, end: str) -> str:
-    """Rows of the window or of one of the past weeks' windows."""
-    return "(" + " OR ".join(_window(start, end, week) for week in range(WEEKS + 1)) + ")"
+def windows(start: str, end: str, time: str = "start_time") -> str:
+    """Rows of the window or of one of the past weeks' windows, by the column ``time``."""
+    return "(" + " OR ".join(_window(start, end, week, time) for week in range(WEEKS + 1)) + ")"
 
 
-def week_number(end: str) -> str:
+def week_number(end: str, time: str = "start_time") -> str:
     """0 for now, 1 to 4 for past weeks, of a row of ``windows``."""
-    return f"intDiv(dateDiff('second', start_time, {end}), 604800)"
+    return f"intDiv(dateDiff('second', {time}, {end}), 604800)"
 
 
 def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) -> str:

@@ -12,17 +12,20 @@ from typing import Literal
 
 from classify.classifier import Layer
 from classify.registry import BUILT_IN
+from grafana import conditions
 from grafana.build.quoting import one, several
 from grafana.thresholds import read
 
 Scope = Literal["step", "trace"]
 
-#: A trace, by its topmost span; a call that counts in another trace is none.
-ROOT = "parent_span_id = '' AND twin_of = ''"
+ROOT = conditions.ROOT
 #: The trace that a row counts for.
 TRACE = "if(twin_of = '', trace_id, substring(twin_of, 1, 32))"
 #: Rows that do not report a call of another trace again.
 ONCE = "twin_of = ''"
+PRODUCTION = conditions.PRODUCTION
+#: The same on a board, unless its variable asks for replays.
+UNLESS_ASKED = f"({PRODUCTION} OR {one('replays')} = 'shown')"
 #: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
 #: the row its verdict.
 JUDGED = "(verdict_version > 0 AND empty(unjudged))"
@@ -48,8 +51,9 @@ def where(
     time: str = "$__timeFilter(start_time)",
     without: Sequence[str] = (),
 ) -> str:
-    """WHERE with the dashboard's time range and variables; ``more`` conditions are ANDed."""
-    conditions = [time, *more]
+    """WHERE with the dashboard's time range and variables, without replays unless they are asked for;
+    ``more`` conditions are ANDed."""
+    conditions = [time, UNLESS_ASKED, *more]
     for name, condition in _STEP_FILTERS.items():
         if name in without:
             continue
@@ -107,14 +111,18 @@ def counts(names: Sequence[str], condition: str = "") -> str:
     )
 
 
-def custom_counts(condition: str = "") -> str:
-    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate."""
+def custom_counts(condition: str = "", *, news: bool = False) -> str:
+    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate. ``news``:
+    without verdicts that are none."""
     sums = "sumMapIf" if condition else "sumMap"
     also = f", {condition}" if condition else ""
+    labels = _LABELS
+    if news:
+        labels = f"arrayMap((k, l) -> if(has(old_verdicts, k), '', l), {_KEYS}, {_LABELS})"
     summed = (
-        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {_LABELS}),"
-        f" arrayMap(l -> toUInt64(l = 'abstained'), {_LABELS}){also})"
+        f"{sums}({_KEYS}, arrayMap(l -> toUInt64(l = 'fail'), {labels}),"
+        f" arrayMap(l -> toUInt64(l IN ('pass', 'fail')), {labels}),"
+        f" arrayMap(l -> toUInt64(l = 'abstained'), {labels}){also})"
     )
     return f"arrayZip(({summed} AS sums).1, sums.2, sums.3, sums.4)"
 

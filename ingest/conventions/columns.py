@@ -7,6 +7,7 @@ column whole, so that content is stored once.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -30,8 +31,9 @@ _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
 _TEXT_COLUMNS = (
     "session_id user_id environment service_version status_message prompt_name prompt_version"
     " experiment variant agent_name tool_name code_file code_function code_revision"
-    " code_repository error_type response_id"
+    " code_repository error_type response_id replay_of"
 ).split()
+_TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
 def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits) -> set[str]:
@@ -43,6 +45,8 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         if value is not None and value != "":
             text = value if type(value) is str else text_of(value)
             setattr(span, column, cut(text, limits.max_attribute_bytes))
+    if span.replay_of and not _TRACE_ID.fullmatch(span.replay_of):
+        span.replay_of = ""  # nothing that `everyspan replay` says
     line = values.get("code_line")
     if line is not None:
         span.code_line = count(line) or 0

@@ -36,6 +36,8 @@ CONVENTION = Convention(
         ("deployment.environment", "environment"),
         ("everyspan.experiment", "experiment"),
         ("everyspan.variant", "variant"),
+        # Set by the SDK's replay on each span of the run.
+        ("replay.of", "replay_of"),
         ("code.file.path", "code_file"),
         ("code.filepath", "code_file"),
         ("code.line.number", "code_line"),

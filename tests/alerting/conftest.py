@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def store(
                 [1] * len(spans),
                 [{"promises_refund": label} if label else {} for label in labels],
                 [{"promises_refund": 0.8} if label == "fail" else {} for label in labels],
+                [datetime.fromtimestamp(s.end_time / 1e9 + 10, UTC) for s in spans],
             ],
             column_names=[
                 *SPAN_COLUMNS,
@@ -77,6 +79,7 @@ def store(
                 "verdict_version",
                 "custom",
                 "custom_scores",
+                "verdict_at",
             ],
             column_oriented=True,
             database=made.database,

@@ -149,12 +149,15 @@ def test_what_is_no_trace_id_is_pasted_into_no_shell(
     assert told.result_rows == [("",)]
 
 
-@pytest.mark.parametrize("entry", ["", "a:b; rm -rf ~", "$(id):x", "a:b\n", "a", ":", "`id`"])
-def test_an_unknown_entry_is_said(entry: str) -> None:
-    unknown = "names no known entry" if entry else "names no entry"
-    told = f"the trace {unknown}: unless it is a decorated agent's, add --entry module:function"
+@pytest.mark.parametrize("entry", ["a:b; rm -rf ~", "$(id):x", "a:b\n", "a", ":", "`id`"])
+def test_an_entry_that_is_none_is_said(entry: str) -> None:
+    told = "the trace names no known entry; the replay lists those that your code declares"
     assert replay_note(entry) == told
-    assert replay_note("support.agent:answer") == ""
+
+
+def test_no_entry_is_asked_for_where_none_is_known() -> None:
+    assert replay_note("") == replay_note("support.agent:answer") == ""
+    assert "--entry" not in replay_command("a" * 32, 3)
 
 
 def test_words_of_an_llm_and_without_it(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import COMMANDS
+from cli.trace import _replay
 from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -69,8 +70,28 @@ def test_trace_shows_the_tree_and_what_failed(up: Up, trace: str) -> None:
     assert any("late" in line for line in lines)
     agent = next(line for line in lines if "answer" in line)
     assert lines[tool].index("get_order") > agent.index("answer")
-    told = rf"from step \d \(.*get_order\): everyspan replay {trace} --from-step \d\n\(the trace"
+    told = rf"from step \d \(.*get_order\): everyspan replay {trace} --from-step \d\n"
     assert re.search(told, done.stdout), done.stdout
+    assert "--entry" not in done.stdout, "the agent may be decorated, and none is known"
+
+
+def test_replay_is_suggested_from_the_step_that_failed_not_from_the_root() -> None:
+    row = {
+        "trace_id": "a" * 32, "error_type": "", "status_message": "", "status": "ok",
+        "verdicts": {}, "entry": "", "parent_span_id": "1",
+    }  # fmt: skip
+    root = {"span_id": "1", "parent_span_id": "", "name": "agent", "status": "error"}
+    rows = [
+        row | root | {"start_time": 1},
+        row | {"span_id": "2", "name": "plan", "start_time": 2},
+        row | {"span_id": "3", "name": "chat", "status": "error", "start_time": 3},
+        row | {"span_id": "4", "name": "log", "start_time": 4},
+    ]
+    assert _replay(rows) == f"step 3 (chat): everyspan replay {'a' * 32} --from-step 3"
+    # A verdict on the whole trace stands at its root, and the step that it comes from below.
+    rows[0] |= {"status": "ok", "verdicts": {"goal_completion": ("fail", 0.9)}}
+    rows[2] |= {"status": "ok", "verdicts": {"tool_call_error": ("fail", 0.9)}}
+    assert _replay(rows).startswith("step 3 (chat)")
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ from tests.compose.compose_file import (
     required,
     services,
 )
+from web.settings import WebSettings
 
 SERVICES = services()
-OURS = ("migrate", "ingest", "classify", "alerting")
+OURS = ("migrate", "ingest", "classify", "alerting", "web")
 ROUTES = ROOT / "alerting" / "config" / "routes.toml"
 #: What the example of routes reads from the environment.
 ROUTED = set(re.findall(r"env:(\w+)", ROUTES.read_text(encoding="utf-8")))
@@ -114,7 +115,7 @@ def test_grafana_is_closed_and_silent() -> None:
 
 def test_they_wait_for_what_they_need() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"clickhouse": {"condition": "service_healthy"}}
-    for name in ("ingest", "classify", "alerting", "grafana"):
+    for name in ("ingest", "classify", "alerting", "web", "grafana"):
         condition = SERVICES[name]["depends_on"]["migrate"]["condition"]
         assert condition == "service_completed_successfully"
 
@@ -138,6 +139,7 @@ def test_environment_names_settings_that_exist() -> None:
         "ingest": IngestSettings,
         "classify": ClassifySettings,
         "alerting": AlertingSettings,
+        "web": WebSettings,
     }
     for name, kind in kinds.items():
         given = SERVICES[name]["environment"]

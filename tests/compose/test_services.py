@@ -25,8 +25,14 @@ PORT = {
     "ingest": "EVERYSPAN_OTLP_HTTP_PORT",
     "classify": "EVERYSPAN_CLASSIFY_PORT",
     "alerting": "EVERYSPAN_ALERTING_PORT",
+    "web": "EVERYSPAN_WEB_PORT",
 }
 PASSWORD = "value-of-CLICKHOUSE_EVERYSPAN_PASSWORD"
+#: The page reads as the user who can do nothing else.
+USERS = {
+    "": f"http://everyspan:{PASSWORD}@clickhouse:8123",
+    "web": "http://grafana:value-of-CLICKHOUSE_GRAFANA_PASSWORD@clickhouse:8123",
+}
 # The image is built without the `embedded` extra.
 WITHOUT_EMBEDDED = (
     "import sys; sys.modules.update(chdb=None, pyarrow=None); from cli.main import main; main()"
@@ -50,7 +56,7 @@ def environment(name: str, dsn: str = "") -> dict[str, str]:
             if source.startswith("./"):
                 found[key] = re.sub(rf"(?<![\w.]){target}(?!\w)", str(ROOT / source), found[key])
     address = found["EVERYSPAN_CLICKHOUSE_DSN"]
-    assert address == f"http://everyspan:{PASSWORD}@clickhouse:8123"
+    assert address == USERS.get(name, USERS[""])
     found["EVERYSPAN_CLICKHOUSE_DSN"] = dsn or address.replace(
         "clickhouse:8123", f"127.0.0.1:{free_port()}"
     )

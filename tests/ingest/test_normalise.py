@@ -381,3 +381,12 @@ def test_many_short_messages_and_a_long_one_are_not_doubled() -> None:
     assert len(span.input_messages) <= 3_000
     assert len(kept) == len(set(kept))
     assert kept[-1].startswith("zzz")
+
+
+def test_a_replay_names_the_trace_that_it_ran_again() -> None:
+    of = "0af7651916cd43dd8448eb211c80319c"
+    span = row({"replay.of": of, "replay.step": 3})
+    assert (span.replay_of, span.attributes["replay.step"]) == (of, "3")
+    # What is no trace id takes no row out of the counts.
+    assert row({"replay.of": "a film"}).replay_of == ""
+    assert row().replay_of == ""

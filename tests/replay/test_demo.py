@@ -81,6 +81,7 @@ def test_a_run_is_a_linked_trace_of_its_own(replays: Replays, trace: str) -> Non
     assert len(rows) == 7
     for row in rows:
         assert row["attributes"]["replay.of"] == trace
+        assert row["replay_of"] == trace, "no production: boards, rules and cost leave it out"
         assert row["attributes"]["replay.step"] == "4"
         assert row["service_name"] == "larkfield-support"
     (link,) = json.loads(rows[0]["links"])

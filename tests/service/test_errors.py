@@ -13,7 +13,17 @@ from cli.console import plain_errors
 from service.errors import UserError
 from tests.everyspan_up import ROOT
 
-ROOMS = ("alerting", "classify", "cli", "clickhouse", "experiments", "grafana", "ingest", "service")
+ROOMS = (
+    "alerting",
+    "classify",
+    "cli",
+    "clickhouse",
+    "experiments",
+    "grafana",
+    "ingest",
+    "service",
+    "web",
+)
 #: Answered over HTTP and gRPC, kept with a row, or understood by the code that asked.
 CAUGHT = {
     "alerting.app._Refused",

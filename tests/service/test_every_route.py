@@ -31,12 +31,14 @@ from service.serve import Site
 from service.stack import whole
 from service.stack_settings import UpSettings
 from tests.everyspan_up import ROOT
+from web.settings import WebSettings
 
 TOKEN = "s3cret"
 TOKENS = {
     "ingest_token": TOKEN,
     "classify_token": TOKEN,
     "alerting_token": TOKEN,
+    "web_token": TOKEN,
     "clickhouse_password": TOKEN,
 }
 #: What ClickHouse's clients ask before they log in; each says "Ok." and nothing else.
@@ -60,6 +62,7 @@ def sites(data: Path, **given: Any) -> list[Site]:
         IngestSettings(**common),
         ClassifySettings(classify_workers=0, **common),
         AlertingSettings(**common),
+        WebSettings(**common),
     ).sites
 
 
@@ -125,7 +128,7 @@ def without_tokens(tmp_path_factory: pytest.TempPathFactory) -> list[Site]:
     return sites(tmp_path_factory.mktemp("open"))
 
 
-WHOLE = {"OTLP/HTTP", "classify", "alerting", "ClickHouse HTTP"}
+WHOLE = {"OTLP/HTTP", "classify", "alerting", "web", "ClickHouse HTTP"}
 
 
 def test_without_its_token_every_route_refuses(closed: list[Site]) -> None:
@@ -141,7 +144,9 @@ def test_without_its_token_every_route_refuses(closed: list[Site]) -> None:
                     given = {"X_Forwarded_For": "192.0.2.1", "Content_Type": "application/json"}
                     status, headers, body = ask(port, method, path, **given, **wrong)
                     assert status in (401, 403), (site.name, method, path, status, body)
-                    assert status == 403 or headers["www-authenticate"] == "Bearer"
+                    challenge = headers.get("www-authenticate", "")
+                    assert status == 403 or challenge.startswith("Bearer")
+                    assert ("Basic" in challenge) <= (site.name == "web"), "only browsers"
                     assert not [name for name in headers if name.startswith("access-control")]
                     assert method == "HEAD" or body
                     assert TOKEN.encode() not in body
@@ -166,6 +171,7 @@ def test_the_error_names_the_setting(closed: list[Site]) -> None:
         "OTLP/HTTP": ("/v1/traces", "EVERYSPAN_INGEST_TOKEN"),
         "classify": ("/v1/experiments/x/stop", "EVERYSPAN_CLASSIFY_TOKEN"),
         "alerting": ("/v1/silences", "EVERYSPAN_ALERTING_TOKEN"),
+        "web": ("/", "EVERYSPAN_WEB_TOKEN"),
     }
     for site in closed:
         if site.name in wanted:
@@ -280,7 +286,10 @@ def test_nothing_listens_beside_the_frame() -> None:
         r"\bFastAPI\(|\bStarlette\(|uvicorn\.(?:run|Config|Server)\b|grpc\.aio\.server\("
         r"|grpc\.server\(|HTTPServer\b|start_server\(|create_server\(|\.listen\("
     )
-    rooms = ("alerting", "classify", "cli", "clickhouse", "experiments", "grafana", "ingest")
+    rooms = (
+        *("alerting", "classify", "cli", "clickhouse", "experiments", "grafana", "ingest"),
+        "web",
+    )
     found = {
         str(path.relative_to(ROOT))
         for room in (*rooms, "service")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.everyspan_up import ROOT
 
-ROOMS = {"alerting", "classify", "clickhouse", "experiments", "grafana", "ingest"}
+ROOMS = {"alerting", "classify", "clickhouse", "experiments", "grafana", "ingest", "web"}
 #: Of service/: what puts the rooms together.
 TOP = {"service.parts", "service.stack", "service.stack_settings"}
 

@@ -13,8 +13,9 @@ from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
 from ingest.settings import IngestSettings
 from service.serve import Site
-from service.stack import Stack, alerting_alone, classify_alone, ingest_alone, whole
+from service.stack import Stack, alerting_alone, classify_alone, ingest_alone, web_alone, whole
 from service.stack_settings import UpSettings
+from web.settings import WebSettings
 
 
 def routes(site: Site) -> set[tuple[str, str]]:
@@ -27,6 +28,11 @@ def routes(site: Site) -> set[tuple[str, str]]:
     }
 
 
+def nobody() -> Any:
+    """Nothing is read."""
+    raise AssertionError
+
+
 @pytest.fixture
 def together(tmp_path: Path) -> tuple[dict[str, Any], Stack]:
     """The settings, and what `everyspan up` makes of them."""
@@ -36,6 +42,7 @@ def together(tmp_path: Path) -> tuple[dict[str, Any], Stack]:
         IngestSettings(**common),
         ClassifySettings(**common),
         AlertingSettings(**common),
+        WebSettings(**common),
     )
     return common, stack
 
@@ -48,6 +55,7 @@ def test_alone_a_service_has_the_routes_and_limits_that_it_has_in_the_house(
         ingest_alone(IngestSettings(**common)),
         classify_alone(ClassifySettings(**common)),
         alerting_alone(AlertingSettings(**common)),
+        web_alone(WebSettings(**common), UpSettings(**common), nobody),
     ]
     in_house = {site.name: site for site in stack.sites}
     for single in alone:
@@ -66,5 +74,6 @@ def test_with_a_server_the_house_has_no_readers_of_its_own(tmp_path: Path) -> No
         IngestSettings(**common),
         ClassifySettings(**common),
         AlertingSettings(**common),
+        WebSettings(**common),
     )
-    assert [site.name for site in stack.sites] == ["OTLP/HTTP", "classify", "alerting"]
+    assert [site.name for site in stack.sites] == ["OTLP/HTTP", "classify", "alerting", "web"]

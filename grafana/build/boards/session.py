@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from grafana.build.columns import count, dollars, ms, text, time, trace
-from grafana.build.dashboard import dashboard, textbox
+from grafana.build.dashboard import dashboard, replays, textbox
 from grafana.build.panels import FAIL_RATE_STEPS, RED, Json, stat, table, timeseries
 from grafana.build.quoting import one
-from grafana.build.sql import ROOT, TRACE, classifiers, failed, verdicts
+from grafana.build.sql import ROOT, TRACE, UNLESS_ASKED, classifiers, failed, verdicts
 
 # A conversation may be older than the time range; it is shown whole.
-_WHERE = f"WHERE session_id = {one('session_id')} AND session_id != ''"
+_WHERE = f"WHERE session_id = {one('session_id')} AND session_id != '' AND {UNLESS_ASKED}"
 
 
 def build() -> Json:
@@ -19,7 +19,7 @@ def build() -> Json:
         "Everyspan / Session",
         "A conversation turn by turn, with verdicts.",
         [*_numbers(names), _turns(names), _failures(names), _duration()],
-        [textbox("session_id", "Session id")],
+        [textbox("session_id", "Session id"), replays()],
         refresh="",
     )
 

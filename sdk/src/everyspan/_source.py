@@ -30,6 +30,15 @@ _STANDARD_LIBRARY = tuple(
     for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     if path
 )
+#: Commands of the environment (`everyspan` itself runs a replay), and all of one that is virtual.
+_ENVIRONMENT = tuple(
+    os.path.realpath(path) + os.sep
+    for path in {
+        sysconfig.get_path("scripts"),
+        sys.prefix if sys.prefix != sys.base_prefix else "",
+    }
+    if path
+)
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _TRACING_MODULES = ("opentelemetry.", "openinference.", "everyspan.")
 
@@ -73,8 +82,9 @@ class Sources:
 
 
 def is_library(path: str) -> bool:
-    """Whether a real path is of the standard library, of an installed package or of this one."""
-    return path.startswith((_PACKAGE, *_STANDARD_LIBRARY)) or any(n in path for n in _INSTALLED)
+    """Whether a real path is of the standard library, of the environment or of this package."""
+    libraries = (_PACKAGE, *_STANDARD_LIBRARY, *_ENVIRONMENT)
+    return path.startswith(libraries) or any(n in path for n in _INSTALLED)
 
 
 if sys.version_info >= (3, 11):

@@ -1,0 +1,89 @@
+"""The page as an ASGI application: a view a module, every answer behind the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from clickhouse_connect.driver.client import Client
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+
+from clickhouse.connection import StorageUnavailableError
+from service.app import ServiceApp, refuse
+from service.caller import Caller, NotAllowed
+from service.errors import UserError
+from web import pages, trace_view, traces_view
+from web.caller import WebGate
+from web.reader import Reader
+from web.settings import WebSettings
+from web.trace import NotStoredError
+from web.when import AddressError
+
+
+def create_app(settings: WebSettings, connecting: Callable[[], Client]) -> ServiceApp:
+    """``connecting``: a client that reads. ``app.state.registry`` has its metrics."""
+    reader = Reader(connecting, settings.database)
+    registry = CollectorRegistry()
+
+    async def ready() -> str:
+        try:
+            await run_in_threadpool(reader.rows, "SELECT 1")
+        except UserError as error:
+            return str(error)
+        return ""
+
+    app = ServiceApp(WebGate(settings), ready=ready, registries=(registry,), refuse=_not_allowed)
+    app.add_middleware(pages.SafeHeaders)
+    app.state.registry = registry
+    app.include_router(traces_view.router(reader))
+    app.include_router(trace_view.router(reader))
+
+    @app.get("/")
+    def home() -> Response:
+        """The newest traces."""
+        return RedirectResponse("/traces", HTTPStatus.TEMPORARY_REDIRECT)
+
+    @app.get("/sessions/{session:path}")
+    def session(session: str) -> Response:
+        """Its turns, in order."""
+        query = urlencode({"session": session, "since": "30d", "sort": "oldest"})
+        return RedirectResponse(f"/traces?{query}", HTTPStatus.TEMPORARY_REDIRECT)
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        """Style, script and icon: ours, and all that a page loads."""
+        return pages.static(name) or pages.problem(HTTPStatus.NOT_FOUND, "there is no such file")
+
+    @app.exception_handler(UserError)
+    def told(_: Request, error: UserError) -> HTMLResponse:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        if isinstance(error, AddressError):
+            status = HTTPStatus.BAD_REQUEST
+        if isinstance(error, NotStoredError):
+            status = HTTPStatus.NOT_FOUND
+        heading = "No data to read" if isinstance(error, StorageUnavailableError) else ""
+        return pages.problem(status, str(error), heading)
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> HTMLResponse:
+        return pages.problem(error.status_code, f"{error.detail}; the views are listed above")
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> HTMLResponse:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][1:])
+        return pages.problem(HTTPStatus.BAD_REQUEST, f"{name}: {first['msg']}")
+
+    return app
+
+
+def _not_allowed(caller: Caller, refused: NotAllowed) -> Response:
+    answer = refuse(caller, refused)
+    answer.headers.update(pages.HEADERS)
+    return answer
