@@ -19,7 +19,7 @@ from tests.grafana import seed
 from tests.grafana.test_sql import FOLDER, load, panels, run
 
 EVERY = dict.fromkeys(
-    ("service", "environment", "model", "prompt_version", "user", "classifier"), "$__all"
+    ("service", "environment", "model", "prompt_version", "user", "classifier", "replays"), "$__all"
 )
 DAY = timedelta(days=1)
 
