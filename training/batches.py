@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.inputs import Input
 from training.logits import MAX_TOKENS, Floats
-from training.model import Embeddings, General, Lower, Tower
+from training.model import Embeddings, Lower, Tower
 
 
 class Reader:
@@ -21,7 +20,6 @@ class Reader:
         self,
         below: tuple[Embeddings, Lower],
         tower: Tower,
-        general: General,
         tokenizer: Path,
         device: str,
         mixed: bool = False,
@@ -30,20 +28,20 @@ class Reader:
 
         self.device = torch.device(device)
         self.embeddings, self.lower = (each.eval().to(self.device) for each in below)
-        self.tower, self.general = tower.to(self.device), general.eval().to(self.device)
+        self.tower = tower.to(self.device)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._tokens: dict[Input, tuple[Any, Any]] = {}
+        self._tokens: dict[str, tuple[Any, Any]] = {}
         self.mixed = mixed
 
     def precision(self) -> torch.autocast:
         """What the matrices are multiplied in: bfloat16 where that was asked for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
 
-    def states(self, inputs: list[Input], whole: bool) -> tuple[Tensor, Tensor]:
-        """States [batch, tokens, 384] and mask [batch, tokens] of inputs, padded to the longest:
-        after the shared layers, or before them for a tower that has its own."""
+    def states(self, inputs: list[str]) -> tuple[Tensor, Tensor]:
+        """States after the shared layers [batch, tokens, 384] and mask [batch, tokens] of inputs,
+        padded to the longest."""
         new = [each for each in inputs if each not in self._tokens]
         for text, each in zip(new, self._tokenizer.encode_batch(new), strict=True):
             self._tokens[text] = (
@@ -59,34 +57,17 @@ class Reader:
             mask[row, : len(mine)] = 1
         told, shown, kept = (torch.from_numpy(t).to(self.device) for t in (ids, types, mask))
         with torch.no_grad():
-            states = self.embeddings(told, shown)
-            return (states if whole else self.lower(states, kept)), kept
+            return self.lower(self.embeddings(told, shown), kept), kept
 
-    def logits(self, head: int, inputs: list[Input]) -> Floats:
+    def logits(self, head: int, inputs: list[str]) -> Floats:
         """The head's logit for each input."""
         self.tower.eval()
-        found = self._each(self.tower, inputs, self.tower.whole)[:, head]
-        self.tower.train()
-        return found
-
-    def cosines(self, pairs: list[Input]) -> Floats:
-        """How near to each other the two texts of each pair are, -1 to 1."""
-        texts = [text for pair in pairs for text in (pair if not isinstance(pair, str) else ())]
-        vectors = self._each(self.general, list(texts), False)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        cosines: Floats = (vectors[0::2] * vectors[1::2]).sum(axis=1)
-        return cosines
-
-    def _each(self, upper: nn.Module, inputs: list[Any], whole: bool) -> Floats:
-        order = sorted(range(len(inputs)), key=lambda i: _length(inputs[i]))
-        found: dict[int, Floats] = {}
+        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))
+        found = np.zeros(len(inputs))
         with torch.no_grad(), self.precision():
             for at in range(0, len(order), 64):
                 chunk = order[at : at + 64]
-                rows = upper(*self.states([inputs[i] for i in chunk], whole)).double().cpu().numpy()
-                found.update(zip(chunk, rows, strict=True))
-        return np.stack([found[i] for i in range(len(inputs))])
-
-
-def _length(text: Input) -> int:
-    return len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
+                rows = self.tower(*self.states([inputs[i] for i in chunk]))
+                found[chunk] = rows.double().cpu().numpy()[:, head]
+        self.tower.train()
+        return found

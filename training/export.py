@@ -32,11 +32,10 @@ def lower(model: nn.Module, path: Path) -> None:
     _write(model, _STATES, names, "states", dict.fromkeys([*names, "states"], axes), path)
 
 
-def tower(model: nn.Module, path: Path, whole: bool) -> None:
-    """Writes a tower: states to logits, or to vectors. The name of its first input says what it
-    stands on."""
+def tower(model: nn.Module, path: Path) -> None:
+    """Writes a tower: states to logits, or to vectors."""
     axes = {0: "batch", 1: "tokens"}
-    names = ["embedded" if whole else "states", "attention_mask"]
+    names = ["states", "attention_mask"]
     _write(model, _STATES, names, "out", {**dict.fromkeys(names, axes), "out": {0: "batch"}}, path)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classify.models.encoder import Encoder
-from training.inputs import Input, Sample
+from training.inputs import Sample
 
 #: Tokens of a window.
 MAX_TOKENS = 256
@@ -22,12 +22,8 @@ Floats = NDArray[np.float64]
 class Judge(Protocol):
     """Judges for one tower; ``head`` is the place of a head on it."""
 
-    def logits(self, head: int, inputs: list[Input]) -> Floats:
+    def logits(self, head: int, inputs: list[str]) -> Floats:
         """The head's logit for each input."""
-        ...
-
-    def cosines(self, pairs: list[Input]) -> Floats:
-        """How near to each other the two texts of each pair are, -1 to 1."""
         ...
 
 
@@ -37,12 +33,9 @@ class Int8:
     def __init__(self, folder: Path, tower: str, threads: int) -> None:
         self._encoder, self._tower = Encoder(str(folder), threads), tower
 
-    def logits(self, head: int, inputs: list[Input]) -> Floats:
+    def logits(self, head: int, inputs: list[str]) -> Floats:
         found: Floats = self._encoder.logits(self._tower, inputs)[:, head].astype(np.float64)
         return found
-
-    def cosines(self, pairs: list[Input]) -> Floats:
-        return self._encoder.cosines(pairs)
 
 
 def worst(judge: Judge, head: int, each: list[Sample]) -> tuple[Floats, Floats]:

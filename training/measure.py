@@ -11,10 +11,6 @@ Floats = NDArray[np.float64]
 
 #: Share of healthy texts that may fail.
 FALSE_ALARMS = 0.01
-#: A head that ranks no better than this on the unseen sources together, or on one of them that has
-#: enough texts of both sides, abstains.
-USELESS = 0.65
-_ENOUGH = 30
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,6 @@ class Result:
     temperature: float
     bias: float
     threshold: float
-    abstains: bool
     check_auroc: float
     held_auroc: float
     held_precision: float
@@ -110,15 +105,10 @@ def calibrated(
             int((held_labels[mine] == 1).sum()),
             auroc(scores[mine], held_labels[mine]),
         )
-    lowest = min(
-        [ranking, *(r for h, f, r in by_source.values() if min(h, f) >= _ENOUGH)],
-        key=lambda value: -1.0 if np.isnan(value) else value,
-    )
     return Result(
         temperature,
         bias,
         min(threshold, 0.9999),
-        not lowest >= USELESS,
         auroc(known, check_labels),
         ranking,
         average_precision(scores, held_labels),

@@ -43,10 +43,16 @@ class Snapshot:
         return done.stdout
 
     @cached_property
+    def _objects(self) -> dict[str, str]:
+        """Path to object of every file of the commit."""
+        listed = self._git("ls-tree", "-r", "-z", self.commit).decode("utf-8", errors="replace")
+        told = (line.partition("\t") for line in listed.split("\0") if line)
+        return {path: about.split()[2] for about, _, path in told}
+
+    @cached_property
     def files(self) -> list[str]:
         """Every path of the commit, sorted."""
-        listed = self._git("ls-tree", "-r", "-z", "--name-only", self.commit)
-        return sorted(listed.decode("utf-8", errors="replace").rstrip("\0").split("\0"))
+        return sorted(self._objects)
 
     def glob(self, *patterns: str) -> list[str]:
         """Paths that match any pattern; `*` also crosses folders."""
@@ -57,9 +63,26 @@ class Snapshot:
         """The paths that the recipe names."""
         return self.glob(*self.paths)
 
+    @cached_property
+    def _blobs(self) -> subprocess.Popen[bytes]:
+        """One process that is asked for all files: there may be thousands."""
+        return subprocess.Popen(
+            ["git", "--git-dir", str(self.git_dir), "cat-file", "--batch"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
     def bytes(self, path: str) -> bytes:
         """A file's content. Raises NotInSnapshot."""
-        return self._git("cat-file", "blob", f"{self.commit}:{path}")
+        asked, told = self._blobs.stdin, self._blobs.stdout
+        if path not in self._objects or asked is None or told is None:
+            raise NotInSnapshot(f"{self.repository}@{self.commit[:12]}: no file {path}")
+        asked.write(f"{self._objects[path]}\n".encode())
+        asked.flush()
+        about = told.readline().decode().split()
+        if about[1:2] != ["blob"]:
+            raise NotInSnapshot(f"{self.repository}@{self.commit[:12]}: {path} is not there")
+        return told.read(int(about[2]) + 1)[:-1]
 
     def text(self, path: str) -> str:
         """A file's text; undecodable bytes become U+FFFD."""

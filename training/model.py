@@ -41,16 +41,11 @@ class Lower(nn.Module):
 
 
 class Tower(nn.Module):
-    """Layers and a head for each task: logits [batch, heads] from states and mask.
+    """The upper layers and a head for each task: logits [batch, heads] from states and mask."""
 
-    A ``whole`` tower has all six layers of its own and stands on the embeddings; another has the
-    upper three and stands on the shared ones.
-    """
-
-    def __init__(self, weights: dict[str, Tensor], heads: list[str], whole: bool) -> None:
+    def __init__(self, weights: dict[str, Tensor], heads: list[str]) -> None:
         super().__init__()
-        self.whole = whole
-        self.layers = _bert(weights).encoder.layer[0 if whole else SHARED :]
+        self.layers = _bert(weights).encoder.layer[SHARED:]
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.1), nn.Linear(2 * WIDTH, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, 1)

@@ -10,13 +10,10 @@ from typing import Any
 
 import yaml
 
-from training.inputs import HEADS, Sample, samples
+from training.inputs import Sample, samples
 from training.record import read
 
 SEED = 20261124
-#: Towers with all six layers of their own: a pair has nothing in common with a text that another
-#: tower sees, so that nothing would be shared.
-WHOLE = frozenset({"pairs"})
 #: One group in this many checks the training and calibrates it.
 _CHECK = 10
 _HERE = Path(__file__).parent
@@ -32,9 +29,6 @@ class Plan:
     head: str
     tower: str
     samples: int
-    blend: list[str] = field(default_factory=list)
-    leave_out: list[str] = field(default_factory=list)
-    abstains: bool = False
     train: list[Sample] = field(default_factory=list)
     check: list[Sample] = field(default_factory=list)
     held: list[Sample] = field(default_factory=list)
@@ -54,18 +48,17 @@ def plans(tower: str) -> list[Plan]:
 def gather(plan: Plan, data: Path, a_source: int) -> None:
     """Fill the plan's samples: at most ``a_source`` of one source and label."""
     held_out = yaml.safe_load((_HERE / "held_out.yaml").read_text()).get(plan.head, [])
-    for task in (task for task, head in HEADS.items() if head == plan.head):
-        for path in sorted((data / task).glob("*.jsonl")):
-            each = [sample for record in read(path) for sample in samples(record)]
-            random.Random(SEED).shuffle(each)
-            for label in (0.0, 1.0):
-                chosen = [sample for sample in each if sample.label == label][:a_source]
-                if path.stem in held_out:
-                    plan.held += chosen
-                    continue
-                for sample in chosen:
-                    check = int(sample.group[:4] or "0", 16) % _CHECK == 0
-                    (plan.check if check else plan.train).append(sample)
+    for path in sorted((data / plan.head).glob("*.jsonl")):
+        each = [sample for record in read(path) for sample in samples(record)]
+        random.Random(SEED).shuffle(each)
+        for label in (0.0, 1.0):
+            chosen = [sample for sample in each if sample.label == label][:a_source]
+            if path.stem in held_out:
+                plan.held += chosen
+                continue
+            for sample in chosen:
+                check = int(sample.group[:4] or "0", 16) % _CHECK == 0
+                (plan.check if check else plan.train).append(sample)
 
 
 def balanced(train: list[Sample], size: int, seed: int) -> list[tuple[Sample, float]]:

@@ -19,10 +19,10 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, f in figures.items():
-        threshold = "abstains" if f["abstains"] else f"{f['threshold']:.3f}"
         lines.append(
             f"| {name} | {f['held_auroc']:.3f} | {f['held_precision']:.3f} |"
-            f" {f['held_recall']:.3f} | {f['held_ece']:.3f} | {f['check_auroc']:.3f} | {threshold} |"
+            f" {f['held_recall']:.3f} | {f['held_ece']:.3f} | {f['check_auroc']:.3f} |"
+            f" {f['threshold']:.3f} |"
         )
     lines += [
         "",

@@ -1,7 +1,6 @@
 """Trains, exports and calibrates a tower: one command, seeded, resumable.
 
     python -m training.train --data DIR --tower safety --out classify/models/assets
-    python -m training.train --data DIR --tower pairs --out classify/models/assets
 
 DIR holds <task>/*.jsonl, as training.build writes them. The shared layers stay as they
 came; a tower is trained on all its heads together, drawing other samples in each epoch.
@@ -26,15 +25,15 @@ from classify.models.files import EMBEDDINGS, GENERAL, LOWER, TOKENIZER
 from training import export
 from training.batches import Reader
 from training.calibrate import calibrate
-from training.inputs import Input, Sample
+from training.inputs import Sample
 from training.logits import MAX_WINDOWS
 from training.model import Embeddings, General, Lower, Tower
-from training.plan import SEED, WHOLE, Plan, balanced, gather, plans
+from training.plan import SEED, Plan, balanced, gather, plans
 
 _HEAD_RATE, _LAYER_RATE = 1e-3, 1.2e-4
 _WORDS = "word_embeddings.weight"
 
-Item = tuple[int, Input, float, float]
+Item = tuple[int, str, float, float]
 """Head, input, label, weight."""
 
 
@@ -49,22 +48,21 @@ def main() -> None:
     weights = _rounded(load_file(str(next(package.rglob("model.safetensors")))))
     tokenizer = next(package.rglob("tokenizer.json"))
     heads = plans(options.tower)
-    whole = options.tower in WHOLE
-    below, general = (Embeddings(weights), Lower(weights)), General(weights)
-    tower = Tower(weights, [plan.head for plan in heads], whole)
+    below = (Embeddings(weights), Lower(weights))
+    tower = Tower(weights, [plan.head for plan in heads])
     for plan in heads:
         gather(plan, options.data, options.a_source)
         sizes = {"train": plan.train, "check": plan.check, "held out": plan.held}
         print(plan.head, {name: len(each) for name, each in sizes.items()}, flush=True)
-    reader = Reader(below, tower, general, tokenizer, options.device, options.bfloat16)
+    reader = Reader(below, tower, tokenizer, options.device, options.bfloat16)
     options.out.mkdir(parents=True, exist_ok=True)
     _train(reader, heads, options)
     reader.mixed = False
     calibrate(reader, heads, options)
     export.embeddings(below[0], options.out / EMBEDDINGS)
     export.lower(below[1], options.out / LOWER)
-    export.tower(general, options.out / f"{GENERAL}.onnx", False)
-    export.tower(tower, options.out / f"{options.tower}.onnx", whole)
+    export.tower(General(weights), options.out / f"{GENERAL}.onnx")
+    export.tower(tower, options.out / f"{options.tower}.onnx")
     export.tokenizer(tokenizer, options.out / TOKENIZER)
     checksums.write(options.out)
 
@@ -164,7 +162,7 @@ def _epoch(
     # Batches of like length, in random order.
     chunks: list[list[Item]] = []
     for at in range(0, len(items), 64 * batch):
-        block = sorted(items[at : at + 64 * batch], key=lambda item: sum(map(len, item[1])))
+        block = sorted(items[at : at + 64 * batch], key=lambda item: len(item[1]))
         chunks += [block[j : j + batch] for j in range(0, len(block), batch)]
     rng.shuffle(chunks)
     tower = reader.tower
@@ -192,7 +190,7 @@ def _epoch(
 def _loss(reader: Reader, chunk: list[Item], start: dict[str, Tensor], near: float) -> Tensor:
     tower = reader.tower
     with reader.precision():
-        logits = tower(*reader.states([item[1] for item in chunk], tower.whole)).float()
+        logits = tower(*reader.states([item[1] for item in chunk])).float()
     heads = torch.tensor([item[0] for item in chunk], device=reader.device)
     labels = torch.tensor([item[2] for item in chunk], device=reader.device) * 0.95 + 0.025
     weights = torch.tensor([item[3] for item in chunk], device=reader.device)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
 from classify.models import form
-from classify.models.encoder import Input
 from classify.models.rows import exchange_of, turns_of
 from classify.signals.complaint import complaints, not_done
 from classify.signals.repetition import repeats
@@ -81,7 +80,7 @@ def _asks_again_in_vain(said: Said) -> float:
     return max(0.0, 2 * repeats(said.text, vain) - 1)
 
 
-def _head_input(said: Said) -> list[Input]:
+def _head_input(said: Said) -> list[str]:
     """The encoder reads English: nothing for other languages."""
     words = _WORD.findall(said.text[:600].lower())
     if not any(word in _ENGLISH for word in words):

@@ -1,10 +1,8 @@
-"""Runs the encoder: texts in, one probability for each head out, or a vector that says what they
-are about.
+"""Runs the encoder: texts in, one logit a head out, or a vector that says what they are about.
 
-Embeddings and lower layers are shared; towers stand on them: of upper layers for heads that look at
-one text, and one as it came, whose mean is the vector. The tower of the heads that look at a pair
-has all layers of its own, on the embeddings. Loaded at first use, once per process: importing this
-module loads neither the run time nor the model. Inputs are judged once: repeats within a call and
+Embeddings and lower layers are shared; towers stand on them: of upper layers for the heads, and one
+as it came, whose mean is the vector. Loaded at first use, once per process: importing this
+module loads neither the run time nor the model. Texts are judged once: repeats within a call and
 across calls (the last REMEMBERED) are looked up. All heads of a tower come out of one pass, so that
 a text that three classifiers look at costs one.
 """
@@ -17,26 +15,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classify.models import files, overlap
+from classify.models import files
 from classify.models.checksums import ModelError, remedy
 from classify.models.form import Pair
 
-#: Inputs whose answer is kept, about 150 bytes each.
+#: Texts whose answer is kept, about 150 bytes each.
 REMEMBERED = 1 << 17
 #: Vectors that are kept, 800 bytes each.
 _REMEMBERED_VECTORS = 1 << 14
 #: Tokens that two pieces of a text that is too long have in common.
 _STRIDE = 32
 
-Input = str | Pair
-#: Which text of a pair is cut in pieces where both are too long together, and whether the worst or
-#: the best piece counts.
-Cut = Literal["worst", "best"]
 Floats = NDArray[np.float32]
 Combine = Callable[[Floats, Floats], Floats]
 
@@ -58,34 +52,19 @@ class Encoder:
         self._known: OrderedDict[bytes, Floats] = OrderedDict()
         self._vectors: OrderedDict[bytes, NDArray[np.float16]] = OrderedDict()
         self._lock = threading.Lock()
-        #: Inputs asked for, and sequences and tokens that were run.
+        #: Texts asked for, and sequences and tokens that were run.
         self.asked = self.ran = self.tokens = 0
 
-    def scores(self, head: str, inputs: Sequence[Input], cut: Cut = "worst") -> NDArray[np.float64]:
-        """The head's probability for each input, in their order; shape (len(inputs),).
+    def head_logits(self, head: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """What a head says of each text, in their order; shape (len(texts),).
 
-        An input of more than the model's tokens is run in overlapping pieces (of a pair the longer
-        text is cut); ``cut`` says whether the highest or the lowest of their scores counts.
+        A text of more than the model's tokens is run in overlapping pieces, of which the worst
+        counts.
         """
-        form = self.heads.head(head)
-        if not inputs:
-            return np.zeros(0)
-        logits = np.zeros(len(inputs))
-        if form.blend is None or files.LOGIT in form.blend.features:
-            logits = self.head_logits(head, inputs, cut)
-        if form.blend is not None:
-            table = shown(form.blend.features, inputs, lambda: logits, lambda: self.cosines(inputs))
-            logits = blended(form.blend, table)
-        return sigmoid((logits - form.bias) / form.temperature)
-
-    def head_logits(
-        self, head: str, inputs: Sequence[Input], cut: Cut = "worst"
-    ) -> NDArray[np.float64]:
-        """What the head's tower says, shape (len(inputs),): not blended, not calibrated."""
-        if not inputs:
+        if not texts:
             return np.zeros(0)
         form = self.heads.head(head)
-        found = self.logits(form.tower, inputs, cut)
+        found = self.logits(form.tower, texts)
         if form.index >= found.shape[1]:
             raise ModelError(
                 f"{files.HEADS} names an output that {form.tower}.onnx lacks (it has"
@@ -93,29 +72,29 @@ class Encoder:
             )
         return found[:, form.index].astype(np.float64)
 
-    def cosines(self, inputs: Sequence[Input]) -> NDArray[np.float64]:
-        """How near to each other the two texts of each pair are, -1 to 1, shape (len(inputs),)."""
-        vectors = self.vectors([text for each in inputs for text in _pair(each)])
+    def cosines(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """How near to each other the two texts of each pair are, -1 to 1, shape (len(pairs),)."""
+        vectors = self.vectors([text for pair in pairs for text in pair])
         found: NDArray[np.float64] = (vectors[0::2] * vectors[1::2]).sum(axis=1)
         return found
 
-    def logits(self, tower: str, inputs: Sequence[Input], cut: Cut = "worst") -> Floats:
-        """Shape (len(inputs), heads of the tower)."""
+    def logits(self, tower: str, texts: Sequence[str]) -> Floats:
+        """Shape (len(texts), heads of the tower)."""
         with self._lock:
-            keys = [_key(each, f"{tower} {cut}") for each in inputs]
-            self.asked += len(inputs)
-            new: dict[bytes, Input] = {}
-            for key, each in zip(keys, inputs, strict=True):
+            keys = [_key(text, tower) for text in texts]
+            self.asked += len(texts)
+            new: dict[bytes, str] = {}
+            for key, text in zip(keys, texts, strict=True):
                 if key in self._known:
                     self._known.move_to_end(key)
                 elif key not in new:
-                    new[key] = each
+                    new[key] = text
             # Those that were known might be forgotten while the new ones come in.
             found = {key: self._known[key] for key in keys if key not in new}
             if new:
-                combine = np.maximum if cut == "worst" else np.minimum
-                rows = self._run(tower, list(new.values()), combine)
-                fresh = dict(zip(new, rows, strict=True))
+                fresh = dict(
+                    zip(new, self._run(tower, list(new.values()), np.maximum), strict=True)
+                )
                 found |= fresh
                 self._known |= fresh
                 while len(self._known) > REMEMBERED:
@@ -147,37 +126,18 @@ class Encoder:
             return np.zeros((0, 384), np.float32)
         return np.stack([found[key] for key in keys]).astype(np.float32)
 
-    def _run(self, tower: str, inputs: list[Input], combine: Combine) -> list[Floats]:
+    def _run(self, tower: str, texts: list[str], combine: Combine) -> list[Floats]:
         """One sequence at a time, without padding: the int8 scale of a layer's input is that of all
         that runs with it, so that beside others a text would score otherwise than alone."""
         upper = self._tower(tower)
+        self._tokenizer.enable_truncation(self.heads.max_tokens, stride=_STRIDE)
         rows = []
-        for encoding in self._encode(inputs):
+        for encoding in self._tokenizer.encode_batch(texts):
             row = self._forward(upper, encoding)
             for piece in encoding.overflowing:
                 row = combine(row, self._forward(upper, piece))
             rows.append(row)
         return rows
-
-    def _encode(self, inputs: list[Input]) -> list[Any]:
-        limit = self.heads.max_tokens
-        self._tokenizer.enable_truncation(limit, stride=_STRIDE, strategy="longest_first")
-        found: list[Any] = self._tokenizer.encode_batch(inputs)
-        for i, encoding in enumerate(found):
-            pair = inputs[i]
-            if encoding.overflowing and not isinstance(pair, str):
-                # The pieces of the longer text, each with the whole of the shorter one.
-                shorter, longer = sorted(
-                    (len(self._tokenizer.encode(text).ids), k) for k, text in enumerate(pair)
-                )
-                if shorter[0] < limit - 2 * _STRIDE:
-                    side = "only_first" if longer[1] == 0 else "only_second"
-                    self._tokenizer.enable_truncation(limit, stride=_STRIDE, strategy=side)
-                    found[i] = self._tokenizer.encode(*pair)
-                    self._tokenizer.enable_truncation(
-                        limit, stride=_STRIDE, strategy="longest_first"
-                    )
-        return found
 
     def _tower(self, name: str) -> Any:
         if name not in self._towers:
@@ -192,11 +152,9 @@ class Encoder:
         self.ran += 1
         self.tokens += ids.size
         states = self._embeddings.run(["embedded"], {"input_ids": ids, "token_type_ids": types})[0]
-        on = upper.get_inputs()[0].name
-        if on == "states":
-            feeds = {"embedded": states, "attention_mask": mask}
-            states = self._lower.run(["states"], feeds)[0]
-        found: Floats = upper.run(["out"], {on: states, "attention_mask": mask})[0][0]
+        for session, out, on in ((self._lower, "states", "embedded"), (upper, "out", "states")):
+            states = session.run([out], {on: states, "attention_mask": mask})[0]
+        found: Floats = states[0]
         return found
 
 
@@ -206,50 +164,13 @@ def encoder(folder: str = "", threads: int = 1) -> Encoder:
     return Encoder(folder, threads)
 
 
-def shown(
-    features: Sequence[str],
-    inputs: Sequence[Input],
-    logits: Callable[[], NDArray[np.float64]],
-    cosines: Callable[[], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """What a blend looks at, shape (len(inputs), len(features)). Inputs are pairs. ``logits`` and
-    ``cosines``: of each, asked for where the blend looks at them."""
-    table = np.array([overlap.features(*_pair(each)) for each in inputs])
-    columns = {name: table[:, i] for i, name in enumerate(overlap.FEATURES)}
-    for name, ask in ((files.LOGIT, logits), (files.COSINE, cosines)):
-        if name in features:
-            columns[name] = ask()
-    return np.stack([columns[name] for name in features], axis=1)
-
-
-def _pair(text: Input) -> Pair:
-    return (text, text) if isinstance(text, str) else text
-
-
-def blended(blend: files.Blend, shown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The blend's logit for each row of what it is shown."""
-    centred = (shown - np.array(blend.mean)) / np.array(blend.scale)
-    hidden = np.tanh(centred @ np.array(blend.hidden).T + np.array(blend.hidden_bias))
-    found: NDArray[np.float64] = hidden @ np.array(blend.output) + blend.output_bias
-    return found
-
-
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / (1 + exp(-x)) without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * values))
 
 
-def _key(text: Input, use: str) -> bytes:
-    digest = blake2b(digest_size=16, key=use.encode())
-    if isinstance(text, str):
-        digest.update(text.encode(errors="replace"))
-    else:
-        digest.update(b"\0pair\0")
-        for part in text:
-            data = part.encode(errors="replace")
-            digest.update(len(data).to_bytes(8, "little"))
-            digest.update(data)
-    return digest.digest()
+def _key(text: str, use: str) -> bytes:
+    return blake2b(text.encode(errors="replace"), digest_size=16, key=use.encode()).digest()
 
 
 def _session(folder: str, name: str, threads: int) -> Any:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from classify.models.claims import split
 from classify.models.number_words import COUNTED
-from classify.models.overlap import stem, stems
+from classify.models.words import stem, stems
 
 _WORDS = COUNTED | {
     "thirty": 30,

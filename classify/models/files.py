@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from classify.models import checksums, overlap
+from classify.models import checksums
 from classify.models.checksums import SUMS, ModelError
 
 ASSETS = Path(__file__).parent / "assets"
@@ -20,50 +19,16 @@ EMBEDDINGS, LOWER = "embeddings.onnx", "lower.onnx"
 TOKENIZER, HEADS = "tokenizer.json", "heads.json"
 #: The tower with the upper layers as they came: one vector a text instead of heads.
 GENERAL = "general"
-#: What a blend may look at besides `overlap.FEATURES`.
-LOGIT, COSINE = "logit", "cosine"
-
-
-class Blend(BaseModel):
-    """A small network over a head's logit and what a pair shows on its face (overlap.py).
-
-    logit = output · tanh(hidden · ((x - mean) / scale) + hidden_bias) + output_bias, x in the order
-    of ``features``. Shapes: mean, scale (n), hidden (units, n), hidden_bias, output (units).
-    """
-
-    features: list[str]
-    mean: list[float]
-    scale: list[float]
-    hidden: list[list[float]]
-    hidden_bias: list[float]
-    output: list[float]
-    output_bias: float
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        width, units = len(self.features), len(self.hidden)
-        unknown = set(self.features) - {LOGIT, COSINE, *overlap.FEATURES}
-        if unknown:
-            raise ValueError(f"unknown features {sorted(unknown)}")
-        if {len(self.mean), len(self.scale), *map(len, self.hidden)} != {width}:
-            raise ValueError(f"mean, scale and hidden must have {width} columns")
-        if {len(self.hidden_bias), len(self.output)} != {units}:
-            raise ValueError(f"hidden_bias and output must have {units} numbers")
-        return self
 
 
 class Head(BaseModel):
-    """One output of a tower. score = sigmoid((logit - bias) / temperature), a probability; scores
-    from ``threshold`` up fail. A head that ``abstains`` judges nothing: it is no better than
-    guessing on sources that training has not seen."""
+    """One output of a tower: a logit, higher is worse. It is one signal of a classifier among
+    others, and its combiner (signals/combiner.py) makes a probability of it."""
+
+    model_config = ConfigDict(extra="forbid")
 
     tower: str
     index: int = Field(ge=0)
-    temperature: float = Field(gt=0)
-    bias: float = 0.0
-    threshold: float = Field(gt=0, lt=1)
-    abstains: bool = False
-    blend: Blend | None = None
 
 
 class Heads(BaseModel):

@@ -1,14 +1,13 @@
-"""The text, or pair of texts, that each head of the encoder sees.
+"""The text that each head of the encoder sees.
 
 Training and the running service both build their inputs here, from plain pieces, so that a model is
 asked in the words it was trained on. Every function is pure and total: any text is allowed.
 
-An input holds at most MAX_TOKENS tokens. What is longer is the caller's to cut, by one rule:
-jailbreak, prompt_injection, toxicity, and the first text of hallucination and the second of
-retrieval_relevance are read in overlapping windows (windows.py), each window being one input, and
-the worst (for relevance the best) window counts. Training on such texts must cut them alike, and
-give a window the label 1 only where what makes the text fail is in it. All other pieces are
-shortened here, by `excerpt`, to a stated number of characters, so that they always fit.
+An input holds at most MAX_TOKENS tokens. What is longer is the caller's to cut: jailbreak,
+prompt_injection and toxicity are read in overlapping windows (windows.py), each window being one
+input, and the worst counts. Training on such texts must cut them alike, and give a window the label
+1 only where what makes the text fail is in it. Turns of a conversation are shortened here, by
+`excerpt`, to a stated number of characters, so that they always fit.
 """
 
 from __future__ import annotations
@@ -16,22 +15,18 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 MAX_TOKENS = 256
 """Longest input in tokens, with the special ones."""
 
+#: Two texts whose likeness is asked for.
 Pair = tuple[str, str]
 
 #: Turns of a conversation that user_frustration sees.
 MAX_TURNS = 6
 
-_FIRST_TEXT = 400
-_OUTPUT = 550
-#: Of arguments: what is nested deeper is shown as '…'.
-_MAX_DEPTH = 20
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
 #: Zero-width and direction marks, variation selectors, soft hyphen: used to cut words in two.
@@ -112,101 +107,5 @@ def user_frustration(turns: Sequence[tuple[str, str]]) -> str:
     return "\n".join(reversed(lines))
 
 
-def hallucination(evidence: str, claim: str) -> Pair:
-    """A window of the context, and one claim (sentence) of the answer, at most 300 characters of
-    it. 1: the claim is contradicted by the evidence, or not in it."""
-    return cleaned(evidence), excerpt(_one_line(claim), 300)
-
-
-def retrieval_relevance(query: str, passage: str) -> Pair:
-    """A question, at most 400 characters of it, and a window of a document. 1: the document says
-    nothing that helps to answer it (scores are 'higher is worse' everywhere)."""
-    return excerpt(_one_line(query), _FIRST_TEXT), cleaned(passage)
-
-
-def goal_completion(request: str, outcome: str) -> Pair:
-    """What the user asked for, at most 400 characters of it, and what came of it, as `outcome`
-    tells it. 1: not done, given up, refused, or only promised."""
-    return excerpt(_one_line(request), _FIRST_TEXT), excerpt(cleaned(outcome), _OUTPUT)
-
-
-def outcome(answer: str, steps: Sequence[tuple[str, Any, str, bool]] = ()) -> str:
-    """What came of a request, at most 550 characters: the last four tool calls, each a line
-    'name(arguments) -> result' or '-> error: …', then 'answer: …'.
-
-    A step is (tool name, arguments as text or decoded JSON, result, whether it failed).
-    """
-    lines = [
-        f"{excerpt(call(name, arguments), 45)} -> {'error: ' if failed else ''}"
-        f"{excerpt(_one_line(result), 35)}"
-        for name, arguments, result, failed in steps[-4:]
-    ]
-    done = "\n".join(lines)
-    left = _OUTPUT - len(done) - len("\nanswer: ")
-    lines.append(f"answer: {excerpt(_one_line(answer), left) or '(none)'}")
-    return "\n".join(lines)
-
-
-def forgetfulness(earlier: str, later: str) -> Pair:
-    """A statement from earlier in the session and a later one of the assistant, as `said` gives
-    them. 1: the later one contradicts the earlier, or asks again for what it told."""
-    return excerpt(_one_line(earlier), _FIRST_TEXT), excerpt(_one_line(later), _FIRST_TEXT)
-
-
-def said(role: str, text: str) -> str:
-    """'user: …' or 'assistant: …', in one line."""
-    return f"{'user' if role == 'user' else 'assistant'}: {_one_line(text)}"
-
-
-def instruction_following(instruction: str, output: str) -> Pair:
-    """The instructions that the output had to follow, at most 400 characters, and the output, at
-    most 550. 1: it breaks or misses one."""
-    return excerpt(_one_line(instruction), _FIRST_TEXT), excerpt(cleaned(output), _OUTPUT)
-
-
-def tool_call(request: str, call: str) -> Pair:
-    """What was asked for, and one tool call as `call` tells it. 1: another tool or other arguments
-    were needed, or none at all."""
-    return excerpt(_one_line(request), _FIRST_TEXT), excerpt(_one_line(call), _OUTPUT)
-
-
-def call(name: str, arguments: Any, description: str = "") -> str:
-    """'name(city=Paris, days=3)', and ' # description' (at most 120 characters) where known."""
-    if isinstance(arguments, Mapping):
-        told = ", ".join(f"{key}={_value(value)}" for key, value in arguments.items())
-    elif arguments is None:
-        told = ""
-    else:
-        told = _value(arguments)
-    text = f"{name}({told})"
-    return f"{text} # {excerpt(_one_line(description), 120)}" if description else text
-
-
-def _value(value: Any, depth: int = 0) -> str:
-    if depth >= _MAX_DEPTH and isinstance(value, (Mapping, list, tuple)):
-        return "…"
-    if isinstance(value, Mapping):
-        told = (f"{key}={_value(each, depth + 1)}" for key, each in value.items())
-        return "{" + ", ".join(told) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(each, depth + 1) for each in value) + "]"
-    return "null" if value is None else str(value)
-
-
 def _one_line(text: str) -> str:
     return cleaned(text).replace("\n", " ")
-
-
-#: Head to the function that makes its input.
-FORMS: dict[str, Callable[..., str | Pair]] = {
-    "jailbreak": jailbreak,
-    "prompt_injection": prompt_injection,
-    "toxicity": toxicity,
-    "user_frustration": user_frustration,
-    "hallucination": hallucination,
-    "retrieval_relevance": retrieval_relevance,
-    "goal_completion": goal_completion,
-    "forgetfulness": forgetfulness,
-    "instruction_following": instruction_following,
-    "tool_call": tool_call,
-}

@@ -14,7 +14,7 @@ from typing import Literal
 
 import yaml
 
-from classify.models.overlap import EMPTY, stem, words
+from classify.models.words import EMPTY, stem, words
 from classify.signals import numerals
 from classify.signals.grounds import Grounds, Sentence, content, names
 from classify.signals.novelty import strange_names, strange_numbers

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from classify.models.claims import split
-from classify.models.overlap import EMPTY, stem, words
+from classify.models.words import EMPTY, stem, words
 from classify.signals import numerals
 
 #: Sentences of the sources that are looked at; the first count.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from classify.models.overlap import EMPTY, stem, words
+from classify.models.words import EMPTY, stem, words
 from classify.signals import numerals
 from classify.signals.grounds import Grounds, content, names
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from classify.models.overlap import EMPTY, stem, words
 from classify.models.rarity import rarity
 from classify.models.windows import BESIDE, Window, windows
+from classify.models.words import EMPTY, stem, words
 
 #: Words of asking: what is asked for is what is left without them.
 _ASKING = EMPTY | frozenset(

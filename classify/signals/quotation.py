@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from classify.models.overlap import stem, words
+from classify.models.words import stem, words
 from classify.signals.grounds import Grounds
 
 #: Words of a quotation that is somebody's: fewer are a title, a label or irony.

@@ -14,7 +14,6 @@ from typing import Generic, Protocol, TypeVar
 
 import yaml
 
-from classify.models.encoder import Input
 from classify.models.form import Pair
 
 
@@ -58,7 +57,7 @@ class Logit(Generic[I]):
     name: str
     says: str
     head: str
-    ask: Callable[[I], list[Input]]
+    ask: Callable[[I], list[str]]
     rises: bool | None = True
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from classify.models.encoder import Input
 from classify.signals import ngrams, role_tags
 from classify.signals.disguise import readings
 from classify.signals.exfiltration import carried, slots
@@ -85,7 +84,7 @@ LINKS: Signal[Passage] = Signal(
 def head(name: str, says: str, form: Any) -> Logit[Passage]:
     """The encoder's head; it is not asked of what it can't read."""
 
-    def ask(passage: Passage) -> list[Input]:
+    def ask(passage: Passage) -> list[str]:
         return [form(passage)] if passage.is_read else []
 
     return Logit("head", says, name, ask)

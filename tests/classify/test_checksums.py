@@ -46,13 +46,13 @@ def test_hashes_are_written_as_training_leaves_them(model: Path) -> None:
 def test_a_damaged_file_is_not_loaded(model: Path, harm: Callable[[Path], None], name: str) -> None:
     harm(model / name)
     with pytest.raises(ModelError, match=rf"{name} .*reinstall everyspan-server, or restore"):
-        Encoder(str(model)).scores("toxicity", ["hello"])
+        Encoder(str(model)).head_logits("toxicity", ["hello"])
 
 
 def test_a_damaged_tokenizer_or_head_is_not_used(model: Path) -> None:
     for name, old, new in (
         (files.TOKENIZER, "unaffable", "affable"),
-        (files.HEADS, "0.97126", "0.99126"),
+        (files.HEADS, '"index": 3', '"index": 2'),
     ):
         path = model / name
         text = path.read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_a_damaged_tokenizer_or_head_is_not_used(model: Path) -> None:
             Encoder(str(model))
         path.write_text(text, encoding="utf-8")
     files.heads.cache_clear()
-    assert Encoder(str(model)).scores("toxicity", ["hello"]).shape == (1,)
+    assert Encoder(str(model)).head_logits("toxicity", ["hello"]).shape == (1,)
 
 
 @pytest.mark.parametrize("text", ["", "not a hash\n", "a" * 64 + "\n"])

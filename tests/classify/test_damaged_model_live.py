@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from classify.models import files
+from classify.models import checksums, files
 from tests.classify.damaged_model import cut, house_of_its_own, invert
 from tests.everyspan_up import ROOT, Up, running
 from tests.ingest.otlp_payloads import request, span, trace_id
@@ -198,12 +198,15 @@ def test_records_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_damaged_file_that_nobody_needs_now_is_said(tmp_path: Path, house: Path) -> None:
-    cut(house / "classify/models/assets/pairs.onnx")
+    spare = house / "classify/models/assets/spare.onnx"
+    spare.write_bytes(b"of a training to come" * 100)
+    checksums.write(spare.parent)
+    cut(spare)
     with running(tmp_path / "data", root=house, **SETTINGS) as up:
         told = up.request("GET", "/readyz", port="classify")
         assert told.status == 503
         assert b"no classifier needs it now, but the model is damaged: " in told.body
-        assert b"pairs.onnx" in told.body
+        assert b"spare.onnx" in told.body
         trace = send(up)
         up.judged([trace])
         assert labels(up, trace)["unjudged"] == []

@@ -22,13 +22,13 @@ def test_repeats_are_run_once_and_order_is_kept() -> None:
     model = encoder()
     texts = [f"a question about parcel number {i % 7}" for i in range(50)]
     ran = model.ran
-    scores = model.scores("toxicity", texts)
+    scores = model.head_logits("toxicity", texts)
     assert model.ran - ran <= 7
     assert scores.shape == (50,)
-    alone = np.array([model.scores("toxicity", [text])[0] for text in texts[:7]])
+    alone = np.array([model.head_logits("toxicity", [text])[0] for text in texts[:7]])
     assert np.allclose(scores[:7], alone)
     ran = model.ran
-    model.scores("jailbreak", texts)
+    model.head_logits("jailbreak", texts)
     assert model.ran == ran, "another head of the same texts costs nothing"
 
 
@@ -50,8 +50,9 @@ def test_a_score_is_one_number_whatever_it_is_judged_with() -> None:
 def test_what_is_at_the_end_of_a_long_text_is_seen() -> None:
     model = encoder()
     calm = "The parcel was delivered on Monday. " * 120
-    worst = model.scores("toxicity", [calm + "You are a disgusting, worthless piece of trash."])
-    assert worst[0] > model.scores("toxicity", [calm])[0]
+    insult = "You are a disgusting, worthless piece of trash."
+    worst = model.head_logits("toxicity", [calm + insult])
+    assert worst[0] > model.head_logits("toxicity", [calm])[0]
 
 
 def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
