@@ -21,6 +21,12 @@ ENOUGH = 30
 #: Series of a chart, besides "others".
 SERIES = 5
 _BUCKET = "toDateTime(intDiv(slot, width) * width)"
+#: Of rates: what is less than half a bucket at an end of the range counts with its neighbour.
+_WHOLE = (
+    "toDateTime(greatest(least(intDiv(slot, width),"
+    " intDiv(toUnixTimestamp($__toTime) - intDiv(width, 2), width)),"
+    " intDiv(toUnixTimestamp($__fromTime) + intDiv(width, 2), width)) * width)"
+)
 
 
 def slot(column: str = "start_time") -> str:
@@ -61,7 +67,7 @@ def _of(value: str, inner: str, counted: str, alias: str, *, together: bool = Fa
     named = f", {alias}" if alias else ""
     shown = f", shown AS {alias}" if alias else ""
     each = "" if together else "PARTITION BY shown"
-    return f"""SELECT {_BUCKET} AS time{named}, {value}
+    return f"""SELECT {_BUCKET if together else _WHOLE} AS time{named}, {value}
 FROM (
   SELECT *, {_width(f"sum(counted) OVER ({each})")} AS width{shown}
   FROM (
@@ -82,7 +88,8 @@ def _judged(names: Sequence[str]) -> str:
     """Rows of slot, classifier, failed, judged, and of the classifier in the whole range: all_failed,
     all_judged; with what it may fail, allowed."""
     thresholds = read()
-    allowed = {name: thresholds.classifier[name].max_fail_rate for name in columns(names)}
+    own = thresholds.classifier
+    allowed = {name: own[name].max_fail_rate for name in columns(names) if name in own}
     limit = (
         f"transform(classifier, {list(allowed)}, {list(allowed.values())},"
         f" {thresholds.custom.max_fail_rate})"
@@ -106,7 +113,7 @@ def states(names: Sequence[str]) -> str:
     return f"""SELECT time, classifier, multiIf({wilson_low("failed", "judged")} > allowed AND failed > 1, 2,
   failed / judged > allowed, 1, 0) AS state
 FROM (
-SELECT {_BUCKET} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
+SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
   any(allowed) AS allowed
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, allowed,
@@ -125,7 +132,7 @@ def worst(names: Sequence[str]) -> str:
     return f"""SELECT time, classifier, failed / judged AS fail_rate,
   {wilson_low("failed", "judged")} AS at_least, {wilson_high("failed", "judged")} AS at_most
 FROM (
-SELECT {_BUCKET} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged
+SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, {_width("all_judged")} AS width,
     dense_rank() OVER (ORDER BY {wilson_low("all_failed", "all_judged")} / allowed DESC, classifier)

@@ -6,7 +6,9 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,7 @@ _AXES: dict[str, dict[str, Any]] = {
     "ms": {"ticksuffix": " ms"},
     "s": {"ticksuffix": " s"},
 }
-#: Columns of trace ids: `everyspan trace` takes the beginning of one.
-_TRACES = {"trace_id", "newest_trace"}
+#: Of a table.
 _MOST_ROWS = 50
 _MOST_CHARACTERS = 400
 #: Of a text, more than is shown: a secret that would be cut is still known by what follows.
@@ -78,15 +79,17 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
         current = variable.get("current", {}).get("value", "")
         values[variable["name"]] = current[0] if isinstance(current, list) else current
     ordered = sorted(document["panels"], key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]))
-    for panel in ordered:
+    # Grafana's own list of alerts is none of our queries: what stands before it has its room.
+    lists = [i for i, panel in enumerate(ordered) if panel["type"] == "alertlist"]
+    room = {i - 1: ordered[i]["gridPos"]["w"] for i in lists}
+    for number, panel in enumerate(ordered):
         if panel["type"] == "alertlist":
-            # Grafana's own: no query of ours.
             continue
         found = Shown(
             "chart" if panel["type"] in _CHARTS else panel["type"],
             panel["title"],
             panel.get("description", ""),
-            panel["gridPos"]["w"],
+            panel["gridPos"]["w"] + room.get(number, 0),
             empty=panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", ""),
         )
         if panel["type"] != "row":
@@ -110,9 +113,9 @@ def _over_time(chart: dict[str, Any], times: TimeRange, step_ms: int) -> None:
     which Plotly can't know how long it lasts, is as wide as its step."""
     ends = [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
     chart["xaxis"] = {"type": "date", "range": ends}
-    if len({at for trace in chart["traces"] for at in trace["x"]}) == 1:
+    if len({str(at) for trace in chart["traces"] for at in trace["x"]}) == 1:
         for trace in chart["traces"]:
-            if trace["type"] == "bar":
+            if trace["type"] == "bar" and "base" not in trace:
                 trace["width"] = step_ms
 
 
@@ -136,10 +139,10 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
     found.more = max(0, len(rows) - _MOST_ROWS)
     for row in rows[:_MOST_ROWS]:
         cells = []
-        for name, value, own in ((names[i], row[i], own_of[i]) for i in shown):
+        for value, own in ((row[i], own_of[i]) for i in shown):
             unit = own.get("unit", config["defaults"].get("unit", "short"))
             text = _text(told(value, unit, own.get("decimals")))
-            if name in _TRACES:
+            if any(link["title"] == "Open the trace" for link in own.get("links", [])):
                 text = f"{text[:12]}…" if len(text) > 13 else text
             if len(text) > _MOST_CHARACTERS:
                 text = text[:_MOST_CHARACTERS] + "…"
@@ -207,33 +210,37 @@ def _states(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequenc
     series: dict[str, list[tuple[Any, int]]] = {}
     for at, name, state in rows:
         series.setdefault(_label(str(name)), []).append((at, int(state)))
-    worst = sorted(series, key=lambda name: sum(state for _, state in series[name]))
+    order = sorted(series, key=lambda name: sum(state for _, state in series[name]))
     times = sorted({at for points in series.values() for at, _ in points})
-    z: list[list[int | None]] = []
-    for name in worst:
-        states = dict(series[name])
-        row: list[int | None] = []
-        for at in times:
-            row.append(states.get(at, row[-1] if row else None))
-        z.append(row)
     if not times:
         return
-    colors = [_HEX[mapped[str(i)]["color"]] for i in range(len(mapped))]
-    top = max(1, len(colors) - 1)
-    trace = {
-        "type": "heatmap",
-        "x": [f"{at:%Y-%m-%d %H:%M:%S}" for at in times],
-        "y": [name.replace("_", " ") for name in worst],
-        "z": z,
-        "text": [[mapped[str(s)]["text"] if s is not None else "" for s in row] for row in z],
-        "hovertemplate": "%{y}: %{text}<extra></extra>",
-        "zmin": 0,
-        "zmax": top,
-        "colorscale": [[i / top, color] for i, color in enumerate(colors)],
-        "showscale": False,
-        "ygap": 3,
-    }
-    found.chart = {"traces": [trace], "yaxis": {"type": "category"}, "barmode": "group"}
+    # How long the last state lasts, nobody knows yet: as long as the shortest step.
+    step = min((b - a for a, b in pairwise(times)), default=timedelta(minutes=1))
+    stretches: dict[int, list[tuple[str, Any, Any]]] = {}
+    for name in order:
+        points = sorted(series[name])
+        for (at, state), following in zip(points, [*points[1:], None], strict=True):
+            until = following[0] if following else at + step
+            found_here = stretches.setdefault(state, [])
+            if found_here and found_here[-1][0] == name and found_here[-1][2] == at:
+                at = found_here.pop()[1]
+            found_here.append((name, at, until))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": mapped[str(state)]["text"],
+            "y": [name.replace("_", " ") for name, _, _ in stretches[state]],
+            "base": [f"{at:%Y-%m-%d %H:%M:%S}" for _, at, _ in stretches[state]],
+            "x": [(until - at).total_seconds() * 1000 for _, at, until in stretches[state]],
+            "marker": {"color": _HEX[mapped[str(state)]["color"]]},
+            "hovertemplate": "%{y}, from %{base}<extra>" + mapped[str(state)]["text"] + "</extra>",
+        }
+        for state in sorted(stretches)
+    ]
+    names_in_order = [name.replace("_", " ") for name in order]
+    yaxis = {"type": "category", "categoryorder": "array", "categoryarray": names_in_order}
+    found.chart = {"traces": traces, "yaxis": yaxis, "barmode": "overlay"}
 
 
 def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
