@@ -144,6 +144,7 @@ def test_in_chromium(client: Client, tmp_path: Path, scheme: Any, width: int) ->
         wrong: list[str] = []
         view.on("pageerror", lambda error: wrong.append(str(error)))
         view.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        view.set_default_timeout(180_000)
         view.goto(path.as_uri())
         view.wait_for_selector(".plot .main-svg")
         view.screenshot(path=str(tmp_path / f"report-{scheme}-{width}.png"), full_page=True)

@@ -98,6 +98,8 @@ def _lag(seconds: str, condition: str) -> str:
         "n",
         condition,
         column="ingested_at",
+        # What came last is told as soon as it comes.
+        together=True,
     )
 
 

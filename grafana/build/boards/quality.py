@@ -34,8 +34,8 @@ def build() -> Json:
             told_table(14, _NAMES),
             row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
-            _inputs(),
             _scores(),
+            _inputs(),
             row(9, "Is it drifting?"),
             drift_table(10, _NAMES),
             token_drift_table(11),
@@ -150,7 +150,7 @@ ORDER BY tenth"""
         sql,
         x="score",
         unit="short",
-        size=(10, 10),
+        size=(12, 9),
         stacked=True,
     )
 
