@@ -30,6 +30,7 @@ COMMANDS = {
         "cli.migrate:migrate", "Apply the migrations that the database does not have yet."
     ),
     "sql": Declared("cli.sql:sql", "Run SQL and print the result."),
+    "traces": Declared("cli.traces:list_traces", "List traces: filtered, searched, newest first."),
     "trace": Declared(
         "cli.trace:trace", "Show a trace: its steps with latency, tokens, cost and verdicts."
     ),
@@ -38,6 +39,10 @@ COMMANDS = {
         "Run an agent again from a step of a recorded trace, unchanged or forked.",
         passed_on=True,
     ),
+    "review": Declared(
+        "cli.review:review", "Say of verdicts whether they are right, one after the other."
+    ),
+    "doctor": Declared("cli.doctor:doctor", "Find what is set up wrong, and say the remedy."),
     "diff": Declared("cli.replay:diff", "Compare two traces step by step.", passed_on=True),
     "status": Declared(
         "cli.status:status", "Show how much is stored and how much of it is judged."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cli.console import console, plain_errors, read_settings
 from cli.options import (
     AlertingPort,
+    ClassifyPort,
     ClickHousePort,
     Data,
     Dsn,
@@ -78,8 +79,12 @@ def web(
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
+    classify_port: ClassifyPort = None,
+    alerting_port: AlertingPort = None,
 ) -> None:
     """Serve the page: traces to read, to search, and to review."""
+    from alerting.settings import AlertingSettings
+    from classify.settings import ClassifySettings
     from cli.reader import open_reader
     from service.stack_settings import UpSettings
     from web.settings import WebSettings
@@ -87,13 +92,16 @@ def web(
     given = {"host": host, "web_port": web_port, "data": data, "clickhouse_dsn": clickhouse_dsn}
     settings = read_settings(WebSettings, **given)
     readers = read_settings(UpSettings, **given, clickhouse_port=clickhouse_port)
+    # Where they listen is not where the page does.
+    classify = read_settings(ClassifySettings, classify_port=classify_port)
+    alerting = read_settings(AlertingSettings, alerting_port=alerting_port)
     log_to_stderr()
 
     def connecting() -> Client:
         return open_reader(data, clickhouse_dsn, clickhouse_port)[0]
 
     with plain_errors():
-        run(web_alone(settings, readers, connecting), settings.host)
+        run(web_alone(settings, readers, classify, alerting, connecting), settings.host)
 
 
 def run(stack: Stack, host: str) -> None:

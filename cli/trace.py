@@ -13,6 +13,7 @@ from rich.tree import Tree
 
 from classify.personal_data.masking import masked
 from cli.console import console, fail, plain_errors
+from cli.content import show
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from grafana.failing_step import first_failing
@@ -34,6 +35,12 @@ Row = dict[str, Any]
 
 def trace(
     trace_id: Annotated[str, typer.Argument(help="32 hex digits, or as many as make it unique.")],
+    content: Annotated[
+        bool, typer.Option("--content", help="What each step said: messages, calls, documents.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, a line a run, with what was said.")
+    ] = False,
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -44,6 +51,9 @@ def trace(
         fail(f"TRACE_ID must be 4 to 32 hex digits, not '{trace_id}'", 2)
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
+        if as_json:
+            show(client, settings.database, wanted, as_json=True)
+            return
         rows = load(client, settings.database, wanted)
     ids = sorted({row["trace_id"] for row in rows})
     if not ids:
@@ -60,6 +70,9 @@ def trace(
             )
         shown = [row for row in rows if row["id_reuse"] == run]
         console.print(tree(shown))
+    if content:
+        with plain_errors():
+            show(client, settings.database, ids[0], as_json=False)
     console.print(f"\nreplay from {_replay(shown)}", soft_wrap=True)
 
 

@@ -103,6 +103,8 @@ class Span:
     id_reuse: int = 0
     response_id: str = ""
     twin_of: str = ""
+    time_to_first_token_ms: float | None = None
+    finish_reason: str = ""
     replay_of: str = ""
 
     @property

@@ -3,7 +3,8 @@
 Instrumentations send prompts and answers as events, which are log records with a name: one a
 message (open-telemetry/semantic-conventions v1.28 to v1.36) or one a call
 (``gen_ai.client.inference.operation.details`` of semantic-conventions-genai), and evaluations as
-``gen_ai.evaluation.result``. The name is the record's ``event_name``, before OTLP 1.5 its
+``gen_ai.evaluation.result``; Claude Code sends prompts, answers and results of tools so. The
+name is the record's ``event_name``, before OTLP 1.5 its
 attribute ``event.name``. All other log records are none of our business: accepted and left out.
 """
 
@@ -27,7 +28,7 @@ _DAY = 86_400 * 10**9
 #: Records of one span that are closer than this to the one sent before were sent after it.
 _TICK = 1000
 _SHORTEST = 256
-_PREFIX = "gen_ai."
+_PREFIXES = ("gen_ai.", "claude_code.")
 _NAME_ATTRIBUTES = ("event.name", "event_name")
 _CONTENT_ATTRIBUTES = frozenset(attribute for attribute, _ in CONTENT_COLUMNS)
 
@@ -93,12 +94,16 @@ def _name(record: LogRecord) -> str:
     """The event's name where it is about GenAI, else ''."""
     name = record.event_name
     if name:
-        return name if name.startswith(_PREFIX) else ""
+        return name if name.startswith(_PREFIXES) else ""
+    # Claude Code has the whole name in the body, and a part of it in the attribute.
+    said = record.body.string_value
+    if said.startswith("claude_code."):
+        return said
     has_content = False
     for attribute in record.attributes:
         if attribute.key in _NAME_ATTRIBUTES:
             name = attribute.value.string_value
-            return name if name.startswith(_PREFIX) else ""
+            return name if name.startswith(_PREFIXES) else ""
         has_content = has_content or attribute.key in _CONTENT_ATTRIBUTES
     if has_content:
         return OPERATION_DETAILS
@@ -106,7 +111,7 @@ def _name(record: LogRecord) -> str:
     body = record.body
     if body.WhichOneof("value") == "kvlist_value":
         for item in body.kvlist_value.values:
-            if item.key in _NAME_ATTRIBUTES and item.value.string_value.startswith(_PREFIX):
+            if item.key in _NAME_ATTRIBUTES and item.value.string_value.startswith(_PREFIXES):
                 return item.value.string_value
     return ""
 

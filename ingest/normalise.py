@@ -25,12 +25,27 @@ from ingest.conventions.columns import count, fill
 from ingest.conventions.convention import Draft
 from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
 from ingest.conventions.registry import applying, name_of, rules_of
+from ingest.conventions.reported import CALLS, keep_apart
+from ingest.conventions.span_names import kind_of
+from ingest.conventions.time_to_first_token import FIRST_TOKEN_EVENTS
 from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits, cut
 
 START_MISSING = "everyspan.start_time.missing"
 END_MISSING = "everyspan.end_time.missing"
 END_REVERSED = "everyspan.end_time.reversed"
 
+#: What LangGraph raises to hand over control: no errors.
+CONTROL_FLOW = frozenset(
+    {
+        "ParentCommand",
+        "GraphInterrupt",
+        "GraphBubbleUp",
+        "NodeInterrupt",
+        "langgraph.errors.ParentCommand",
+        "langgraph.errors.GraphInterrupt",
+        "langgraph.errors.GraphBubbleUp",
+    }
+)
 _DAY = 86_400 * 10**9
 # Two bytes can be an event, which takes hundreds once it is read.
 _MOST_EVENTS_READ = 10_000
@@ -40,6 +55,8 @@ _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 _SHARED = 1
 #: A rank below that of every convention.
 _WEAK = 99
+#: What senders write where they have nothing.
+_UNKNOWN = frozenset({"none", "None", "null", "undefined"})
 _RESOURCE_COLUMNS = (*shared.RESOURCE_COLUMNS, *shared.CONVENTION.columns)
 
 
@@ -152,6 +169,7 @@ def _span(
     draft = Draft()
     values, ranks, sources = draft.values, draft.ranks, draft.sources
     attributes: dict[str, Any] = {}
+    floor: list[tuple[int, str]] = []
     mask = 0
     kind_rank = 2 * _WEAK
     for pair in proto.attributes:
@@ -162,8 +180,12 @@ def _span(
         mask |= rules.mask
         if value is None or value == "":
             continue
+        if rules.floor >= 0:
+            floor.append((rules.floor, key))
         for column, rank in rules.columns:
-            if rank < ranks.get(column, 1_000_000):
+            if rank < ranks.get(column, 1_000_000) and not (
+                type(value) is str and value in _UNKNOWN
+            ):
                 ranks[column] = rank
                 values[column] = value
                 sources[column] = key
@@ -181,6 +203,8 @@ def _span(
     for convention in applying(mask):
         if convention.content is not None:
             convention.content(attributes, draft)
+    if floor and mask & ~_SHARED:
+        hand_written.fill_rest(floor, attributes, draft)
 
     span = Span(proto.trace_id.hex(), proto.span_id.hex())
     span.fingerprint = fingerprint(proto)
@@ -201,8 +225,22 @@ def _span(
             span.convention = hand_written.NAME
         elif span.input_tokens is None and not values.get("input_messages"):
             values.setdefault("step_kind", "other")
-    status = values.get("status")
-    if status == "error" and span.status == "unset":
+    named = kind_of(origin.scope_name, proto.name) if origin.scope_name else ""
+    if named and values.get("step_kind") in (None, "other", "chain"):
+        values["step_kind"] = named
+    error = values.get("error_type")
+    failed = values.get("failed")
+    if error in CONTROL_FLOW:
+        span.status = "unset" if span.status == "error" else span.status
+        values["error_type"] = ""
+    elif (
+        # LangSmith calls every run ok, and records what it raised.
+        (error and span.convention == "langsmith")
+        or failed is True
+        or (type(failed) is str and failed.lower() == "true")
+        or (values.get("status") == "error" and span.status == "unset")
+        or (values.get("status") == "error" and span.convention == "mastra")
+    ):
         span.status = "error"
     message = proto.status.message
     if message:
@@ -210,6 +248,8 @@ def _span(
 
     stored = fill(span, draft, attributes, limits)
     span.attributes = _kept(attributes, stored, limits)
+    if span.step_kind not in CALLS:
+        keep_apart(span)
     if marks:
         span.attributes.update(marks)
     if events:
@@ -275,6 +315,11 @@ def _read_events(proto: trace_pb2.Span, draft: Draft) -> list[dict[str, Any]]:
         if event.name == "exception":
             draft.set("error_type", attributes.get("exception.type"))
             draft.set("status_message", attributes.get("exception.message"))
+        elif event.name in FIRST_TOKEN_EVENTS and event.time_unix_nano > proto.start_time_unix_nano:
+            after = (event.time_unix_nano - proto.start_time_unix_nano) / 1e6
+            draft.set("time_to_first_token_ms", after)
+        elif event.name == "tool.output":  # Claude Code
+            draft.set("tool_result", attributes.get("output"))
         kept.append(
             {"time": iso(event.time_unix_nano), "name": event.name, "attributes": attributes}
         )

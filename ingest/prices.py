@@ -74,6 +74,8 @@ class _Rates:
     cache_read: _Rate | None
     cache_write: _Rate | None
     request: float
+    input_audio: _Rate | None = None
+    output_audio: _Rate | None = None
 
 
 def cost_usd(
@@ -84,6 +86,8 @@ def cost_usd(
     output_tokens: int | None,
     cached_input_tokens: int | None,
     cache_write_tokens: int | None = None,
+    input_audio_tokens: int | None = None,
+    output_audio_tokens: int | None = None,
     at: datetime | None,
 ) -> float | None:
     """US dollars of one call at the time of the call (None: now), None where that is unknown.
@@ -92,7 +96,8 @@ def cost_usd(
     for unknown. ``model``: as the provider names it or with its prefix removed; Bedrock's full ids
     (``us.anthropic.…``) are priced more exactly than shortened ones. ``input_tokens`` includes the
     cached ones (gen_ai.usage.input_tokens of the semantic conventions); where it is smaller than
-    those it can't, and they are added.
+    those it can't, and they are added. Tokens of audio are within input and output, and cost what
+    the model takes for audio.
 
     None for an unknown model, for a model whose price list is empty, and where there are no
     tokens: never 0, except for a model that is free of charge.
@@ -119,12 +124,21 @@ def cost_usd(
     if written and rates.cache_write is not None:
         plain -= written
         cost += written * rates.cache_write.at(total_in)
+    heard = min(_positive(input_audio_tokens), plain)
+    if heard and rates.input_audio is not None:
+        plain -= heard
+        cost += heard * rates.input_audio.at(total_in)
+    spoken = min(_positive(output_audio_tokens), total_out)
+    said = total_out
+    if spoken and rates.output_audio is not None:
+        said -= spoken
+        cost += spoken * rates.output_audio.at(total_in)
     if rates.input is not None:
         cost += plain * rates.input.at(total_in)
     elif not total_out or rates.output is None:
         return None
     if rates.output is not None:
-        cost += total_out * rates.output.at(total_in)
+        cost += said * rates.output.at(total_in)
     elif not total_in:
         return None
     return cost
@@ -169,6 +183,8 @@ def _compiled(price: ModelPrice, free: bool) -> _Rates | None:
         _rate(listed.get("cache_read_mtok")),
         _rate(listed.get("cache_write_mtok")),
         0.0 if requests is None else float(getattr(requests, "base", requests)) / 1000,
+        _rate(listed.get("input_audio_mtok")),
+        _rate(listed.get("output_audio_mtok")),
     )
 
 

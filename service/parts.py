@@ -7,9 +7,11 @@ import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.client import Client
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from tenacity import (
     AsyncRetrying,
     before_sleep_log,
@@ -114,6 +116,7 @@ class Classify(Part):
     name = "classify"
 
     def __init__(self, settings: ClassifySettings, workers: int | None = None) -> None:
+        from classify.reviews.api import router as reviews
         from classify.service import ClassifyService, create_app
         from classify.telemetry import Telemetry
         from experiments.api import router as experiments
@@ -141,6 +144,7 @@ class Classify(Part):
         app = create_app(self._services[0])
         app.include_router(experiments(self._connect, settings.database, settings.cluster))
         app.include_router(datasets(settings, self._connect))
+        app.include_router(reviews(self._connect, settings.database))
         self.registry = telemetry.registry
         self.site = Site(
             "classify", app, settings.host, settings.classify_port, "EVERYSPAN_CLASSIFY_PORT"
@@ -227,7 +231,8 @@ class Readers(Part):
 
 
 class Web(Part):
-    """The page. ``connecting``: a client that reads; None for ClickHouse's port of this process."""
+    """The page. ``classify``, ``alerting``: whose ports and tokens it calls. ``connecting``: a
+    client that reads; None for ClickHouse's port of this process."""
 
     name = "web"
 
@@ -235,13 +240,30 @@ class Web(Part):
         self,
         settings: WebSettings,
         readers: UpSettings,
+        classify: ClassifySettings,
+        alerting: AlertingSettings,
         connecting: Callable[[], Client] | None = None,
     ) -> None:
         from web.app import create_app
 
         self._readers = readers
         self._port = 0
-        app = create_app(settings, connecting or self._connect)
+        app = create_app(
+            settings,
+            connecting or self._connect,
+            _called(
+                "classify",
+                settings.web_classify_url,
+                (classify.host, classify.classify_port),
+                classify.classify_token,
+            ),
+            _called(
+                "alerting",
+                settings.web_alerting_url,
+                (alerting.host, alerting.alerting_port),
+                alerting.alerting_token,
+            ),
+        )
         self.registry = app.state.registry
         self.site = Site("web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT")
 
@@ -262,6 +284,22 @@ class Web(Part):
                 settings.clickhouse_password.get_secret_value(),
             )
         )
+
+
+def _called(service: str, url: str, here: tuple[str, int], token: SecretStr) -> Service:
+    """A client of another service: at ``url``, else ``here``."""
+    host, port = here
+    if url:
+        parts = urlsplit(url)
+        host, port = parts.hostname or host, parts.port or port
+    return Service(
+        service,
+        host,
+        port,
+        token,
+        f"start it, or set EVERYSPAN_WEB_{service.upper()}_URL",
+        seconds=15,
+    )
 
 
 class AlertRules(Part):

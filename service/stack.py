@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
+from service.client import Client as Service
 from service.parts import Alerting, AlertRules, Classify, Ingest, Part, Readers, Web
 from service.serve import serve
 from service.stack_metrics import StackMetrics
@@ -99,9 +100,20 @@ def alerting_alone(settings: AlertingSettings) -> Stack:
     return Stack(settings, [Alerting(settings)], sampled=not settings.embedded)
 
 
-def web_alone(settings: WebSettings, readers: UpSettings, connecting: Connecting) -> Stack:
+def web_alone(
+    settings: WebSettings,
+    readers: UpSettings,
+    classify: ClassifySettings,
+    alerting: AlertingSettings,
+    connecting: Connecting,
+) -> Stack:
     """`everyspan web`. It only reads, so its own metrics are not stored."""
-    return Stack(settings, [Web(settings, readers, connecting)], sampled=False)
+    return Stack(settings, [Web(settings, readers, classify, alerting, connecting)], sampled=False)
+
+
+def page_url(web: WebSettings) -> str:
+    """Where a browser on this machine finds the page."""
+    return Service("web", web.host, web.web_port, web.web_token, "").address
 
 
 def whole(
@@ -112,6 +124,8 @@ def whole(
     web: WebSettings,
 ) -> Stack:
     """`everyspan up`. ClickHouse's port and the rules come along with the embedded engine."""
+    if not alerting.web_url:
+        alerting = alerting.model_copy(update={"web_url": page_url(web)})
     judging = Classify(classify, settings.classify_shards)
     engine: list[Part] = []
     if settings.embedded:
@@ -125,7 +139,7 @@ def whole(
             Ingest(ingest, beside, lambda: judging.degraded),
             judging,
             Alerting(alerting, lambda: connect(settings.dsn)),
-            Web(web, settings),
+            Web(web, settings, classify, alerting),
             *engine,
         ],
     )

@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 from clickhouse.connection import StorageUnavailableError
 from service.app import ServiceApp, refuse
 from service.caller import Caller, NotAllowed
+from service.client import Client as Service
 from service.errors import UserError
-from web import pages, trace_view, traces_view
+from web import alerts, now, pages, reviews, trace_view, traces_view
 from web.caller import WebGate
 from web.reader import Reader
 from web.settings import WebSettings
@@ -26,8 +27,11 @@ from web.trace import NotStoredError
 from web.when import AddressError
 
 
-def create_app(settings: WebSettings, connecting: Callable[[], Client]) -> ServiceApp:
-    """``connecting``: a client that reads. ``app.state.registry`` has its metrics."""
+def create_app(
+    settings: WebSettings, connecting: Callable[[], Client], classify: Service, alerting: Service
+) -> ServiceApp:
+    """``connecting``: a client that reads. ``classify`` keeps reviews, ``alerting`` knows who was
+    told. ``app.state.registry`` has its metrics."""
     reader = Reader(connecting, settings.database)
     registry = CollectorRegistry()
 
@@ -43,11 +47,9 @@ def create_app(settings: WebSettings, connecting: Callable[[], Client]) -> Servi
     app.state.registry = registry
     app.include_router(traces_view.router(reader))
     app.include_router(trace_view.router(reader))
-
-    @app.get("/")
-    def home() -> Response:
-        """The newest traces."""
-        return RedirectResponse("/traces", HTTPStatus.TEMPORARY_REDIRECT)
+    app.include_router(now.router(reader))
+    app.include_router(reviews.router(reader, classify))
+    app.include_router(alerts.router(alerting))
 
     @app.get("/sessions/{session:path}")
     def session(session: str) -> Response:

@@ -22,12 +22,13 @@ _MOST_JSON = 20_000
 
 @dataclass(slots=True)
 class Block:
-    """``role``: who says it, or what it is. ``label``: more about it. ``html``: the text, marked
-    and escaped. ``length``: of all of it. ``column``: where "show all" finds it, '' where that is
-    all. ``is_code``: JSON and the like. ``folded``: not open at first."""
+    """``role``: who says it, or what it is. ``label``: more about it. ``text``: as it is shown;
+    ``html``: the same, marked and escaped. ``length``: of all of it. ``column``: where "show all"
+    finds it, '' where that is all. ``is_code``: JSON and the like. ``folded``: closed at first."""
 
     role: str
     html: Markup
+    text: str
     length: int
     label: str = ""
     column: str = ""
@@ -45,8 +46,11 @@ def blocks(step: Step, words: Sequence[str] = ()) -> list[Block]:
 
     def add(role: str, text: str, column: str, **more: Any) -> None:
         length = more.pop("length", len(text))
-        html = marked(shown(text), evidence, words)
-        found.append(Block(role, html, length, column=column if length > SHOWN else "", **more))
+        told = shown(text)
+        html = marked(told, evidence, words)
+        found.append(
+            Block(role, html, told, length, column=column if length > SHOWN else "", **more)
+        )
 
     if content["system_instructions"]:
         add("system", content["system_instructions"], "system_instructions",
@@ -59,7 +63,7 @@ def blocks(step: Step, words: Sequence[str] = ()) -> list[Block]:
             if len(listed) > MOST_MESSAGES:
                 hidden = len(listed) - MOST_MESSAGES
                 found.append(
-                    Block("", Markup(), 0, f"{say.plural(hidden, 'message')} before", column)
+                    Block("", Markup(), "", 0, f"{say.plural(hidden, 'message')} before", column)
                 )
                 listed = listed[-MOST_MESSAGES:]
             for message in listed:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from classify.registry import BUILT_IN
-from grafana.build.sql import ONCE, any_failed, classifiers
+from grafana.build.sql import ONCE, PRODUCTION, any_failed, classifiers
 from web import search
 from web.sql import at, literal, literals
 from web.when import AddressError, moment
@@ -118,8 +118,8 @@ class Filters:
             found.append(("contains", self.contains, self.address(contains="")))
         return found
 
-    def where(self, now: datetime, columns: frozenset[str]) -> str:
-        """Conditions on a row that hold for the trace. ``columns``: of the view."""
+    def where(self, now: datetime) -> str:
+        """Conditions on a row that hold for the trace."""
         start, end = self.times(now)
         found = [f"start_time >= {at(start)}", f"start_time <= {at(end)}", ONCE]
         found += [
@@ -127,8 +127,8 @@ class Filters:
             for name, values in self.values.items()
             if name in _OF_TRACE
         ]
-        if "replay_of" in columns and self.replays != "with":
-            found.append(f"replay_of {'!=' if self.replays == 'only' else '='} ''")
+        if self.replays != "with":
+            found.append(PRODUCTION if self.replays == "without" else f"NOT ({PRODUCTION})")
         return " AND ".join(found)
 
     def steps(self) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -134,3 +136,8 @@ def static(name: str) -> Response | None:
         media_type=kinds[name],
         headers={"cache-control": "max-age=86400"},
     )
+
+
+async def in_thread(work: Callable[[], Response]) -> Response:
+    """An answer that waits for others."""
+    return await run_in_threadpool(work)

@@ -40,14 +40,6 @@ class Reader:
         names = found.column_names
         return [dict(zip(names, row, strict=True)) for row in found.result_rows]
 
-    def columns(self) -> frozenset[str]:
-        """Of the view ``spans``."""
-        found = self.rows(
-            "SELECT name FROM system.columns WHERE table = 'spans' AND database ="
-            f" '{self.database}'"
-        )
-        return frozenset(row["name"] for row in found)
-
     @contextmanager
     def _client(self) -> Iterator[Client]:
         try:

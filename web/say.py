@@ -37,7 +37,8 @@ def share(part: float) -> str:
     if not math.isfinite(part):
         return "–"
     percent = 100 * part
-    return f"{percent:.0f} %" if percent >= 9.5 or percent in (0, 1) else f"{percent:.1f} %"
+    digits = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}".removesuffix(".0")
+    return f"{digits} %"
 
 
 def interval(low: float, high: float) -> str:

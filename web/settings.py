@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr
 from clickhouse.settings import ClickHouseSettings
 from service.settings import ListenSettings
 
+#: The one HTTP client of our services speaks no TLS.
+_URL = r"^(http://[^\s/@]+:\d{1,5})?$"
+
 
 class WebSettings(ClickHouseSettings, ListenSettings):
     """Environment variables ``EVERYSPAN_*``; docs/settings.md lists all of them."""
@@ -21,10 +24,18 @@ class WebSettings(ClickHouseSettings, ListenSettings):
             "name. Empty: programs and browsers on this machine only."
         ),
     ] = SecretStr("")
+    web_classify_url: Annotated[
+        str,
+        Field(
+            pattern=_URL,
+            description="Where the page finds classify, which keeps reviews: `http://classify:8086`;"
+            " empty: on this machine.",
+        ),
+    ] = ""
     web_alerting_url: Annotated[
         str,
         Field(
-            pattern=r"^(https?://\S+)?$",
+            pattern=_URL,
             description="Where the page finds alerting; empty: on this machine.",
         ),
     ] = ""

@@ -32,10 +32,10 @@ class Found:
     more: bool
 
 
-def statement(filters: Filters, now: datetime, known: frozenset[str]) -> str:
+def statement(filters: Filters, now: datetime) -> str:
     """The traces of one page and one more, a row each: runs by itself, on any ClickHouse that has
     them."""
-    where, steps = filters.where(now, known), filters.steps()
+    where, steps = filters.where(now), filters.steps()
     start, end = filters.times(now)
     offset = f" OFFSET {PAGE * (filters.page - 1)}" if filters.page > 1 else ""
     around = f"start_time BETWEEN {at(start - _MARGIN)} AND {at(end + _MARGIN)}"
@@ -85,7 +85,7 @@ GROUP BY trace_id
 
 def load(reader: Reader, filters: Filters, now: datetime) -> Found:
     """Raises AddressError and ReadError."""
-    sql = statement(filters, now, reader.columns())
+    sql = statement(filters, now)
     rows = reader.rows(sql)
     return Found(rows[:PAGE], sql, len(rows) > PAGE)
 

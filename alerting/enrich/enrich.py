@@ -153,6 +153,7 @@ class _Enquiry:
                 self.asked,
                 self.threshold,
                 self.tools.settings.grafana_url,
+                self.tools.settings.web_url,
                 self.sources.get(at),
                 self.fixes.get(at, ""),
             )

@@ -20,6 +20,10 @@ _MOST_CODE = 200
 #: A line of a PEM key: base64 and nothing else.
 _KEY_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{60,80}(?![A-Za-z0-9+/=])")
 
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY")
+#: The last line of a key: nothing but base64, however it is quoted.
+_BASE64 = re.compile(r"^[\s\"'>|+(]{0,40}[A-Za-z0-9+/]{4,80}={0,2}(?:\\[nr])?[\s\"'),;]{0,8}$")
+
 
 def failure_of(
     row: Row,
@@ -28,6 +32,7 @@ def failure_of(
     asked: Question,
     threshold: float,
     grafana_url: str,
+    web_url: str,
     source: Source | None,
     fix: str,
 ) -> Failure:
@@ -37,7 +42,7 @@ def failure_of(
     return Failure(
         trace_id=row["trace_id"],
         span_id=row["span_id"],
-        trace_url=_trace_url(grafana_url, row["trace_id"], row["start_time"]),
+        trace_url=_trace_url(grafana_url, web_url, row, number),
         step=number,
         steps=len(steps),
         step_name=told(row["name"]),
@@ -112,11 +117,19 @@ def told(text: str | None) -> str:
 def masked_source(found: Source) -> Source:
     """Code has keys and addresses in it too, and a pager has more readers than a repository."""
     change = found.change and replace(found.change, summary=masked(found.change.summary))
-    # Line by line: a key over several lines would lose its line numbers.
-    lines = tuple(
-        (number, masked(_KEY_LINE.sub("…", text))[:_MOST_CODE]) for number, text in found.lines
-    )
-    return replace(found, lines=lines, change=change)
+    lines: list[tuple[int, str]] = []
+    within = False
+    for number, line in found.lines:
+        # Line by line, for their numbers: a private key is all of its lines, the last of which is
+        # shorter, and the window may begin in the middle of one.
+        begins, ends = bool(_KEY_BEGINS.search(line)), "-----END" in line
+        is_key = bool(_KEY_LINE.search(line))
+        if within and not begins and not ends and (is_key or _BASE64.search(line)):
+            lines.append((number, "…"))
+        else:
+            lines.append((number, masked(_KEY_LINE.sub("…", line))[:_MOST_CODE]))
+        within = begins or (within and not ends) or is_key
+    return replace(found, lines=tuple(lines), change=change)
 
 
 def _evidence(row: Row) -> str:
@@ -128,13 +141,18 @@ def _prompt(row: Row, steps: list[Row]) -> str:
     return own or next((str(s["prompt_version"]) for s in steps if s["prompt_version"]), "")
 
 
-def _trace_url(grafana: str, trace_id: str, at: datetime) -> str:
-    if not grafana:
-        return ""
-    moment = int(_aware(at).timestamp() * 1000)
-    hour = 3_600_000
-    query = urlencode({"var-trace_id": trace_id, "from": moment - hour, "to": moment + hour})
-    return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+def _trace_url(grafana: str, page: str, row: Row, step: int) -> str:
+    """In Grafana, else on the page, at the step."""
+    if grafana:
+        moment = int(_aware(row["start_time"]).timestamp() * 1000)
+        hour = 3_600_000
+        query = urlencode(
+            {"var-trace_id": row["trace_id"], "from": moment - hour, "to": moment + hour}
+        )
+        return f"{grafana.rstrip('/')}/d/everyspan-trace?{query}"
+    if page and step:
+        return f"{page.rstrip('/')}/traces/{row['trace_id']}?step={step}#step-{step}"
+    return f"{page.rstrip('/')}/traces/{row['trace_id']}" if page else ""
 
 
 def _aware(at: datetime) -> datetime:

@@ -6,7 +6,9 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from classify.settle.around import from_around
 from classify.settle.inherit import inherit
+from classify.settle.running_totals import without_earlier
 from classify.settle.twins import Twin, mark, told
 from classify.settle.usage import settle
 from clickhouse.span import Span
@@ -23,6 +25,8 @@ def settled(spans: Sequence[Span], twin: Twin | None = None) -> list[Span]:
     """
     twin = told(spans) if twin is None else twin
     found = _changed(spans, mark(spans, twin))
+    found = _changed(found, without_earlier(found))
+    found = _changed(found, from_around(found))
     found = _changed(found, settle(found, twin.counted))
     return _changed(found, inherit(found))
 

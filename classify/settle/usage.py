@@ -19,13 +19,10 @@ from typing import Any
 from classify.settle.tree import Tree
 from clickhouse.span import Span
 from ingest.attributes import dumps, loads
+from ingest.conventions.reported import CALLS, FIELDS, REPORTED_USAGE
 
-#: What the span reported and doesn't count: JSON of column to number.
-REPORTED_USAGE = "everyspan.reported_usage"
+__all__ = ["CALLS", "FIELDS", "REPORTED_USAGE", "settle"]
 
-FIELDS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "cost_usd")
-#: Kinds that are one call of a model. Others may carry sums of calls below them.
-CALLS = ("llm", "embedding", "reranker")
 #: Kinds that a model call may have between itself and the same call reported again. Below others
 #: (a tool, an agent) are other calls.
 BETWEEN = frozenset({"chain", "prompt", "parser", "other"})

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grafana.build.panels import PLUGIN_VERSION, Json
+from grafana.build.panels import Json
+from grafana.build.rule import BY_SERVICE, CLASSIFIER_PANEL, counted, duration, rule
 from grafana.build.seasonal import drift, token_drift, week_number, windows
-from grafana.build.seldom import seldom, seldom_verdicts
+from grafana.build.seldom import seldom_rules
 from grafana.build.silence import silence
 from grafana.build.sql import (
     JUDGED,
@@ -24,12 +25,10 @@ from grafana.build.sql import (
     layer_of_each,
     wilson_low,
 )
-from grafana.conditions import OPERATIONAL, ROOT, Condition, verdict, within
+from grafana.conditions import OPERATIONAL, ROOT, verdict, within
 from grafana.thresholds import ClassifierThresholds, Thresholds
 
-DATASOURCE_UID = "everyspan-clickhouse"
 FOLDER = "Everyspan"
-_EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
 
 # Spans that came less than this before are not expected to have a verdict yet.
 COVERAGE_LAG = 300
@@ -48,8 +47,9 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
     rates = [_fail_rate(name, one, thresholds) for name, one in each if one.critical != "fail"]
     groups = [
         _group("Single failures", "10s", single, panels),
-        _group("Classifiers", "20s", [*rates, _custom(thresholds), _seldom(thresholds)], panels),
+        _group("Classifiers", "20s", [*rates, _custom(thresholds)], panels),
         _group("Operational", "1m", _operational(thresholds), panels),
+        _group("Services that seldom run", "2m", seldom_rules(thresholds), panels),
         _group("Judging", "1m", _judging(thresholds), panels),
         _group("Drift", "10m", _drift(thresholds), panels),
         _group("Experiments", "1m", _experiments(thresholds), panels),
@@ -58,100 +58,10 @@ def rules_file(thresholds: Thresholds, boards: Mapping[str, Json]) -> Json:
 
 
 def _group(name: str, interval: str, rules: list[Json], panels: Mapping[Any, int]) -> Json:
-    for rule in rules:
+    for each in rules:
         # KeyError here: a panel was renamed.
-        rule["panelId"] = panels[(rule["dashboardUid"], rule.pop("panel"))]
+        each["panelId"] = panels[(each["dashboardUid"], each.pop("panel"))]
     return {"orgId": 1, "name": name, "folder": FOLDER, "interval": interval, "rules": rules}
-
-
-def _rule(
-    uid: str,
-    title: str,
-    sql: str,
-    *,
-    seconds: int,
-    above: float | None = None,
-    below: float | None = None,
-    severity: str,
-    team: str,
-    labels: Mapping[str, str],
-    summary: str,
-    description: str,
-    board: str,
-    panel: str,
-    shift: int = 0,
-    hold: str = "0s",
-    annotations: Mapping[str, str] | None = None,
-    time: str = "start_time",
-) -> Json:
-    """``seconds``: the query's window, ending ``shift`` seconds ago, which is of the column ``time``
-    (grafana/conditions.py). ``hold``: pending for."""
-    limit = above if above is not None else below
-    return {
-        "uid": uid,
-        "title": title,
-        "condition": "C",
-        "data": [
-            {
-                "refId": "A",
-                "datasourceUid": DATASOURCE_UID,
-                "relativeTimeRange": {"from": seconds + shift, "to": shift},
-                "model": {
-                    "refId": "A",
-                    "editorType": "sql",
-                    "format": 1,
-                    "pluginVersion": PLUGIN_VERSION,
-                    "queryType": "table",
-                    "rawSql": sql,
-                    "intervalMs": 1000,
-                    "maxDataPoints": 43200,
-                },
-            },
-            {
-                "refId": "B",
-                "datasourceUid": "__expr__",
-                "model": {
-                    "refId": "B",
-                    "datasource": _EXPRESSION,
-                    "type": "reduce",
-                    "expression": "A",
-                    "reducer": "last",
-                },
-            },
-            {
-                "refId": "C",
-                "datasourceUid": "__expr__",
-                "model": {
-                    "refId": "C",
-                    "datasource": _EXPRESSION,
-                    "type": "threshold",
-                    "expression": "B",
-                    "conditions": [
-                        {"evaluator": {"type": "gt" if below is None else "lt", "params": [limit]}}
-                    ],
-                },
-            },
-        ],
-        "dashboardUid": board,
-        "panel": panel,
-        # No rows: nothing was judged, or not enough; silence has a rule of its own.
-        "noDataState": "OK",
-        "execErrState": "Error",
-        "for": hold,
-        "annotations": {
-            "summary": summary,
-            "description": description,
-            "window_seconds": str(seconds + shift),
-            "window_of": time,
-            "threshold": f"{limit:g}",
-            **(annotations or {}),
-        },
-        "labels": {"severity": severity, "team": team, **labels},
-        "isPaused": False,
-    }
-
-
-_BY_SERVICE = "{{ $labels.service }} ({{ $labels.environment }})"
 
 
 def _fail_rate(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
@@ -166,13 +76,13 @@ FROM (
     countIf({name} = 'fail') AS failed, count() AS judged,
     countIf({name} = 'fail' AND {recent}) AS failed_recently, countIf({recent}) AS judged_recently
   FROM spans
-  WHERE {_within(of)}
+  WHERE {counted(of)}
   GROUP BY service_name, environment
 )
 WHERE judged >= {rate.min_judged}"""
     layer = layer_of_each()[name]
     words = name.replace("_", " ")
-    return _rule(
+    return rule(
         f"everyspan-{name.replace('_', '-')}{'-rate' if one.critical else ''}",
         f"{name} fails too often",
         sql,
@@ -183,12 +93,12 @@ WHERE judged >= {rate.min_judged}"""
         team=one.team,
         labels={"classifier": name, "layer": layer, "kind": "fail_rate"},
         summary=f"{words}: at least {{{{ humanizePercentage $values.B.Value }}}} of the judged "
-        f"spans of {_BY_SERVICE} fail",
-        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
-        f"interval) and the last {_duration(rate.short_window_seconds)} lie above "
+        f"spans of {BY_SERVICE} fail",
+        description=f"Both the last {duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {duration(rate.short_window_seconds)} lie above "
         f"{one.max_fail_rate:.0%}.",
         board=f"everyspan-{layer}",
-        panel=_CLASSIFIER_PANEL[layer],
+        panel=CLASSIFIER_PANEL[layer],
     )
 
 
@@ -221,7 +131,7 @@ INNER JOIN (
   GROUP BY name
   HAVING argMax(state, revision) = 'live'
 ) AS live USING (classifier)"""
-    return _rule(
+    return rule(
         "everyspan-custom",
         "A custom classifier fails too often",
         sql,
@@ -232,20 +142,14 @@ INNER JOIN (
         team=custom.team,
         labels={"layer": "quality", "kind": "fail_rate"},
         summary="{{ $labels.classifier }}: at least {{ humanizePercentage $values.B.Value }} of the "
-        f"judged spans of {_BY_SERVICE} fail",
-        description=f"Both the last {_duration(rate.long_window_seconds)} (lower end of the 95 % "
-        f"interval) and the last {_duration(rate.short_window_seconds)} lie above what the "
+        f"judged spans of {BY_SERVICE} fail",
+        description=f"Both the last {duration(rate.long_window_seconds)} (lower end of the 95 % "
+        f"interval) and the last {duration(rate.short_window_seconds)} lie above what the "
         f"classifier says (--max-fail-rate), {custom.max_fail_rate:.0%} where it says nothing.",
         board="everyspan-quality",
-        panel=_CLASSIFIER_PANEL["quality"],
+        panel=CLASSIFIER_PANEL["quality"],
         annotations={"threshold": f"{custom.max_fail_rate:g}"},
     )
-
-
-_CLASSIFIER_PANEL = {
-    "quality": "How often does each classifier fail?",
-    "safety": "What share of the judged spans fails?",
-}
 
 
 def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> Json:
@@ -255,11 +159,13 @@ def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> J
     sql = f"""SELECT service_name AS service, environment,
   uniqExactIf(trace_id, {of.failing}) AS failed_traces
 FROM spans
-WHERE {_within(of)}
+WHERE {counted(of)}
+  AND trace_id GLOBAL IN (SELECT trace_id FROM spans_raw
+    WHERE {within(of.time, "$__fromTime", "$__toTime")} AND {name} = 'fail')
 GROUP BY service_name, environment"""
     layer = layer_of_each()[name]
     words = f"{name.replace('_', ' ')}{f' that was {outcome}' if outcome else ''}"
-    return _rule(
+    return rule(
         f"everyspan-{name.replace('_', '-')}",
         f"{name} {outcome or 'found'}",
         sql,
@@ -270,11 +176,11 @@ GROUP BY service_name, environment"""
         team=one.team,
         labels={"classifier": name, "layer": layer, "kind": "critical"}
         | ({"outcome": outcome} if outcome else {}),
-        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {_BY_SERVICE}",
+        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {BY_SERVICE}",
         description=f"One failed span is enough{_WHICH[one.critical]}. Judged in the last "
-        f"{_duration(seconds)}.",
+        f"{duration(seconds)}.",
         board=f"everyspan-{layer}",
-        panel=_CLASSIFIER_PANEL[layer],
+        panel=CLASSIFIER_PANEL[layer],
     )
 
 
@@ -284,35 +190,6 @@ _WHICH = {
     "obeyed": ": the answer, or a tool's call after it, carries what the attack asked for. Attempts "
     "alone alert by their rate",
 }
-
-
-def _within(of: Condition) -> str:
-    """The rule's window of rows that could be what it is about."""
-    return f"{within(of.time, '$__fromTime', '$__toTime')}\n  AND {PRODUCTION} AND {of.judged}"
-
-
-def _seldom(thresholds: Thresholds) -> Json:
-    """One rule for all classifiers, of services that have few rows judged."""
-    rate = thresholds.fail_rate
-    return _rule(
-        "everyspan-fail-rate-seldom",
-        "A classifier fails the few that come",
-        seldom_verdicts(classifiers()),
-        seconds=rate.seldom_window_seconds,
-        time="judged_at",
-        above=0,
-        severity="error",
-        team="quality",
-        labels={"layer": "quality", "kind": "fail_rate"},
-        summary="{{ $labels.classifier }}: {{ humanizePercentage $values.B.Value }} of the last "
-        f"judged spans of {_BY_SERVICE} fail",
-        description=f"Fewer than {rate.min_judged} come in {_duration(rate.long_window_seconds)}: of "
-        f"the last {rate.min_judged} within {_duration(rate.seldom_window_seconds)} more fail than "
-        "the classifier's limit lets expect (exact binomial test, "
-        f"p < {thresholds.operational.chance:g}).",
-        board="everyspan-quality",
-        panel=_CLASSIFIER_PANEL["quality"],
-    )
 
 
 def _operational(thresholds: Thresholds) -> list[Json]:
@@ -326,32 +203,31 @@ def _operational(thresholds: Thresholds) -> list[Json]:
     week_of_end = week_number("$__toTime", "end_time")
     traces, tools = OPERATIONAL["latency"], OPERATIONAL["tool_failure"]
     failed_tool = tools.failing.removeprefix(f"{tools.judged} AND ")
-    slow = f"duration_ms > {limits.p95_seconds * 1000:g}"
 
     def labels(kind: str) -> dict[str, str]:
         return {"layer": "operational", "kind": kind}
 
     return [
-        _rule(
+        rule(
             "everyspan-latency",
             "Traces are slow",
             f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
 FROM spans
-WHERE {_within(traces)}
+WHERE {counted(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
             time=traces.time,
             above=limits.p95_seconds,
             labels=labels("latency"),
-            summary=f"p95 of {_BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
+            summary=f"p95 of {BY_SERVICE} is {{{{ humanizeDuration $values.B.Value }}}}",
             description="95th percentile of the duration of root spans.",
             board="everyspan-operational",
             panel="How long do traces take?",
             hold="2m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-latency-growth",
             "Traces are slower than usual",
             f"""SELECT service_name AS service, environment,
@@ -368,7 +244,7 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
             time=traces.time,
             above=limits.latency_growth,
             labels=labels("latency_growth"),
-            summary=f"p95 of {_BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
+            summary=f"p95 of {BY_SERVICE} is {{{{ $values.B.Value }}}} times that of the same "
             "hours of past weeks",
             description="95th percentile of the duration of root spans, now and then.",
             board="everyspan-operational",
@@ -376,13 +252,13 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
             hold="5m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-error-rate",
             "Traces end in errors",
             f"""SELECT service_name AS service, environment,
   {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
 FROM spans
-WHERE {_within(traces)}
+WHERE {counted(traces)}
 GROUP BY service_name, environment
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
@@ -390,20 +266,20 @@ HAVING count() >= {limits.min_traces}""",
             above=limits.error_rate,
             labels=labels("error_rate"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the traces of "
-            f"{_BY_SERVICE} end in an error",
+            f"{BY_SERVICE} end in an error",
             description="Root spans with status error; the lower end of the 95 % interval.",
             board="everyspan-operational",
             panel="How many traces end in an error?",
             hold="1m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-tool-failure",
             "A tool fails",
             f"""SELECT service_name AS service, environment, tool_name AS tool,
   {wilson_low(f"countIf({failed_tool})", "count()")} AS failure_rate
 FROM spans
-WHERE {_within(tools)} AND tool_name != ''
+WHERE {counted(tools)} AND tool_name != ''
 GROUP BY service_name, environment, tool_name
 HAVING count() >= {limits.min_tool_calls}""",
             seconds=window,
@@ -411,7 +287,7 @@ HAVING count() >= {limits.min_tool_calls}""",
             above=limits.tool_failure_rate,
             labels=labels("tool_failure"),
             summary=f"at least {{{{ humanizePercentage $values.B.Value }}}} of the calls of tool "
-            f"{{{{ $labels.tool }}}} of {_BY_SERVICE} fail",
+            f"{{{{ $labels.tool }}}} of {BY_SERVICE} fail",
             description="Tool steps with an error status or a failed tool_call_error verdict; the "
             "lower end of the 95 % interval.",
             board="everyspan-operational",
@@ -419,60 +295,7 @@ HAVING count() >= {limits.min_tool_calls}""",
             hold="1m",
             **common,
         ),
-        *(
-            _rule(
-                f"everyspan-{uid}-seldom",
-                title,
-                seldom(of, failing, limit, window, tool=kind == "tool_failure"),
-                seconds=limits.seldom_window_seconds,
-                time=of.time,
-                above=0,
-                labels=labels(kind),
-                summary=f"{{{{ humanizePercentage $values.B.Value }}}} of the last {summary}",
-                description="Few come: of the last ones within "
-                f"{_duration(limits.seldom_window_seconds)} more {what} than the limit of "
-                f"{limit:.0%} lets expect (exact binomial test, p < {limits.chance:g}).",
-                board="everyspan-operational",
-                panel=panel,
-                **common,
-            )
-            for uid, kind, title, of, failing, limit, what, summary, panel in (
-                (
-                    "error-rate",
-                    "error_rate",
-                    "The few traces that come end in errors",
-                    traces,
-                    "status = 'error'",
-                    limits.error_rate,
-                    "end in an error",
-                    f"traces of {_BY_SERVICE} end in an error",
-                    "How many traces end in an error?",
-                ),
-                (
-                    "latency",
-                    "latency",
-                    "The few traces that come are slow",
-                    traces,
-                    slow,
-                    0.05,
-                    f"take over {limits.p95_seconds:g} s",
-                    f"traces of {_BY_SERVICE} take over {limits.p95_seconds:g} s",
-                    "How long do traces take?",
-                ),
-                (
-                    "tool-failure",
-                    "tool_failure",
-                    "A tool that is seldom called fails",
-                    tools,
-                    failed_tool,
-                    limits.tool_failure_rate,
-                    "fail",
-                    f"calls of tool {{{{ $labels.tool }}}} of {_BY_SERVICE} fail",
-                    "Do the tools work?",
-                ),
-            )
-        ),
-        _rule(
+        rule(
             "everyspan-cost",
             "Cost has jumped",
             f"""SELECT service_name AS service, environment,
@@ -487,7 +310,7 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
             seconds=3600,
             above=limits.cost_growth,
             labels=labels("cost"),
-            summary=f"{_BY_SERVICE} costs {{{{ $values.B.Value }}}} times what the same hour of "
+            summary=f"{BY_SERVICE} costs {{{{ $values.B.Value }}}} times what the same hour of "
             "past weeks did",
             description="Cost of the model calls of the last hour against the mean of the same "
             f"hour of the past four weeks; from ${limits.min_cost_usd:g} an hour.",
@@ -496,7 +319,7 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
             hold="5m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-coverage",
             "Not every span is judged",
             f"""SELECT service_name AS service, environment,
@@ -510,7 +333,7 @@ GROUP BY service_name, environment""",
             below=limits.coverage,
             labels=labels("coverage"),
             summary=f"only {{{{ humanizePercentage $values.B.Value }}}} of the spans of "
-            f"{_BY_SERVICE} are judged",
+            f"{BY_SERVICE} are judged",
             description="Spans stored in the hour before the last five minutes, and that all "
             "classifiers have judged: is classify running, does it keep up, can all of them work?",
             board="everyspan-monitor",
@@ -518,7 +341,7 @@ GROUP BY service_name, environment""",
             hold="2m",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-told",
             "A classifier can't tell",
             f"""SELECT service, environment, v.1 AS classifier, v.3 / (v.3 + v.4) AS told
@@ -536,7 +359,7 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
             below=limits.told,
             labels=labels("told"),
             summary="{{ $labels.classifier }} can tell only of {{ humanizePercentage $values.B.Value }}"
-            f" of what it looks at in {_BY_SERVICE}",
+            f" of what it looks at in {BY_SERVICE}",
             description="In the others it abstained, so that its fail rate says nothing of them. The "
             "reasons are in their evidence, and on the boards Quality and Safety.",
             board="everyspan-overview",
@@ -545,15 +368,15 @@ WHERE v.3 + v.4 >= {limits.min_told}""",
             severity="warning",
             team=limits.team,
         ),
-        _rule(
+        rule(
             "everyspan-silence",
             "A service has gone silent",
             silence(),
             seconds=limits.silent_seconds,
             below=1,
             labels=labels("silence"),
-            summary=f"nothing from {_BY_SERVICE} for "
-            f"{_duration(limits.silent_seconds)}, when it usually sends",
+            summary=f"nothing from {BY_SERVICE} for "
+            f"{duration(limits.silent_seconds)}, when it usually sends",
             description=f"It sent at least {limits.min_traces} spans in the same minutes of earlier "
             "weeks (of yesterday, where it is younger). Taken out of use? Name it under `retired` in "
             "thresholds.toml.",
@@ -590,7 +413,7 @@ FROM (
 GROUP BY {name}"""
 
     return [
-        _rule(
+        rule(
             "everyspan-classifier-broken",
             "A classifier can't judge",
             gauge("everyspan_classify_broken", "classifier", "classifier"),
@@ -604,7 +427,7 @@ GROUP BY {name}"""
             panel=broken,
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-classify-errors",
             "Judging runs into errors",
             """SELECT place, sum(now - before) AS errors
@@ -621,13 +444,13 @@ GROUP BY place""",
             above=limits.classify_errors,
             labels={"layer": "operational", "kind": "classify_errors"},
             summary="{{ $values.B.Value }} errors of {{ $labels.place }} while judging",
-            description=f"In the last {_duration(limits.window_seconds)}. A classifier's name: it "
+            description=f"In the last {duration(limits.window_seconds)}. A classifier's name: it "
             "could not take these spans, which are then abstained with the error as evidence "
             "(evidence[name] LIKE 'classifier error%'). Others: see the log of classify.",
             panel="Do the classifiers work?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-records-set-aside",
             "A record of Everyspan's own can't be read",
             gauge("everyspan_records_set_aside", "table", "source"),
@@ -656,7 +479,7 @@ def _drift(thresholds: Thresholds) -> list[Json]:
         [*group, "model"],
     )
     return [
-        _rule(
+        rule(
             "everyspan-drift-fail-rate",
             "A fail rate differs from past weeks",
             f"""SELECT service_name AS service, environment, classifier, z
@@ -666,14 +489,14 @@ FROM (
             seconds=limits.window_seconds,
             above=limits.z,
             labels={"layer": "drift", "kind": "drift_fail_rate"},
-            summary=f"{{{{ $labels.classifier }}}} of {_BY_SERVICE} fails more than in the same "
+            summary=f"{{{{ $labels.classifier }}}} of {BY_SERVICE} fails more than in the same "
             "hours of past weeks ({{ $values.B.Value }} standard errors)",
             description="Nothing of your own changed? Providers change models silently.",
             board="everyspan-quality",
             panel="Does any fail rate differ from past weeks?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-drift-tokens",
             "A model answers differently than in past weeks",
             f"""SELECT service_name AS service, environment, model, psi
@@ -683,7 +506,7 @@ FROM (
             seconds=limits.window_seconds,
             above=limits.psi,
             labels={"layer": "drift", "kind": "drift_tokens"},
-            summary=f"answers of {{{{ $labels.model }}}} in {_BY_SERVICE} have another length "
+            summary=f"answers of {{{{ $labels.model }}}} in {BY_SERVICE} have another length "
             "than in past weeks (population stability index {{ $values.B.Value }})",
             description="Output tokens of the last hours against the same hours of the past four "
             "weeks. Nothing of your own changed? Providers change models silently.",
@@ -704,7 +527,7 @@ def _experiments(thresholds: Thresholds) -> list[Json]:
         "board": "everyspan-experiments",
     }
     return [
-        _rule(
+        rule(
             "everyspan-experiment-split",
             "An experiment's units are not split as intended",
             """SELECT experiment, evidence
@@ -721,7 +544,7 @@ WHERE status = 'running'""",
             panel="Are units split as intended?",
             **common,
         ),
-        _rule(
+        rule(
             "everyspan-experiment-guardrail",
             "A variant loses a guard-rail",
             """SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
@@ -739,7 +562,3 @@ WHERE role = 'guardrail' AND state = 'worse'
             **common,
         ),
     ]
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.build.sql import CUSTOM, columns
-from grafana.conditions import PRODUCTION, Condition, within
-from grafana.thresholds import read
+from grafana.build.panels import Json
+from grafana.build.rule import BY_SERVICE, CLASSIFIER_PANEL, duration, rule
+from grafana.build.sql import CUSTOM, classifiers, columns
+from grafana.conditions import OPERATIONAL, PRODUCTION, Condition, verdict, within
+from grafana.thresholds import Thresholds, read
 
 #: Of the newest rows, so many must fail among so many, so that an alert ends soon after the cause.
 _NEWEST, _FAILING = 3, 2
+_FAIL = "'fail'"
+_LABELS = (
+    "arrayZip(CAST(mapKeys(custom), 'Array(String)'), CAST(mapValues(custom), 'Array(String)'))"
+)
 
 
 def tail(failed: str, count: str, share: str) -> str:
@@ -41,17 +47,14 @@ def seldom(
     named = " AND tool_name != ''" if tool else ""
     return f"""SELECT {group}, {_share(f"{limit:g}")} AS share
 FROM (
-  SELECT {group}, {_last()}
+  SELECT {group}, {_counts(busy_seconds)}
   FROM (
-    SELECT service_name AS service, environment{more}, {of.time} AS at, ({failing}) AS failed,
-      {of.time} >= $__toTime - INTERVAL {busy_seconds} SECOND AS recent
+    SELECT service_name AS service, environment{more}, {_last(few, of.time, failing)} AS last
     FROM spans
     WHERE {within(of.time, "$__fromTime", "$__toTime")} AND {PRODUCTION}
       AND {of.judged}{named}
-    ORDER BY at DESC
-    LIMIT {few} BY {group}
+    GROUP BY {group}
   )
-  GROUP BY {group}
 )
 WHERE busy < {few}"""
 
@@ -62,39 +65,51 @@ def seldom_verdicts(names: Sequence[str]) -> str:
     few = thresholds.fail_rate.min_judged
     shown = columns(names)
     limits = ", ".join(f"{thresholds.classifier[name].max_fail_rate:g}" for name in shown)
-    each = [f"('{n}', toString({n}))" for n in shown]
-    labels = f"[{', '.join(each)}]"
-    if CUSTOM in names:
-        labels = (
-            f"arrayConcat({labels}, arrayZip(CAST(mapKeys(custom), 'Array(String)'),"
-            " CAST(mapValues(custom), 'Array(String)')))"
-        )
     limit = f"transform(classifier, {shown}, [{limits}], {thresholds.custom.max_fail_rate:g})"
-    recent = f"at >= $__toTime - INTERVAL {thresholds.fail_rate.long_window_seconds} SECOND"
+    window = f"{within('judged_at', '$__fromTime', '$__toTime')} AND {PRODUCTION}"
+    each = ",\n      ".join(
+        f"('{n}', {_last(few, 'judged_at', f'{n} = {_FAIL}', verdict(n, n, n, 'fail_rate').judged)})"
+        for n in shown
+    )
+    added = f"""
+    UNION ALL
+    SELECT service_name AS service, environment, v.1 AS classifier,
+      {_last(few, "judged_at", "v.2 = 'fail'")} AS last
+    FROM spans
+    ARRAY JOIN {_LABELS} AS v
+    WHERE {window} AND notEmpty(custom)
+      AND v.2 IN ('pass', 'fail') AND NOT has(old_verdicts, v.1)
+    GROUP BY service, environment, classifier"""
     return f"""SELECT service, environment, classifier, {_share(limit)} AS share
 FROM (
-  SELECT service, environment, classifier, {_last()}
+  SELECT service, environment, classifier, {_counts(thresholds.fail_rate.long_window_seconds)}
   FROM (
-    SELECT service_name AS service, environment, v.1 AS classifier, judged_at AS at,
-      v.2 = 'fail' AS failed, {recent} AS recent
-    FROM spans
-    ARRAY JOIN {labels} AS v
-    WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION}
-      AND v.2 IN ('pass', 'fail') AND NOT has(old_verdicts, v.1)
-    ORDER BY at DESC
-    LIMIT {few} BY service, environment, classifier
+    SELECT service, environment, each.1 AS classifier, each.2 AS last
+    FROM (
+      SELECT service_name AS service, environment, [{each}] AS found
+      FROM spans
+      WHERE {window}
+      GROUP BY service, environment
+    )
+    ARRAY JOIN found AS each{added if CUSTOM in names else ""}
   )
-  GROUP BY service, environment, classifier
 )
-WHERE busy < {few}"""
+WHERE busy < {few} AND rows > 0"""
 
 
-def _last() -> str:
-    """Aggregates: how many rows, how many fail, of the newest too, and how many are recent."""
+def _last(few: int, time: str, failing: str, judged: str = "") -> str:
+    """Array of (minus the time in ms, whether it fails) of the newest rows, an aggregate."""
+    also, condition = ("If", f", {judged}") if judged else ("", "")
+    row = f"(-toUnixTimestamp64Milli({time}), toUInt8({failing}))"
+    return f"groupArraySorted{also}({few})({row}{condition})"
+
+
+def _counts(busy_seconds: int) -> str:
+    """How many rows, how many fail, of the newest too, and how many are recent."""
     return (
-        "count() AS rows, sum(failed) AS failures,"
-        f" arraySum(arraySlice(arrayMap(r -> r.2, arrayReverseSort(groupArray((at, failed)))), 1,"
-        f" {_NEWEST})) AS newest, countIf(recent) AS busy"
+        "length(last) AS rows, arraySum(r -> r.2, last) AS failures,"
+        f" arraySum(r -> r.2, arraySlice(last, 1, {_NEWEST})) AS newest,"
+        f" arrayCount(r -> -r.1 >= 1000 * (toUnixTimestamp($__toTime) - {busy_seconds}), last) AS busy"
     )
 
 
@@ -103,4 +118,99 @@ def _share(limit: str) -> str:
     return (
         f"if(newest >= {_FAILING} AND {tail('failures', 'rows', limit)} < {chance:g},"
         " failures / rows, 0)"
+    )
+
+
+def seldom_rules(thresholds: Thresholds) -> list[Json]:
+    """Traces, tools and classifiers, each beside its rule for services that run often."""
+    limits = thresholds.operational
+    traces, tools = OPERATIONAL["latency"], OPERATIONAL["tool_failure"]
+    slow = f"duration_ms > {limits.p95_seconds * 1000:g}"
+    failed_tool = tools.failing.removeprefix(f"{tools.judged} AND ")
+    return [
+        _operational(
+            thresholds,
+            "error-rate",
+            "The few traces that come end in errors",
+            traces,
+            "status = 'error'",
+            limits.error_rate,
+            ("traces", "end in an error"),
+            "How many traces end in an error?",
+        ),
+        _operational(
+            thresholds,
+            "latency",
+            "The few traces that come are slow",
+            traces,
+            slow,
+            0.05,  # what the 95th percentile leaves
+            ("traces", f"take over {limits.p95_seconds:g} s"),
+            "How long do traces take?",
+        ),
+        _operational(
+            thresholds,
+            "tool-failure",
+            "A tool that is seldom called fails",
+            tools,
+            failed_tool,
+            limits.tool_failure_rate,
+            ("calls of tool {{ $labels.tool }}", "fail"),
+            "Do the tools work?",
+        ),
+        _verdicts(thresholds),
+    ]
+
+
+def _operational(
+    thresholds: Thresholds,
+    name: str,
+    title: str,
+    of: Condition,
+    failing: str,
+    limit: float,
+    words: tuple[str, str],
+    panel: str,
+) -> Json:
+    limits, (rows, what), kind = thresholds.operational, words, name.replace("-", "_")
+    return rule(
+        f"everyspan-{name}-seldom",
+        title,
+        seldom(of, failing, limit, limits.window_seconds, tool=kind == "tool_failure"),
+        seconds=limits.seldom_window_seconds,
+        time=of.time,
+        above=0,
+        severity=limits.severity,
+        team=limits.team,
+        labels={"layer": "operational", "kind": kind},
+        summary="{{ humanizePercentage $values.B.Value }} of the last "
+        f"{rows} of {BY_SERVICE} {what}",
+        description=f"Few come: of the last ones within {duration(limits.seldom_window_seconds)} more"
+        f" {what} than the limit of {limit:.0%} lets expect (exact binomial test, "
+        f"p < {limits.chance:g}).",
+        board="everyspan-operational",
+        panel=panel,
+    )
+
+
+def _verdicts(thresholds: Thresholds) -> Json:
+    rate = thresholds.fail_rate
+    return rule(
+        "everyspan-fail-rate-seldom",
+        "A classifier fails the few that come",
+        seldom_verdicts(classifiers()),
+        seconds=rate.seldom_window_seconds,
+        time="judged_at",
+        above=0,
+        severity="error",
+        team="quality",
+        labels={"layer": "quality", "kind": "fail_rate"},
+        summary="{{ $labels.classifier }}: {{ humanizePercentage $values.B.Value }} of the last "
+        f"judged spans of {BY_SERVICE} fail",
+        description=f"Fewer than {rate.min_judged} come in {duration(rate.long_window_seconds)}: of "
+        f"the last {rate.min_judged} within {duration(rate.seldom_window_seconds)} more fail than "
+        "the classifier's limit lets expect (exact binomial test, "
+        f"p < {thresholds.operational.chance:g}).",
+        board="everyspan-quality",
+        panel=CLASSIFIER_PANEL["quality"],
     )

@@ -15,10 +15,15 @@ from typing import Any
 from clickhouse.span import Span
 from ingest.attributes import dumps, loads, text_of
 from ingest.conventions import messages as chat
+from ingest.conventions.answers import data_of, read_answer, read_request
 from ingest.conventions.convention import Attributes, Draft
+from ingest.conventions.finish_reason import finish_reason
 from ingest.conventions.providers import model_name, provider_name, provider_of_model
 from ingest.conventions.readable import arguments, documents_of, readable, tool_result
 from ingest.conventions.shorten import fitting, messages_cut
+from ingest.conventions.span_names import tool_of
+from ingest.conventions.time_to_first_token import milliseconds
+from ingest.conventions.token_meaning import APART, UNKNOWN, meaning_of
 from ingest.conventions.tools import tool_definitions
 from ingest.limits import ContentLimits, cut
 from ingest.prices import cost_usd
@@ -28,6 +33,8 @@ _UINT32 = 2**32 - 1
 _LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
 _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
+_CALLS = frozenset({"llm", "embedding", "reranker"})
+_EMBEDDING = re.compile(r"(?:^|[-/.:_])embed", re.IGNORECASE)
 _TEXT_COLUMNS = (
     "session_id user_id environment service_version status_message prompt_name prompt_version"
     " experiment variant agent_name tool_name code_file code_function code_revision"
@@ -51,6 +58,10 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     if line is not None:
         span.code_line = count(line) or 0
     kind = span.step_kind = _kind(draft)
+    if kind in _CALLS:
+        _read_the_rest(draft)
+        if kind == "llm" and _EMBEDDING.search(str(values.get("model") or "")):
+            kind = span.step_kind = "embedding"
     _fill_model(span, draft)
     limit = limits.max_attribute_bytes
     if kind == "tool":
@@ -60,8 +71,7 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
             _fill_documents(span, draft, attributes, stored, limit)
         _fill_chat(span, draft, attributes, stored, limit)
     if kind == "tool":
-        name = span.tool_name.strip('"') or span.name.removeprefix("execute_tool ")
-        span.tool_name = name
+        span.tool_name = span.tool_name.strip('"') or tool_of(span.name)
     value = values.get("tool_definitions")
     if value:
         definitions = tool_definitions(value)
@@ -79,6 +89,37 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     span.output = cut(span.output, limit)
     span.system_instructions = cut(span.system_instructions, limit)
     return stored
+
+
+def _read_the_rest(draft: Draft) -> None:
+    """What no attribute said, from the recorded request and answer."""
+    has = draft.values.get
+    request, answer = has("input"), has("output") or has("output_messages")
+    if (
+        has("input_tokens") is None
+        or (has("model") is None)
+        or (has("finish_reason") is None and _mentions(answer, "finish", "stop_reason", "stopR"))
+    ):
+        usage = has("usage")
+        if usage is not None:
+            read_answer({"usage": data_of(usage)}, draft)
+        read_answer(answer, draft)
+    model, answered = str(has("model") or ""), has("response_model")
+    if answered and (not model or str(answered).startswith(model_name(model))):
+        draft.values["model"] = answered
+    if request is not None and (
+        (has("system_instructions") is None and _mentions(request, '"system', "instruction"))
+        or (has("tool_definitions") is None and _mentions(request, '"tool', '"functions'))
+    ):
+        read_request(request, draft)
+
+
+def _mentions(value: Any, *words: str) -> bool:
+    return (
+        any(word in value for word in words)
+        if isinstance(value, str)
+        else isinstance(value, dict | list)
+    )
 
 
 def _kind(draft: Draft) -> str:
@@ -140,16 +181,35 @@ def _fill_model(span: Span, draft: Draft) -> None:
     get = values.get
     span.input_tokens = count(get("input_tokens"))
     span.output_tokens = count(get("output_tokens"))
+    if not span.input_tokens and not span.output_tokens:
+        # A call that failed: nobody knows.
+        span.input_tokens = span.output_tokens = None
     span.cached_input_tokens = cached = count(get("cached_input_tokens"))
     span.reasoning_tokens = count(get("reasoning_tokens"))
     written = count(get("cache_write_tokens"))
-    # Anthropic's API counts cached tokens beside input_tokens, and some instrumentations pass that
-    # on. The convention includes them: more cached than read in all can only be the former.
-    if span.input_tokens is not None and (cached or 0) + (written or 0) > span.input_tokens:
-        span.input_tokens = min(span.input_tokens + (cached or 0) + (written or 0), _UINT32)
+    beside = (cached or 0) + (written or 0)
+    if span.input_tokens is not None and beside:
+        meaning = meaning_of(
+            span.scope_name,
+            span.scope_version,
+            span.provider,
+            input_tokens=span.input_tokens,
+            output_tokens=span.output_tokens or 0,
+            total_tokens=count(get("total_tokens")),
+            beside=beside,
+        )
+        if meaning == APART:
+            span.input_tokens = min(span.input_tokens + beside, _UINT32)
+        draft.unclear = meaning == UNKNOWN
+    span.finish_reason = finish_reason(get("finish_reason"))
+    waited = get("time_to_first_token_ms")
+    if waited is None and get("time_to_first_token") is not None:
+        waited = milliseconds(get("time_to_first_token"), span.start_time, span.duration_ms)
+    span.time_to_first_token_ms = _amount(waited)
     cost = get("cost_usd")
     if cost is not None:
-        span.cost_usd = _amount(cost)
+        # 0 is what libraries say that know no price.
+        span.cost_usd = _amount(cost) or None
     if span.cost_usd is None and span.step_kind in ("llm", "embedding", "reranker") and span.model:
         span.cost_usd = cost_usd(
             provider=span.provider,
@@ -158,6 +218,8 @@ def _fill_model(span: Span, draft: Draft) -> None:
             output_tokens=span.output_tokens,
             cached_input_tokens=span.cached_input_tokens,
             cache_write_tokens=written,
+            input_audio_tokens=count(get("input_audio_tokens")),
+            output_audio_tokens=count(get("output_audio_tokens")),
             at=datetime.fromtimestamp(span.start_time // 10**9, UTC),
         )
 
@@ -192,10 +254,24 @@ def _fill_tool(span: Span, draft: Draft, attributes: Attributes, stored: set[str
         for column in columns:
             value = draft.values.get(column)
             if value not in (None, ""):
-                text = reading(value)
+                text = reading(_said_by_messages(value) if column.endswith("messages") else value)
                 setattr(span, target, text)
                 _store_text(draft, column, text, attributes, stored)
                 break
+
+
+def _said_by_messages(value: Any) -> Any:
+    """What the last message says that is a tool's input or output: Strands, events."""
+    found = chat.messages_of(value)
+    parts = found[-1].get("parts") if found else None
+    if not parts:
+        return value
+    for part in parts:
+        if part.get("type") == "tool_call":
+            return part.get("arguments")
+        if part.get("type") == "tool_call_response":
+            return part.get("response")
+    return chat.text_of_message(found[-1]) or value
 
 
 def _fill_documents(
@@ -240,9 +316,18 @@ def _fill_chat(
             span.input = chat.asked(asked)
         if chatty:
             span.input_messages = fitting(asked, asked_json, limit, messages_cut)
+    if told and not span.finish_reason and span.step_kind == "llm":
+        span.finish_reason = finish_reason(told[-1].get("finish_reason"))
     if told:
         whole = len(told) > 1 and span.step_kind != "llm"
         span.output = chat.final_answer(told) if whole else chat.answered(told)
+        if whole and span.step_kind == "agent" and told[0].get("role") in ("system", "user"):
+            # A conversation up to the answer: all but the answer was said before.
+            told = told[-1:]
+            told_json = dumps(told)
+            stored.difference_update(
+                filter(None, (draft.sources.get("output_messages"), draft.sources.get("output")))
+            )
         if chatty:
             span.output_messages = fitting(told, told_json, limit, messages_cut)
     # A stated input or output says it in the framework's own words (a chain's result).
@@ -251,7 +336,7 @@ def _fill_chat(
             continue
         value = draft.values.get(column)
         if value not in (None, ""):
-            text = readable(value)
+            text = _texts(value) if span.step_kind == "embedding" else readable(value)
             setattr(span, target, text)
             _store_text(draft, column, text, attributes, stored)
     instructions = draft.values.get("system_instructions")
@@ -260,6 +345,14 @@ def _fill_chat(
         _store(draft, "system_instructions", stored)
     elif asked:
         span.system_instructions = chat.text_of_roles(asked, "system")
+
+
+def _texts(value: Any) -> str:
+    """What was embedded: a text, or a list of them."""
+    data = loads(value) if isinstance(value, str) and value[:1] == "[" else value
+    if isinstance(data, list) and all(isinstance(item, str) for item in data):
+        return "\n".join(data)
+    return readable(value)
 
 
 def _instructions(value: Any) -> str:
@@ -293,9 +386,11 @@ def _messages(
             continue  # roles alone: the text is somewhere else
         if found:
             if isinstance(data, dict):
-                _use_request(data, draft)
+                read_request(data, draft)
             # Of an envelope with more than messages in it, the attribute keeps the rest.
             whole = not isinstance(data, dict) or len(data) == 1
+            # What nothing was read of lives on in its attribute.
+            whole = whole and all(m.get("parts") for m in found)
             if whole and (kind not in _NO_CHAT or kind == "embedding"):
                 _store(draft, column, stored)
             return found, dumps(found)
@@ -312,10 +407,3 @@ def _messages(
             if column in draft.sources:
                 draft.sources[side] = draft.sources[column]
     return [], ""
-
-
-def _use_request(request: dict[str, Any], draft: Draft) -> None:
-    """A request to a provider's API says which tools and model, too."""
-    tools = request.get("tools")
-    if isinstance(tools, list):
-        draft.set("tool_definitions", tools)

@@ -25,10 +25,12 @@ class Draft:
     """A span's columns while conventions fill them: column to raw value, first come first kept.
 
     Beside the columns of ``clickhouse.span.Span`` there are ``tool_arguments`` and ``tool_result``
-    (input and output of a tool step, whatever else is set).
+    (input and output of a tool step, whatever else is set); ``usage`` (an object of counts),
+    ``response_model``, ``total_tokens``, ``cache_write_tokens`` and tokens of audio, which only
+    other columns are made of; and ``time_to_first_token`` (seconds or a moment).
     """
 
-    __slots__ = ("made_of", "ranks", "sources", "values")
+    __slots__ = ("made_of", "ranks", "sources", "unclear", "values")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -37,6 +39,8 @@ class Draft:
         self.sources: dict[str, str] = {}
         #: Column to the attributes whose content it holds, where a function put it together.
         self.made_of: dict[str, tuple[str, ...]] = {}
+        #: Whether nobody knows if cached tokens are within input_tokens.
+        self.unclear = False
 
     def get(self, column: str) -> Any:
         """The value so far, None for none."""

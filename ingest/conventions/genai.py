@@ -46,7 +46,16 @@ OPERATIONS = {
     "vector_db_retrieve": "retrieval",
     "parser": "parser",
     "evaluator": "evaluator",
+    "framework": "chain",  # Spring AI
+    "execute_event_loop_cycle": "chain",  # Strands
+    "execute_agent_loop_cycle": "chain",
+    "model_generation": "chain",  # Mastra
+    "model_step": "chain",
+    "model_chunk": "other",
+    "task_execution": "chain",
 }
+#: OpenTelemetry, model/mcp. The others list and describe.
+MCP_METHODS = {"tools/call": "tool", "prompts/get": "prompt", "resources/read": "retrieval"}
 
 #: Also the attributes of the event gen_ai.client.inference.operation.details.
 CONTENT_COLUMNS = (
@@ -57,22 +66,25 @@ CONTENT_COLUMNS = (
 )
 
 
-def content(_attributes: Attributes, draft: Draft) -> None:
+def content(attributes: Attributes, draft: Draft) -> None:
     """Calls that came as text."""
     for column in ("input_messages", "output_messages"):
         messages = draft.values.get(column)
         if type(messages) is str and openai_agents.MARK in messages:
             draft.values[column] = openai_agents.with_calls(messages)
+    if attributes.get("gen_ai.tool.status") == "error":  # Strands
+        draft.set("failed", True)
 
 
 CONVENTION = Convention(
     name="opentelemetry",
-    evidence=("gen_ai.*",),
+    evidence=("gen_ai.*", "mcp.method.name"),
     columns=(
         *CONTENT_COLUMNS,
         ("gen_ai.tool.call.arguments", "tool_arguments"),
         ("gen_ai.tool.call.result", "tool_result"),
         ("gen_ai.tool.name", "tool_name"),
+        ("mcp.tool.name", "tool_name"),
         ("gen_ai.retrieval.query.text", "input"),
         ("gen_ai.retrieval.documents", "documents"),
         ("gen_ai.provider.name", "provider"),
@@ -85,14 +97,26 @@ CONVENTION = Convention(
         ("gen_ai.usage.cache_creation.input_tokens", "cache_write_tokens"),
         ("gen_ai.usage.cache_write.input_tokens", "cache_write_tokens"),
         ("gen_ai.usage.reasoning.output_tokens", "reasoning_tokens"),
+        ("gen_ai.usage.audio.input_tokens", "input_audio_tokens"),
+        ("gen_ai.usage.audio.output_tokens", "output_audio_tokens"),
+        ("gen_ai.usage.total_tokens", "total_tokens"),
         ("gen_ai.usage.cost", "cost_usd"),
+        ("gen_ai.response.time_to_first_chunk", "time_to_first_token"),
+        ("gen_ai.client.operation.time_to_first_chunk", "time_to_first_token"),
+        ("gen_ai.server.time_to_first_token", "time_to_first_token"),
+        ("gen_ai.response.time_to_first_token", "time_to_first_token"),
+        ("gen_ai.server.ttft", "time_to_first_token"),
+        ("gen_ai.response.finish_reasons", "finish_reason"),
+        ("gen_ai.response.finish_reason", "finish_reason"),
+        ("gen_ai.response.stop_reason", "finish_reason"),
+        ("anthropic.message.stop_reason", "finish_reason"),
         ("gen_ai.conversation.id", "session_id"),
         ("gen_ai.agent.name", "agent_name"),
         ("gen_ai.workflow.name", "agent_name"),
         ("gen_ai.prompt.name", "prompt_name"),
         ("gen_ai.prompt.version", "prompt_version"),
     ),
-    kinds={"gen_ai.operation.name": OPERATIONS},
+    kinds={"gen_ai.operation.name": OPERATIONS, "mcp.method.name": MCP_METHODS},
     content=content,
     understood=(
         "gen_ai.request.*",
@@ -111,7 +135,9 @@ CONVENTION = Convention(
         "gen_ai.execute_tool.*",
         "gen_ai.workflow.*",
         "openai.*",
-        "anthropic.message.stop_reason",
+        "mcp.*",
+        "gen_ai.conversation.*",
+        "gen_ai.event.*",
         "anthropic.thinking.type",
         "anthropic.thinking.budget_tokens",
     ),

@@ -27,7 +27,7 @@ _MESSAGES = {
 #: events.
 CONTENT_EVENTS = frozenset(
     {*_MESSAGES, "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion"}
-    | {OPERATION_DETAILS}
+    | {OPERATION_DETAILS, "claude_code.user_prompt", "claude_code.assistant_response"}
 )
 
 #: (nanoseconds since 1970, event name, attributes and body in one dict)
@@ -57,6 +57,10 @@ def apply_events(events: Iterable[Event], draft: Draft) -> bool:
         elif name == "gen_ai.content.completion":
             answer = attributes.get("gen_ai.completion")
             outputs += messages_of(answer, "assistant") or from_text(str(answer or ""), "assistant")
+        elif name == "claude_code.user_prompt":
+            inputs += from_text(str(attributes.get("prompt") or ""), "user")
+        elif name == "claude_code.assistant_response":
+            outputs += from_text(str(attributes.get("response") or ""), "assistant")
     draft.set("input_messages", inputs)
     draft.set("output_messages", outputs)
     return understood or bool(inputs or outputs)
@@ -82,6 +86,8 @@ def _message(name: str, attributes: Attributes) -> list[Message]:
         parsed = loads(content)
         if isinstance(parsed, list) and all(isinstance(part, dict) for part in parsed):
             item["content"] = parsed
+    elif isinstance(content, dict) and isinstance(content.get("parts"), list):  # Gemini
+        item = {**item, "content": content["parts"], "role": content.get("role")}
     elif isinstance(content, dict):
         item["content"] = dumps(content)
     for key in ("tool_calls", "toolCalls"):

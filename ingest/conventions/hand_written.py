@@ -20,6 +20,25 @@ ENDINGS = (
     ("output_messages", "output_messages"),
     ("messages", "input_messages"),
     ("system_prompt", "system_instructions"),
+    ("system_instructions", "system_instructions"),
+    ("tool_definitions", "tool_definitions"),
+    ("session.id", "session_id"),
+    ("user.id", "user_id"),
+    ("finish_reason", "finish_reason"),
+    ("stop_reason", "finish_reason"),
+    ("ttft_ms", "time_to_first_token_ms"),
+    ("time_to_first_token_ms", "time_to_first_token_ms"),
+    ("time_to_first_token", "time_to_first_token"),
+    ("total_tokens", "total_tokens"),
+    ("cache_read_tokens", "cached_input_tokens"),
+    ("cache_read_input_tokens", "cached_input_tokens"),
+    ("cached_input_tokens", "cached_input_tokens"),
+    ("cache_creation_tokens", "cache_write_tokens"),
+    ("cache_creation_input_tokens", "cache_write_tokens"),
+    ("cache_write_tokens", "cache_write_tokens"),
+    ("usage", "usage"),
+    ("is_error", "failed"),
+    ("token_usage", "usage"),
     ("tool_name", "tool_name"),
     ("tool.name", "tool_name"),
     ("function.name", "tool_name"),
@@ -110,7 +129,7 @@ def apply(name: str, attributes: Attributes, draft: Draft) -> bool:
     """Fill the draft; whether the span looks like a step of an agent at all."""
     places = []
     for attribute in attributes:
-        place = _place(attribute[-_LONGEST_NAME:])
+        place = place_of(attribute[-_LONGEST_NAME:])
         if place == _ELSEWHERE:
             return False
         if place >= 0:
@@ -127,11 +146,23 @@ def apply(name: str, attributes: Attributes, draft: Draft) -> bool:
     return True
 
 
+def fill_rest(floor: list[tuple[int, str]], attributes: Attributes, draft: Draft) -> None:
+    """Columns that no convention filled, from attributes that none knows (row in ENDINGS, name)."""
+    for place, attribute in sorted(floor):
+        column = ENDINGS[place][1]
+        if draft.set(column, attributes[attribute]):
+            draft.sources[column] = attribute
+
+
+_SMALL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
 @lru_cache(maxsize=20_000)
-def _place(attribute: str) -> int:
-    """The attribute's row in ENDINGS, -1 for none, _ELSEWHERE for other work."""
+def place_of(attribute: str) -> int:
+    """The attribute's row in ENDINGS, -1 for none, -2 for other work."""
     if _OTHER_WORK.match(attribute):
         return _ELSEWHERE
+    attribute = _SMALL.sub("_", attribute).lower().replace("-", "_")
     for place, (ending, _) in enumerate(ENDINGS):
         if attribute == ending or attribute.endswith("." + ending):
             return place

@@ -56,7 +56,8 @@ def content(attributes: Attributes, draft: Draft) -> None:
     costs = _data(attributes.get("langfuse.observation.cost_details"))
     amounts = {k: v for k, v in costs.items() if isinstance(v, int | float)}
     if amounts:
-        draft.set("cost_usd", amounts.get("total", sum(amounts.values())))
+        draft.set("cost_usd", amounts.get("total", sum(amounts.values())) or None)
+    draft.set("system_instructions", attributes.get("langfuse.observation.metadata.instructions"))
     if attributes.get("langfuse.observation.level") == "ERROR":
         draft.set("status", "error")
 
@@ -82,6 +83,7 @@ CONVENTION = Convention(
         ("langfuse.observation.prompt.version", "prompt_version"),
         ("langfuse.prompt.version", "prompt_version"),
         ("langfuse.observation.status_message", "status_message"),
+        ("langfuse.observation.completion_start_time", "time_to_first_token"),
         ("langfuse.session.id", "session_id"),
         ("langfuse.user.id", "user_id"),
         ("langfuse.environment", "environment"),

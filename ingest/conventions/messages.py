@@ -17,12 +17,14 @@ from typing import Any
 
 from ingest.attributes import dumps, loads, text_of
 from ingest.conventions.parts import (
+    ANSWER_KEYS,
     ANSWER_PARTS,
     CALL_PARTS,
     FOREIGN_PARTS,
     Part,
     answer,
     data_of,
+    in_small_letters,
     part_of,
     part_text,
     parts_of,
@@ -49,6 +51,11 @@ ROLES = {
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
     "gen_ai.choice": "assistant",
+    "tool_execution_result": "tool",
+    "tool-response": "tool",
+    "tool-call": "assistant",
+    "bot": "assistant",
+    "chatbot": "assistant",
 }
 _KNOWN_ROLES = {"user", "assistant", "system", "tool", *ROLES}
 
@@ -128,14 +135,17 @@ _ENVELOPES = (
     ("messages", None),
     ("choices", "assistant"),
     ("generations", "assistant"),
+    ("replies", "assistant"),
     ("candidates", "assistant"),
     ("contents", "user"),
     ("message", None),
     ("chat_history", None),
+    ("items", None),
 )
 
 
 def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
+    item = in_small_letters(item)
     kind = text_in(item, "type")
     if kind == "constructor" and isinstance(item.get("kwargs"), dict):
         kwargs = item["kwargs"]
@@ -154,11 +164,13 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
         return [{"role": "assistant", "parts": parts_of(item.get("summary") or [], "reasoning")}]
     if isinstance(item.get("parts"), list) and item.get("kind") in ("request", "response"):
         return _from_pydantic(item)
-    named = text_in(item, "role", "event.name") or (kind if kind in ROLES else "")
+    named = text_in(item, "role", "event.name") or (kind if kind.lower() in _TYPES else "")
     if named == "gen_ai.choice" and isinstance(item.get("message"), dict | str):
         named = ""
     if named and any(key in item for key in _CONTENT_KEYS):
         return [_message_from(item, role)]
+    if role == "assistant" and any(item.get(key) for key in _CALL_LISTS):
+        return [_message_from({**item, "role": "assistant"}, role)]
     for key, given in _ENVELOPES:
         inner = item.get(key)
         if isinstance(inner, list | dict) and inner:
@@ -211,7 +223,21 @@ def _from_pydantic(item: dict[str, Any]) -> list[Message]:
     ]
 
 
-_CONTENT_KEYS = ("content", "parts", "tool_calls", "blocks", "contents", "toolCalls", "text")
+#: Keys of an answer without a role: Vercel AI SDK, Mastra, Langfuse's streamed answers.
+_CALL_LISTS = ("tool_calls", "toolCalls", "toolExecutionRequests")
+_CONTENT_KEYS = (
+    "content",
+    "parts",
+    "tool_calls",
+    "blocks",
+    "contents",
+    "toolCalls",
+    "text",
+    "toolExecutionRequests",
+    "multi_content",
+)
+#: Types that are roles: LangChain, LangChain4j.
+_TYPES = {*ROLES, "user", "system", "assistant", "ai"}
 
 
 def _message_from(item: dict[str, Any], default: str) -> Message:
@@ -219,16 +245,21 @@ def _message_from(item: dict[str, Any], default: str) -> Message:
     named = (text_in(item, "role", "event.name", "type") or default).lower()
     role = ROLES.get(named, named)
     content: Any = None
-    for key in ("parts", "content", "contents", "blocks", "text"):
+    for key in ("parts", "content", "contents", "multi_content", "blocks", "text"):
         content = item.get(key)
         if content:
             break
-    call_id = item.get("tool_call_id") or (item.get("id") if role == "tool" else None)
+    call_id = item.get("tool_call_id") or item.get("toolCallId")
+    # Anthropic's API has the answers of tools in messages of the user.
+    if role == "user" and call_id:
+        role = "tool"
+    call_id = call_id or (item.get("id") if role == "tool" else None)
     if role == "tool" and not _has_answer(content):
         response = answer(content)
         part = {"type": "tool_call_response", "id": call_id, "response": response}
-        if item.get("name"):
-            part["name"] = item["name"]
+        called = item.get("name") or item.get("toolName")
+        if called:
+            part["name"] = called
         return {"role": "tool", "parts": [part]}
     parts = parts_of(content)
     have = [part.get("id") for part in parts if part["type"] == "tool_call"]
@@ -244,7 +275,7 @@ def _message_from(item: dict[str, Any], default: str) -> Message:
 
 def _calls(item: dict[str, Any]) -> list[Part]:
     extra = item.get("additional_kwargs")
-    calls = item.get("tool_calls") or item.get("toolCalls")
+    calls = item.get("tool_calls") or item.get("toolCalls") or item.get("toolExecutionRequests")
     if not calls and isinstance(extra, dict):
         calls = extra.get("tool_calls")
     if isinstance(calls, str):
@@ -266,8 +297,9 @@ def _has_answer(content: Any) -> bool:
     return isinstance(content, list) and any(
         isinstance(part, dict)
         and (
-            text_in(part, "type") in ANSWER_PARTS
-            or part.keys() & {"function_response", "functionResponse", "toolResult"}
+            text_in(part, "type").lower() in ANSWER_PARTS
+            or not part.keys().isdisjoint(ANSWER_KEYS)
+            or "ToolCallID" in part
         )
         for part in content
     )

@@ -9,8 +9,10 @@ import re
 from typing import Any
 
 from ingest.attributes import loads
+from ingest.conventions.answers import read_request
 from ingest.conventions.convention import Attributes, Convention, Draft
 from ingest.conventions.indexed import unflatten
+from ingest.conventions.messages import messages_of
 
 KINDS = {
     "llm": "llm",
@@ -27,6 +29,8 @@ KINDS = {
     "unknown": "other",
 }
 
+#: What LangChain calls its agents; their nodes name themselves.
+_AGENTS = ("langchain_create_agent", "langgraph_create_react_agent", "deepagents")
 #: The provider's id of an answer, within the whole answer as JSON; LangChain's own ids (lc_run-…)
 #: and those of tool calls and of parts are others.
 _RESPONSE_ID = re.compile(r'"id": ?"((?:chatcmpl-|cmpl-|resp_|gen-)[^"\\]{4,120})"')
@@ -41,7 +45,12 @@ def content(attributes: Attributes, draft: Draft) -> None:
     ):
         found, names = unflatten(attributes, prefix)
         if isinstance(found, list):
-            draft.set(column, [_message(item) for item in found], *names)
+            messages = [_message(item) for item in found]
+            if column == "input_messages" and any(map(_is_empty, messages)):
+                # Content blocks are in the request alone.
+                recorded = messages_of(attributes.get("input.value"))
+                messages = recorded if len(recorded) >= len(messages) else messages
+            draft.set(column, messages, *names)
     for prefix, column, role in (
         ("llm.prompts.", "input_messages", "user"),
         ("llm.choices.", "output_messages", "assistant"),
@@ -70,11 +79,11 @@ def content(attributes: Attributes, draft: Draft) -> None:
     parameters = attributes.get("tool.parameters")
     if "input.value" not in attributes and '"properties"' not in str(parameters):
         draft.set("tool_arguments", parameters, "tool.parameters")
-    if draft.get("model") is None:
-        parameters = attributes.get("llm.invocation_parameters")
-        parameters = loads(parameters) if isinstance(parameters, str) else parameters
-        if isinstance(parameters, dict):
-            draft.set("model", parameters.get("model"))
+    parameters = attributes.get("llm.invocation_parameters")
+    if draft.get("model") is None or (isinstance(parameters, str) and '"system"' in parameters):
+        read_request(parameters, draft)
+    if str(attributes.get("openinference.span.kind")).upper() == "AGENT":
+        draft.set("agent_name", attributes.get("graph.node.id"))  # CrewAI
     answer = attributes.get("output.value")
     if isinstance(answer, str) and attributes.get("openinference.span.kind") == "LLM":
         found_id = _RESPONSE_ID.search(answer) or _MESSAGE_ID.search(answer)
@@ -84,11 +93,16 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if isinstance(metadata, str):
         metadata = loads(metadata)
     if isinstance(metadata, dict):
-        if str(attributes.get("openinference.span.kind")).upper() == "AGENT":
-            draft.set("agent_name", metadata.get("lc_agent_name"))
+        draft.set("agent_name", metadata.get("lc_agent_name"))
+        if metadata.get("ls_integration") in _AGENTS and "langgraph_node" not in metadata:
+            draft.values["step_kind"] = "agent"
         for key in ("session_id", "thread_id", "conversation_id"):
             draft.set("session_id", metadata.get(key))
         draft.set("user_id", metadata.get("user_id"))
+
+
+def _is_empty(message: dict[str, Any]) -> bool:
+    return not message.get("content") and not message.get("tool_calls") and len(message) > 1
 
 
 def _message(item: Any) -> Any:
@@ -153,6 +167,10 @@ CONVENTION = Convention(
         ("llm.token_count.prompt_details.cache_read", "cached_input_tokens"),
         ("llm.token_count.prompt_details.cache_write", "cache_write_tokens"),
         ("llm.token_count.completion_details.reasoning", "reasoning_tokens"),
+        ("llm.token_count.prompt_details.audio", "input_audio_tokens"),
+        ("llm.token_count.completion_details.audio", "output_audio_tokens"),
+        ("llm.token_count.total", "total_tokens"),
+        ("llm.finish_reason", "finish_reason"),
         ("llm.cost.total", "cost_usd"),
         ("tool.name", "tool_name"),
         ("agent.name", "agent_name"),
@@ -183,6 +201,7 @@ CONVENTION = Convention(
         "output.*",
         "metadata",
         "graph.node.*",
+        "smolagents.*",
         "openinference.*",
         "agent.*",
         "prompt.*",

@@ -14,6 +14,11 @@ from functools import lru_cache
 #: up where the whole is not here.
 PROVIDERS = {
     "openai": "openai",
+    "open_ai": "openai",
+    "open-ai": "openai",
+    "googleai": "gcp.gemini",
+    "google_ai_gemini": "gcp.gemini",
+    "azure_open_ai": "azure.ai.openai",
     "azure": "azure.ai.openai",
     "az.ai.openai": "azure.ai.openai",
     "azure.ai.openai": "azure.ai.openai",
@@ -83,7 +88,8 @@ PROVIDERS = {
 FRAMEWORKS = frozenset(
     "langchain langgraph llamaindex llama_index crewai agno autogen pydantic_ai pydantic-ai vercel"
     " litellm haystack dspy smolagents strands strands-agents openai_agents mcp semantic_kernel"
-    " spring_ai mastra unknown _other other none".split()
+    " spring_ai mastra unknown _other other none null undefined genkit agent_framework google_adk"
+    " microsoft.agent_framework autogen_agentchat langchain4j langchaingo langfuse".split()
 )
 
 #: Prefixes of models that say whose they are: 'openai/gpt-4o', 'models/gemini-2.5-pro'.
@@ -155,6 +161,6 @@ def model_name(value: str) -> str:
         name = tail
     bedrock = _BEDROCK_REGION.sub("", name)
     stripped = _BEDROCK_VENDOR.sub("", bedrock)
-    if stripped != bedrock:
+    if stripped != bedrock or stripped.startswith("claude-"):
         name = _BEDROCK_VERSION.sub("", stripped)
     return name

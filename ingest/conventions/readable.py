@@ -15,7 +15,7 @@ from ingest.attributes import dumps, loads, text_of
 #: A dict with only one of these keys (and nothing else that says anything) is a wrapper.
 _WRAPPERS = (
     "input inputs output outputs text query question content result answer prompt completion"
-    " response value return final_output user_input request data message"
+    " response value return final_output user_input request data message task raw"
 ).split()
 #: Keys that may stand beside the wrapped value and are empty or technical.
 _BESIDE = frozenset(
@@ -23,7 +23,14 @@ _BESIDE = frozenset(
     " additional_kwargs response_metadata example".split()
 )
 #: Keys of what a callback hands over around a tool's arguments.
-_ARGUMENT_WRAPPERS = frozenset({"inputs", "input", "input_str", "args", "kwargs"})
+_ARGUMENT_WRAPPERS = frozenset(
+    {"inputs", "input", "input_str", "args", "kwargs", "arguments", "tool_input"}
+)
+#: What may stand beside a tool's arguments: its name, and a framework's switches.
+_BESIDE_ARGUMENTS = frozenset(
+    "tool_name tool toolName calling sanitize_inputs_outputs tool_call_id toolCallId call_id"
+    " callback_manager config".split()
+)
 
 
 def unwrapped(value: Any, depth: int = 0) -> Any:
@@ -50,8 +57,22 @@ def unwrapped(value: Any, depth: int = 0) -> Any:
             beside = value.keys() - {key}
             if beside <= _BESIDE and (depth > 0 or not _says_something(value, beside)):
                 return unwrapped(value[key], depth + 1)
+            if value[key] and beside and not any(_is_said(value[other]) for other in beside):
+                return unwrapped(value[key], depth + 1)
             break
+    raw = value.get("raw")
+    if isinstance(raw, str) and not value.keys().isdisjoint(_CREWAI):
+        return raw
     return value
+
+
+#: Keys beside what an agent of CrewAI said, ``raw``.
+_CREWAI = ("tasks_output", "expected_output")
+
+
+def _is_said(value: Any) -> bool:
+    """Whether a value beside the text says anything: switches, sizes and empty ones do not."""
+    return not isinstance(value, bool | int | float) and bool(value)
 
 
 def _says_something(value: dict[str, Any], keys: set[str]) -> bool:
@@ -78,10 +99,13 @@ def arguments(value: Any) -> str:
     parsed = loads(value) if isinstance(value, str) else value
     if isinstance(parsed, dict):
         # {"query": "…"} is arguments; only what names no argument is a wrapper.
-        for key in ("inputs", "input", "input_str", "kwargs", "args"):
+        known = _ARGUMENT_WRAPPERS | _BESIDE | _BESIDE_ARGUMENTS
+        for key in ("arguments", "tool_input", "inputs", "input", "input_str", "kwargs", "args"):
             inner = parsed.get(key)
+            if key == "args" and isinstance(inner, list) and len(inner) == 1:
+                inner = inner[0]
             if (
-                parsed.keys() <= _ARGUMENT_WRAPPERS | _BESIDE
+                parsed.keys() <= known
                 and (isinstance(inner, dict) or (isinstance(inner, str) and inner[:1] == "{"))
                 and inner
             ):
@@ -94,6 +118,8 @@ def tool_result(value: Any) -> str:
     parsed = loads(value) if isinstance(value, str) and value[:1] in ("{", "[", '"') else value
     if isinstance(parsed, str):
         return str(parsed)
+    if isinstance(parsed, list) and parsed and all(_says_one_thing(item) for item in parsed):
+        return "\n".join(text_of(next(iter(item.values()))) for item in parsed)
     if isinstance(parsed, dict):
         for kind, key in (("constructor", "kwargs"), ("tool", "data")):
             inner = parsed.get(key)
@@ -101,10 +127,15 @@ def tool_result(value: Any) -> str:
                 parsed = inner
         if "content" in parsed and (parsed.get("type") == "tool" or "tool_call_id" in parsed):
             return tool_result(parsed["content"])
-        for key in ("output", "outputs"):
+        for key in ("output", "outputs", "result", "results", "json"):
             if key in parsed and parsed.keys() <= {key} | _BESIDE:
                 return tool_result(parsed[key])
     return text_of(value)
+
+
+def _says_one_thing(item: Any) -> bool:
+    """``{"text": …}`` or ``{"json": …}``: content of Bedrock's and Strands' results."""
+    return isinstance(item, dict) and (item.keys() == {"text"} or item.keys() == {"json"})
 
 
 def python_literal(value: Any) -> Any:

@@ -9,17 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest.conventions import (
+    claude_code,
     genai,
     genai_legacy,
     genkit,
     google_adk,
+    hand_written,
+    haystack,
     langfuse,
     langsmith,
     litellm,
+    livekit,
+    mastra,
     mlflow,
     openinference,
     pydantic_ai,
     shared,
+    spring_ai,
     traceloop,
     vercel_ai,
 )
@@ -35,6 +41,11 @@ CONVENTIONS: tuple[Convention, ...] = (
     pydantic_ai.CONVENTION,
     google_adk.CONVENTION,
     genkit.CONVENTION,
+    mastra.CONVENTION,
+    spring_ai.CONVENTION,
+    haystack.CONVENTION,
+    livekit.CONVENTION,
+    claude_code.CONVENTION,
     litellm.CONVENTION,
     openinference.CONVENTION,
     traceloop.CONVENTION,
@@ -55,7 +66,8 @@ _ABOUT_AGENTS = frozenset(
     "gen_ai genai llm ai openinference traceloop langsmith langfuse mlflow pydantic_ai logfire"
     " openai anthropic agent agents tool tools retrieval retriever reranker embedding embeddings"
     " prompt completion guardrail crewai autogen haystack llamaindex llama_index langchain"
-    " langgraph strands mcp lk flue dspy smolagents agno mastra semantic_kernel litellm".split()
+    " langgraph strands mcp lk flue dspy smolagents agno mastra semantic_kernel litellm genkit"
+    " spring haystack".split()
 )
 
 
@@ -65,13 +77,15 @@ class Rules:
 
     ``mask``: bit i set where it is evidence of CONVENTIONS[i]. ``columns``: (column, rank), the
     lower rank wins. ``kinds``: (rank, value in lower case to step kind). ``unknown``: about agents
-    and in nobody's table.
+    and in nobody's table. ``floor``: what the end of the name says, where nothing else does (a row
+    of hand_written.ENDINGS; -1 for none).
     """
 
     mask: int
     columns: tuple[tuple[str, int], ...]
     kinds: tuple[tuple[int, dict[str, str]], ...]
     unknown: bool
+    floor: int
 
 
 class _Patterns:
@@ -89,6 +103,8 @@ _EVIDENCE = tuple(_Patterns(convention.evidence) for convention in CONVENTIONS)
 _UNDERSTOOD = _Patterns(
     tuple(pattern for convention in CONVENTIONS for pattern in convention.understood)
 )
+#: Named in full: nothing in them that a column should have.
+_EXACTLY = _Patterns(tuple(name for name in _UNDERSTOOD.names))
 _COLUMNS: dict[str, list[tuple[str, int]]] = {}
 for _place, _convention in enumerate(COLUMN_ORDER):
     for _row, (_attribute, _column) in enumerate(_convention.columns):
@@ -106,7 +122,12 @@ def _learn(name: str) -> Rules:
     head, dot, _ = name.replace(":", ".").partition(".")
     about_agents = bool(dot) and head in _ABOUT_AGENTS
     unknown = about_agents and not columns and not kinds and not _UNDERSTOOD.match(name)
-    return Rules(mask, columns, kinds, unknown)
+    floor = -1
+    # Lists in attribute names are read as lists, or not at all.
+    indexed = any(step.isdigit() for step in name.split("."))
+    if not columns and not kinds and not indexed and not _EXACTLY.match(name):
+        floor = max(-1, hand_written.place_of(name))
+    return Rules(mask, columns, kinds, unknown and floor < 0, floor)
 
 
 _KNOWN: dict[str, Rules] = {}

@@ -11,6 +11,8 @@ from typing import Any
 
 from ingest.attributes import loads
 
+#: Keys with a definition inside: Bedrock Converse, Haystack.
+_AROUND = ("toolSpec", "tool_spec", "data")
 _SCHEMAS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema", "schema", "args")
 
 
@@ -31,9 +33,14 @@ def tool_definitions(value: Any) -> list[dict[str, Any]]:
     found = []
     for item in value:
         if isinstance(item, str):
-            item = loads(item)
+            # Several frameworks say no more of a tool than its name.
+            item = loads(item) if item[:1] in ("{", '"') else {"name": item}
         if not isinstance(item, dict):
             continue
+        for key in _AROUND:
+            inner = item.get(key)
+            if isinstance(inner, dict) and inner.get("name"):
+                item = inner
         declared = item.get("functionDeclarations") or item.get("function_declarations")
         if isinstance(declared, list):
             found += tool_definitions(declared)
@@ -61,6 +68,8 @@ def _definition(item: dict[str, Any]) -> dict[str, Any]:
         schema = inner.get(key)
         schema = loads(schema) if isinstance(schema, str) else schema
         if isinstance(schema, dict):
+            inside = schema.get("json")  # Bedrock
+            schema = inside if isinstance(inside, dict) and len(schema) == 1 else schema
             found["parameters"] = schema
             break
     return found

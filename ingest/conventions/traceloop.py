@@ -42,6 +42,7 @@ CONVENTION = Convention(
         ("llm.usage.completion_tokens", "output_tokens"),
         ("llm.usage.cache_read_input_tokens", "cached_input_tokens"),
         ("llm.usage.reasoning_tokens", "reasoning_tokens"),
+        ("llm.usage.total_tokens", "total_tokens"),
         ("llm.usage.cost", "cost_usd"),
         ("llm.prompts", "input_messages"),
         ("llm.completions", "output_messages"),

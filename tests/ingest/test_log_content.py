@@ -165,4 +165,4 @@ def test_real_log_requests_are_understood_whole(path: Path) -> None:
     batch = content_records(request, now=now, retention_days=30, limits=ContentLimits())
     assert len(batch.records) == len(records)
     assert len({row.record_id for row in batch.records}) == len(records)
-    assert all(row.name.startswith("gen_ai.") for row in batch.records)
+    assert all(row.name.startswith(("gen_ai.", "claude_code.")) for row in batch.records)

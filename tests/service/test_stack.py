@@ -55,7 +55,13 @@ def test_alone_a_service_has_the_routes_and_limits_that_it_has_in_the_house(
         ingest_alone(IngestSettings(**common)),
         classify_alone(ClassifySettings(**common)),
         alerting_alone(AlertingSettings(**common)),
-        web_alone(WebSettings(**common), UpSettings(**common), nobody),
+        web_alone(
+            WebSettings(**common),
+            UpSettings(**common),
+            ClassifySettings(**common),
+            AlertingSettings(**common),
+            nobody,
+        ),
     ]
     in_house = {site.name: site for site in stack.sites}
     for single in alone:

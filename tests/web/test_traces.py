@@ -177,3 +177,14 @@ def test_an_empty_list_says_why_and_what_to_do(up: Up) -> None:
     text = read(up, "/traces", service="nobody")
     assert "No trace fits" in text
     assert "30 days" in text
+
+
+def test_replays_are_out_unless_they_are_asked_for(up: Up, traces: list[str]) -> None:
+    replay = turn(up, "page-shop", "Again?", "Yes.", **{"replay.of": traces[0]})
+    up.judged([replay])
+    assert replay not in found(up)
+    assert found(up, replays="only") == [replay]
+    assert sorted(found(up, replays="with")) == sorted([*traces, replay])
+    text = page(up, f"/traces/{replay}")
+    assert "A replay of" in text
+    assert f'href="/traces/{traces[0]}"' in text

@@ -1,0 +1,76 @@
+"""/v1/reviews: answers on verdicts, kept by the service that has the database open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from clickhouse_connect.driver.client import Client
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from classify.reviews import review_store
+from classify.reviews.review_store import Review, ReviewError
+
+_Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Answer(BaseModel):
+    """``answer``: of the verdict; '' takes it back. ``chosen``: how the row came to be asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    classifier: _Name
+    trace_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    span_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    answer: Literal["right", "wrong", "unsure", ""]
+    chosen: Literal["random", "near", "asked"] = "asked"
+    reviewer: Annotated[str, Field(max_length=200)] = ""
+
+
+def router(connect: Callable[[], Client], database: str) -> APIRouter:
+    """``connect``: a client for one request. Answers 409 for a row that can't be reviewed."""
+    routes = APIRouter(prefix="/v1/reviews")
+
+    @routes.post("")
+    def answer(body: Answer) -> dict[str, Any]:
+        """Keep an answer."""
+        try:
+            with connect() as client:
+                return told(
+                    review_store.add(
+                        client,
+                        database,
+                        body.classifier,
+                        body.trace_id,
+                        body.span_id,
+                        body.answer,
+                        reviewer=body.reviewer,
+                        chosen=body.chosen,
+                    )
+                )
+        except ReviewError as error:
+            raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+
+    @routes.get("")
+    def answers(classifier: str = "") -> list[dict[str, Any]]:
+        """The newest answers, oldest first."""
+        with connect() as client:
+            return [told(each) for each in review_store.read(client, database, classifier)]
+
+    return routes
+
+
+def told(review: Review) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "classifier": review.classifier,
+        "trace_id": review.trace_id,
+        "span_id": review.span_id,
+        "answer": review.answer,
+        "label": review.label,
+        "chosen": review.chosen,
+        "reviewer": review.reviewer,
+        "reviewed_at": review.reviewed_at.isoformat(),
+    }

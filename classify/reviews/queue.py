@@ -1,0 +1,140 @@
+"""Which verdict to ask about next, and what the answers say. Plain SELECTs: they run wherever rows
+are read.
+
+Every other case is drawn at random, half of them from rows that fail: from those alone the honest
+estimates come. The others are the most informative: nearest to the threshold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from classify.registry import BUILT_IN
+from classify.reviews.estimate import Quality, Stratum, quality
+from classify.reviews.review_store import Review, settled
+from clickhouse.embedded_http.settings import quote
+
+Run = Callable[[str], list[dict[str, Any]]]
+"""SQL to rows."""
+
+#: What is asked about.
+DAYS = 7
+_MOST = 1
+
+
+@dataclass(slots=True, frozen=True)
+class Case:
+    """A verdict to look at. ``chosen``: how it came to be."""
+
+    trace_id: str
+    span_id: str
+    label: str
+    score: float
+    chosen: str
+
+
+def label_of(classifier: str) -> str:
+    """SQL of the label."""
+    if classifier in {each.name for each in BUILT_IN}:
+        return classifier
+    return f"custom[{quote(classifier)}]"
+
+
+def score_of(classifier: str) -> str:
+    """SQL of the score."""
+    if classifier in {each.name for each in BUILT_IN}:
+        return f"{classifier}_score"
+    return f"custom_scores[{quote(classifier)}]"
+
+
+def next_case(
+    run: Run, classifier: str, reviews: Sequence[Review], threshold: float, skip: str = ""
+) -> Case | None:
+    """None where everything of the last days is answered. ``skip``: a span id that is not asked
+    again now."""
+    answered = {each.span_id for each in reviews} | ({skip} if skip else set())
+    drawn = [each for each in reviews if each.chosen == "random"]
+    plan: list[tuple[str, str]]
+    if len(reviews) % 2 == 0:
+        failed = sum(each.label == "fail" for each in drawn)
+        wanted = "fail" if 2 * failed <= len(drawn) else "pass"
+        other = "pass" if wanted == "fail" else "fail"
+        plan = [("random", wanted), ("random", other), ("near", "")]
+    else:
+        plan = [("near", ""), ("random", "fail"), ("random", "pass")]
+    for chosen, label in plan:
+        rows = run(_case_sql(classifier, chosen, label, answered, threshold))
+        if rows:
+            row = rows[0]
+            return Case(row["trace_id"], row["span_id"], row["label"], row["score"], chosen)
+    return None
+
+
+def _case_sql(
+    classifier: str, chosen: str, label: str, answered: set[str], threshold: float
+) -> str:
+    said, score = label_of(classifier), score_of(classifier)
+    conditions = [
+        f"start_time > now() - INTERVAL {DAYS} DAY",
+        "twin_of = ''",
+        "replay_of = ''",
+        f"{said} = {quote(label)}" if label else f"{said} IN ('pass', 'fail')",
+    ]
+    if answered:
+        listed = ", ".join(quote(each) for each in sorted(answered))
+        conditions.append(f"span_id NOT IN ({listed})")
+    # A hash of the row and of who asks: at random, and the same when the page is loaded again.
+    order = f"cityHash64(trace_id, span_id, {quote(classifier)}, {quote(label)})"
+    if chosen == "near":
+        order = f"abs({score} - {threshold:.6f}), {order}"
+        conditions.append(f"isFinite({score})")
+    return (
+        f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score"
+        f" FROM spans WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {_MOST}"
+    )
+
+
+def thresholds(run: Run) -> dict[str, float]:
+    """Of the deployed classifiers."""
+    rows = run("SELECT argMax(classifiers, version) AS described FROM classifier_sets")
+    try:
+        found = json.loads(rows[0]["described"] or "[]")
+    except (ValueError, IndexError):
+        return {}
+    return {str(each["name"]): float(each["threshold"]) for each in found if "threshold" in each}
+
+
+def how_good(run: Run, classifier: str, reviews: Sequence[Review], days: int = DAYS) -> Quality:
+    """Of the last days, from the cases that were drawn at random."""
+    said, score = label_of(classifier), score_of(classifier)
+    # A score of NaN says nothing; the label does.
+    believed = f"if(isFinite({score}), toFloat64({score}), toFloat64({said} = 'fail'))"
+    rows = run(
+        f"SELECT toString({said}) AS label, count() AS n, avg({believed}) AS mean,"
+        f" varPop({believed}) AS variance FROM spans"
+        f" WHERE start_time > now() - INTERVAL {days} DAY AND twin_of = '' AND replay_of = ''"
+        f" AND {said} IN ('pass', 'fail') GROUP BY label"
+    )
+    by_label = {row["label"]: row for row in rows}
+    drawn = settled([each for each in reviews if each.chosen == "random"])
+    strata = []
+    for label in ("fail", "pass"):
+        row = by_label.get(label, {"n": 0, "mean": 0.0, "variance": 0.0})
+        mine = [(each, fails) for each, fails in drawn.values() if each.label == label]
+        strata.append(
+            Stratum(
+                int(row["n"]),
+                float(row["mean"]),
+                float(row["variance"]),
+                [
+                    each.score if math.isfinite(each.score) else float(label == "fail")
+                    for each, _ in mine
+                ],
+                [fails for _, fails in mine],
+            )
+        )
+    return quality(*strata)

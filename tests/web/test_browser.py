@@ -1,0 +1,215 @@
+"""The page in a real browser: keys, three clicks to a failure, contrast, widths, nothing that runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.everyspan_up import Up
+from tests.ingest.otlp_payloads import request, span, trace_id
+from tests.service import hostile
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
+
+
+@pytest.fixture(scope="module")
+def failing(up: Up) -> str:
+    """A trace whose second step fails."""
+    trace = trace_id()
+    root = span(trace, name="answer", attributes={"gen_ai.operation.name": "invoke_agent"})
+    tool = span(
+        trace,
+        name="get_order",
+        parent_span_id=root.span_id,
+        start_time_unix_nano=time.time_ns() + 1_000_000,
+        attributes={
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "get_order",
+            "gen_ai.tool.call.result": json.dumps({"error": "order not found " * 3}),
+        },
+    )
+    up.post("/v1/traces", request(root, tool, service="browsed").SerializeToString())
+    up.judged([trace.hex()])
+    up.until_visible()
+    return trace.hex()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(up: Up, chromium: Any) -> Iterator[Any]:
+    """A page at a desk. What its console says is an error, and no request leaves the machine."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith(f"http://127.0.0.1:{up.ports['web']}/")
+            else said.append(asked.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert said == []
+
+
+def at(up: Up, path: str) -> str:
+    return f"http://127.0.0.1:{up.ports['web']}{path}"
+
+
+def test_from_the_first_page_to_the_failure_in_three_clicks(
+    up: Up, opened: Any, failing: str
+) -> None:
+    opened.goto(at(up, "/?service=browsed"))
+    opened.click("text=tool_call_error")
+    opened.click("tr.go a")
+    opened.wait_for_url(f"**/traces/{failing}**")
+    step = opened.locator(".step.failing")
+    assert step.locator("mark.fail").first.inner_text().startswith("order not found")
+    assert step.evaluate("each => each.getBoundingClientRect().top") < 200, "scrolled to"
+
+
+def test_keys(up: Up, opened: Any, failing: str) -> None:
+    opened.goto(at(up, "/traces?service=browsed"))
+    opened.keyboard.press("/")
+    assert opened.evaluate("document.activeElement.name") == "contains"
+    opened.keyboard.press("Escape")
+    opened.keyboard.press("j")
+    opened.keyboard.press("Enter")
+    opened.wait_for_url(f"**/traces/{failing}**")
+    opened.evaluate("scrollTo(0, 0)")
+    opened.keyboard.press("f")
+    assert opened.evaluate("document.activeElement.id") == "step-2"
+    opened.keyboard.press("?")
+    assert opened.locator("dialog#help").is_visible()
+
+
+def test_review_with_one_key_each(up: Up, opened: Any, failing: str) -> None:
+    opened.goto(at(up, "/review/tool_call_error"))
+    before = len(up.query("SELECT 1 FROM everyspan.reviews"))
+    for key in ("y", "Space"):
+        with opened.expect_navigation():
+            opened.keyboard.press(key)
+        up.sent()
+        up.until_visible()
+        opened.reload()
+    rows = up.query("SELECT answer FROM everyspan.reviews ORDER BY reviewed_at")
+    assert [row["answer"] for row in rows[before:]] == ["right", "unsure"][: len(rows) - before]
+    assert len(rows) > before
+
+
+#: Every text against what is behind it, as WCAG 2.1 (1.4.3) counts; and names of what can be used.
+CHECK = """() => {
+  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const behind = (each) => {
+    for (let at = each; at; at = at.parentElement) {
+      const color = parts(getComputedStyle(at).backgroundColor);
+      if (color.length < 4 || color[3] === 1) return color;
+    }
+    return matchMedia("(prefers-color-scheme: dark)").matches ? [20, 22, 27] : [255, 255, 255];
+  };
+  const wrong = [];
+  for (const each of document.querySelectorAll("body *")) {
+    const style = getComputedStyle(each);
+    const own = [...each.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !each.checkVisibility() || each.closest("dialog, .away, .skip, option, datalist")) continue;
+    const [a, b] = [light(parts(style.color)), light(behind(each))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) wrong.push(`${each.tagName} ${each.className} ${ratio.toFixed(2)}`);
+  }
+  for (const each of document.querySelectorAll("input:not([type=hidden]), select, button, a[href]")) {
+    if (!each.checkVisibility()) continue;
+    const name = each.getAttribute("aria-label") || each.labels?.[0]?.textContent || each.textContent;
+    if (!name.trim()) wrong.push(`no name: ${each.outerHTML.slice(0, 200)}`);
+    if (each.tabIndex < 0) wrong.push(`not by tab: ${each.outerHTML.slice(0, 200)}`);
+  }
+  const ids = [...document.querySelectorAll("[id]")].map((each) => each.id);
+  if (new Set(ids).size !== ids.length) wrong.push("an id stands twice");
+  if (document.querySelectorAll("h1").length !== 1) wrong.push("one h1");
+  if (!document.documentElement.lang) wrong.push("no language");
+  if (document.documentElement.scrollWidth > innerWidth) wrong.push(`${document.documentElement.scrollWidth} wide`);
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_can_be_read_by_everybody(
+    up: Up, chromium: Any, failing: str, scheme: str, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    for path in (
+        "/",
+        "/traces?service=browsed&contains=order",
+        f"/traces/{failing}",
+        "/classifiers",
+        "/review/tool_call_error",
+        "/alerts",
+        "/traces/zz",
+    ):
+        page.goto(at(up, path))
+        assert page.evaluate(CHECK) == [], (path, scheme, width)
+    context.close()
+
+
+def test_without_scripts_it_reads(up: Up, chromium: Any, failing: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(at(up, "/traces?service=browsed"))
+    page.click("tr.go a")
+    assert "order not found" in page.inner_text("#step-2")
+    assert "UTC" in page.inner_text("time >> nth=0")
+    context.close()
+
+
+def test_a_stranger_s_trace_runs_nothing(up: Up, opened: Any) -> None:
+    trace = trace_id()
+    for each in hostile.traces(trace, up.data.parent / "browser-mark"):
+        up.post("/v1/traces", each.SerializeToString())
+    up.judged([trace.hex()])
+    for path in (f"/traces/{trace.hex()}", "/traces?since=1h&contains=window.pwned"):
+        opened.goto(at(up, path))
+        assert opened.evaluate("window.pwned") is None
+        assert opened.locator("iframe, img, script:not([src])").count() == 0
+
+
+def test_ten_thousand_steps_can_be_scrolled(up: Up, opened: Any) -> None:
+    trace = trace_id()
+    root = span(trace, name="root", attributes={"gen_ai.operation.name": "invoke_agent"})
+    start = time.time_ns()
+    steps = [
+        span(trace, name=f"s{i}", parent_span_id=root.span_id, start_time_unix_nano=start + i)
+        for i in range(1, 10_000)
+    ]
+    for first in range(0, len(steps), 5000):
+        group = steps[first : first + 5000]
+        up.post("/v1/traces", request(*([] if first else [root]), *group).SerializeToString())
+    up.until_visible()
+    opened.goto(at(up, f"/traces/{trace.hex()}?tree=all"))
+    assert opened.locator("li.line").count() == 10_000
+    opened.goto(at(up, f"/traces/{trace.hex()}"))
+    assert opened.locator("li.line").count() == 400
