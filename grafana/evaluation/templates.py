@@ -1,7 +1,8 @@
 """Labels and annotations of a rule: the part of Grafana's template language that ours use.
 
 ``{{ $labels.NAME }}``, ``{{ $values.REF.Value }}``, ``{{ $values.REF }}`` and, before any of them,
-one of the functions below. Grafana's own does more; what it does more is named in the error.
+one of the functions below; ``{{ if $values.REF }} … {{ else }} … {{ end }}``. Grafana's own does
+more; what it does more is named in the error.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
+_IF = re.compile(
+    r"\{\{-?\s*if\s+\$values\.(\w+)\s*-?\}\}(.*?)"
+    r"(?:\{\{-?\s*else\s*-?\}\}(.*?))?\{\{-?\s*end\s*-?\}\}",
+    re.S,
+)
 _LABEL = re.compile(r"\$labels\.(\w+)")
 _VALUE = re.compile(r"\$values\.(\w+)(?:\.Value)?")
 
@@ -71,4 +77,5 @@ def render(template: str, labels: Mapping[str, str], values: Mapping[str, float]
             f" {', '.join(_FUNCTIONS)} can be rendered"
         )
 
-    return _ACTION.sub(action, template)
+    known = _IF.sub(lambda found: found[2] if found[1] in values else found[3] or "", template)
+    return _ACTION.sub(action, known)
