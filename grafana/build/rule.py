@@ -3,9 +3,9 @@ threshold (C)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from grafana.build.guarded import guarded
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.conditions import PRODUCTION, Condition, within
 
@@ -17,10 +17,6 @@ CLASSIFIER_PANEL = {
     "quality": "How often does each classifier fail?",
     "safety": "What share of the judged spans fails?",
 }
-
-
-#: What a template says of the result of a query.
-_OF_A_VALUE = re.compile(r"\{\{ (?:\w+ )?\$values\.(\w+)\.Value \}\}")
 
 
 def rule(
@@ -98,8 +94,8 @@ def rule(
         "execErrState": "Error",
         "for": hold,
         "annotations": {
-            "summary": _guarded(summary),
-            "description": _guarded(description),
+            "summary": guarded(summary),
+            "description": guarded(description),
             "window_seconds": str(seconds + shift),
             "window_of": time,
             "threshold": f"{limit:g}",
@@ -108,12 +104,6 @@ def rule(
         "labels": {"severity": severity, "team": team, **labels},
         "isPaused": False,
     }
-
-
-def _guarded(template: str) -> str:
-    """A rule that can't be evaluated has no values: a function of one would leave the text as it is,
-    "{{ humanizePercentage … }}" and all."""
-    return _OF_A_VALUE.sub(r"{{ if $values.\1 }}\g<0>{{ else }}?{{ end }}", template)
 
 
 def counted(of: Condition) -> str:
