@@ -71,13 +71,13 @@ def _requests(
                 return
     try:
         empty = True
-        sources = (
-            [ProtobufSource(body, shape)]
+        found = (
+            [pieces(ProtobufSource(body, shape), shape.noun, rejected)]
             if encoding == "protobuf"
-            else [JsonSource(line, shape) for line in _lines(body)]
+            else [pieces(JsonSource(line, shape), shape.noun, rejected) for line in _lines(body)]
         )
-        for source in sources:
-            for request in pieces(source, shape.noun, rejected):
+        for requests in found:
+            for request in requests:
                 empty = False
                 yield request
     except UnreadableError as error:
