@@ -65,7 +65,7 @@ def advance(
     muted: bool = False,
     remind_ms: int = REMIND_MS,
 ) -> Step:
-    """What becomes of it. ``starts_at``: of the alert that was heard."""
+    """What becomes of it. ``starts_at``: of the alert that was heard, 0 if unknown."""
     # A clock that was set back must not keep it waiting.
     was = replace(was, since=min(was.since, now), told_at=min(was.told_at, now))
     if heard == "nothing":
@@ -75,7 +75,7 @@ def advance(
         # It began anew, and nobody said that it had ended.
         anew = fires and was.fires and starts_at > was.starts_at > 0
         changed = fires != was.fires or anew
-        was = replace(was, starts_at=starts_at if fires else was.starts_at)
+        was = replace(was, starts_at=(starts_at or was.starts_at) if fires else was.starts_at)
     if changed:
         recent = (*(at for at in was.changes if at > now - FLAPPING_MS), now)
         was = replace(was, fires=fires, since=now, changes=recent[-20:])

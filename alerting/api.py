@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from alerting.case import Case
 from alerting.destinations.registry import CHANNELS
 from alerting.destinations.sending import AwayError, RefusedError, rendered
-from alerting.routing import Routes
+from alerting.outgoing import outgoing, plain
+from alerting.routing import UNROUTED, Routes
 from alerting.sample import sample
 from alerting.stages import dedup, mute
 from alerting.store.deliveries import Delivery
@@ -64,6 +65,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
         deliveries = store().deliveries
         return {
             "counts": deliveries.counts(),
+            "unrouted": deliveries.count_of(UNROUTED),
             "deliveries": [_told(each) for each in deliveries.read(status, limit)],
         }
 
@@ -75,7 +77,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
         alert = found.alert.model_dump(mode="json", by_alias=True)
         case = json.loads(_case.dump_json(store().cases.get(found.case_key)))
-        return _told(found) | {"alert": alert, "case": case}
+        return _told(found) | {"alert": plain(alert), "case": plain(case)}
 
     @api.post("/v1/alerts/{number}/resend", status_code=HTTPStatus.ACCEPTED)
     def resend(number: int) -> Any:
@@ -100,7 +102,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     @api.post("/v1/alerts/test")
     def test(testing: Testing) -> Any:
         """Send a sample to the destinations that these labels lead to; what each said."""
-        message = sample(testing.labels)
+        message = outgoing(sample(testing.labels))
         found = []
         for name in routes.of(message.labels):
             config = routes.destinations[name]
@@ -140,17 +142,17 @@ def _told(delivery: Delivery) -> dict[str, Any]:
         "status": delivery.status,
         "destination": delivery.destination,
         "event": delivery.event,
-        "alertname": labels.get("alertname", ""),
-        "service": labels.get("service", ""),
-        "classifier": labels.get("classifier", ""),
-        "severity": labels.get("severity", ""),
+        "alertname": plain(labels.get("alertname", "")),
+        "service": plain(labels.get("service", "")),
+        "classifier": plain(labels.get("classifier", "")),
+        "severity": plain(labels.get("severity", "")),
         "created_at": delivery.created_at,
         "due_at": delivery.due_at,
         "sent_at": delivery.sent_at,
         "attempts": delivery.attempts,
         "repeats": delivery.repeats,
         "told_with": delivery.told_with,
-        "error": delivery.error,
+        "error": plain(delivery.error),
     }
 
 

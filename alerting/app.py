@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from alerting.api import router
 from alerting.caller import WEBHOOK, AlertingGate
+from alerting.clickhouse_watch import NoServerError
 from alerting.enrich.enrich import Tools
 from alerting.notification import BodyError, Notification, read_notification
 from alerting.pipeline import Pipeline
@@ -28,7 +29,7 @@ from alerting.signature import SignatureError, check_body
 from alerting.spool import Spool, SpoolError
 from alerting.store.store import Store
 from alerting.telemetry import Telemetry
-from clickhouse.connection import StorageUnavailableError, connect
+from clickhouse.connection import connect
 from service.app import ServiceApp, refuse
 from service.caller import Caller, NotAllowed
 
@@ -215,7 +216,7 @@ def create_app(
 
 def _server(settings: AlertingSettings) -> Client:
     if settings.embedded:
-        raise StorageUnavailableError(
+        raise NoServerError(
             "the embedded engine is for one process, `everyspan up`; set EVERYSPAN_CLICKHOUSE_DSN"
         )
     # Whoever waits for an answer on the socket is one of few workers.

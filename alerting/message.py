@@ -15,12 +15,20 @@ SEVERITIES = ("critical", "error", "warning", "info")
 #: Severities of other systems' rules, and what they are here.
 _ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info", "none": "info"}
 
+#: Labels that a message says in words of its own, or that Grafana adds.
+_SAID = frozenset(
+    "alertname service environment classifier severity experiment variant team layer kind"
+    " grafana_folder datasource_uid ref_id".split()
+)
+_MOST_FACTS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """``dedup_key``: the same for all that is said of one alert. ``folded``: what a burst was
     folded from, label to number; ``count``: how many alerts. ``repeats``: how often Grafana said it
-    again. ``lasted``: of a resolved alert. ``image``: URL of the panel's picture, '' for none."""
+    again. ``lasted``: of a resolved alert. ``image``: URL of the panel's picture, '' for none.
+    ``left_out``: alerts that Grafana did not send with this one; ``test``: nothing has happened."""
 
     event: Event
     dedup_key: str
@@ -34,6 +42,8 @@ class Message:
     folded: tuple[tuple[str, int], ...] = ()
     lasted: timedelta | None = None
     image: str = ""
+    left_out: int = 0
+    test: bool = False
 
     @property
     def severity(self) -> str:
@@ -43,14 +53,16 @@ class Message:
     @property
     def what(self) -> str:
         """The classifier, or the alert's name."""
-        return self.labels.get("classifier") or self.labels.get("alertname", "alert")
+        named = (self.labels.get("classifier", ""), self.labels.get("alertname", ""))
+        return next((" ".join(name.split()) for name in named if name.strip()), "alert")
 
     @property
     def where(self) -> str:
         """'checkout-agent (production)'; of an experiment its name and the variant."""
         named = (self.labels.get("experiment", ""), self.labels.get("variant", ""))
         service = self.labels.get("service") or " ".join(filter(None, named))
-        environment = self.labels.get("environment", "")
+        environment = self.labels.get("environment", "").strip()
+        service = service.strip()
         return f"{service} ({environment})" if service and environment else service or environment
 
     @property
@@ -72,8 +84,33 @@ class Message:
         return self.case.failures[0] if self.case.failures else None
 
     @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Labels that no other part of a message says, and the rule's values: all that is known of
+        an alert whose traces are not."""
+        labels = [(k, v) for k, v in sorted(self.labels.items()) if k not in _SAID and v]
+        values = [(k, f"{v:.6g}") for k, v in sorted(self.values.items()) if v is not None]
+        return [*labels, *values][:_MOST_FACTS]
+
+    @property
+    def facts_text(self) -> str:
+        """'queue=orders, A=1523'."""
+        return ", ".join(f"{name}={value}" for name, value in self.facts)
+
+    @property
+    def more(self) -> str:
+        """' and 40 more', '' where Grafana left none out."""
+        return f" and {self.left_out} more" if self.left_out else ""
+
+    @property
     def headline(self) -> str:
         """One line that says what, where and at which step."""
+        # PagerDuty refuses a summary that is empty.
+        told = " ".join(self._headline.split()) or self.what
+        told += self.more
+        return f"TEST: {told}" if self.test else told
+
+    @property
+    def _headline(self) -> str:
         if self.folded:
             return f"{self.count} alerts at once: " + ", ".join(f"{n} {k}" for k, n in self.folded)
         parts = [self.what, self.where]
@@ -94,6 +131,9 @@ class Message:
         told = " · ".join(filter(None, parts))
         if best is None and (summary := self.annotations.get("summary")):
             told = summary
+        elif best is None and not self.labels.get("classifier"):
+            # A rule of one's own that says nothing else: its name alone helps nobody.
+            told = " · ".join(filter(None, [told, self.facts_text]))
         begins = {"flapping": "Flapping: ", "reminder": "Still firing: "}
         return begins.get(self.event, "") + told
 

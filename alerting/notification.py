@@ -111,6 +111,8 @@ class Alert(_Body):
     rule_uid: Annotated[Text, Field(alias="ruleUID")] = ""
     values: Values = None
     value_string: Text = ""
+    #: Of ours: how many alerts Grafana left out of the notification that it came with.
+    left_out: Count = 0
 
     @property
     def key(self) -> str:
@@ -166,6 +168,12 @@ class Notification(_Body):
     org_id: Count = 0
     title: Text = ""
     message: Text = ""
+
+    @property
+    def whole(self) -> list[Alert]:
+        """The alerts, the first of which says how many were left out."""
+        first, *others = self.alerts
+        return [first.model_copy(update={"left_out": self.truncated_alerts}), *others]
 
     @property
     def group(self) -> bytes:

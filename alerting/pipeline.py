@@ -25,6 +25,7 @@ from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
+from alerting.clickhouse_watch import ClickHouseWatch
 from alerting.enrich.enrich import Tools, bare
 from alerting.notification import BodyError
 from alerting.queues import NOTIFICATIONS, Queues
@@ -68,14 +69,19 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
         self._release_at = self._forget_at = 0.0
         self.queues = Queues(store, routes.destinations, settings.alert_stalled_seconds)
-        self._watch = Watch(store, routes, self.queues, telemetry, self.wake)
+        self._clickhouse = ClickHouseWatch(connect)
+        self._watch = Watch(
+            store, routes, self.queues, self._clickhouse, settings, telemetry, self.wake
+        )
 
     def start(self) -> None:
         """Work until `stop`."""
         self._enrichment.start()
-        names = {"alerts": self._record_all, "alerting's watch": self._watch.look} | {
-            f"alerts to {name}": self._teller(name) for name in self._routes.destinations
-        }
+        names = {
+            "alerts": self._record_all,
+            "alerting's watch": self._watch.look,
+            "watch of ClickHouse": self._clickhouse.look,
+        } | {f"alerts to {name}": self._teller(name) for name in self._routes.destinations}
         for name, work in names.items():
             thread = threading.Thread(target=self._loop, args=(work,), name=name, daemon=True)
             thread.start()
@@ -88,6 +94,7 @@ class Pipeline:
         self._enrichment.stop()
         for thread in self._threads:
             thread.join(timeout=self._settings.enrich_seconds + 15)
+        self._clickhouse.close()
 
     def wake(self) -> None:
         """There is something to do: do not wait for the clock."""
@@ -113,7 +120,7 @@ class Pipeline:
         received = self.store.notifications.unprocessed()
         for each in received:
             try:
-                alerts = each.notification.alerts
+                alerts = each.notification.whole
             except BodyError as error:
                 log.error("notification %s can't be read, it is set aside: %s", each.id, error)
                 alerts = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tomllib
@@ -13,9 +14,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerting.destinations.config import ChannelConfig
+from alerting.destinations.log import Unrouted
 from alerting.destinations.registry import CHANNELS
 from service.errors import UserError
 from service.pattern import PatternError, pattern
+
+log = logging.getLogger(__name__)
 
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -54,16 +58,18 @@ class Routes:
     routes: tuple[tuple[tuple[Matcher, ...], tuple[str, ...], bool], ...]
 
     def of(self, labels: Mapping[str, str]) -> list[str]:
-        """Names of the destinations, each once, in order."""
+        """Names of the destinations, each once, in order; UNROUTED where no route matches."""
         found: list[str] = []
         for matchers, names, continue_ in self.routes:
             if all(matcher.matches(labels) for matcher in matchers):
                 found += [name for name in names if name not in found]
                 if not continue_:
                     break
-        return found
+        return found or [UNROUTED]
 
 
+#: Where alerts go that match no route: into the log, and nobody is told.
+UNROUTED = "unrouted"
 #: Nobody but the log.
 DEFAULT = Routes({"log": CHANNELS["log"].config(type="log")}, (((), ("log",), False),))
 
@@ -103,6 +109,15 @@ def read_routes(path: str) -> Routes:
         routes.append((matchers, tuple(route.destinations), route.continue_))
     if not routes:
         raise RoutesError(f"{path}: no [[routes]]; add one with destinations = [...]")
+    if UNROUTED in destinations:
+        raise RoutesError(f"{path}: destinations.{UNROUTED}: give it another name")
+    if all(matchers for matchers, _, _ in routes):
+        log.warning(
+            "%s: alerts that match no route go to the log, and nobody is told; end it with"
+            " [[routes]] that has destinations and no match",
+            path,
+        )
+        destinations[UNROUTED] = Unrouted(type="log")
     return Routes(destinations, tuple(routes))
 
 

@@ -18,7 +18,7 @@ _CODE = (
 
 
 def sample(labels: Mapping[str, str]) -> Message:
-    """Says in its evidence that it is a test. ``labels``: those to route by."""
+    """Says in its headline that it is a test. ``labels``: those to route by."""
     now = datetime.now(UTC)
     told = {
         "alertname": "test of Everyspan",
@@ -60,4 +60,5 @@ def sample(labels: Mapping[str, str]) -> Message:
         failures=(failure,),
     )
     annotations = {"summary": "A test of Everyspan's alerts."}
-    return Message("trigger", f"everyspan-test-{now:%Y%m%d%H%M%S}", told, annotations, now, case)
+    key = f"everyspan-test-{now:%Y%m%d%H%M%S}"
+    return Message("trigger", key, told, annotations, now, case, test=True)

@@ -94,6 +94,22 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
             " and an alert to the other destinations say so.",
         ),
     ] = 300
+    alert_clickhouse_away_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="ClickHouse that does not answer for so long is an alert, which all rules"
+            " that can't be evaluated for that are a part of.",
+        ),
+    ] = 30
+    alert_unevaluated_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="A rule that can't be evaluated for so long, though ClickHouse answers, is"
+            " an alert.",
+        ),
+    ] = 120
     source_roots: Annotated[
         str,
         Field(

@@ -63,6 +63,12 @@ def alerts(
     console.print(table)
     told = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
     console.print(told or "no alerts yet")
+    if found["unrouted"]:
+        console.print(
+            f"{found['unrouted']} matched no route and are in the log alone: end the file of"
+            " routes with [[routes]] that has destinations and no match",
+            style="yellow",
+        )
 
 
 @app.command()
@@ -99,7 +105,7 @@ def send_test(context: typer.Context, route: Route = None) -> None:
         console.print(
             f"{each['destination']} ({each['type']}): {each['answer']}",
         )
-    if not found["destinations"]:
+    if {each["destination"] for each in found["destinations"]} <= {"unrouted"}:
         console.print("no route matches these labels: nobody would be told", style="yellow")
     if failed:
         raise typer.Exit(1)

@@ -6,8 +6,10 @@ import hashlib
 import html
 import smtplib
 import ssl
+from collections import OrderedDict
+from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import make_msgid
+from email.utils import format_datetime, make_msgid
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -31,11 +33,17 @@ class Config(ChannelConfig):
     to: Annotated[list[_Address], Field(min_length=1)]
 
 
+#: Who has taken a message that others did not take yet: they get it once.
+_taken: OrderedDict[str, set[str]] = OrderedDict()
+_MOST_KEPT = 1000
+
+
 def body(config: Config, message: Message) -> EmailMessage:
     """Text, and the same as HTML."""
     mail = EmailMessage()
     mail["From"], mail["To"] = config.sender, ", ".join(config.to)
     mail["Subject"] = cut(" ".join(message.headline.split()), 200)
+    mail["Date"] = format_datetime(datetime.now(UTC))
     domain = config.sender.rpartition("@")[2]
     mail["Message-ID"] = make_msgid(domain=domain)
     thread = hashlib.sha256(message.dedup_key.encode()).hexdigest()[:32]
@@ -51,8 +59,10 @@ def body(config: Config, message: Message) -> EmailMessage:
 
 
 def send(config: Config, message: Message) -> None:
-    """Raises RefusedError and AwayError."""
+    """Raises RefusedError and AwayError, also where some of its recipients do not take it."""
     mail = body(config, message)
+    key = f"{config.host} {message.event} {message.dedup_key} {message.starts_at} {config.to}"
+    left = [address for address in config.to if address not in _taken.get(key, ())]
     secure = ssl.create_default_context()
     try:
         if config.tls == "implicit":
@@ -66,13 +76,26 @@ def send(config: Config, message: Message) -> None:
                 server.starttls(context=secure)
             if config.username:
                 server.login(config.username, config.password)
-            server.send_message(mail)
+            refused = server.send_message(mail, to_addrs=left)
     except smtplib.SMTPRecipientsRefused as error:
-        codes = {code for code, _ in error.recipients.values()}
-        told = f"refused: {error.recipients}"
-        raise (RefusedError(told) if min(codes) >= 500 else AwayError(told)) from error
+        raise _not_all(error.recipients) from error
     except smtplib.SMTPResponseException as error:
         told = f"{error.smtp_code} {error.smtp_error!r}"
         raise (RefusedError(told) if error.smtp_code >= 500 else AwayError(told)) from error
     except (OSError, smtplib.SMTPException) as error:
         raise AwayError(f"{type(error).__name__}: {error}") from error
+    if refused:
+        _taken.setdefault(key, set()).update(set(left) - set(refused))
+        while len(_taken) > _MOST_KEPT:
+            _taken.popitem(last=False)
+        raise _not_all(refused)
+    _taken.pop(key, None)
+
+
+def _not_all(refused: dict[str, tuple[int, bytes]]) -> RefusedError | AwayError:
+    told = "; ".join(
+        f"{address}: {code} {answer.decode('utf-8', 'replace')}"
+        for address, (code, answer) in refused.items()
+    )
+    permanent = all(code >= 500 for code, _ in refused.values())
+    return RefusedError(f"refused for {told}") if permanent else AwayError(f"not taken for {told}")

@@ -15,7 +15,13 @@ class Config(ChannelConfig):
     """Nothing to set."""
 
 
+class Unrouted(Config):
+    """Where alerts go that no route leads anywhere else."""
+
+
 def send(config: Config, message: Message) -> None:
     """Never fails."""
     headline, _, rest = rendered("alert.txt", message).strip().partition("\n")
-    logger.warning("%s", headline, extra={"below": rest.strip("\n")})
+    unrouted = isinstance(config, Unrouted)
+    told = "NOBODY IS TOLD, no route matches: %s" if unrouted else "%s"
+    logger.warning(told, headline, extra={"below": rest.strip("\n")})

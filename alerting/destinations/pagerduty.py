@@ -16,6 +16,7 @@ from alerting.message import Message
 
 #: Bytes of an event, custom_details included.
 _LIMIT = 512 * 1024
+_MOST_URL = 2048
 
 
 class Config(ChannelConfig):
@@ -37,10 +38,31 @@ def body(config: Config, message: Message) -> dict[str, Any]:
     event["payload"]["custom_details"] = {
         key: value for key, value in event["payload"]["custom_details"].items() if value
     }
-    if len(json.dumps(event).encode()) > _LIMIT:
-        details = event["payload"]["custom_details"]
-        event["payload"]["custom_details"] = {k: cut(str(v), 1000) for k, v in details.items()}
+    return _within_limit(event)
+
+
+def _within_limit(event: dict[str, Any]) -> dict[str, Any]:
+    """First what is long, then what can be found elsewhere."""
+    # A longer address opens nowhere.
+    event["links"] = [link for link in event["links"] if len(link["href"]) <= _MOST_URL]
+    if len(event.get("client_url", "")) > _MOST_URL:
+        del event["client_url"]
+    event["images"] = [i for i in event.get("images", []) if len(i["src"]) <= _MOST_URL]
+    if not event["images"]:
+        del event["images"]
+    payload = event["payload"]
+    for most in (4000, 1000, 100):
+        if _size(event) <= _LIMIT:
+            return event
+        payload["custom_details"] = {
+            cut(key, 100): cut(str(value), most)
+            for key, value in list(payload["custom_details"].items())[:100]
+        }
     return event
+
+
+def _size(event: dict[str, Any]) -> int:
+    return len(json.dumps(event).encode())
 
 
 def send(config: Config, message: Message) -> None:

@@ -24,9 +24,14 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def code(text: str) -> str:
+    """The same for between backticks: one of its own would end the code, and begin markup."""
+    return escaped(text).replace("`", "\u02cb")
+
+
 def body(message: Message) -> dict[str, Any]:
     """Within 50 blocks, 3,000 characters a section, 150 a header."""
-    found: dict[str, Any] = json_of("slack.json", message, e=escaped)
+    found: dict[str, Any] = json_of("slack.json", message, e=escaped, t=code)
     return found
 
 

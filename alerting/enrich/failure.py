@@ -20,6 +20,10 @@ _MOST_CODE = 200
 #: A line of a PEM key: base64 and nothing else.
 _KEY_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{60,80}(?![A-Za-z0-9+/=])")
 
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY")
+#: The last line of a key: nothing but base64, however it is quoted.
+_BASE64 = re.compile(r"^[\s\"'>|+(]{0,40}[A-Za-z0-9+/]{4,80}={0,2}(?:\\[nr])?[\s\"'),;]{0,8}$")
+
 
 def failure_of(
     row: Row,
@@ -113,11 +117,19 @@ def told(text: str | None) -> str:
 def masked_source(found: Source) -> Source:
     """Code has keys and addresses in it too, and a pager has more readers than a repository."""
     change = found.change and replace(found.change, summary=masked(found.change.summary))
-    # Line by line: a key over several lines would lose its line numbers.
-    lines = tuple(
-        (number, masked(_KEY_LINE.sub("…", text))[:_MOST_CODE]) for number, text in found.lines
-    )
-    return replace(found, lines=lines, change=change)
+    lines: list[tuple[int, str]] = []
+    within = False
+    for number, line in found.lines:
+        # Line by line, for their numbers: a private key is all of its lines, the last of which is
+        # shorter, and the window may begin in the middle of one.
+        begins, ends = bool(_KEY_BEGINS.search(line)), "-----END" in line
+        is_key = bool(_KEY_LINE.search(line))
+        if within and not begins and not ends and (is_key or _BASE64.search(line)):
+            lines.append((number, "…"))
+        else:
+            lines.append((number, masked(_KEY_LINE.sub("…", line))[:_MOST_CODE]))
+        within = begins or (within and not ends) or is_key
+    return replace(found, lines=tuple(lines), change=change)
 
 
 def _evidence(row: Row) -> str:

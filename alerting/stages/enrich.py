@@ -20,6 +20,7 @@ from alerting.case import Case
 from alerting.enrich.budget import Budget
 from alerting.enrich.enrich import AWAY, Tools, enrich, unenriched
 from alerting.notification import Alert
+from alerting.own_alerts import is_own
 from alerting.store.cases import Cases
 from alerting.store.deliveries import Delivery
 from alerting.telemetry import Telemetry
@@ -91,6 +92,10 @@ class Enrichment:
             if case is not None or key in self._asked or self._stopping:
                 return case
             now = datetime.now(UTC)
+            if is_own(alert):
+                case = unenriched(alert, now, "")
+                self._cases.put(key, case)
+                return case
             if time.monotonic() < self._away_until:
                 case = unenriched(alert, now, self._away)
                 self._cases.put(key, case)

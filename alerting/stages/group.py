@@ -68,6 +68,7 @@ class Group:
             count=len(self.deliveries),
             image=alert.image_url,
             lasted=lasted,
+            left_out=alert.left_out,
         )
 
     def _since(self, alert: Alert) -> datetime:
@@ -98,6 +99,7 @@ class Group:
             case,
             count=len(alerts),
             folded=tuple(names.most_common(_MOST_NAMES)),
+            left_out=sum(a.left_out for a in alerts),
         )
 
 

@@ -14,6 +14,7 @@ from alerting.stages.mute import is_muted
 from alerting.store.file import now_ms
 from alerting.store.silences import Silence
 from alerting.store.store import Store
+from alerting.unevaluated import failing_of
 
 Routed = Sequence[tuple[Alert, Sequence[str]]]
 """Alerts, each with the names of its destinations."""
@@ -36,6 +37,13 @@ def hear(store: Store, routed: Routed, remind_ms: int = REMIND_MS) -> int:
     with store.file.transaction():
         now, silences = now_ms(), store.silences.active()
         for alert, destinations in routed:
+            if (failing := failing_of(alert)) is not None:
+                # No finding: the watch tells of it, with all others of one cause.
+                if alert.status == "firing":
+                    store.failing_rules.put(failing, now)
+                else:
+                    store.failing_rules.remove(failing.fingerprint)
+                continue
             if alert.status == "resolved" and not store.alerts.known(alert.key):
                 # Over before it was heard of.
                 continue
@@ -69,7 +77,7 @@ def _advance(
         was,
         heard,
         now,
-        starts_at=int(alert.starts_at.timestamp() * 1000),
+        starts_at=int(alert.starts_at.timestamp() * 1000) if alert.says_since else 0,
         muted=is_muted(alert, silences),
         remind_ms=remind_ms,
     )

@@ -12,6 +12,7 @@ from alerting.case import Case
 from alerting.destinations.config import ChannelConfig
 from alerting.destinations.registry import CHANNELS
 from alerting.destinations.sending import AwayError, RefusedError
+from alerting.outgoing import outgoing
 from alerting.stages.group import Group
 from alerting.store.deliveries import LONGEST_SECONDS, Deliveries, Delivery
 from alerting.telemetry import Telemetry
@@ -47,7 +48,8 @@ class Retry:
         began = time.monotonic()
         first = group.first
         try:
-            CHANNELS[self._config.type].send(self._config, group.message(case))
+            message = outgoing(group.message(case))
+            CHANNELS[self._config.type].send(self._config, message)
         except RefusedError as error:
             log.error("%s refuses alert %s: %s", first.destination, first.id, error)
             self._deliveries.not_sent(group.deliveries, str(error), None)

@@ -42,6 +42,16 @@ class Alerts:
         rows = self._file.rows("SELECT alert FROM alerts WHERE fingerprint = ?", (key,))
         return self._file.alert("alerts", key, rows[0][0]) if rows else None
 
+    def firing_of(self, prefix: str) -> list[Alert]:
+        """Those that fire and whose key begins so."""
+        rows = self._file.rows(
+            "SELECT fingerprint, alert FROM alerts WHERE status = 'firing'"
+            " AND substr(fingerprint, 1, ?) = ?",
+            (len(prefix), prefix),
+        )
+        found = (self._file.alert("alerts", key, text) for key, text in rows)
+        return [alert for alert in found if alert is not None]
+
     def firing(self, delivery: int) -> Alert | None:
         """What a delivery is about, as it is now; None where it fires no more."""
         rows = self._file.rows(

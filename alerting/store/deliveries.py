@@ -229,6 +229,13 @@ class Deliveries:
         rows = self._file.rows("SELECT status, count(*) FROM deliveries GROUP BY status")
         return dict.fromkeys(get_args(Status), 0) | dict(rows)
 
+    def count_of(self, destination: str) -> int:
+        """Deliveries of a destination."""
+        rows = self._file.rows(
+            "SELECT count(*) FROM deliveries WHERE destination = ?", (destination,)
+        )
+        return int(rows[0][0])
+
     def forget(self, before: int) -> None:
         """Those that were made before then (ms since 1970) and wait for nothing."""
         with self._file.transaction() as connection:

@@ -7,6 +7,7 @@ from pathlib import Path
 from alerting.store.alerts import Alerts
 from alerting.store.cases import Cases
 from alerting.store.deliveries import Deliveries
+from alerting.store.failing_rules import FailingRules
 from alerting.store.file import AlertFile
 from alerting.store.notifications import Notifications
 from alerting.store.silences import Silences
@@ -22,6 +23,7 @@ class Store:
         self.notifications = Notifications(self.file)
         self.alerts = Alerts(self.file)
         self.standings = Standings(self.file)
+        self.failing_rules = FailingRules(self.file)
         self.deliveries = Deliveries(self.file)
         self.silences = Silences(self.file)
         self.cases = Cases(self.file)
@@ -36,6 +38,7 @@ class Store:
             self.deliveries.forget(before)
             self.alerts.forget(before)
             self.standings.forget()
+            self.failing_rules.forget(before)
             self.silences.forget(before)
             self.cases.forget()
         # Those that are still there are found again.

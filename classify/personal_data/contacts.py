@@ -47,12 +47,15 @@ _PHONE = re.compile(
     r"\+\d(?:[ .()/-]{0,2}\d){7,14}+"
     r"|(?:1[ .-])?\(\d{3}\) ?\d{3}[ .-]\d{4}"
     r"|(?:1[ .-])?\d{3}([.-])\d{3}\1\d{4}"
-    r"|\d{10,11}|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}"
+    # France writes five pairs, Germany a mobile network's prefix: nothing else looks like that.
+    r"|0[1-9](?:[ .]\d{2}){4}|01[567]\d[ /-]?\d{7,8}"
+    r"|\d{10,11}|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}|\d{3} \d{3} \d{4}"
     r")(?![\w-]|\.\d)"
 )
+_NATIONAL = re.compile(r"0[1-9](?: \d{2}){4}|01[567]\d[ /-]\d{7,8}")
 _PHONE_WORDS = re.compile(
     r"(?i)(?:phone|tel|mobile|cell|call(?:ed|ing)?|whatsapp|sms|text|handy|telefon|nummer"
-    r"|t[ée]l[ée]phone|portable|m[óo]vil|celular|contact|reach)\W.{0,24}$"
+    r"|t[ée]l(?:[ée]phone)?|rufe?|anruf(?:en)?|mobil|portable|m[óo]vil|celular|contact|reach)\W.{0,24}$"
 )
 _OTHER_NUMBER = re.compile(
     r"(?i)\b(?:meeting|order|ticket|case|invoice|tracking|reference|account|part|serial|session"
@@ -118,6 +121,7 @@ def find_phones(text: str) -> Iterator[Finding]:
         if american and not _is_nanp(digits):
             continue
         bare = written.isdigit() or "." in written or written.startswith("0")
+        bare = bare and not _NATIONAL.fullmatch(written)
         if _OTHER_NUMBER.search(before) and not _PHONE_WORDS.search(before):
             continue
         if (bare and not _PHONE_WORDS.search(before)) or _PUBLIC_LINE.search(before):

@@ -23,10 +23,22 @@ _KEY = re.compile(
     r"|(?:\\+[nr]|\s){0,8}(?:[A-Za-z0-9+/=]{16,}(?:\\+[nr]|\s){0,8})+(?:[A-Za-z0-9+/=]{1,15}$)?)",
     re.DOTALL,
 )
+#: The lines of a key, or of anything else that nobody reads, without its first: two or more of 60
+#: to 80 characters of base64, as PEM breaks them, and what is left over in the last.
+_KEY_LINES = re.compile(
+    r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{60,80}={0,2}(?:\\+[nr]|[\s\"'>|,]){1,16}){2,400}"
+    r"(?:[A-Za-z0-9+/]{1,80}={0,2}(?![A-Za-z0-9+/]))?"
+)
 
 
 def findings(text: str) -> Iterator[tuple[str, str]]:
     """Kind (secret, card, iban, id, email, phone) and value, as it stands in the text."""
+    for key in _KEY.finditer(text):
+        # All of it: its rule finds the first line.
+        yield "secret", key.group()[len(key[1]) :].strip()
+    for lines in _KEY_LINES.finditer(text):
+        if _lines_masked(lines) != lines.group():
+            yield "secret", lines.group().strip()
     yield from (("secret", finding.value) for finding in find_secrets(text))
     for finding in find_identifiers(text):
         kind = {"payment-card": "card", "iban": "iban"}.get(finding.rule, "id")
@@ -40,6 +52,7 @@ def masked(text: str) -> str:
     if not text:
         return text
     text = _KEY.sub(r"\1…", text)
+    text = _KEY_LINES.sub(_lines_masked, text)
     for _ in range(MOST_ROUNDS):
         before = text
         for kind, value in findings(text):
@@ -48,6 +61,12 @@ def masked(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def _lines_masked(found: re.Match[str]) -> str:
+    text = found.group()
+    # Checksums, one a line, are lower case.
+    return "… " if text.lower() != text and text.upper() != text else text
 
 
 def _as_written(text: str, compact: str) -> list[str]:

@@ -45,6 +45,8 @@ def pipeline(
         )
         + f"[[routes]]\ndestinations = {json.dumps(list(destinations))}\n"
     )
+    # None of these tests is about a ClickHouse that is away for long, and some take as long.
+    settings = {"alert_clickhouse_away_seconds": 3600} | settings
     config = AlertingSettings(data=data, alert_routes=str(routes), **settings)
     store = Store(config.spool)
     made = Pipeline(config, read_routes(str(routes)), Tools.of(config), connect, Telemetry(), store)

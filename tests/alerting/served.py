@@ -40,6 +40,7 @@ def served(
         path.write_text(routes)
         file = str(path)
     port = free_ports()["alerting"]
+    settings = {"alert_clickhouse_away_seconds": 3600} | settings
     config = AlertingSettings(data=data, alert_routes=file, alerting_port=port, **settings)
     app = create_app(config, connect)
     server = uvicorn.Server(

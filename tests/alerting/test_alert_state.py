@@ -115,6 +115,13 @@ def test_a_new_start_is_a_new_firing_though_nobody_told_the_end() -> None:
     assert older.event is None
 
 
+def test_a_start_that_is_not_known_is_no_new_one() -> None:
+    first = advance(Standing(), "firing", NOW, starts_at=0)
+    again = advance(first.standing, "firing", NOW + 1000, starts_at=NOW)
+    assert again.event is None
+    assert advance(again.standing, "firing", NOW + 2000, starts_at=0).event is None
+
+
 def test_a_clock_set_back_keeps_nothing_waiting() -> None:
     told = advance(Standing(), "firing", NOW, starts_at=NOW).standing
     back = advance(told, "firing", NOW - 100 * HOUR, starts_at=NOW)

@@ -234,3 +234,115 @@ def test_a_queue_that_stands_makes_the_service_not_ready(tmp_path: Path, oncall:
         wait(lambda: ask("GET", "/readyz")[0] == 503, lambda: ask("GET", "/readyz"))
         assert "does not move" in ask("GET", "/readyz")[1]
         wait(lambda: ask("GET", "/readyz")[0] == 200, lambda: ask("GET", "/readyz"), 60)
+
+
+def test_what_grafana_left_out_is_said(tmp_path: Path, oncall: StandIn) -> None:
+    with served(tmp_path, pagerduty_routes(oncall)) as ask:
+        tell(ask, post(alert(), truncatedAlerts=40))
+        wait_for(oncall, 1)
+        payload = oncall.taken[0]["payload"]
+        assert payload["summary"] == "x and 40 more"
+        assert "40 more alerts" in payload["custom_details"]["left out"]
+
+
+def test_the_highest_severity_of_a_burst_is_the_pages(tmp_path: Path, oncall: StandIn) -> None:
+    burst = [
+        alert(
+            f"b{n}",
+            labels={
+                "alertname": "b",
+                "i": str(n),
+                "severity": "critical" if n == 19 else "warning",
+            },
+        )
+        for n in range(20)
+    ]
+    with served(tmp_path, pagerduty_routes(oncall)) as ask:
+        tell(ask, post(*burst))
+        wait_for(oncall, 1)
+        assert oncall.taken[0]["payload"]["severity"] == "critical"
+        assert "20 alerts at once" in oncall.taken[0]["payload"]["summary"]
+
+
+def test_a_rule_of_ones_own_shows_labels_and_values(tmp_path: Path, oncall: StandIn) -> None:
+    own = {"alertname": "HighQueue", "queue": "orders", "cluster": "eu-1"}
+    with served(tmp_path, pagerduty_routes(oncall)) as ask:
+        tell(ask, post(alert(labels=own, annotations={}, values={"A": 1523.0})))
+        wait_for(oncall, 1)
+        payload = oncall.taken[0]["payload"]
+        assert payload["summary"] == "HighQueue · cluster=eu-1, queue=orders, A=1523"
+        assert "queue=orders" in payload["custom_details"]["labels and values"]
+
+
+def test_what_matches_no_route_is_seen_and_logged(
+    tmp_path: Path, oncall: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = pagerduty_routes(oncall).replace(
+        "[[routes]]", '[[routes]]\nmatch = {severity = "critical"}'
+    )
+    with served(tmp_path, routes) as ask:
+        tell(ask, post(alert(labels={"alertname": "nobody's", "team": "platform"})))
+        wait(lambda: counts(ask)["sent"] == 1, lambda: ask("GET", "/v1/alerts"))
+        found = ask("GET", "/v1/alerts")[1]
+        assert found["unrouted"] == 1
+        assert found["deliveries"][0]["destination"] == "unrouted"
+        assert oncall.tried == []
+    said = [record.getMessage() for record in caplog.records]
+    assert any("alerts that match no route go to the log" in each for each in said)
+    assert any(each.startswith("NOBODY IS TOLD") for each in said)
+
+
+def test_a_test_says_that_it_is_one(tmp_path: Path, oncall: StandIn) -> None:
+    with served(tmp_path, pagerduty_routes(oncall)) as ask:
+        status, answer = ask("POST", "/v1/alerts/test", {"labels": {"severity": "critical"}})
+        assert status == 200
+        assert answer["text"].strip().startswith("TEST: ")
+        assert oncall.taken[0]["payload"]["summary"].startswith("TEST: ")
+
+
+SECRET = "ghp_x7Jq2LmZ9vTb4RkWcYf8NsHdPa3GeU1oViQX"
+
+
+def test_nothing_secret_in_any_field_of_any_channel(tmp_path: Path, oncall: StandIn) -> None:
+    """Labels, annotations, names and values of labels of any rule."""
+    nasty = f"GET /reset?token={SECRET}\n\x1b]0;title\x07 \u202e"
+    every = {
+        "labels": dict.fromkeys(("alertname", "service", "environment", "other", nasty), nasty),
+        "annotations": {"summary": nasty, "description": nasty},
+    }
+    with stand_in(pagerduty=False) as chat:
+        more = {
+            name: f'type = "{name}"\nurl = "{chat.url}"\nevery_seconds = 0'
+            for name in ("slack", "teams", "webhook")
+        }
+        more["opsgenie"] = f'type = "opsgenie"\nurl = "{chat.url}"\napi_key = "k"'
+        with served(tmp_path, pagerduty_routes(oncall, **more)) as ask:
+            tell(ask, post(alert(**every)), post(alert("b", **every | {"annotations": {}})))
+            wait(lambda: len(chat.taken) == 8 and len(oncall.taken) == 2, lambda: chat.tried)
+            for body in [*chat.taken, *oncall.taken, ask("GET", "/v1/alerts")[1]]:
+                told = json.dumps(body, ensure_ascii=False)
+                assert SECRET not in told
+                assert "\x1b" not in json.dumps(body, ensure_ascii=False)
+                assert "\\u001b" not in told
+                assert "\u202e" not in told
+            assert SECRET not in json.dumps(ask("GET", "/v1/alerts/1")[1])
+
+
+def test_templates_reach_nobody_unexpanded(tmp_path: Path, oncall: StandIn) -> None:
+    raw = {
+        "summary": "hallucination: at least {{ humanizePercentage $values.B.Value }} of the spans",
+        "description": "data leakage in [no value] traces of [no value]",
+    }
+    with served(tmp_path, pagerduty_routes(oncall)) as ask:
+        labels = {
+            "alertname": "r",
+            "service": "shop",
+            "classifier": "hallucination",
+            "x": "{{ y }}",
+        }
+        tell(ask, post(alert(annotations=raw, labels=labels)))
+        wait_for(oncall, 1)
+        told = json.dumps(oncall.taken[0], ensure_ascii=False)
+        assert "{{" not in told
+        assert "no value" not in told
+        assert oncall.taken[0]["payload"]["summary"] == "hallucination · shop"

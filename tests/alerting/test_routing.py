@@ -51,4 +51,5 @@ destinations = ["b", "a"]
     routes = read_routes(str(path))
     assert routes.of({"severity": "critical", "service": "shop-agent"}) == ["a", "b"]
     assert routes.of({"service": "shop"}) == ["b", "a"]
-    assert routes.of({"service": "desk"}) == []
+    assert routes.of({"service": "desk"}) == ["unrouted"]
+    assert routes.destinations["unrouted"].type == "log"

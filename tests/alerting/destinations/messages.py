@@ -17,7 +17,8 @@ LABELS = {"service": "shop", "classifier": "hallucination", "severity": "error"}
 def message(event: Event = "trigger") -> Message:
     """About step 4 of 7, at line 112 of agent.py."""
     lasted = timedelta(minutes=42) if event == "resolve" else None
-    return replace(sample(LABELS), event=event, dedup_key="everyspan-c0ffee", lasted=lasted)
+    told = replace(sample(LABELS), event=event, dedup_key="everyspan-c0ffee", test=False)
+    return replace(told, lasted=lasted)
 
 
 def hostile() -> Message:

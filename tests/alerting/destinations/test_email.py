@@ -23,6 +23,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, answer: str) -> None:
         self.answer, self.taken = answer, list[bytes]()
+        self.answers: dict[str, str] = {}
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -35,7 +36,10 @@ class Handler(socketserver.StreamRequestHandler):
         for line in self.rfile:
             command = line.upper().split()[0].decode()
             if command == "RCPT":
-                self.say(self.server.answer)
+                # One answer for all, or for each address its own.
+                answers = self.server.answers
+                told = next((a for name, a in answers.items() if name in line.decode()), "")
+                self.say(told or self.server.answer)
             elif command == "DATA":
                 self.say("354 go on")
                 mail = []
@@ -104,3 +108,27 @@ def test_what_the_server_says_is_kept_apart(answer: str, error: type[Exception])
         email.send(config, message())
     with pytest.raises(AwayError):
         email.send(config.model_copy(update={"port": 9}), message())
+
+
+def test_a_mail_has_its_date() -> None:
+    with smtp() as (server, config):
+        email.send(config, message())
+    (mail,) = (standard_library.message_from_bytes(each, policy=default) for each in server.taken)
+    assert mail["Date"].datetime is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [("550 nobody", RefusedError), ("451 later", AwayError)]
+)
+def test_one_refused_recipient_of_two_is_not_sent(answer: str, error: type[Exception]) -> None:
+    with smtp() as (server, config):
+        both = config.model_copy(update={"to": ["b@example.com", "c@example.com"]})
+        server.answers = {"c@example.com": answer}
+        told = message()
+        with pytest.raises(error, match=r"c@example.com: " + answer[:3]):
+            email.send(both, told)
+        assert len(server.taken) == 1
+        # Tried again, it goes to those who have not got it.
+        server.answers = {"b@example.com": "550 again?"}
+        email.send(both, told)
+        assert len(server.taken) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jsonschema
 
@@ -46,3 +47,24 @@ def test_huge_and_hostile_text_keeps_to_the_limits() -> None:
     event = pagerduty.body(CONFIG, hostile())
     assert event["payload"]["custom_details"]["3 trace"] == "t" * 32
     assert event["images"][0]["src"] == "https://grafana.example/a.png"
+
+
+def test_under_its_limit_whatever_is_in_it() -> None:
+    """Not ASCII, which JSON may write in twelve bytes a character, in every field there is."""
+    huge = "😀" * 300_000
+    failure = replace(
+        hostile().case.failures[0], trace_url="https://g/" + huge, replay_command=huge,
+        step_name=huge, model=huge, prompt_version=huge, replay_note=huge, evidence=huge,
+    )  # fmt: skip
+    case = replace(
+        hostile().case,
+        failures=(failure,) * 50,
+        links=tuple((huge, "https://g/" + huge) for _ in range(20)),
+        missing=huge,
+    )
+    labels = {"alertname": huge, "service": huge, huge: huge}
+    for told in (replace(hostile(), case=case, labels=labels, image="https:" + huge),
+                 replace(hostile_and_not_enriched(), labels=labels)):  # fmt: skip
+        event = pagerduty.body(CONFIG, told)
+        jsonschema.validate(event, SCHEMA)
+        assert len(json.dumps(event).encode()) <= 512 * 1024

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from alerting.case import Source
 from alerting.destinations import slack
 from tests.alerting.destinations.messages import hostile, hostile_and_not_enriched, message
 from tests.alerting.stand_in import stand_in
@@ -30,3 +32,22 @@ def test_huge_and_hostile_text_keeps_to_the_limits() -> None:
         for block in blocks:
             assert len(block.get("text", {}).get("text", "")) <= 3000
             assert all(len(field["text"]) <= 2000 for field in block.get("fields", []))
+
+
+def test_code_stays_code_and_nothing_unfurls() -> None:
+    fence = "x = 1 ``` <https://evil.example|bank> *all* `"
+    failure = hostile().case.failures[0]
+    source = Source("a`b.py", 3, "f`", ((3, fence),))
+    failure = replace(failure, source=source, evidence="see https://evil.example/x")
+    told = replace(hostile(), case=replace(hostile().case, failures=(failure,)))
+    body = slack.body(told)
+    assert body["unfurl_links"] is body["unfurl_media"] is False
+    code = next(b["text"]["text"] for b in body["blocks"] if "x = 1" in str(b.get("text")))
+    assert code.count("```") == 2
+    assert code.endswith("```")
+    place = code.partition("\n")[0]
+    assert place.count("`") == 4
+    for block in body["blocks"]:
+        for text in [block.get("text", {}), *block.get("fields", []), *block.get("elements", [])]:
+            if text.get("type") == "mrkdwn":
+                assert text["verbatim"] is True, "no address in it becomes a link"

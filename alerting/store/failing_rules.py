@@ -1,0 +1,43 @@
+"""Rules that can't be evaluated, as Grafana said last; unevaluated.py reads what it says."""
+
+from __future__ import annotations
+
+from alerting.store.file import AlertFile
+from alerting.unevaluated import Failing
+
+
+class FailingRules:
+    """The table of the same name."""
+
+    def __init__(self, file: AlertFile) -> None:
+        self._file = file
+
+    def put(self, it: Failing, now: int) -> None:
+        """It fails; the first time that it is heard counts where it does not say since when."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                "INSERT INTO failing_rules VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (fingerprint) DO UPDATE SET cause = excluded.cause,"
+                " error = excluded.error, severity = excluded.severity",
+                (it.fingerprint, it.rule, it.cause, it.error, it.severity, it.since or now, now),
+            )
+
+    def remove(self, fingerprint: str) -> None:
+        """It is evaluated again."""
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM failing_rules WHERE fingerprint = ?", (fingerprint,))
+
+    def all(self) -> list[tuple[Failing, int]]:
+        """Each with when it was first heard of (ms since 1970), by that."""
+        return [
+            (Failing(*row[:6]), int(row[6]))
+            for row in self._file.rows(
+                "SELECT fingerprint, rule, cause, error, severity, since, heard_at"
+                " FROM failing_rules ORDER BY heard_at, fingerprint"
+            )
+        ]
+
+    def forget(self, before: int) -> None:
+        """Those that nobody has spoken of since before then (ms since 1970)."""
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM failing_rules WHERE heard_at < ?", (before,))

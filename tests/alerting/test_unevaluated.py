@@ -1,0 +1,224 @@
+"""Rules that can't be evaluated: one incident for each cause, in words of its own, no trace."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from alerting.notification import Alert
+from alerting.unevaluated import AWAY, failing_of
+from clickhouse.connection import connect
+from tests.alerting.served import Ask, events, pagerduty_routes, served, tell
+from tests.alerting.stand_in import StandIn, stand_in, wait
+from tests.alerting.test_given_cases import alert, post
+from tests.clickhouse.databases import engine
+
+FAST = {"alert_clickhouse_away_seconds": 2, "alert_unevaluated_seconds": 2}
+REFUSED = (
+    "[sse.dataQueryError] failed to execute query [A]: dial tcp 172.18.0.3:9000: connection refused"
+)
+WRONG = (
+    "[sse.dataQueryError] failed to execute query [A]: code: 47, message: Unknown identifier 'x'"
+)
+
+
+class Server:
+    """A ClickHouse that is there or not, as the test says."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn, self.away = dsn, False
+        self.clients: list[Client] = []
+
+    def __call__(self) -> Any:
+        if self.away:
+            raise ConnectionError("connection refused")
+        return _Client(self, connect(self._dsn))
+
+
+class _Client:
+    def __init__(self, server: Server, client: Client) -> None:
+        self._server, self._client = server, client
+
+    def __getattr__(self, name: str) -> Any:
+        if self._server.away and name != "close":
+            raise ConnectionError("connection refused")
+        return getattr(self._client, name)
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("away") / "clickhouse") as found:
+        yield found
+
+
+@pytest.fixture
+def server(dsn: str) -> Server:
+    return Server(dsn)
+
+
+@pytest.fixture
+def oncall() -> Iterator[StandIn]:
+    with stand_in() as found:
+        yield found
+        assert found.problems == []
+
+
+def failing(
+    number: int, error: str = REFUSED, status: str = "firing", severity: str = "critical"
+) -> dict[str, Any]:
+    """As Grafana sends it, with the rule's headline and labels."""
+    return alert(
+        f"e{number}",
+        status,
+        annotations={
+            "Error": error,
+            "summary": "data leakage in [no value] traces of  ()",
+            "description": "{{ humanizePercentage $values.B.Value }}",
+            "window_seconds": "900",
+        },
+        labels={
+            "alertname": "DatasourceError",
+            "rulename": f"rule {number}",
+            "datasource_uid": "everyspan-clickhouse",
+            "ref_id": "A",
+            "severity": severity,
+            "team": "security",
+            "classifier": "data_leakage",
+            "layer": "safety",
+            "kind": "critical",
+        },
+    )
+
+
+def summaries(oncall: StandIn) -> list[str]:
+    return [body["payload"]["summary"] for body in oncall.taken]
+
+
+def test_one_that_lasts_is_told_as_what_it_is(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        tell(ask, post(failing(1, WRONG)))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+        body = oncall.taken[0]
+        told = body["payload"]["summary"]
+        assert told == f"Everyspan can't evaluate rule rule 1 since 22:00 UTC: {WRONG}"
+        assert body["payload"]["severity"] == "error", "one lower than the rule's"
+        details = body["payload"]["custom_details"]
+        assert {"2 evidence", "3 trace", "not enriched"}.isdisjoint(details)
+        assert "no value" not in json.dumps(body)
+        assert "{{" not in json.dumps(body)
+        told_of = ask("GET", "/v1/alerts/1")[1]["alert"]["labels"]
+        assert told_of["team"] == "platform"
+        tell(ask, post(failing(1, WRONG, "resolved")))
+        wait(lambda: events(oncall) == ["trigger", "resolve"], lambda: oncall.tried, 60)
+
+
+def test_a_failed_evaluation_pages_nobody(tmp_path: Path, oncall: StandIn, server: Server) -> None:
+    with served(tmp_path, pagerduty_routes(oncall), server, alert_unevaluated_seconds=5) as ask:
+        tell(ask, post(*(failing(n) for n in range(17))))
+        tell(ask, post(*(failing(n, status="resolved") for n in range(17))))
+        time.sleep(8)
+        tell(ask, post(alert("other")))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried)
+        assert summaries(oncall) == ["x"]
+
+
+def test_seventeen_rules_of_one_cause_are_one_incident(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    """Grafana can't reach ClickHouse, we can; and one rule fails for a cause of its own."""
+    many = [failing(n, severity="warning" if n else "critical") for n in range(17)]
+    with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        tell(ask, post(*many, failing(90, WRONG, severity="warning")))
+        wait(lambda: len(oncall.taken) == 2, lambda: summaries(oncall), 60)
+        time.sleep(3)
+        told = sorted(summaries(oncall))
+        assert told[0] == f"Everyspan can't evaluate 17 rules since 22:00 UTC: {REFUSED}"
+        assert told[1].startswith("Everyspan can't evaluate rule rule 90 since 22:00 UTC")
+        severities = {b["payload"]["summary"][:30]: b["payload"]["severity"] for b in oncall.taken}
+        assert sorted(severities.values()) == ["error", "info"]
+        # Words that differ from rule to rule: another port, another time.
+        tell(ask, post(failing(91, REFUSED.replace("refused", "reset by peer"))))
+        time.sleep(4)
+        assert len(oncall.taken) == 2
+
+
+def _down(ask: Ask, oncall: StandIn, server: Server) -> None:
+    server.away = True
+    tell(ask, post(*(failing(n) for n in range(17))))
+    wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+
+
+def test_clickhouse_away_is_one_incident_resolved_when_it_is_back(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        tell(ask, post(alert("before")))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+        oncall.taken.clear()
+        _down(ask, oncall, server)
+        assert summaries(oncall)[0].startswith("ClickHouse is away since ")
+        assert "17 rules" not in summaries(oncall)[0]
+    # The service is started again meanwhile.
+    with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        time.sleep(6)
+        assert len(oncall.taken) == 1, summaries(oncall)
+        server.away = False
+        wait(lambda: len(oncall.taken) == 2, lambda: oncall.tried, 60)
+        assert events(oncall) == ["trigger", "resolve"]
+        assert oncall.taken[0]["dedup_key"] == oncall.taken[1]["dedup_key"]
+        # Grafana says later that the rules are evaluated again: nobody hears of it.
+        time.sleep(3)
+        tell(ask, post(*(failing(n, status="resolved") for n in range(17))))
+        tell(ask, post(alert("after")))
+        wait(lambda: len(oncall.taken) == 3, lambda: oncall.tried)
+        assert summaries(oncall)[2] == "x"
+
+
+def test_away_for_a_moment_is_nothing(tmp_path: Path, oncall: StandIn, server: Server) -> None:
+    with served(
+        tmp_path, pagerduty_routes(oncall), server, alert_clickhouse_away_seconds=30
+    ) as ask:
+        server.away = True
+        tell(ask, post(*(failing(n) for n in range(17))))
+        time.sleep(6)
+        server.away = False
+        tell(ask, post(*(failing(n, status="resolved") for n in range(17))))
+        time.sleep(12)
+        assert oncall.tried == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [REFUSED, "read tcp: i/o timeout", "EOF", "context deadline exceeded", "driver: bad connection",
+     "dial tcp: lookup clickhouse: no such host", "write: broken pipe", "read: connection reset"],
+)  # fmt: skip
+def test_whatever_the_driver_says_of_a_server_that_is_away(error: str) -> None:
+    found = failing_of(Alert.model_validate(failing(1, error)))
+    assert found is not None
+    assert found.cause == AWAY
+
+
+def test_no_data_and_findings_are_told_apart() -> None:
+    one, other = (
+        failing_of(
+            Alert.model_validate(
+                alert(name, labels={"alertname": "DatasourceNoData", "rulename": name})
+            )
+        )
+        for name in ("a", "b")
+    )
+    assert one is not None
+    assert other is not None
+    assert one.cause != other.cause
+    assert failing_of(Alert.model_validate(alert())) is None
+    # A rule that somebody named so.
+    named = alert(labels={"alertname": "DatasourceError"})
+    assert failing_of(Alert.model_validate(named)) is None
