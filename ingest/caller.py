@@ -8,8 +8,8 @@ import binascii
 from ingest.settings import IngestSettings
 from service.caller import Caller, Gate, same
 
-#: Headers in which exporters of other tools send their key: LangSmith, Phoenix, Arize, Opik.
-_KEY_HEADERS = ("x-api-key", "api_key", "api-key", "authorization")
+#: Headers in which exporters of other tools send their key: LangSmith, Phoenix, Arize.
+_KEY_HEADERS = ("x-api-key", "api_key", "api-key")
 
 
 class IngestGate(Gate):
@@ -20,17 +20,13 @@ class IngestGate(Gate):
         """Whether one of them is the token."""
         if super().shows_token(caller):
             return True
-        return any(
-            same(self._token, given)
-            for header in _KEY_HEADERS
-            for given in _keys(caller.headers.get(header, ""))
-        )
+        given = [caller.headers.get(header, "") for header in _KEY_HEADERS]
+        given += _of_basic(caller.headers.get("authorization", ""))
+        return any(same(self._token, key) for key in given)
 
 
-def _keys(header: str) -> list[str]:
+def _of_basic(header: str) -> list[str]:
     kind, _, given = header.partition(" ")
-    if not given:
-        return [header] if header else []
     if kind.lower() != "basic":
         return []
     try:
