@@ -183,6 +183,7 @@ def replays() -> Json:
         for name in ("left out", "shown")
     ]
     return {
+        "allValue": None,
         "current": {"selected": True, "text": "left out", "value": "left out"},
         "hide": 0,
         "includeAll": False,

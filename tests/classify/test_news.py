@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from classify.classifier import Subject
 from classify.job.rejudge import ask
+from clickhouse.span import Verdict
 from tests.classify.job_store import SECOND, Store, Tree, Words, engine, now, store, trace, trace_id
 
 
@@ -115,3 +118,31 @@ def test_what_a_mended_classifier_finds_in_rows_of_an_hour_ago_is_no_news(db: St
         )
     db.judge()
     assert sorted(told(db)) == [(0, 0), (7200, 1)]
+
+
+class Attacks(Words):
+    """What was asked for is done where a later step says so."""
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        return [
+            replace(verdict, outcome="obeyed" if len(each.trace.spans) > 3 else "answered")
+            if verdict.label == "fail"
+            else verdict
+            for verdict, each in zip(super().judge(subjects), subjects, strict=True)
+        ]
+
+
+def test_an_attack_that_turns_out_to_be_obeyed_is_news(db: Store) -> None:
+    spans = trace(1)
+    spans[1].output = "bad"
+    db.insert(spans)
+    db.judge(Attacks(), Tree())
+    outcome = "SELECT outcomes['words'] FROM spans WHERE words = 'fail'"
+    assert db.query(outcome) == [("answered",)]
+    shift(db, 1800, "judged_at", "verdict_at", "ingested_at")
+    late = trace(1)[2]
+    late.span_id = "f" * 16
+    db.insert([late])
+    db.judge(Attacks(), Tree())
+    assert db.query(outcome) == [("obeyed",)]
+    assert told(db) == [(0, 0)]

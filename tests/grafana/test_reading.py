@@ -123,9 +123,9 @@ def test_what_a_variable_offers_is_found(client: Client, value: str) -> None:
     )
     (panel,) = [p for p in panels(board) if p["id"] == 1]
     (variable,) = [v for v in board["templating"]["list"] if v["name"] == "service"]
-    _, _, offered = run(client, variable["query"]["rawSql"], timedelta(days=1))
-    (encoded,) = [coded for coded, text in offered if text == value]
     every = values_of(board)
+    _, _, offered = run(client, variable["query"]["rawSql"], timedelta(days=1), **every)
+    (encoded,) = [coded for coded, text in offered if text == value]
     sql = panel["targets"][0]["rawSql"]
     for chosen in (
         {"service": [encoded]},
