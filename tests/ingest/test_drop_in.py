@@ -118,9 +118,9 @@ def test_json_lines(shut: Up) -> None:
             "POST", "/v1/traces", lines + b"\n", {"content-type": content_type, **given}
         )
         assert answer.status == 200, answer.body
+    shut.sent()
     for trace in traces:
-        shut.sent()
-    assert len(shut.spans(trace.hex(), "span_id")) == 1
+        assert len(shut.spans(trace.hex(), "span_id")) == 1
 
 
 def test_a_large_body_that_is_sent_again_is_not_done_again(shut: Up) -> None:
