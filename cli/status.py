@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from clickhouse_connect.driver.client import Client
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,8 @@ from classify.job.deployed_set import latest_version
 from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
+from classify.reviews.queue import how_good
+from classify.reviews.review_store import read
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
@@ -26,6 +29,7 @@ from experiments.experiment_store import stored
 from grafana.build.gaps import GAP_COLUMNS, MISSING, gaps
 from grafana.build.sql import PRODUCTION, TRACE
 from service.stack_metrics import stack_troubles
+from web.say import interval, share
 
 #: What "per second" is measured over.
 _MINUTES = 5
@@ -71,6 +75,7 @@ def status(
         again -= recent
         own, unreadable = everything(client, database)
         troubles = stack_troubles(client, database)
+        reviewed = _reviewed(client, database)
         stored(client, database)
         versions(client, database)
         aside = {
@@ -126,6 +131,7 @@ def status(
             )
             for each in set_of
         },
+        "reviews": reviewed,
         "custom_classifiers": {
             each.name: {"version": each.version, "state": each.state}
             for each in own
@@ -156,6 +162,10 @@ def status(
             if not value:
                 continue
             text = "\n".join(map(_gap, value))
+        elif name == "reviews":
+            if not value:
+                continue
+            text = "\n".join(_review(each, found) for each, found in value.items())
         elif name == "custom_classifiers":
             text = "\n".join(f"{each} {f['version']}, {f['state']}" for each, f in value.items())
         elif name == "classifiers":
@@ -201,6 +211,42 @@ def _classifier(name: str, facts: dict[str, Any]) -> str:
         f"{name} {facts['version']}, fails from {fails_from},"
         f" judged {judged:,} of {looked:,}{share}"
     )
+
+
+def _reviewed(client: Client, database: str) -> dict[str, dict[str, Any]]:
+    """By classifier that somebody has answered on: how many answers, and what they tell."""
+    client.database = database
+
+    def run(sql: str) -> list[dict[str, Any]]:
+        result = client.query(sql)
+        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    reviews = read(client, database)
+    found = {}
+    for name in sorted({each.classifier for each in reviews}):
+        mine = [each for each in reviews if each.classifier == name]
+        quality = how_good(run, name, mine)
+        found[name] = {"answers": len(mine)} | {
+            title: [round(x, 4) for x in (each.value, each.low, each.high)]
+            for title, each in (
+                ("fail_rate", quality.fail_rate),
+                ("precision", quality.precision),
+                ("recall", quality.recall),
+            )
+            if each.is_known
+        }
+    return found
+
+
+def _review(name: str, found: dict[str, Any]) -> str:
+    """'toxicity 24 answers, fail rate 12 % (6-21 %), precision 90 % (71-100 %)'."""
+    told = [f"{name} {found['answers']:,} answers"]
+    told += [
+        f"{title.replace('_', ' ')} {share(found[title][0])} ({interval(*found[title][1:])})"
+        for title in ("fail_rate", "precision", "recall")
+        if title in found
+    ]
+    return ", ".join(told)
 
 
 def _troubles(name: str, value: Any) -> Text:

@@ -74,11 +74,11 @@ def create_app(
     for path in SIGNAL_OF:
         app.add_api_route(path, export, methods=["POST"])
 
-    async def elsewhere(request: Request) -> Response:
+    async def elsewhere(request: Request, _: Exception) -> Response:
         encoding = _encoding(request.headers.get("content-type", "")) or "json"
         return _refuse(Refusal(HTTPStatus.NOT_FOUND, hint(request.url.path)), encoding)
 
-    app.add_api_route("/{path:path}", elsewhere, methods=["POST"])
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, elsewhere)
     origins = frozenset(filter(None, map(str.strip, receiver.settings.cors_origins.split(","))))
     if origins:
         app.before(lambda inner: Cors(inner, origins))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,14 @@ class SafeHeaders:
 
 def line(text: object, most: int = 160) -> str:
     """A text of a span on one line: masked, control characters visible, cut."""
-    told = printable.lines(" ".join(masked(str(text)[:_MOST_READ]).split()))
+    told = _masked_line(str(text)[:_MOST_READ])
     return told if len(told) <= most else told[: most - 1] + "…"
+
+
+@lru_cache(maxsize=4096)
+def _masked_line(text: str) -> str:
+    """Names come again and again; to mask one takes a while."""
+    return printable.lines(" ".join(masked(text).split()))
 
 
 def moment(at: datetime) -> Markup:

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 DATASOURCE: Json = {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
 PLUGIN_VERSION = "4.20.0"
 
+_EMPTY = "Nothing in this time range."
+
 TIME_SERIES, TABLE, LOGS, TRACE = 0, 1, 2, 3
 
 GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
@@ -96,7 +98,7 @@ def timeseries(
         "lineInterpolation": "linear",
         "lineWidth": 1 if style == "bars" else 2,
         "showPoints": "auto",
-        "spanNulls": 3_600_000,
+        "spanNulls": True,
         "stacking": {"group": "A", "mode": "normal" if stacked else "none"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
     }
@@ -104,6 +106,7 @@ def timeseries(
         "color": {"mode": "palette-classic"},
         "custom": custom,
         "min": 0,
+        "noValue": _EMPTY,
         "thresholds": thresholds(steps or [(None, GREEN)]),
         "unit": unit,
     }
@@ -121,6 +124,92 @@ def timeseries(
     return panel | {"interval": interval}
 
 
+def band(
+    panel_id: int, title: str, description: str, sql: str, *, label: str, size: tuple[int, int]
+) -> Json:
+    """A rate with its interval as a band. ``sql``: time, the label, fail_rate, at_least, at_most."""
+    panel = timeseries(panel_id, title, description, sql, unit="percentunit", size=size)
+    quiet = {"id": "custom.lineWidth", "value": 0}
+    named = "${__field.labels." + label + "}"
+    panel["fieldConfig"]["overrides"] = [
+        {"matcher": {"id": "byName", "options": name}, "properties": properties}
+        for name, properties in (
+            ("fail_rate", [{"id": "displayName", "value": named + ", fail rate"}]),
+            ("at_least", [quiet, {"id": "displayName", "value": "at least"}]),
+            (
+                "at_most",
+                [
+                    quiet,
+                    {"id": "displayName", "value": "at most"},
+                    {"id": "custom.fillBelowTo", "value": "at_least"},
+                    {"id": "custom.fillOpacity", "value": 20},
+                ],
+            ),
+        )
+    ]
+    panel["fieldConfig"]["defaults"]["color"] = {"mode": "fixed", "fixedColor": ORANGE}
+    return panel
+
+
+def state_timeline(
+    panel_id: int,
+    title: str,
+    description: str,
+    sql: str,
+    *,
+    label: str,
+    states: Sequence[tuple[str, str]],
+    size: tuple[int, int] = (12, 9),
+) -> Json:
+    """One row a series, coloured by state: 0, 1, … of ``states``, each its words and colour."""
+    options = {
+        str(value): {"color": color, "index": value, "text": text}
+        for value, (text, color) in enumerate(states)
+    }
+    defaults: Json = {
+        "color": {"mode": "thresholds"},
+        "custom": {"fillOpacity": 75, "lineWidth": 0, "spanNulls": True},
+        "displayName": "${__field.labels." + label + "}",
+        "mappings": [{"type": "value", "options": options}],
+        "noValue": _EMPTY,
+        "thresholds": thresholds([(None, "text")]),
+        "unit": "none",
+    }
+    shown = {
+        "alignValue": "left",
+        "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
+        "mergeValues": True,
+        "rowHeight": 0.85,
+        "showValue": "never",
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    queries = [target(sql, TIME_SERIES)]
+    return _panel(panel_id, "state-timeline", title, description, queries, defaults, shown, size)
+
+
+def alert_list(panel_id: int, title: str, description: str, *, size: tuple[int, int]) -> Json:
+    """Grafana's own list of the rules that fire, with a link to each."""
+    states = {"error": True, "firing": True, "noData": False, "normal": False, "pending": True}
+    return {
+        "description": description,
+        "gridPos": {"h": size[1], "w": size[0], "x": 0, "y": 0},
+        "id": panel_id,
+        "options": {
+            "alertInstanceLabelFilter": '{layer=~".+"}',
+            "alertName": "",
+            "dashboardAlerts": False,
+            "groupBy": [],
+            "groupMode": "default",
+            "maxItems": 20,
+            "sortOrder": 3,
+            "stateFilter": states,
+            "viewMode": "list",
+        },
+        "title": title,
+        "type": "alertlist",
+    }
+
+
 def stat(
     panel_id: int,
     title: str,
@@ -131,11 +220,12 @@ def stat(
     steps: Sequence[tuple[float | None, str]] = ((None, BLUE),),
     size: tuple[int, int] = (4, 4),
     decimals: int | None = None,
+    empty: str = "–",
 ) -> Json:
-    """One number."""
+    """One number, or one text of the unit ``string``."""
     defaults: Json = {
         "color": {"mode": "thresholds"},
-        "noValue": "no data",
+        "noValue": empty,
         "thresholds": thresholds(steps),
         "unit": unit,
     }
@@ -146,7 +236,11 @@ def stat(
         "graphMode": "none",
         "justifyMode": "auto",
         "orientation": "auto",
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "reduceOptions": {
+            "calcs": ["lastNotNull"],
+            "fields": "/.*/" if unit == TEXT else "",
+            "values": False,
+        },
         "textMode": "auto",
     }
     return _panel(panel_id, "stat", title, description, [target(sql)], defaults, options, size)
@@ -204,6 +298,7 @@ def barchart(
         "color": {"mode": "palette-classic"},
         "custom": {"fillOpacity": 80, "lineWidth": 1},
         "min": 0,
+        "noValue": _EMPTY,
         "thresholds": thresholds([(None, GREEN)]),
         "unit": unit,
     }

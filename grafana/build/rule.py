@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from grafana.build.guarded import guarded
 from grafana.build.panels import PLUGIN_VERSION, Json
 from grafana.conditions import PRODUCTION, Condition, within
 
@@ -93,8 +94,8 @@ def rule(
         "execErrState": "Error",
         "for": hold,
         "annotations": {
-            "summary": summary,
-            "description": description,
+            "summary": guarded(summary),
+            "description": guarded(description),
             "window_seconds": str(seconds + shift),
             "window_of": time,
             "threshold": f"{limit:g}",

@@ -192,20 +192,6 @@ ORDER BY time DESC
 LIMIT {limit}"""
 
 
-def fail_rate_over_time(names: Sequence[str], value: str = "v.2 / v.3 AS fail_rate") -> str:
-    """Time series, one a classifier."""
-    return f"""SELECT time, v.1 AS classifier, {value}
-FROM (
-  SELECT $__timeInterval(start_time) AS time, {counts(names)} AS counts
-  FROM spans
-  {where()}
-  GROUP BY time
-)
-ARRAY JOIN counts AS v
-WHERE v.3 > 0 AND {chosen("v.1")}
-ORDER BY time, classifier"""
-
-
 def fail_rate_by(
     names: Sequence[str], expression: str, alias: str, *conditions: str, limit: int = 30
 ) -> str:

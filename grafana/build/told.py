@@ -53,8 +53,8 @@ def shares(names: Sequence[str]) -> str:
     return f"arrayConcat([{joined}], {theirs})"
 
 
-def told_table(panel_id: int, names: Sequence[str]) -> Json:
-    """For a board of these classifiers."""
+def told_sql(names: Sequence[str]) -> str:
+    """Of each classifier: how much it judged, what failed, what is estimated to fail, and why not more."""
     reasons = ",\n    ".join(
         f"('{n}', anyHeavyIf(evidence['{n}'], {n} = 'abstained'))" for n in columns(names)
     )
@@ -85,11 +85,15 @@ FROM (
 ARRAY JOIN counts AS v
 WHERE v.3 + v.4 > 0 AND {chosen("v.1")}
 ORDER BY told, classifier"""
-    sql = (
+    return (
         "SELECT classifier, fail_rate, estimated,"
         f" if(judged = 0, '', {between('at_least', 'at_most')}) AS interval, told, judged, abstained,"
         f" failed, why_not\nFROM (\n  {sql.replace(chr(10), chr(10) + '  ')}\n)"
     )
+
+
+def told_table(panel_id: int, names: Sequence[str]) -> Json:
+    """For a board of these classifiers."""
     return table(
         panel_id,
         "How much can each classifier tell, and how much fails?",
@@ -97,7 +101,7 @@ ORDER BY told, classifier"""
         "the share that is judged, and why most of the others are not. fail_rate counts what is "
         "certain enough to page; estimated is the share that fails as far as all scores tell, with "
         "its 95 % interval.",
-        sql,
+        told_sql(names),
         [
             text("classifier", 190),
             rate(steps=FAIL_RATE_STEPS),

@@ -1,7 +1,8 @@
 """Labels and annotations of a rule: the part of Grafana's template language that ours use.
 
 ``{{ $labels.NAME }}``, ``{{ $values.REF.Value }}``, ``{{ $values.REF }}`` and, before any of them,
-one of the functions below. Grafana's own does more; what it does more is named in the error.
+one of the functions below; ``{{ with $labels.NAME }}…{{ . }}…{{ else }}…{{ end }}``, the same with
+``$values.REF`` and ``.Value``. Grafana's own does more; what it does more is named in the error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Callable, Mapping
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
 _LABEL = re.compile(r"\$labels\.(\w+)")
+_WITH = re.compile(
+    r"\{\{ with \$(values|labels)\.(\w+) \}\}(.*?)(?:\{\{ else \}\}(.*?))?\{\{ end \}\}", re.S
+)
 _VALUE = re.compile(r"\$values\.(\w+)(?:\.Value)?")
 
 
@@ -71,4 +75,11 @@ def render(template: str, labels: Mapping[str, str], values: Mapping[str, float]
             f" {', '.join(_FUNCTIONS)} can be rendered"
         )
 
-    return _ACTION.sub(action, template)
+    def guarded(found: re.Match[str]) -> str:
+        kind, name = found[1], found[2]
+        if name not in values if kind == "values" else not labels.get(name):
+            return found[4] or ""
+        whole, value = f"$labels.{name}", f"$values.{name}.Value"
+        return re.sub(r"(?<=[ {])\.(Value)?(?=[ }])", lambda m: value if m[1] else whole, found[3])
+
+    return _ACTION.sub(action, _WITH.sub(guarded, template))

@@ -12,7 +12,8 @@ function draw() {
     const target = place.querySelector("div") || place.appendChild(document.createElement("div"));
     target.style.height = "100%";
     for (const trace of given.traces) {
-      if (trace.mode) Object.assign(trace, { line: { width: 1.6 }, marker: { size: 3.5 } });
+      if (trace.band) Object.assign(trace, { mode: "lines", line: { width: 0 }, hoverinfo: "y+name", fillcolor: "rgba(240, 136, 62, 0.22)" });
+      else if (trace.mode) Object.assign(trace, { line: { width: 1.6 }, marker: { size: 3.5 } });
     }
     Plotly.react(target, given.traces, {
       barmode: given.barmode, colorway: colors, hovermode: "x unified",

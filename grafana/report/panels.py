@@ -6,7 +6,9 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 DASHBOARDS = Path(__file__).parents[1] / "dashboards"
 #: What the page shows, in this order; the others are about one trace, session or experiment.
 SHOWN = ("overview", "operational", "quality", "safety", "monitor")
+_CHARTS = {"timeseries", "barchart", "state-timeline"}
+#: Of states: each reads on light and on dark.
+_HEX = {"green": "#57ab5a", "yellow": "#e0a800", "red": "#e5534b"}
 _COLORS = {"green", "yellow", "orange", "red", "blue"}
 #: Points of a chart.
 _POINTS = 120
@@ -30,8 +35,7 @@ _AXES: dict[str, dict[str, Any]] = {
     "ms": {"ticksuffix": " ms"},
     "s": {"ticksuffix": " s"},
 }
-#: Columns of trace ids: `everyspan trace` takes the beginning of one.
-_TRACES = {"trace_id", "newest_trace"}
+#: Of a table.
 _MOST_ROWS = 50
 _MOST_CHARACTERS = 400
 #: Of a text, more than is shown: a secret that would be cut is still known by what follows.
@@ -59,6 +63,7 @@ class Shown:
     cells: list[list[tuple[str, str, bool]]] = field(default_factory=list)
     more: int = 0
     chart: dict[str, Any] = field(default_factory=dict)
+    empty: str = ""
 
 
 def board(name: str) -> dict[str, Any]:
@@ -74,12 +79,18 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
         current = variable.get("current", {}).get("value", "")
         values[variable["name"]] = current[0] if isinstance(current, list) else current
     ordered = sorted(document["panels"], key=lambda p: (p["gridPos"]["y"], p["gridPos"]["x"]))
-    for panel in ordered:
+    # Grafana's own list of alerts is none of our queries: what stands before it has its room.
+    lists = [i for i, panel in enumerate(ordered) if panel["type"] == "alertlist"]
+    room = {i - 1: ordered[i]["gridPos"]["w"] for i in lists}
+    for number, panel in enumerate(ordered):
+        if panel["type"] == "alertlist":
+            continue
         found = Shown(
-            {"timeseries": "chart", "barchart": "chart"}.get(panel["type"], panel["type"]),
+            "chart" if panel["type"] in _CHARTS else panel["type"],
             panel["title"],
             panel.get("description", ""),
-            panel["gridPos"]["w"],
+            panel["gridPos"]["w"] + room.get(number, 0),
+            empty=panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", ""),
         )
         if panel["type"] != "row":
             sql = fill(panel["targets"][0]["rawSql"], values)
@@ -92,7 +103,7 @@ def shown(document: dict[str, Any], run: Run, times: TimeRange) -> Iterator[Show
                 found.problem = _text(f"{type(error).__name__}: {error}")[:300]
             else:
                 _SHOW[panel["type"]](found, panel, list(names), rows)
-                if panel["type"] == "timeseries" and found.chart:
+                if panel["type"] in ("timeseries", "state-timeline") and found.chart:
                     _over_time(found.chart, times, step)
         yield found
 
@@ -102,9 +113,9 @@ def _over_time(chart: dict[str, Any], times: TimeRange, step_ms: int) -> None:
     which Plotly can't know how long it lasts, is as wide as its step."""
     ends = [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
     chart["xaxis"] = {"type": "date", "range": ends}
-    if len({at for trace in chart["traces"] for at in trace["x"]}) == 1:
+    if len({str(at) for trace in chart["traces"] for at in trace["x"]}) == 1:
         for trace in chart["traces"]:
-            if trace["type"] == "bar":
+            if trace["type"] == "bar" and "base" not in trace:
                 trace["width"] = step_ms
 
 
@@ -122,19 +133,20 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
         if override["matcher"]["id"] == "byName":
             properties = {p["id"]: p["value"] for p in override["properties"]}
             overrides.setdefault(override["matcher"]["options"], {}).update(properties)
-    found.columns = [name.replace("_", " ") for name in names]
+    own_of = [overrides.get(name, {}) for name in names]
+    shown = [i for i, own in enumerate(own_of) if not own.get("custom.hidden")]
+    found.columns = [own_of[i].get("displayName", names[i]) for i in shown]
     found.more = max(0, len(rows) - _MOST_ROWS)
     for row in rows[:_MOST_ROWS]:
         cells = []
-        for name, value in zip(names, row, strict=True):
-            own = overrides.get(name, {})
+        for value, own in ((row[i], own_of[i]) for i in shown):
             unit = own.get("unit", config["defaults"].get("unit", "short"))
             text = _text(told(value, unit, own.get("decimals")))
-            if name in _TRACES:
+            if any(link["title"] == "Open the trace" for link in own.get("links", [])):
                 text = f"{text[:12]}…" if len(text) > 13 else text
             if len(text) > _MOST_CHARACTERS:
                 text = text[:_MOST_CHARACTERS] + "…"
-            colored = own.get("custom.cellOptions", {}).get("type") == "color-text"
+            colored = own.get("custom.cellOptions", {}).get("type") in ("color-text", "gauge")
             color = _color(value, own.get("thresholds")) if colored else ""
             cells.append((text, color, isinstance(value, (int, float))))
         found.cells.append(cells)
@@ -156,7 +168,11 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
             x, y = series.setdefault(" ".join(parts) or name, ([], []))
             x.append(at.strftime("%Y-%m-%d %H:%M:%S"))
             y.append(_plain(value))
-    defaults = panel["fieldConfig"]["defaults"]
+    config = panel["fieldConfig"]
+    defaults = config["defaults"]
+    if config.get("overrides"):
+        found.chart = _chart(_band(series), defaults, stacked=False)
+        return
     custom = defaults.get("custom", {})
     bars = custom.get("drawStyle") == "bars"
     stacked = custom.get("stacking", {}).get("mode") == "normal"
@@ -167,6 +183,64 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
         for name, (x, y) in series.items()
     ]
     found.chart = _chart(traces, defaults, stacked=stacked and bars)
+
+
+def _band(series: dict[str, tuple[list[str], list[float | None]]]) -> list[dict[str, Any]]:
+    """A rate with its interval: the names of its series end in what they are."""
+    kinds = ("at least", "at most", "fail rate")
+    traces: list[dict[str, Any]] = []
+    for kind in kinds:
+        for name, (x, y) in series.items():
+            if not name.endswith(kind):
+                continue
+            trace: dict[str, Any] = {"type": "scatter", "name": name, "x": x, "y": y}
+            if kind == "fail rate":
+                trace["mode"] = "lines+markers"
+            else:
+                trace |= {"band": True, "showlegend": False, "name": kind}
+            if kind == "at most":
+                trace["fill"] = "tonexty"
+            traces.append(trace)
+    return traces
+
+
+def _states(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
+    """Each series a row of coloured stretches; a state lasts until the next one of its row."""
+    mapped = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    series: dict[str, list[tuple[Any, int]]] = {}
+    for at, name, state in rows:
+        series.setdefault(_label(str(name)), []).append((at, int(state)))
+    order = sorted(series, key=lambda name: sum(state for _, state in series[name]))
+    times = sorted({at for points in series.values() for at, _ in points})
+    if not times:
+        return
+    # How long the last state lasts, nobody knows yet: as long as the shortest step.
+    step = min((b - a for a, b in pairwise(times)), default=timedelta(minutes=1))
+    stretches: dict[int, list[tuple[str, Any, Any]]] = {}
+    for name in order:
+        points = sorted(series[name])
+        for (at, state), following in zip(points, [*points[1:], None], strict=True):
+            until = following[0] if following else at + step
+            found_here = stretches.setdefault(state, [])
+            if found_here and found_here[-1][0] == name and found_here[-1][2] == at:
+                at = found_here.pop()[1]
+            found_here.append((name, at, until))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": mapped[str(state)]["text"],
+            "y": [name.replace("_", " ") for name, _, _ in stretches[state]],
+            "base": [f"{at:%Y-%m-%d %H:%M:%S}" for _, at, _ in stretches[state]],
+            "x": [(until - at).total_seconds() * 1000 for _, at, until in stretches[state]],
+            "marker": {"color": _HEX[mapped[str(state)]["color"]]},
+            "hovertemplate": "%{y}, from %{base}<extra>" + mapped[str(state)]["text"] + "</extra>",
+        }
+        for state in sorted(stretches)
+    ]
+    names_in_order = [name.replace("_", " ") for name in order]
+    yaxis = {"type": "category", "categoryorder": "array", "categoryarray": names_in_order}
+    found.chart = {"traces": traces, "yaxis": yaxis, "barmode": "overlay"}
 
 
 def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence[Any]) -> None:
@@ -226,5 +300,6 @@ _SHOW: dict[str, Callable[[Shown, dict[str, Any], list[str], Sequence[Any]], Non
     "stat": _stat,
     "table": _table,
     "timeseries": _timeseries,
+    "state-timeline": _states,
     "barchart": _barchart,
 }

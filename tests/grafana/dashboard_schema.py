@@ -101,12 +101,24 @@ class Custom(Strict):
     inspect: bool | None = None
 
 
+class Mapped(Strict):
+    color: str
+    index: int
+    text: str
+
+
+class Mapping(Strict):
+    type: Literal["value"]
+    options: dict[Annotated[str, Field(pattern=r"^\d+$")], Mapped]
+
+
 class Defaults(Strict):
     unit: Annotated[str, Field(min_length=1)]
     color: Color | None = None
     custom: Custom | None = None
     decimals: int | None = None
     displayName: str | None = None
+    mappings: list[Mapping] | None = None
     min: float | int | None = None
     max: float | int | None = None
     noValue: str | None = None
@@ -150,8 +162,13 @@ class NameProperty(Strict):
 
 
 class NumberProperty(Strict):
-    id: Literal["decimals", "min", "max"]
+    id: Literal["decimals", "min", "max", "custom.lineWidth", "custom.fillOpacity"]
     value: float | int
+
+
+class BandProperty(Strict):
+    id: Literal["custom.fillBelowTo"]
+    value: str
 
 
 class HiddenProperty(Strict):
@@ -171,6 +188,7 @@ Property = Annotated[
     | WidthProperty
     | NameProperty
     | NumberProperty
+    | BandProperty
     | HiddenProperty
     | LinksProperty,
     Field(discriminator="id"),
@@ -202,6 +220,35 @@ class Tooltip(Strict):
 class TimeSeriesOptions(Strict):
     legend: Legend
     tooltip: Tooltip
+
+
+class StateTimelineOptions(Strict):
+    alignValue: Literal["left", "center", "right"]
+    legend: Legend
+    mergeValues: bool
+    rowHeight: float
+    showValue: Literal["auto", "always", "never"]
+    tooltip: Tooltip
+
+
+class StateFilter(Strict):
+    error: bool
+    firing: bool
+    noData: bool
+    normal: bool
+    pending: bool
+
+
+class AlertListOptions(Strict):
+    alertInstanceLabelFilter: str
+    alertName: str
+    dashboardAlerts: bool
+    groupBy: list[str]
+    groupMode: Literal["default", "custom"]
+    maxItems: int
+    sortOrder: Annotated[int, Field(ge=1, le=5)]
+    stateFilter: StateFilter
+    viewMode: Literal["list", "stat"]
 
 
 class ReduceOptions(Strict):
@@ -265,6 +312,17 @@ class TimeSeriesPanel(_Data):
     interval: Annotated[str, Field(pattern=r"^\d+[smhd]$")]
 
 
+class StateTimelinePanel(_Data):
+    type: Literal["state-timeline"]
+    options: StateTimelineOptions
+
+
+class AlertListPanel(_Panel):
+    type: Literal["alertlist"]
+    description: Annotated[str, Field(min_length=10)]
+    options: AlertListOptions
+
+
 class StatPanel(_Data):
     type: Literal["stat"]
     options: StatOptions
@@ -286,7 +344,14 @@ class TracesPanel(_Data):
 
 
 Panel = Annotated[
-    Row | TimeSeriesPanel | StatPanel | TablePanel | BarChartPanel | TracesPanel,
+    Row
+    | TimeSeriesPanel
+    | StateTimelinePanel
+    | AlertListPanel
+    | StatPanel
+    | TablePanel
+    | BarChartPanel
+    | TracesPanel,
     Field(discriminator="type"),
 ]
 

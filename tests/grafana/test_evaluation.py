@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from alerting.notification import read_notification
 from clickhouse.connection import connect
+from grafana.build.guarded import guarded
 from grafana.evaluation.evaluator import Evaluator, RulesError, read_rules
 from grafana.evaluation.expressions import Result, RuleError, crosses, evaluate
 from grafana.evaluation.provisioning import Evaluator as Condition
@@ -215,6 +216,12 @@ def test_templates() -> None:
     labels, values = {"service": "shop"}, {"B": 0.1234, "D": 93784.0}
     assert render("{{ $labels.service }} {{$values.B.Value}}", labels, values) == "shop 0.1234"
     assert render("{{ humanizePercentage $values.B.Value }}", labels, values) == "12.34%"
+    told = guarded(
+        "{{ $labels.service }}: {{ humanizePercentage $values.B.Value }}, {{ $labels.x }}"
+    )
+    assert render(told, labels, values) == "shop: 12.34%, unknown"
+    assert render(told, {}, {}) == "unknown: an unknown share, unknown"
+    assert render(guarded("{{ $values.B.Value }}"), {}, {"B": 43.67129761130232}) == "43.67"
     assert render("{{ humanizeDuration $values.D }}", labels, values) == "1d 2h 3m 4s"
     assert render("{{ humanize $values.D.Value }}", labels, values) == "93.78k"
     assert render("{{ $labels.nope }}|{{ $values.X.Value }}", labels, values) == "|[no value]"

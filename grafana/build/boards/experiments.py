@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana.build.columns import count, dollars, ms, number, rate, share, text, time
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import dashboard, filters, query_variable
+from grafana.build.over_time import by_variant, over_time
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, row, table, timeseries
 from grafana.build.quoting import several
 from grafana.build.sql import (
@@ -40,8 +41,8 @@ def build() -> Json:
             row(4, "Rates, cost and traffic in the time range"),
             _rates(),
             _over_time(),
-            _cost(),
             _traffic(),
+            _cost(),
         ],
         [
             query_variable("experiment", "Experiment", "arrayJoin(mapKeys(experiments))"),
@@ -177,30 +178,16 @@ LIMIT 500"""
 
 
 def _over_time() -> Json:
-    sql = f"""SELECT time, concat(classifier, ' · ', variant) AS series, fail_rate
-FROM (
-  SELECT time, variant, v.1 AS classifier, v.2 / v.3 AS fail_rate
-  FROM (
-    SELECT $__timeInterval(start_time) AS time, concat(name_of, ' ', variant_of) AS variant,
-      {counts(classifiers())} AS counts
-    FROM {_SPANS}
-    {where(_IN)}
-    GROUP BY time, name_of, variant_of
-  )
-  ARRAY JOIN counts AS v
-  WHERE v.3 > 0 AND v.2 > 0 AND {chosen("v.1")}
-)
-ORDER BY time, series"""
+    sql = by_variant(classifiers(), _SPANS, where(_IN), "concat(name_of, ' ', variant_of)")
     return timeseries(
         6,
         "Since when do they differ?",
-        "Failed / judged per classifier, variant and interval; intervals without a failure are "
-        "left out.",
+        "Failed / judged per classifier and variant, of the five most judged; choose a classifier "
+        "above.",
         sql,
         unit="percentunit",
         label="series",
-        size=(10, 12),
-        interval="1h",
+        size=(12, 9),
     )
 
 
@@ -237,12 +224,15 @@ LIMIT 100"""
 
 
 def _traffic() -> Json:
-    sql = f"""SELECT $__timeInterval(start_time) AS time, concat(name_of, ' ', variant_of) AS series,
-  uniq({TRACE}) AS traces
-FROM {_SPANS}
-{where(_IN)}
-GROUP BY time, name_of, variant_of
-ORDER BY time, series"""
+    sql = over_time(
+        "uniqMerge(part) AS traces",
+        f"uniqState({TRACE}) AS part, count() AS n",
+        "n",
+        where(_IN),
+        label=("concat(name_of, ' ', variant_of)", "series"),
+        source=_SPANS,
+        together=True,
+    )
     return timeseries(
         8,
         "How does the traffic come in?",
@@ -252,5 +242,5 @@ ORDER BY time, series"""
         label="series",
         style="bars",
         stacked=True,
-        size=(10, 8),
+        size=(12, 9),
     )

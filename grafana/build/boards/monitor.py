@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grafana.build.columns import count, text, time
 from grafana.build.dashboard import dashboard, filters
+from grafana.build.over_time import over_time
 from grafana.build.panels import GREEN, RED, YELLOW, Json, row, stat, table, timeseries
 from grafana.build.sql import COVERED, JUDGED, where
 
@@ -90,19 +91,29 @@ def _where(*more: str) -> str:
     return where(*more, scope="step", without=("model", "prompt_version", "user"))
 
 
+def _lag(seconds: str, condition: str) -> str:
+    return over_time(
+        "(quantilesMerge(0.5, 0.95)(lags) AS q)[1] AS p50, q[2] AS p95, max(longest) AS longest",
+        f"quantilesState(0.5, 0.95)({seconds}) AS lags, max({seconds}) AS longest, count() AS n",
+        "n",
+        condition,
+        column="ingested_at",
+        # What came last is told as soon as it comes.
+        together=True,
+    )
+
+
 def _ingest() -> list[Json]:
-    rate = f"""SELECT $__timeInterval(ingested_at) AS time, service_name AS service,
-  count() / $__interval_s AS spans_per_second
-FROM spans
-{_where()}
-GROUP BY time, service
-ORDER BY time, service"""
-    lag = f"""SELECT $__timeInterval(ingested_at) AS time, quantile(0.5)({_STORED_AFTER}) AS p50,
-  quantile(0.95)({_STORED_AFTER}) AS p95, max({_STORED_AFTER}) AS max
-FROM spans
-{_where()}
-GROUP BY time
-ORDER BY time"""
+    rate = over_time(
+        "sum(n) / any(width) AS spans_per_second",
+        "count() AS n",
+        "n",
+        _where(),
+        label=("service_name", "service"),
+        column="ingested_at",
+        together=True,
+    )
+    lag = _lag(_STORED_AFTER, _where())
     return [
         timeseries(
             6,
@@ -140,18 +151,13 @@ ORDER BY time"""
 
 
 def _judging() -> list[Json]:
-    coverage = f"""SELECT $__timeInterval(start_time) AS time,
-  countIf({COVERED}) / count() AS coverage
-FROM spans
-{_where()}
-GROUP BY time
-ORDER BY time"""
-    lag = f"""SELECT $__timeInterval(ingested_at) AS time, quantile(0.5)({_JUDGED_AFTER}) AS p50,
-  quantile(0.95)({_JUDGED_AFTER}) AS p95, max({_JUDGED_AFTER}) AS max
-FROM spans
-{_where("verdict_version > 0")}
-GROUP BY time
-ORDER BY time"""
+    coverage = over_time(
+        "sum(judged) / sum(n) AS coverage",
+        f"countIf({COVERED}) AS judged, count() AS n",
+        "n",
+        _where(),
+    )
+    lag = _lag(_JUDGED_AFTER, _where("verdict_version > 0"))
     versions = """SELECT version, min(deployed_at) AS deployed,
   arrayStringConcat(arraySort(arrayMap(c -> concat(JSONExtractString(c, 'name'), ' ',
     toString(JSONExtractUInt(c, 'version'))), JSONExtractArrayRaw(any(classifiers)))), ', ')
@@ -160,14 +166,18 @@ FROM classifier_sets
 GROUP BY version
 ORDER BY version DESC
 LIMIT 20"""
-    rows_by_version = f"""SELECT $__timeInterval(start_time) AS time,
-  multiIf(verdict_version = 0, 'not judged', notEmpty(unjudged), 'not judged by all',
-    concat('set ', toString(verdict_version))) AS version,
-  count() AS spans
-FROM spans
-{_where()}
-GROUP BY time, version
-ORDER BY time, version"""
+    rows_by_version = over_time(
+        "sum(n) AS spans",
+        "count() AS n",
+        "n",
+        _where(),
+        label=(
+            "multiIf(verdict_version = 0, 'not judged', notEmpty(unjudged), 'not judged by all',"
+            " concat('set ', toString(verdict_version)))",
+            "version",
+        ),
+        together=True,
+    )
     return [
         timeseries(
             10,
@@ -283,11 +293,12 @@ ORDER BY what""",
 
 
 def _increase(condition: str) -> str:
-    """Increase of counters per interval and series; a restart counts from 0 again."""
+    """Increase of counters per interval and series, in words; a restart counts from 0 again."""
     return f"""SELECT $__timeInterval(time) AS time, series, sum(increase) AS increase
 FROM (
-  SELECT time, arrayStringConcat(arrayConcat([replaceRegexpOne(toString(metric),
-      '^everyspan_(.*?)(_total)?$', '\\\\1')], mapValues(labels)), ' ') AS series,
+  SELECT time, arrayStringConcat(arrayConcat([replaceAll(replaceRegexpOne(toString(metric),
+      '^everyspan_(ingest|alerting|classify)?_?(.*?)(_seconds)?(_total|_count)?$', '\\\\2'), '_', ' ')],
+      mapValues(labels)), ' ') AS series,
     if(row_number() OVER w = 1, 0, if(value >= lagInFrame(value) OVER w,
       value - lagInFrame(value) OVER w, value)) AS increase
   FROM stack_metrics

@@ -17,6 +17,7 @@ from grafana.build.columns import (
 )
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.over_time import over_time
 from grafana.build.panels import (
     FAIL_RATE_STEPS,
     GREEN,
@@ -58,13 +59,12 @@ def build() -> Json:
 
 
 def _latency() -> list[Json]:
-    over_time = f"""SELECT $__timeInterval(start_time) AS time,
-  quantile(0.5)(duration_ms) AS p50, quantile(0.95)(duration_ms) AS p95,
-  quantile(0.99)(duration_ms) AS p99
-FROM spans
-{where(ROOT)}
-GROUP BY time
-ORDER BY time"""
+    durations = over_time(
+        "(quantilesMerge(0.5, 0.95, 0.99)(durations) AS q)[1] AS p50, q[2] AS p95, q[3] AS p99",
+        "quantilesState(0.5, 0.95, 0.99)(duration_ms) AS durations, count() AS n",
+        "n",
+        where(ROOT),
+    )
     by_step = f"""SELECT step, p95, share, total, p50, p99, steps, kind
 FROM (
 SELECT name AS step, any(step_kind) AS kind, count() AS steps,
@@ -77,16 +77,19 @@ GROUP BY step
 ORDER BY total DESC
 LIMIT 50
 )"""
-    first_token = f"""SELECT $__timeInterval(start_time) AS time, model,
-  quantile(0.95)(seconds) AS p95
-FROM (
+    waits = f"""(
   SELECT start_time, model, {_FIRST_TOKEN} AS seconds
   FROM spans
   {where("step_kind = 'llm'", scope="step")}
-)
-WHERE seconds IS NOT NULL
-GROUP BY time, model
-ORDER BY time, model"""
+)"""
+    first_token = over_time(
+        "quantileMerge(0.95)(waits) AS p95",
+        "quantileState(0.95)(assumeNotNull(seconds)) AS waits, count() AS n",
+        "n",
+        "WHERE seconds IS NOT NULL",
+        label=("model", "model"),
+        source=waits,
+    )
     slowest = f"""SELECT duration_ms AS duration, trace_id, service_name AS service, name AS root, status,
   start_time AS time
 FROM spans
@@ -98,7 +101,7 @@ LIMIT 20"""
             2,
             "How long do traces take?",
             "Percentiles of the duration of root spans.",
-            over_time,
+            durations,
             unit="ms",
         ),
         timeseries(
@@ -147,18 +150,20 @@ LIMIT 20"""
 
 
 def _errors() -> list[Json]:
-    errors = f"""SELECT $__timeInterval(start_time) AS time, service_name AS service,
-  countIf(status = 'error') / count() AS error_rate
-FROM spans
-{where(ROOT)}
-GROUP BY time, service
-ORDER BY time, service"""
-    tools_over_time = f"""SELECT $__timeInterval(start_time) AS time, tool_name AS tool,
-  1 - countIf(status = 'error' OR tool_call_error = 'fail') / count() AS success_rate
-FROM spans
-{where("step_kind = 'tool'", "tool_name != ''")}
-GROUP BY time, tool
-ORDER BY time, tool"""
+    errors = over_time(
+        "sum(failed) / sum(n) AS error_rate",
+        "countIf(status = 'error') AS failed, count() AS n",
+        "n",
+        where(ROOT),
+        label=("service_name", "service"),
+    )
+    tools_over_time = over_time(
+        "1 - sum(failed) / sum(n) AS success_rate",
+        "countIf(status = 'error' OR tool_call_error = 'fail') AS failed, count() AS n",
+        "n",
+        where("step_kind = 'tool'", "tool_name != ''"),
+        label=("tool_name", "tool"),
+    )
     tools = f"""SELECT tool, failed / calls AS fail_rate, {interval("failed", "calls")} AS interval, example,
   newest_failure, calls, p95
 FROM (
@@ -244,12 +249,15 @@ LIMIT 30"""
 
 
 def _cost() -> list[Json]:
-    def over_time(expression: str, alias: str) -> str:
-        return f"""SELECT $__timeInterval(start_time) AS time, model, {expression} AS {alias}
-FROM spans
-{where("model != ''", scope="step")}
-GROUP BY time, model
-ORDER BY time, model"""
+    def of_models(expression: str, alias: str) -> str:
+        return over_time(
+            f"sum(part) AS {alias}",
+            f"ifNull({expression}, 0) AS part, count() AS n",
+            "n",
+            where("model != ''", scope="step"),
+            label=("model", "model"),
+            together=True,
+        )
 
     by_step = f"""SELECT name AS step, sum(cost_usd) AS cost, avg(cost_usd) AS cost_per_call, model,
   prompt_name AS prompt, prompt_version AS version, countIf({ONCE}) AS calls,
@@ -282,7 +290,7 @@ LIMIT 50"""
             12,
             "What does each model cost?",
             "Sum of the cost of model calls in US dollars, per interval and model.",
-            over_time("sum(cost_usd)", "cost"),
+            of_models("sum(cost_usd)", "cost"),
             unit="currencyUSD",
             label="model",
             style="bars",
@@ -292,7 +300,7 @@ LIMIT 50"""
             13,
             "How many tokens does each model use?",
             "Input and output tokens together, per interval and model.",
-            over_time("sum(input_tokens) + sum(output_tokens)", "tokens"),
+            of_models("sum(input_tokens) + sum(output_tokens)", "tokens"),
             unit="short",
             label="model",
             style="bars",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from grafana.build.columns import count, rate, share, text, time, trace
+from grafana.build.attention import attention
+from grafana.build.columns import TEXT, count, rate, share, text, time, trace
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.failing import fail_states, worst_of
+from grafana.build.over_time import over_time
 from grafana.build.panels import (
     BLUE,
     FAIL_RATE_STEPS,
@@ -12,24 +15,23 @@ from grafana.build.panels import (
     RED,
     YELLOW,
     Json,
+    alert_list,
     stat,
     table,
     timeseries,
 )
 from grafana.build.sql import (
-    COVERED,
     ROOT,
     TRACE,
     any_failed,
     chosen,
     classifiers,
     counts,
-    fail_rate_over_time,
     failed,
     interval,
     where,
 )
-from grafana.build.told import TOLD_STEPS
+from grafana.build.told import TOLD_STEPS, told_sql
 
 
 def build() -> Json:
@@ -38,20 +40,19 @@ def build() -> Json:
         "Everyspan / Overview",
         "Is anything wrong today? Traffic, errors, latency, cost, verdicts and coverage.",
         [
-            *_numbers(),
-            _traffic(),
-            timeseries(
-                8,
-                "How often does each classifier fail?",
-                "Failed verdicts / judged spans, per classifier and interval. Spans to which a "
-                "classifier does not apply are not counted.",
-                fail_rate_over_time(classifiers()),
-                unit="percentunit",
-                label="classifier",
-                size=(12, 9),
+            attention(12),
+            alert_list(
+                13,
+                "Which alerts fire?",
+                "Grafana's own list of the rules that fire or are about to.",
+                size=(8, 9),
             ),
-            _week(),
+            *_numbers(),
+            fail_states(8, classifiers(), "Which classifiers fail, and since when?"),
+            worst_of(14, classifiers()),
             _worst(),
+            _traffic(),
+            _week(),
         ],
         filters(*STANDARD, "classifier"),
     )
@@ -65,7 +66,7 @@ def _numbers() -> list[Json]:
             "Root spans (no parent) that started in the time range.",
             f"SELECT count() AS traces FROM spans\n{where(ROOT)}",
             unit="short",
-            size=(3, 4),
+            size=(3, 3),
         ),
         stat(
             2,
@@ -75,8 +76,8 @@ def _numbers() -> list[Json]:
             f"{where(ROOT)}",
             unit="percentunit",
             steps=[(None, GREEN), (0.02, YELLOW), (0.05, RED)],
-            decimals=2,
-            size=(3, 4),
+            decimals=1,
+            size=(4, 3),
         ),
         stat(
             3,
@@ -85,6 +86,7 @@ def _numbers() -> list[Json]:
             f"SELECT quantileOrNull(0.95)(duration_ms) AS p95 FROM spans\n{where(ROOT)}",
             unit="ms",
             steps=[(None, BLUE), (10_000, YELLOW), (30_000, RED)],
+            size=(3, 3),
         ),
         stat(
             4,
@@ -93,6 +95,7 @@ def _numbers() -> list[Json]:
             f"SELECT sum(cost_usd) AS cost FROM spans\n{where(scope='step')}",
             unit="currencyUSD",
             decimals=2,
+            size=(3, 3),
         ),
         stat(
             5,
@@ -103,18 +106,7 @@ def _numbers() -> list[Json]:
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
             decimals=1,
-        ),
-        stat(
-            6,
-            "Is all judged?",
-            "Spans with all their verdicts / spans. Spans that came less than two minutes ago count "
-            "as judged: their trace may still be running. Must read 100 %.",
-            f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage\n"
-            f"FROM spans\n{where(scope='step')}",
-            unit="percentunit",
-            steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
-            decimals=2,
-            size=(3, 4),
+            size=(3, 3),
         ),
         stat(
             11,
@@ -125,27 +117,42 @@ def _numbers() -> list[Json]:
             f"\nFROM (\n  SELECT {counts(classifiers())} AS counts\n  FROM spans\n  {where()}\n)",
             unit="percentunit",
             steps=TOLD_STEPS,
-            size=(3, 4),
+            decimals=0,
+            size=(4, 3),
+        ),
+        stat(
+            15,
+            "Estimated to fail",
+            "The classifier of which the largest share is estimated to fail, as far as all its scores "
+            "tell, with the 95 % interval of that share: more than what is certain enough to page.",
+            f"SELECT concat(replaceAll(classifier, '_', ' '), ' ', interval) AS estimate\nFROM (\n"
+            f"{told_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY estimated DESC\nLIMIT 1",
+            unit=TEXT,
+            steps=[(None, "text")],
+            size=(4, 3),
         ),
     ]
 
 
 def _traffic() -> Json:
-    sql = f"""SELECT $__timeInterval(start_time) AS time, service_name AS service, count() AS traces
-FROM spans
-{where(ROOT)}
-GROUP BY time, service
-ORDER BY time, service"""
+    sql = over_time(
+        "sum(n) AS traces",
+        "count() AS n",
+        "n",
+        where(ROOT),
+        label=("service_name", "service"),
+        together=True,
+    )
     return timeseries(
         7,
         "How much traffic does each service get?",
-        "Traces that started, per interval and service.",
+        "Traces that started, of the five busiest services and of the others together.",
         sql,
         unit="short",
         label="service",
         style="bars",
         stacked=True,
-        size=(12, 9),
+        size=(12, 10),
     )
 
 

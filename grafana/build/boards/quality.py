@@ -5,7 +5,8 @@ from __future__ import annotations
 from grafana.build.columns import count, rate, session, text, time, trace
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
-from grafana.build.panels import FAIL_RATE_STEPS, Json, barchart, row, table, timeseries
+from grafana.build.failing import fail_states, worst_of
+from grafana.build.panels import FAIL_RATE_STEPS, Json, barchart, row, table
 from grafana.build.seasonal import drift_table, token_drift_table
 from grafana.build.sql import (
     any_failed,
@@ -13,7 +14,6 @@ from grafana.build.sql import (
     classifiers,
     columns,
     fail_rate_by,
-    fail_rate_over_time,
     newest_failures,
     verdicts,
     where,
@@ -29,28 +29,13 @@ def build() -> Json:
         "Everyspan / Quality",
         "Which answers are bad, since when, and what they have in common.",
         [
-            timeseries(
-                1,
-                "How often does each classifier fail?",
-                "Failed / judged, per classifier and interval.",
-                fail_rate_over_time(_NAMES),
-                unit="percentunit",
-                label="classifier",
-            ),
-            timeseries(
-                2,
-                "How many spans were judged?",
-                "Spans with a pass or fail verdict, per classifier and interval: what the rates "
-                "to the left stand on.",
-                fail_rate_over_time(_NAMES, "v.3 AS judged"),
-                unit="short",
-                label="classifier",
-            ),
+            fail_states(1, _NAMES, "How often does each classifier fail?"),
+            worst_of(15, _NAMES),
             told_table(14, _NAMES),
             row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
-            _inputs(),
             _scores(),
+            _inputs(),
             row(9, "Is it drifting?"),
             drift_table(10, _NAMES),
             token_drift_table(11),
@@ -165,7 +150,7 @@ ORDER BY tenth"""
         sql,
         x="score",
         unit="short",
-        size=(10, 10),
+        size=(12, 9),
         stacked=True,
     )
 

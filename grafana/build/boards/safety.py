@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from grafana.build.columns import count, text, time, trace
 from grafana.build.dashboard import STANDARD, dashboard, filters
+from grafana.build.failing import fail_states
+from grafana.build.over_time import failures
 from grafana.build.panels import ORANGE, RED, Json, id_for, stat, table, timeseries
 from grafana.build.sql import (
     any_failed,
     chosen,
     classifiers,
-    counts,
-    fail_rate_over_time,
     newest_failures,
     verdicts,
     where,
@@ -44,20 +44,13 @@ def build() -> Json:
                 5,
                 "When were there attacks and leaks?",
                 "Spans that a safety classifier failed, per classifier and interval.",
-                _over_time(),
+                failures(_NAMES),
                 unit="short",
                 label="classifier",
                 style="bars",
                 stacked=True,
             ),
-            timeseries(
-                6,
-                "What share of the judged spans fails?",
-                "Failed / judged, per classifier and interval.",
-                fail_rate_over_time(_NAMES),
-                unit="percentunit",
-                label="classifier",
-            ),
+            fail_states(6, _NAMES, "What share of the judged spans fails?", (12, 8)),
             told_table(id_for("told"), _NAMES),
             _kinds(),
             _users(),
@@ -78,19 +71,6 @@ def _number(name: str) -> Json:
         steps=[(None, "green"), (1, ORANGE), (10, RED)],
         size=(6, 4),
     )
-
-
-def _over_time() -> str:
-    return f"""SELECT time, v.1 AS classifier, v.2 AS failed
-FROM (
-  SELECT $__timeInterval(start_time) AS time, {counts(_NAMES)} AS counts
-  FROM spans
-  {where()}
-  GROUP BY time
-)
-ARRAY JOIN counts AS v
-WHERE v.3 > 0 AND {chosen("v.1")}
-ORDER BY time, classifier"""
 
 
 def _failures(columns: str) -> str:

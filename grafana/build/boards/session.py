@@ -66,7 +66,8 @@ def _numbers(names: list[str]) -> list[Json]:
 
 def _turns(names: list[str]) -> Json:
     sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, question, answer, failures,
-  counted AS trace_id, time, duration, cost, tokens, user
+  counted AS trace_id, time, duration, cost,
+  concat('everyspan trace ', substring(counted, 1, 12)) AS read_it
 FROM (
   SELECT {TRACE} AS counted, min(start_time) AS time,
     substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
@@ -74,9 +75,7 @@ FROM (
     substring(argMin(if(output != '', output, output_messages), (parent_span_id != '', start_time)),
       1, 1000) AS answer,
     arrayStringConcat(groupUniqArrayArray({failed(names)}), ', ') AS failures,
-    max(duration_ms) AS duration, sum(cost_usd) AS cost,
-    ifNull(sum(input_tokens), 0) + ifNull(sum(output_tokens), 0) AS tokens,
-    anyIf(user_id, user_id != '') AS user
+    max(duration_ms) AS duration, sum(cost_usd) AS cost
   FROM spans
   {_WHERE}
   GROUP BY counted
@@ -98,8 +97,7 @@ LIMIT 500"""
             time(),
             ms("duration", 85),
             dollars("cost", 80),
-            count("tokens", 75),
-            text("user", 110),
+            text("read_it", 190, "read it"),
         ],
         size=(24, 16),
         tall=True,

@@ -21,7 +21,7 @@ def build() -> Json:
         "everyspan-trace",
         "Everyspan / Trace",
         "One trace: its steps, what they cost, what was said, and what the classifiers found.",
-        [*_numbers(names), _waterfall(names), _steps(names), _verdicts(names), _contents()],
+        [*_numbers(names), _steps(names), _waterfall(names), _contents(), _verdicts(names)],
         [textbox("trace_id", "Trace id")],
         refresh="",
     )
@@ -79,25 +79,39 @@ def _waterfall(names: list[str]) -> Json:
     # A parent that never came would hide its children.
     sql = f"""SELECT trace_id AS traceID, span_id AS spanID,
   if(parent_span_id IN (SELECT span_id FROM spans {_WHERE}), parent_span_id, '') AS parentSpanID,
-  service_name AS serviceName, concat(name, if(failures = '', '', concat('  ✗ ', failures)))
-    AS operationName,
+  service_name AS serviceName, name AS operationName,
   toUnixTimestamp64Nano(start_time) * 1e-6 AS startTime, duration_ms AS duration,
-  if(status = 'error', 2, 0) AS statusCode, status_message AS statusMessage, step_kind AS kind,
-  arrayMap(key -> map('key', key, 'value', attributes[key]), mapKeys(attributes)) AS tags,
+  if(status = 'error' OR notEmpty(failures), 2, 0) AS statusCode, status_message AS statusMessage,
+  step_kind AS kind,
+  arrayConcat(arrayFilter(tag -> tag['value'] != '', [
+      map('key', 'error', 'value', if(status = 'error' OR notEmpty(failures), 'true', '')),
+      map('key', 'failed', 'value', arrayStringConcat(failures, ', ')),
+      map('key', 'model', 'value', model),
+      map('key', 'tokens', 'value', if(input_tokens IS NULL AND output_tokens IS NULL, '',
+        concat(toString(ifNull(input_tokens, 0)), ' in, ', toString(ifNull(output_tokens, 0)), ' out'))),
+      map('key', 'cost', 'value', if(cost_usd IS NULL, '', concat('$', toString(round(cost_usd, 6))))),
+      map('key', 'source line', 'value',
+        if(code_file = '', '', concat(code_file, ':', toString(code_line)))),
+      map('key', 'replay', 'value', replay)]),
+    arrayMap(name -> map('key', concat('evidence of ', name), 'value', evidence[name]),
+      arrayFilter(name -> evidence[name] != '', failures)),
+    arrayMap(key -> map('key', key, 'value', attributes[key]), mapKeys(attributes))) AS tags,
   arrayMap(key -> map('key', key, 'value', resource_attributes[key]),
     mapKeys(resource_attributes)) AS serviceTags
 FROM (
-  SELECT *, arrayStringConcat({failed(names)}, ', ') AS failures
+  SELECT *, {failed(names)} AS failures, {replay_sql("row_number() OVER o")} AS replay
   FROM spans
   {_WHERE}
+  WINDOW o AS (ORDER BY start_time, span_id)
 )
 ORDER BY startTime
 LIMIT 5000"""
     return traces(
         7,
         "What happened, step by step?",
-        "The waterfall of the trace; ✗ and a classifier's name mark a failed verdict. At most "
-        "5,000 steps.",
+        "The waterfall of the trace. A step with an error or a failed verdict has the red mark; find "
+        "it by the classifier's name. Its tags: what failed, the evidence, model, tokens, source line. "
+        "At most 5,000 steps.",
         sql,
     )
 
@@ -177,7 +191,8 @@ def _contents() -> Json:
   name, substring(if(input != '', input, input_messages), 1, 4000) AS input,
   substring(if(output != '', output, output_messages), 1, 4000) AS output,
   arrayStringConcat(arrayMap(d -> substring(d, 1, 400), arraySlice(documents, 1, 10)), '\\n') AS documents,
-  substring(system_instructions, 1, 2000) AS instructions, status_message AS message
+  substring(system_instructions, 1, 2000) AS instructions,
+  concat('everyspan trace ', substring(trace_id, 1, 12)) AS read_it
 FROM spans
 {_WHERE}
 WINDOW o AS (ORDER BY start_time, span_id)
@@ -186,7 +201,8 @@ LIMIT 1000"""
     return table(
         10,
         "What went in and out?",
-        "Inputs, outputs, documents and instructions of the steps, the first 4,000 characters.",
+        "Inputs, outputs, documents and instructions of the steps, the first 4,000 characters. To read "
+        "it as a conversation: everyspan trace ID.",
         sql,
         [
             text("step", 75),
@@ -195,7 +211,7 @@ LIMIT 1000"""
             text("output", wrap=True),
             text("documents", 200, wrap=True),
             text("instructions", 200, wrap=True),
-            text("message", 150, "error message", wrap=True),
+            text("read_it", 190, "read it"),
         ],
         size=(24, 18),
         tall=True,

@@ -1,0 +1,193 @@
+"""What needs attention now, in words: all that is over its threshold, worst first.
+
+Of each service the checks are the classifiers, errors, slow traces, spans without verdicts and tools.
+A check fails from the moment since which its failures exceed what its threshold allows by the most
+(the end of a CUSUM, Page 1954) up to now; it is told where the lower end of the 95 % interval of that
+time lies above the threshold, with as many judged and failed as an alert needs. The limits are those
+of thresholds.toml, so that the words and the alerts beside them mean the same.
+"""
+
+from __future__ import annotations
+
+from grafana.build.columns import count, interval, rate, text, time, trace
+from grafana.build.over_time import slot
+from grafana.build.panels import Json, table
+from grafana.build.sql import (
+    COVERED,
+    ROOT,
+    TRACE,
+    between,
+    classifiers,
+    columns,
+    counts,
+    failed,
+    where,
+    wilson_high,
+    wilson_low,
+)
+from grafana.thresholds import read
+
+_SLOW = f"({ROOT} AND duration_ms > {read().operational.p95_seconds * 1000:g})"
+_ERROR = f"({ROOT} AND status = 'error')"
+_TOOL = "step_kind = 'tool' AND tool_name != ''"
+_TOOL_FAILED = f"({_TOOL} AND (status = 'error' OR tool_call_error = 'fail'))"
+_LINK = (
+    "/d/${__data.fields.board}?var-service=${__data.fields.service:percentencode}"
+    "&${__url_time_range}&${datasource:queryparam}"
+)
+#: No custom classifier is called so: their names are of letters, digits and _.
+ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
+
+
+def limits() -> dict[str, float]:
+    """Share that may fail, by check; 0 for a critical classifier."""
+    thresholds = read()
+    own = {
+        n: 0.0 if one.critical else one.max_fail_rate for n, one in thresholds.classifier.items()
+    }
+    operational = thresholds.operational
+    return own | {
+        ERRORS: operational.error_rate,
+        # The 95th percentile lies above the limit where more than 5 % do.
+        SLOW: 0.05,
+        UNJUDGED: 1 - operational.coverage,
+    }
+
+
+def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
+    """The first panel of the overview."""
+    return table(
+        panel_id,
+        "What needs attention now?",
+        "Classifiers, errors, slow traces, tools and missing verdicts over their thresholds, worst "
+        "first: since when, what share fails and between what it lies (95 % interval), how many users "
+        "met it, and the newest trace. The thresholds are those of the alerts.",
+        sql(),
+        [
+            text("what", wrap=True, link=("Open the board", _LINK)),
+            rate("how_bad", [(None, "red")], 115),
+            interval(90),
+            time("since", 155),
+            count("users", 65),
+            trace("example", 120),
+            text("service", hidden=True),
+            text("board", hidden=True),
+        ],
+        size=size,
+        empty="No span came in this time range: send some, or try everyspan demo.",
+        tall=True,
+    )
+
+
+def sql() -> str:
+    """Rows of (what, how_bad, interval, since, users, example, service, board), one at least."""
+    rate_limits, operational = read().fail_rate, read().operational
+    known = limits()
+    critical = [name for name, one in read().classifier.items() if one.critical]
+    limit = (
+        f"multiIf(startsWith(check, 'tool '), {operational.tool_failure_rate}, own > 0, own,"
+        f" transform(check, {list(known)}, {list(known.values())}, {read().custom.max_fail_rate}))"
+    )
+    names = classifiers()
+    safety = columns(classifiers("safety"))
+    board = (
+        "multiIf(startsWith(check, 'tool ') OR startsWith(check, 'trace:'), 'everyspan-operational',"
+        f" startsWith(check, 'span:'), 'everyspan-monitor', check IN {safety}, 'everyspan-safety', 'everyspan-quality')"
+    )
+    who = "if(environment = '', service, concat(service, ' (', environment, ')'))"
+    allowed = "concat(toString(round(100 * allowed, 1)), ' %')"
+    words = f"""multiIf(
+    check = '{ERRORS}', concat('Traces of ', {who}, ' end in an error, more than ', {allowed}),
+    check = '{SLOW}', concat('Traces of ', {who}, ' are slow: more than ', {allowed},
+      ' take over {operational.p95_seconds:g} s'),
+    check = '{UNJUDGED}', concat('Spans of ', {who}, ' wait for verdicts'),
+    startsWith(check, 'tool '), concat('Calls of ', check, ' fail in ', {who}, ', more than ', {allowed}),
+    check IN {critical}, concat(replaceAll(check, '_', ' '), ' in ', toString(failed), ' of ',
+      toString(judged), ' spans of ', {who}),
+    concat(replaceAll(check, '_', ' '), ' fails in ', {who}, ', more than ', {allowed}))"""
+    return f"""SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.5 AS users, r.6 AS example,
+  r.7 AS service, r.8 AS board
+FROM (
+  SELECT arraySort(found -> -found.9, groupArrayIf((
+      {words},
+      toNullable(failed / judged), {between("at_least", "at_most")}, toNullable(toDateTime(since)),
+      toNullable(toUInt64(users)), example, toString(service), {board},
+      toFloat64(if(allowed = 0, 1000000 + failed, at_least / allowed))), over)) AS found,
+    concat('Nothing is over its threshold: ', toString(count()), ' checks of ',
+      toString(uniqExact(service)), if(uniqExact(service) = 1, ' service hold', ' services hold')) AS fine,
+    count() AS checks
+  FROM (
+    SELECT service, environment, check, failed, judged, since, allowed, example, users,
+      {wilson_low("failed", "judged")} AS at_least, {wilson_high("failed", "judged")} AS at_most,
+      failed > 0 AND at_least > allowed AND (check IN {critical}
+        OR (judged >= {rate_limits.min_judged} AND failed >= {rate_limits.min_failed})) AS over
+    FROM (
+      SELECT service, environment, check, any(allowed) AS allowed,
+        argMax((failures, among, slot), (excess, slot)) AS worst,
+        worst.1 AS failed, worst.2 AS judged, worst.3 AS since
+      FROM (
+        SELECT service, environment, check, slot, allowed, sum(failed) OVER w AS failures,
+          sum(judged) OVER w AS among, sum(failed - allowed * judged) OVER w AS excess
+        FROM (
+          SELECT service, environment, slot, check, failed, judged, {limit} AS allowed
+          FROM (
+            SELECT service, environment, slot, c.1 AS check, c.2 AS failed, c.3 AS judged
+            FROM (
+{_checks(names)}
+            )
+            ARRAY JOIN checks AS c
+            WHERE c.3 > 0
+          ) AS seen
+          LEFT JOIN (
+            SELECT name, argMax(max_fail_rate, revision) AS own
+            FROM custom_classifiers
+            GROUP BY name
+          ) AS custom ON custom.name = seen.check
+        )
+        WINDOW w AS (PARTITION BY service, environment, check ORDER BY slot DESC
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+      )
+      GROUP BY service, environment, check
+    ) AS checked
+    LEFT JOIN (
+      SELECT service, environment, check, argMax(trace, start_time) AS example,
+        uniqIf(user_id, user_id != '') AS users
+      FROM (
+{_failures(names)}
+      )
+      ARRAY JOIN checks AS check
+      GROUP BY service, environment, check
+    ) AS examples USING (service, environment, check)
+  )
+)
+ARRAY JOIN if(empty(found) AND checks > 0, [(fine, CAST(NULL, 'Nullable(Float64)'), '',
+  CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0.)], found) AS r
+LIMIT 50"""
+
+
+def _checks(names: list[str]) -> str:
+    """Of each service and slot: array of (check, failed, judged, 0)."""
+    return f"""SELECT service_name AS service, environment, {slot()} AS slot,
+  arrayConcat({counts(names)}, [('{ERRORS}', countIf({_ERROR}), countIf({ROOT}), toUInt64(0)),
+    ('{SLOW}', countIf({_SLOW}), countIf({ROOT}), toUInt64(0)),
+    ('{UNJUDGED}', countIf(NOT {COVERED}), count(), toUInt64(0))]) AS checks
+FROM spans
+{where()}
+GROUP BY service, environment, slot
+UNION ALL
+SELECT service_name AS service, environment, {slot()} AS slot,
+  [(concat('tool ', tool_name), countIf({_TOOL_FAILED}), count(), toUInt64(0))] AS checks
+FROM spans
+{where(_TOOL)}
+GROUP BY service, environment, slot, tool_name"""
+
+
+def _failures(names: list[str]) -> str:
+    """The rows that failed a check, with the names of these."""
+    any_of = " OR ".join([f"notEmpty({failed(names)})", _ERROR, _SLOW, _TOOL_FAILED])
+    return f"""SELECT service_name AS service, environment, start_time, {TRACE} AS trace, user_id,
+  arrayFilter(c -> c != '', arrayConcat({failed(names)}, [if({_ERROR}, '{ERRORS}', ''),
+    if({_SLOW}, '{SLOW}', ''), if(NOT {COVERED}, '{UNJUDGED}', ''),
+    if({_TOOL_FAILED}, concat('tool ', tool_name), '')])) AS checks
+FROM spans
+{where(f"({any_of} OR NOT {COVERED})")}"""

@@ -1,0 +1,184 @@
+"""What the first look at a board says: what fails, since when, how badly, where, which trace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.migrate import migrate
+from grafana.build.attention import limits, sql
+from grafana.build.over_time import over_time
+from tests.clickhouse.databases import database, engine
+from tests.grafana import seed
+from tests.grafana.test_sql import FOLDER, load, panels, run
+
+EVERY = dict.fromkeys(
+    ("service", "environment", "model", "prompt_version", "user", "classifier", "replays"), "$__all"
+)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
+        migrate(client, settings)
+        seed.add_verdict_columns(client, settings.database)
+        client.database = settings.database
+        yield client
+
+
+def insert(client: Client, number: int, minutes: tuple[int, int], **values: str) -> None:
+    """Root spans between so many minutes ago; ``values``: SQL by column."""
+    columns = {
+        "service_name": "'shop'",
+        "name": "'chat'",
+        "status": "'ok'",
+        "duration_ms": "900",
+        "hallucination": "'pass'",
+        "verdict_version": "1",
+        "user_id": "concat('user-', toString(number % 7))",
+    } | values
+    first, last = minutes
+    ago = f"{60 * last} + intDiv({60 * (first - last)} * number, {number})"
+    client.command(
+        "INSERT INTO spans_raw (trace_id, span_id, start_time, ingested_at,"
+        f" {', '.join(columns)}) SELECT lower(hex(generateUUIDv4())), lower(hex(rand64())),"
+        f" now64(9) - toIntervalSecond({ago}), now64(3) - toIntervalMinute(10),"
+        f" {', '.join(columns.values())} FROM numbers({number})"
+    )
+
+
+def rows(client: Client, statement: str) -> list[dict[str, Any]]:
+    names, _, found = run(client, statement, DAY, **EVERY)
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def test_what_fails_where_since_when_how_badly_and_an_example(client: Client) -> None:
+    insert(client, 2000, (1400, 180))
+    insert(client, 200, (180, 1), hallucination="if(number % 5 = 0, 'fail', 'pass')")
+    insert(client, 300, (1400, 1), service_name="'search'")
+    (found,) = rows(client, sql())
+    assert found["what"] == "hallucination fails in shop, more than 5 %"
+    assert found["how_bad"] == pytest.approx(0.2, abs=0.03)
+    low, high = map(int, re.findall(r"\d+", found["interval"]))
+    assert 10 < low < 20 < high < 30
+    ago = datetime.now(UTC) - found["since"].replace(tzinfo=UTC)
+    assert timedelta(hours=2, minutes=30) < ago < timedelta(hours=3, minutes=30)
+    assert found["users"] == 7
+    assert found["board"] == "everyspan-quality"
+    verdict = client.query(
+        "SELECT hallucination FROM spans WHERE trace_id = {t:String}",
+        parameters={"t": found["example"]},
+    ).result_rows
+    assert verdict == [("fail",)]
+
+
+def test_what_failed_and_is_well_again_needs_no_attention(client: Client) -> None:
+    insert(client, 200, (1200, 1000), hallucination="if(number % 5 = 0, 'fail', 'pass')")
+    insert(client, 3000, (1000, 1))
+    (found,) = rows(client, sql())
+    assert found["what"].startswith("Nothing is over its threshold: ")
+    assert found["what"].endswith(" checks of 1 service hold")
+    assert found["how_bad"] is None
+
+
+def test_errors_tools_slow_traces_and_missing_verdicts_are_told_too(client: Client) -> None:
+    insert(client, 100, (300, 1), status="if(number % 2 = 0, 'error', 'ok')", environment="'live'")
+    insert(client, 60, (300, 1), service_name="'slow'", duration_ms="90000")
+    insert(
+        client, 40, (300, 1), service_name="'tools'", step_kind="'tool'", tool_name="'refund'",
+        parent_span_id="'0000000000000001'", status="'error'",
+    )  # fmt: skip
+    insert(client, 50, (300, 30), service_name="'new'", verdict_version="0")
+    found = [row["what"] for row in rows(client, sql())]
+    assert "Traces of shop (live) end in an error, more than 5 %" in found
+    assert "Traces of slow are slow: more than 5 % take over 30 s" in found
+    assert "Calls of tool refund fail in tools, more than 20 %" in found
+    assert "Spans of new wait for verdicts" in found
+    assert len(found) == 4
+
+
+def test_one_leak_is_enough_and_comes_first(client: Client) -> None:
+    insert(client, 200, (180, 1), hallucination="if(number % 2 = 0, 'fail', 'pass')")
+    insert(client, 500, (900, 1), data_leakage="if(number = 250, 'fail', 'pass')")
+    found = rows(client, sql())
+    assert [row["what"].split(" in ")[0] for row in found] == [
+        "data leakage",
+        "hallucination fails",
+    ]
+    assert (
+        found[0]["what"] == "data leakage in 1 of 250 spans of shop"
+        or "of shop" in found[0]["what"]
+    )
+
+
+def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:
+    assert rows(client, sql()) == []
+    (panel,) = [p for p in panels(load(FOLDER / "dashboards/overview.json")) if p["id"] == 12]
+    assert "No span came" in panel["fieldConfig"]["defaults"]["noValue"]
+
+
+def test_every_classifier_and_check_has_its_limit(client: Client) -> None:
+    found = limits()
+    assert found["hallucination"] == 0.05
+    assert found["data_leakage"] == 0
+    assert len(found) > 13
+
+
+@pytest.mark.parametrize(
+    ("a_day", "least", "most"), [(50, 20, 26), (2840, 45, 100), (90_000, 90, 100)]
+)
+def test_a_bucket_holds_enough_and_a_chart_20_to_100_points(
+    client: Client, a_day: int, least: int, most: int
+) -> None:
+    insert(client, a_day, (1439, 0))
+    statement = over_time(
+        "sum(n) AS traces", "count() AS n", "n", "WHERE $__timeFilter(start_time)"
+    )
+    found = [row["traces"] for row in rows(client, statement)]
+    assert least <= len(found) <= most
+    assert sum(found) == pytest.approx(a_day, abs=1)
+    if a_day > 720:
+        assert sorted(found)[len(found) // 2] >= 29
+
+
+def test_of_400_models_five_are_shown_and_the_others_together(client: Client) -> None:
+    insert(client, 8000, (1439, 0), model="concat('model-', toString(number % 400))")
+    insert(client, 500, (1439, 0), model="'main'")
+    statement = over_time(
+        "sum(n) AS calls", "count() AS n", "n", "WHERE $__timeFilter(start_time)",
+        label=("model", "model"), together=True,
+    )  # fmt: skip
+    found = rows(client, statement)
+    named = {row["model"] for row in found}
+    assert len(named) == 6
+    assert {"main", "others"} < named
+    assert sum(row["calls"] for row in found) == pytest.approx(8500, abs=2)
+
+
+def test_a_failing_step_is_marked_in_the_waterfall(client: Client) -> None:
+    insert(
+        client, 1, (10, 9), hallucination="'fail'", model="'gpt-4.1'", input_tokens="120",
+        code_file="'agent.py'", code_line="31",
+        evidence="map('hallucination', 'in none of the documents', 'toxicity', '')",
+    )  # fmt: skip
+    ((trace,),) = client.query("SELECT trace_id FROM spans").result_rows
+    (panel,) = [p for p in panels(load(FOLDER / "dashboards/trace.json")) if p["type"] == "traces"]
+    names, _, ((*values,),) = run(client, panel["targets"][0]["rawSql"], DAY, trace_id=trace)
+    found = dict(zip(names, values, strict=True))
+    assert found["operationName"] == "chat"
+    assert found["statusCode"] == 2
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    assert tags["error"] == "true"
+    assert tags["failed"] == "hallucination"
+    assert tags["evidence of hallucination"] == "in none of the documents"
+    assert tags["model"] == "gpt-4.1"
+    assert tags["tokens"] == "120 in, 0 out"
+    assert tags["source line"] == "agent.py:31"
+    assert tags["replay"] == f"everyspan replay {trace} --from-step 1"
