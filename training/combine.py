@@ -38,6 +38,7 @@ from classify.signals.combiner import (
 )
 from classify.signals.signal import Signal
 from training.signal_table import Row, read
+from training.unseen_wording import reread
 
 Floats = NDArray[np.float64]
 AnyModel = Logistic | Trees
@@ -64,6 +65,8 @@ def main() -> None:
     by_source: dict[str, list[Row]] = {}
     for source in recipe["sources"]:
         by_source[source] = read(given.data / task / f"{source}.jsonl", classifier, given.limit)
+    if "folds" in recipe:
+        by_source = reread(classifier, by_source, given.data / task, recipe["folds"], given.limit)
     healthy: dict[str, list[Row]] = {}
     if given.healthy is not None:
         for path in sorted((given.healthy / task).glob("*.jsonl")):

@@ -50,8 +50,7 @@ def main() -> None:
     chosen = paths if given.all else kept
     train = [sample for path in chosen for sample in samples(path, given.name, parts=True)]
     weights, bias = fitted(train, given.strength)
-    scale = float(np.abs(weights).max() / 127)
-    small = np.clip(np.round(weights / scale), -127, 127).astype(np.int8)
+    small, scale = in_bytes(weights)
     given.out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         given.out / file_of(given.name), weights=small, scale_bias=np.array([scale, bias])
@@ -104,9 +103,17 @@ def rows(texts: Sequence[str]) -> Any:
     return csr_matrix((values, np.concatenate(held), ends), shape=(len(texts), 2 * BUCKETS))
 
 
-def fitted(train: Sequence[Sample], strength: float) -> tuple[NDArray[np.float64], float]:
+def in_bytes(weights: NDArray[np.float64]) -> tuple[NDArray[np.int8], float]:
+    """The weights as they ship, and their scale."""
+    scale = float(np.abs(weights).max() / 127)
+    return np.clip(np.round(weights / scale), -127, 127).astype(np.int8), scale
+
+
+def fitted(
+    train: Sequence[Sample], strength: float = 2.0, table: Any = None
+) -> tuple[NDArray[np.float64], float]:
     """Weights and bias of a logistic regression in which sources, and labels, count alike: a source
-    by the root of its size."""
+    by the root of its size. ``table``: what ``rows`` made of the texts, where that is known."""
     from sklearn.linear_model import LogisticRegression
 
     sizes: dict[tuple[str, float], int] = {}
@@ -117,7 +124,9 @@ def fitted(train: Sequence[Sample], strength: float) -> tuple[NDArray[np.float64
     for label in (0.0, 1.0):
         w[y == label] *= len(y) / 2 / w[y == label].sum()
     model = LogisticRegression(C=strength, solver="lbfgs", max_iter=200)
-    model.fit(rows([text for text, _, _ in train]), y, sample_weight=w)
+    if table is None:
+        table = rows([text for text, _, _ in train])
+    model.fit(table, y, sample_weight=w)
     return model.coef_[0], float(model.intercept_[0])
 
 

@@ -11,6 +11,8 @@ import io
 import math
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -87,8 +89,29 @@ class _Model:
         return self.bias + self.scale * total / math.sqrt(max(1, len(found)))
 
 
+@contextmanager
+def instead(name: str, weights: NDArray[np.int8], scale: float, bias: float) -> Iterator[None]:
+    """Reads texts by another model than that of the file: for training, in one thread."""
+    _OTHERS[name] = _Model(weights, scale, bias)
+    for cached in (logit, worst):
+        cached.cache_clear()
+    try:
+        yield
+    finally:
+        del _OTHERS[name]
+        for cached in (logit, worst):
+            cached.cache_clear()
+
+
+def _model(name: str) -> _Model:
+    return _OTHERS.get(name) or _of_file(name)
+
+
+_OTHERS: dict[str, _Model] = {}
+
+
 @lru_cache(maxsize=8)
-def _model(name: str, folder: str = "") -> _Model:
+def _of_file(name: str, folder: str = "") -> _Model:
     data = files.read(folder, file_of(name))
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as held:

@@ -68,5 +68,5 @@ def test_an_alert_does_not_end_in_a_strangers_command(tmp_path: Path) -> None:
         assert "kept at home" not in told
         assert failure["source"]["lines"] == []
         known = "link" not in body["labels"]["service"]
-        note = "the trace names no known entry: unless"
+        note = "the trace names no known entry"
         assert (note in body["text"]) is not known

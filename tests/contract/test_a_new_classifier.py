@@ -83,8 +83,8 @@ def test_five_files_make_a_classifier(tmp_path: Path) -> None:
 
 
 def _migration() -> str:
-    """As 0005 and 0015 did it: the columns, and both views again with them."""
-    text = (ROOT / "clickhouse/migrations/0015_twins.sql").read_text(encoding="utf-8")
+    """As 0005 and 0017 did it: the columns, and both views again with them."""
+    text = (ROOT / "clickhouse/migrations/0017_alerts.sql").read_text(encoding="utf-8")
     (view,) = re.findall(r"CREATE OR REPLACE VIEW \$database\.experiment_spans .*?;\n", text, re.S)
     for shape in ("'{}'", "{} = 'fail'", "{} IN ('pass', 'fail')"):
         old = shape.format("toxicity")

@@ -212,7 +212,7 @@ def test_every_metric_and_classifier_is_in_the_outcomes(client: Client) -> None:
 
 def test_the_migration_has_the_view_of_the_built_in_classifiers(client: Client) -> None:
     name = str(client.database)
-    (migration,) = [each for each in read_migrations() if each.name == "0015_twins"]
+    (migration,) = [each for each in read_migrations() if each.name == "0017_alerts"]
     rendered = render(migration, ClickHouseSettings(database=name))
     assert statement(name, classifiers(client, name), "") in rendered
 
