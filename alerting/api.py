@@ -17,7 +17,8 @@ from alerting.destinations.sending import AwayError, RefusedError, rendered
 from alerting.outgoing import outgoing, plain
 from alerting.routing import UNROUTED, Routes
 from alerting.sample import sample
-from alerting.stages import dedup, mute
+from alerting.stages import dedup
+from alerting.stages.record import release
 from alerting.store.deliveries import Delivery
 from alerting.store.silences import Silence
 from alerting.store.store import Store
@@ -128,8 +129,9 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     @api.delete("/v1/silences/{number}")
     def unsilence(number: int) -> Any:
         """End it."""
-        if not mute.end(store(), number):
+        if not store().silences.remove(number):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no silence {number}")
+        release(store())
         return {"id": number}
 
     return api

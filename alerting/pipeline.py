@@ -49,7 +49,8 @@ _DAY_MS = 86_400_000
 
 
 class Pipeline:
-    """``connect``: a ClickHouse client for one alert's enrichment."""
+    """``connect``: a ClickHouse client for one alert's enrichment; ``watched``: for the watch on
+    it, by default the same."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Pipeline:
         connect: Callable[[], Client],
         telemetry: Telemetry,
         store: Store,
+        watched: Callable[[], Client] | None = None,
     ) -> None:
         self._settings, self._routes, self._telemetry = settings, routes, telemetry
         self.store = store
@@ -69,7 +71,7 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
         self._release_at = self._forget_at = 0.0
         self.queues = Queues(store, routes.destinations, settings.alert_stalled_seconds)
-        self._clickhouse = ClickHouseWatch(connect)
+        self._clickhouse = ClickHouseWatch(watched or connect)
         self._watch = Watch(
             store, routes, self.queues, self._clickhouse, settings, telemetry, self.wake
         )

@@ -19,6 +19,9 @@ class Declared:
 COMMANDS = {
     "up": Declared("cli.up:up", "Run everything in one process. Ends on Ctrl-C or SIGTERM."),
     "ingest": Declared("cli.services:ingest", "Receive OTLP and store it."),
+    "import": Declared(
+        "cli.import_spans:import_spans", "Send files of spans and logs to a running ingest."
+    ),
     "classify": Declared(
         "cli.classify:classify", "Judge every row that has no verdicts yet, and go on doing so."
     ),

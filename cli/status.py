@@ -26,6 +26,7 @@ from cli.reader import open_reader
 from clickhouse.set_aside import reasons
 from experiments.datasets.dataset_store import versions
 from experiments.experiment_store import stored
+from grafana.build.gaps import GAP_COLUMNS, MISSING, gaps
 from grafana.build.sql import PRODUCTION, TRACE
 from service.stack_metrics import stack_troubles
 from web.say import interval, share
@@ -82,6 +83,12 @@ def status(
             for table in ("custom_classifiers", "experiments", "dataset_versions")
             if (found := reasons(database, table))
         }
+        not_understood = [
+            dict(zip(GAP_COLUMNS, found, strict=True))
+            for found in client.query(
+                gaps(f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans")
+            ).result_rows
+        ]
         size = client.query(
             "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database ="
             " {database:String}",
@@ -98,6 +105,7 @@ def status(
         "broken": troubles.broken,
         "errors_24h": troubles.errors,
         "set_aside": aside,
+        "not_understood": not_understood,
         "lag_seconds": round(judged.oldest_pending_seconds, 3),
         "judged_per_second": round(recent / (60 * _MINUTES), 2),
         "to_judge_again": waiting,
@@ -150,6 +158,10 @@ def status(
             if not value:
                 continue
             text = _troubles(name, value)
+        elif name == "not_understood":
+            if not value:
+                continue
+            text = "\n".join(map(_gap, value))
         elif name == "reviews":
             if not value:
                 continue
@@ -170,7 +182,17 @@ _TITLES = {
     "unjudged": "rows that wait for",
     "broken": "can't judge",
     "errors_24h": "errors in 24 h",
+    "not_understood": "not understood in 24 h",
 }
+
+
+def _gap(found: dict[str, Any]) -> str:
+    """'genkit-tracer v1, llm: of 12 steps 12 without model; e.g. TRACE/SPAN'."""
+    lacks = ", ".join(
+        f"{found[each]:,} without {each.removeprefix('no_')}" for each in MISSING if found[each]
+    )
+    who = f"{found['scope'] or 'no scope'} {found['version']}".strip()
+    return f"{who}, {found['kind']}: of {found['steps']:,} steps {lacks}; e.g. {found['example']}"
 
 
 def _classifier(name: str, facts: dict[str, Any]) -> str:

@@ -15,8 +15,10 @@ from starlette.requests import ClientDisconnect
 
 from ingest import otlp
 from ingest.caller import gate
+from ingest.cors import Cors
 from ingest.held import Held
 from ingest.otlp import Encoding, Signal
+from ingest.paths import SIGNAL_OF, hint
 from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.refusal import Refusal, Refused
@@ -27,11 +29,10 @@ _CONTENT_TYPES: dict[str, Encoding] = {
     "application/x-protobuf": "protobuf",
     "application/protobuf": "protobuf",
     "application/json": "json",
-}
-_SIGNALS: dict[str, Signal] = {
-    "/v1/traces": "traces",
-    "/v1/logs": "logs",
-    "/v1/metrics": "metrics",
+    # A Collector's file exporter writes a request a line.
+    "application/x-ndjson": "json",
+    "application/jsonl": "json",
+    "application/json-lines": "json",
 }
 _MEDIA_TYPES: dict[Encoding, str] = {
     "protobuf": "application/x-protobuf",
@@ -51,7 +52,7 @@ def create_app(
     """
 
     def not_allowed(caller: Caller, refused: NotAllowed) -> Response:
-        signal = _SIGNALS.get(caller.path)
+        signal = SIGNAL_OF.get(caller.path)
         if signal is None:
             return refuse(caller, refused)
         receiver.telemetry.requests.labels(signal, "http", int(refused.status)).inc()
@@ -66,21 +67,21 @@ def create_app(
         refuse=not_allowed,
     )
 
-    @app.post("/v1/traces")
-    async def traces(request: Request) -> Response:
-        """ExportTraceServiceRequest, protobuf or JSON."""
-        return await _export(receiver, request, "traces")
+    async def export(request: Request) -> Response:
+        """An export request of OTLP, protobuf or JSON. Metrics are accepted and not stored."""
+        return await _export(receiver, request, SIGNAL_OF[request.url.path])
 
-    @app.post("/v1/logs")
-    async def logs(request: Request) -> Response:
-        """ExportLogsServiceRequest, protobuf or JSON."""
-        return await _export(receiver, request, "logs")
+    for path in SIGNAL_OF:
+        app.add_api_route(path, export, methods=["POST"])
 
-    @app.post("/v1/metrics")
-    async def metrics_signal(request: Request) -> Response:
-        """Accepted and not stored."""
-        return await _export(receiver, request, "metrics")
+    async def elsewhere(request: Request, _: Exception) -> Response:
+        encoding = _encoding(request.headers.get("content-type", "")) or "json"
+        return _refuse(Refusal(HTTPStatus.NOT_FOUND, hint(request.url.path)), encoding)
 
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, elsewhere)
+    origins = frozenset(filter(None, map(str.strip, receiver.settings.cors_origins.split(","))))
+    if origins:
+        app.before(lambda inner: Cors(inner, origins))
     return app
 
 
@@ -143,7 +144,8 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is over {limit} bytes; send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE) "
-        "or raise EVERYSPAN_MAX_BODY_BYTES",
+        "or raise EVERYSPAN_MAX_BODY_BYTES (in a Collector: sending_queue.batch.max_size, or "
+        "send_batch_max_size of the processor batch)",
     )
 
 

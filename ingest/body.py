@@ -11,9 +11,10 @@ from http import HTTPStatus
 
 import zstandard
 
+from ingest import snappy
 from ingest.refusal import Refusal, Refused
 
-ENCODINGS = ("identity", "gzip", "deflate", "zstd")
+ENCODINGS = ("identity", "gzip", "deflate", "zlib", "zstd", "snappy", "lz4")
 _STEP = 1 << 20
 _INPUT_STEP = 1 << 14
 _ZSTD_STEP = 256
@@ -54,16 +55,22 @@ def _coding(encoding: str) -> str:
 def _parts(body: bytes, coding: str, limit: int) -> Iterator[bytes]:
     if coding in ("gzip", "x-gzip"):
         return _inflate(body, "gzip", zlib.MAX_WBITS | 16, limit)
-    if coding == "deflate":
+    # A Collector's `compression: zlib` is what RFC 9110 calls deflate.
+    if coding in ("deflate", "zlib"):
         # RFC 9110 means the zlib format; some senders leave its two-byte header out.
         raw = len(body) < 2 or (body[0] & 0x0F) != 8 or (body[0] << 8 | body[1]) % 31
         return _inflate(body, coding, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS, limit)
     if coding == "zstd":
         return _unzstd(body, limit)
+    if coding in ("snappy", "x-snappy-framed"):
+        return _unsnappy(body, limit)
+    if coding == "lz4":
+        return _unlz4(body, limit)
     raise Refused(
         Refusal(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Encoding '{coding}' is not supported; use one of {', '.join(ENCODINGS)}",
+            f"Content-Encoding '{coding}' is not supported; use one of {', '.join(ENCODINGS)}"
+            " (in a Collector's exporter: compression)",
         )
     )
 
@@ -113,6 +120,35 @@ def _unzstd(body: bytes, limit: int) -> Iterator[bytes]:
         raise Refused(_broken("zstd", str(error))) from error
 
 
+def _unsnappy(body: bytes, limit: int) -> Iterator[bytes]:
+    try:
+        yield from snappy.parts(body, limit)
+    except snappy.TooLarge as error:
+        raise Refused(_too_large(limit)) from error
+    except snappy.SnappyError as error:
+        raise Refused(_broken("snappy", str(error))) from error
+
+
+def _unlz4(body: bytes, limit: int) -> Iterator[bytes]:
+    # Imported here: few senders use it.
+    import lz4.frame
+
+    decompressor = lz4.frame.LZ4FrameDecompressor()
+    size, given = 0, body
+    try:
+        while not decompressor.eof:
+            part = decompressor.decompress(given, max_length=_STEP)
+            given = b""
+            if not part and decompressor.needs_input:
+                raise Refused(_broken("lz4", "it ends too early"))
+            size += len(part)
+            if size > limit:
+                raise Refused(_too_large(limit))
+            yield part
+    except RuntimeError as error:
+        raise Refused(_broken("lz4", str(error))) from error
+
+
 def _zstd_complete(body: bytes, size: int, decompressor: zstandard.ZstdDecompressor) -> bool:
     # The reader takes the end of input for the end of the frame. Most frames state their size;
     # else decompress once more, in steps that can't become large: four bytes may be 128 KiB.
@@ -136,7 +172,8 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is over {limit} bytes once decompressed; send smaller batches or raise "
-        "EVERYSPAN_MAX_DECOMPRESSED_BYTES",
+        "EVERYSPAN_MAX_DECOMPRESSED_BYTES (in a Collector: sending_queue.batch.max_size, or"
+        " send_batch_max_size of the processor batch)",
     )
 
 

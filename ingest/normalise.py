@@ -51,6 +51,8 @@ _DAY = 86_400 * 10**9
 _MOST_EVENTS_READ = 10_000
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+#: Stands for an attribute: whether input_tokens includes cached ones is in no table.
+_UNCLEAR = "input_tokens beside cached tokens"
 #: Bit of the shared attributes, which are no convention of their own.
 _SHARED = 1
 #: A rank below that of every convention.
@@ -247,6 +249,8 @@ def _span(
         values["status_message"] = message
 
     stored = fill(span, draft, attributes, limits)
+    if draft.unclear:
+        not_understood[origin.scope_name, _UNCLEAR] += 1
     span.attributes = _kept(attributes, stored, limits)
     if span.step_kind not in CALLS:
         keep_apart(span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Literal
@@ -15,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -33,6 +35,8 @@ Encoding = Literal["protobuf", "json"]
 Signal = Literal["traces", "logs", "metrics"]
 
 _NAMES: dict[Encoding, str] = {"protobuf": "protobuf", "json": "JSON"}
+#: The end of one document and the start of the next, each on a line of its own.
+_BETWEEN = re.compile(rb"\}\r?\n\{\"resource(?:Spans|Logs|Metrics)\"|\}\r?\n\{\"resource_")
 # A decoded request may have so many bytes of resources, each counted for each of its rows.
 _MOST_SPREAD = 4 * PIECE_BYTES
 
@@ -68,13 +72,14 @@ def _requests(
     try:
         empty = True
         found = (
-            pieces(ProtobufSource(body, shape), shape.noun, rejected)
+            [pieces(ProtobufSource(body, shape), shape.noun, rejected)]
             if encoding == "protobuf"
-            else pieces(JsonSource(body, shape), shape.noun, rejected)
+            else [pieces(JsonSource(line, shape), shape.noun, rejected) for line in _lines(body)]
         )
-        for request in found:
-            empty = False
-            yield request
+        for requests in found:
+            for request in requests:
+                empty = False
+                yield request
     except UnreadableError as error:
         raise _bad(
             f"the body is no {_NAMES[encoding]} {shape.request.__name__}: {error}"
@@ -82,6 +87,14 @@ def _requests(
     reasons = rejected.reasons()
     if empty and reasons:
         raise _bad(f"nothing in this {_NAMES[encoding]} body can be read: {'; '.join(reasons)}")
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """The JSON documents of a body: one, or one a line. Within one, an object that has ended is
+    followed by a comma or a bracket."""
+    if _BETWEEN.search(body) is None:
+        return [body]
+    return [line for line in body.splitlines() if line.strip()]
 
 
 def _spread(request: Message, shape: Shape[RequestT]) -> int:
@@ -92,8 +105,13 @@ def _spread(request: Message, shape: Shape[RequestT]) -> int:
     return size
 
 
+#: Said of metrics and of log records that are about no step of an agent: taken, and not kept.
+NOT_STORED = "not stored: Everyspan keeps spans, and log records that carry prompts and answers"
+
+
 def answer(signal: Signal, encoding: Encoding, rejected: dict[str, int]) -> bytes:
-    """The response message. ``rejected``: reason to number of spans or records."""
+    """The response message. ``rejected``: reason to number of spans or records; metrics get a
+    warning that nothing of them is kept, and are neither failed nor sent again for it."""
     count = sum(rejected.values())
     reason = "; ".join(f"{n} rejected: {why}" for why, n in rejected.items())
     message: Message
@@ -112,7 +130,12 @@ def answer(signal: Signal, encoding: Encoding, rejected: dict[str, int]) -> byte
             )
         message = logs
     else:
-        message = ExportMetricsServiceResponse()
+        metrics = ExportMetricsServiceResponse()
+        if rejected:
+            metrics.partial_success.CopyFrom(
+                ExportMetricsPartialSuccess(error_message="; ".join(rejected))
+            )
+        message = metrics
     return _to_bytes(message, encoding)
 
 

@@ -7,6 +7,8 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from hashlib import blake2b
 from http import HTTPStatus
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -17,7 +19,7 @@ from ingest.heap import give_back_large_blocks
 from ingest.held import Account, Held
 from ingest.known_ids import KnownIds
 from ingest.limits import ContentLimits
-from ingest.otlp import Signal
+from ingest.otlp import NOT_STORED, Signal
 from ingest.prepare import (
     Body,
     NeedsRoom,
@@ -46,6 +48,13 @@ _SPACE_SECONDS = 15.0
 _FAILING_SECONDS = 30.0
 
 
+_Work = asyncio.Task[tuple[dict[str, int], asyncio.Future[None]]]
+#: Bytes of a body, as sent, from which on it is worth knowing again.
+_LARGE_BODY = 1 << 20
+#: Seconds for which a large body that was stored is known: senders try again within them.
+_REMEMBERED_SECONDS = 60.0
+
+
 class Receiver:
     """Accepts bodies once ClickHouse is open and migrated; until then senders are told to retry."""
 
@@ -71,7 +80,9 @@ class Receiver:
         self._not_ready = "the service is starting"
         #: Of all requests, over HTTP and gRPC.
         self.account = Account(settings.max_pending_bytes, self.telemetry.pending_bytes)
-        self._at_work: set[asyncio.Task[tuple[dict[str, int], asyncio.Future[None]]]] = set()
+        self._at_work: set[_Work] = set()
+        #: Large bodies that are at work or just were, by what they are.
+        self._large: dict[bytes, _Work] = {}
         self._preparing = 0
         self._warm = False
         self._known_ids = KnownIds()
@@ -152,13 +163,11 @@ class Receiver:
             # Exporters that send everything to one endpoint must neither fail nor retry.
             held.release()
             self.telemetry.ignored.labels("metrics").inc()
-            return {}
+            return {f"metrics are {NOT_STORED}": 0} if len(body.data) > len(b"{}") else {}
         start = time.perf_counter()
         signal = body.signal
         # The work goes on when its sender has given up: what came is stored all the same.
-        work = asyncio.create_task(self._rows_of(body, held))
-        self._at_work.add(work)
-        work.add_done_callback(self._done)
+        work = self._work_of(body, held)
         del body
         try:
             rejected, stored = await asyncio.shield(work)
@@ -167,7 +176,42 @@ class Receiver:
             self.telemetry.request_seconds.labels(signal).observe(time.perf_counter() - start)
         return rejected
 
-    def _done(self, work: asyncio.Task[tuple[dict[str, int], asyncio.Future[None]]]) -> None:
+    def _work_of(self, body: Body, held: Held) -> _Work:
+        """The task that prepares the body; a large one that is sent again while it is at work, or
+        just was, is not done again from zero."""
+        key = b""
+        if len(body.data) >= _LARGE_BODY:
+            said = f"{body.signal} {body.encoding} {body.content_encoding}".encode()
+            key = blake2b(body.data, digest_size=16, key=said[:64]).digest()
+            known = self._large.get(key)
+            if known is not None:
+                body.data = b""
+                held.release()
+                return known
+        work = asyncio.create_task(self._rows_of(body, held))
+        self._at_work.add(work)
+        work.add_done_callback(self._done)
+        if key:
+            self._large[key] = work
+            work.add_done_callback(partial(self._forget_later, key))
+        return work
+
+    def _forget_later(self, key: bytes, work: _Work) -> None:
+        """Of what failed nothing is remembered; of what is stored, as long as senders try again."""
+        if work.cancelled() or work.exception() is not None:
+            self._large.pop(key, None)
+            return
+        loop = asyncio.get_running_loop()
+
+        def ended(stored: asyncio.Future[None]) -> None:
+            if stored.cancelled() or stored.exception() is not None:
+                self._large.pop(key, None)
+            else:
+                loop.call_later(_REMEMBERED_SECONDS, self._large.pop, key, None)
+
+        work.result()[1].add_done_callback(ended)
+
+    def _done(self, work: _Work) -> None:
         self._at_work.discard(work)
         if not work.cancelled():
             # Nobody may be waiting for it any more.
@@ -190,7 +234,10 @@ class Receiver:
         self._count(body.signal, prepared)
         stored = self._writer.submit(prepared)
         stored.add_done_callback(lambda _: held.release())
-        return prepared.rejected, stored
+        said = dict(prepared.rejected)
+        if prepared.ignored:
+            said[f"log records are {NOT_STORED}"] = prepared.ignored
+        return said, stored
 
     async def _prepare(self, body: Body) -> Prepared:
         pool, rules = self._pool, self._rules

@@ -25,6 +25,13 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
             "machine."
         ),
     ] = SecretStr("")
+    cors_origins: Annotated[
+        str,
+        Field(
+            description="Sites whose pages may send spans from a browser, as "
+            "`https://app.example.org`, with commas; `*` for all, empty for none."
+        ),
+    ] = ""
     ingest_workers: Annotated[
         int,
         Field(

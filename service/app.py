@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CollectorRegistry
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import health
 from service.caller import Caller, Gate, NotAllowed
@@ -50,9 +50,17 @@ class ServiceApp(FastAPI):
         )
         self.gate = gate
         self._refuse = refuse
+        self._outer: ASGIApp = self._gated
         self.include_router(_health(gate, ready, registries, degraded))
 
+    def before(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Put something in front of the gate."""
+        self._outer = wrap(self._outer)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._outer(scope, receive, send)
+
+    async def _gated(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             caller = Caller.of(scope)
             try:

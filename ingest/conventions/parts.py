@@ -49,6 +49,7 @@ ANSWER_KEYS = (
     "toolResponse",
     "tool_call_result",
     "tool_call_response",
+    "tool_response",
 )
 IDS = ("id", "call_id", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "ref")
 NAMES = ("name", "toolName", "tool_name")
@@ -124,8 +125,9 @@ def part_of(item: Any, default: str = "text") -> Part:
     item = in_small_letters(item)
     kind = text_in(item, "type", "part_kind", "block_type").lower()
     if kind in CALL_PARTS:
-        return _call(item)
+        return _call(_without_wrapper(item, CALL_KEYS))
     if kind in ANSWER_PARTS:
+        item = _without_wrapper(item, ANSWER_KEYS)
         response = _first(item, *RESPONSES)
         if isinstance(response, dict) and response.keys() == {"type", "value"}:  # Vercel AI SDK
             response = response["value"]
@@ -145,6 +147,12 @@ def part_of(item: Any, default: str = "text") -> Part:
     if not kind or kind == "part" or (kind == "function" and _inner(item, *CALL_KEYS)):
         return _untyped(item, default)
     return item if "type" in item else {"type": kind, **item}
+
+
+def _without_wrapper(item: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """``{"type": "tool_call", "tool_call": {…}}`` in one: langchaingo."""
+    inner = _inner(item, *keys)
+    return item if inner is None else {**item, **inner}
 
 
 def _call(item: dict[str, Any]) -> Part:

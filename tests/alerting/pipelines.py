@@ -11,6 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from alerting.clickhouse_watch import NoServerError
 from alerting.enrich.enrich import Tools
 from alerting.notification import read_notification
 from alerting.pipeline import Pipeline
@@ -27,6 +28,11 @@ from tests.alerting.test_webhook import notification
 def away() -> Client:
     """A ClickHouse that nobody reaches."""
     raise ConnectionError("refused")
+
+
+def no_server() -> Client:
+    """None to watch."""
+    raise NoServerError("none here")
 
 
 @contextmanager
@@ -49,7 +55,10 @@ def pipeline(
     settings = {"alert_clickhouse_away_seconds": 3600} | settings
     config = AlertingSettings(data=data, alert_routes=str(routes), **settings)
     store = Store(config.spool)
-    made = Pipeline(config, read_routes(str(routes)), Tools.of(config), connect, Telemetry(), store)
+    # ``connect`` counts what enrichment asks: nothing else asks by it.
+    made = Pipeline(
+        config, read_routes(str(routes)), Tools.of(config), connect, Telemetry(), store, no_server
+    )
     made.start()
     try:
         yield store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.alert_state import (
@@ -140,6 +140,8 @@ hearings = st.lists(
 )
 
 
+# How fast examples are made is the machine's.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hearings)
 def test_whatever_is_heard(said: list[tuple[Heard, int, bool, int]]) -> None:
     """What a destination is told in order makes sense to it, and nothing stays untold."""

@@ -259,13 +259,14 @@ def test_acknowledged_once_by_hand(tmp_path: Path, pagerduty: StandIn) -> None:
 
 
 def test_missing_labels_and_no_data(tmp_path: Path, pagerduty: StandIn) -> None:
-    with service(tmp_path / "data", **routes(tmp_path, pagerduty)) as up:
+    more = {"EVERYSPAN_ALERT_UNEVALUATED_SECONDS": "1"}
+    with service(tmp_path / "data", **routes(tmp_path, pagerduty), **more) as up:
         tell(up, alert(1, labels={}, annotations=None, values=None, fingerprint=""))
         no_data = {"alertname": "DatasourceNoData", "rulename": "Traces are slow", "ref_id": "A"}
         tell(up, alert(2, labels=no_data))
         wait(lambda: len(pagerduty.taken) == 2, lambda: listed(up))
         classes = {body["payload"]["class"] for body in pagerduty.taken}
-        assert classes == {"alert", "DatasourceNoData"}
+        assert classes == {"alert", "Everyspan: rules not evaluated"}
 
 
 def test_token_instead_of_a_signature(tmp_path: Path) -> None:

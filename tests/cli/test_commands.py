@@ -130,6 +130,22 @@ def test_status(up: Up, trace: str) -> None:
     assert "coverage" in everyspan("status", EVERYSPAN_CLICKHOUSE_PORT=port(up)[18:]).stdout
 
 
+def test_status_says_what_was_not_understood(up: Up) -> None:
+    odd = span(trace_id(), name="ask", attributes={"gen_ai.operation.name": "chat"})
+    message = request(odd)
+    message.resource_spans[0].scope_spans[0].scope.name = "odd.library"
+    message.resource_spans[0].scope_spans[0].scope.version = "7.1"
+    up.post("/v1/traces", message.SerializeToString())
+    facts = json.loads(everyspan("status", "--json", port(up)).stdout)
+    found = [each for each in facts["not_understood"] if each["scope"] == "odd.library"]
+    assert len(found) == 1
+    assert (found[0]["version"], found[0]["kind"], found[0]["steps"]) == ("7.1", "llm", 1)
+    assert [found[0][f"no_{name}"] for name in ("model", "tokens", "input", "output")] == [1] * 4
+    assert found[0]["example"].count("/") == 1
+    told = everyspan("status", EVERYSPAN_CLICKHOUSE_PORT=port(up)[18:]).stdout
+    assert "odd.library 7.1, llm: of 1 steps 1 without model" in " ".join(told.split())
+
+
 def test_readers_open_a_directory_that_nobody_serves(tmp_path: Path) -> None:
     with running(tmp_path / "data", ingest_workers="0", classify_workers="0") as up:
         up.post("/v1/traces", request(span(trace_id())).SerializeToString())

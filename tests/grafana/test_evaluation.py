@@ -471,3 +471,13 @@ def test_the_monitor_board_finds_what_a_running_house_says_of_itself(tmp_path: P
             row["service"] for row in up.query("SELECT service FROM everyspan.stack_metrics")
         }
         assert services == {"ingest", "classify", "alerting", "clickhouse"}
+
+
+def test_a_rule_without_values_is_words_all_the_same() -> None:
+    """As Grafana renders it where the query failed: no template is left for people to read."""
+    for group in read_rules().groups:
+        for rule in group.rules:
+            for name in ("summary", "description"):
+                told = render(rule.annotations[name], {}, {})
+                assert "{{" not in told, told
+                assert "no value" not in told, told

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import gzip
 import tracemalloc
 import zlib
 
+import lz4.frame
 import pytest
 import zstandard
 from hypothesis import given
@@ -23,7 +26,25 @@ CODED = {
     "x-gzip": gzip.compress(TEXT),
     "deflate": zlib.compress(TEXT),
     "zstd": zstandard.compress(TEXT),
+    "zlib": zlib.compress(TEXT),
+    "lz4": lz4.frame.compress(TEXT),
 }
+
+
+#: "every span is judged. " ten times over, as the Rust snap library writes it.
+SNAPPY = "3AFUZXZlcnkgc3BhbiBpcyBqdWRnZWQuIP4WAP4WAP4WAAkW"
+FRAMED = "/wYAAHNOYVBwWQAoAADXUvzw" + SNAPPY
+
+
+@pytest.mark.parametrize("body", [SNAPPY, FRAMED], ids=["block", "framed"])
+def test_snappy(body: str) -> None:
+    data = base64.b64decode(body)
+    assert decompress(data, "snappy", 220) == b"every span is judged. " * 10
+    with pytest.raises(Refused, match="over 219 bytes"):
+        decompress(data, "snappy", 219)
+    for end in range(len(data)):
+        with contextlib.suppress(Refused):
+            assert len(decompress(data[:end], "snappy", 220)) < 220
 
 
 @pytest.mark.parametrize("encoding", CODED)

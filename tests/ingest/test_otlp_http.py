@@ -12,7 +12,10 @@ import pytest
 import zstandard
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -263,11 +266,20 @@ def test_metrics_and_plain_logs_are_taken(up: Up) -> None:
     assert answer.status == 200
     assert not ExportMetricsServiceResponse.FromString(answer.body).HasField("partial_success")
     assert up.post("/v1/metrics", b"{}", "application/json").body == b"{}"
+    told = ExportMetricsServiceRequest()
+    told.resource_metrics.add().resource.attributes.append(key_value("service.name", "shop"))
+    answer = up.post("/v1/metrics", told.SerializeToString())
+    assert answer.status == 200
+    metrics = ExportMetricsServiceResponse.FromString(answer.body).partial_success
+    assert (metrics.rejected_data_points, "not stored" in metrics.error_message) == (0, True)
     logs = ExportLogsServiceRequest()
     record = logs.resource_logs.add().scope_logs.add().log_records.add()
     record.body.string_value = "an ordinary line"
     record.attributes.append(key_value("k", "v"))
-    assert up.post("/v1/logs", logs.SerializeToString()).status == 200
+    answer = up.post("/v1/logs", logs.SerializeToString())
+    assert answer.status == 200
+    success = ExportLogsServiceResponse.FromString(answer.body).partial_success
+    assert (success.rejected_log_records, "not stored" in success.error_message) == (1, True)
     assert b"everyspan_ingest_ignored_total" in up.request("GET", "/metrics").body
 
 

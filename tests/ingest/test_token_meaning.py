@@ -6,7 +6,7 @@ import pytest
 
 from clickhouse.span import Span
 from ingest.conventions.token_counts import find_usage, usage_of
-from tests.ingest.spans import row
+from tests.ingest.spans import normalised, row
 
 CACHED = {
     "gen_ai.operation.name": "chat",
@@ -109,3 +109,12 @@ def test_usage_within_what_frameworks_wrap_around_an_answer() -> None:
     ):
         assert find_usage(answer) == {"input_tokens": 1, "output_tokens": 2}
     assert find_usage({"text": "usage"}) == {}
+
+
+def test_what_no_table_tells_is_counted_as_not_understood() -> None:
+    attributes = {**CACHED, "gen_ai.provider.name": "anthropic"}
+    unknown = normalised(attributes, scope="somebody.else")
+    assert dict(unknown.not_understood) == {
+        ("somebody.else", "input_tokens beside cached tokens"): 1
+    }
+    assert not normalised(attributes, scope="com.anthropic.sdk.python").not_understood

@@ -46,6 +46,8 @@ CAUGHT = {
     "grafana.variables.VariableError",
     "ingest.pieces.UnreadableError",
     "ingest.refusal.Refused",
+    "ingest.snappy.SnappyError",
+    "ingest.snappy.TooLarge",
     "service.caller.NotAllowed",
     "service.pattern.PatternError",
     "service.pattern.PatternTimeoutError",

@@ -32,10 +32,10 @@ from grafana.build.sql import ONCE, ROOT, TRACE, interval, where, wilson_low
 
 _ERROR_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (0.02, YELLOW), (0.05, RED)]
 
-# Semantic conventions give seconds (gen_ai.response.time_to_first_chunk, and older names).
+# Rows from before the column have it under some library's name, in seconds.
 _FIRST_TOKEN = (
-    "coalesce("
-    "toFloat64OrNull(attributes['gen_ai.response.time_to_first_chunk']),"
+    "coalesce(time_to_first_token_ms / 1000,"
+    " toFloat64OrNull(attributes['gen_ai.response.time_to_first_chunk']),"
     " toFloat64OrNull(attributes['gen_ai.server.time_to_first_token']),"
     " toFloat64OrNull(attributes['ai.response.msToFirstChunk']) / 1000)"
 )

@@ -92,3 +92,18 @@ def test_nothing_is_left_and_twice_is_as_once(parts: list[str]) -> None:
     assert not list(find_phones(masked))
     assert Masker().text(masked) == masked
     assert not re.search(r"\bLee\b", masked) or "My name is Ann Lee" not in parts
+
+
+def test_a_private_key_is_taken_out_whole() -> None:
+    """Its rule finds the first line; the others are as secret."""
+    lines = [
+        f"{n:02}EvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"[:64]
+        for n in range(25)
+    ]
+    pem = "\n".join(
+        ["-----BEGIN PRIVATE KEY-----", *lines, "q0pQ8w==", "-----END PRIVATE KEY-----"]
+    )
+    for text in (f"the key is {pem} and ends", "\n".join(lines)):
+        shown = Masker().text(text)
+        assert not [line for line in lines if line in shown], shown
+    assert "and ends" in Masker().text(f"the key is {pem} and ends")

@@ -1,0 +1,64 @@
+"""``everyspan import``: what a Collector's file exporter wrote reaches the table."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.import_spans import _BATCH_BYTES, _of_lines
+from tests.everyspan_up import Up
+from tests.ingest.otlp_payloads import request, span, trace_id
+from tests.ingest.test_otlp_http import as_json
+
+
+def _line(trace: bytes) -> bytes:
+    return as_json(request(span(trace))).replace(b"\n", b"")
+
+
+def _run(up: Up, *files: Path) -> subprocess.CompletedProcess[str]:
+    endpoint = f"http://127.0.0.1:{up.ports['otlp-http']}"
+    command = [sys.executable, "-m", "cli.main", "import", *map(str, files)]
+    return subprocess.run(
+        [*command, "--endpoint", endpoint], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_json_lines_protobuf_and_gzip(up: Up, tmp_path: Path) -> None:
+    traces = [trace_id() for _ in range(4)]
+    lines = tmp_path / "collector.jsonl"
+    lines.write_bytes(_line(traces[0]) + b"\n" + _line(traces[1]) + b"\n")
+    packed = tmp_path / "more.json.gz"
+    packed.write_bytes(gzip.compress(_line(traces[2])))
+    protobuf = tmp_path / "spans.pb"
+    protobuf.write_bytes(request(span(traces[3])).SerializeToString())
+    done = _run(up, lines, packed, protobuf)
+    assert done.returncode == 0, done.stderr
+    up.sent()
+    for trace in traces:
+        assert len(up.spans(trace.hex(), "span_id")) == 1
+
+
+ODD = b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": 7}]}]}]}'
+
+
+def test_what_ingest_says_is_told(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "odd.jsonl"
+    file.write_bytes(ODD)
+    done = _run(up, file)
+    assert done.returncode != 0
+    assert "ingest answers 400" in done.stdout + done.stderr
+
+
+def test_batches_are_bounded_and_lose_no_line() -> None:
+    lines = [b'{"resourceSpans":[%d,"' % n + b"x" * 100_000 + b'"]}' for n in range(100)]
+    batches = list(_of_lines(lines))
+    assert len(batches) > 1
+    assert all(len(body) <= _BATCH_BYTES + 100_200 for _, _, body in batches)
+    assert [line for _, _, body in batches for line in body.splitlines()] == lines
+
+
+def test_one_document_over_many_lines() -> None:
+    document = [b"{", b'"resourceSpans": [', b"]", b"}"]
+    assert list(_of_lines(document)) == [("/v1/traces", "application/json", b"\n".join(document))]
