@@ -200,3 +200,16 @@ def test_first_tokens_in_any_unit() -> None:
     assert milliseconds(1093, 0, 1098.0) == 1093.0
     assert milliseconds('"1970-01-01T00:00:01.5Z"', 10**9, 900.0) == 500.0
     assert milliseconds("soon", 0, 900.0) is None
+
+
+def test_what_is_ours_is_left_where_it_is() -> None:
+    """Replay compares it with what a step is given, letter by letter."""
+    attributes = {
+        "openinference.span.kind": "AGENT",
+        "input.value": "{}",
+        "everyspan.step.arguments": '{"question":"When?"}',
+        "everyspan.step.result": '"At nine."',
+    }
+    kept = row(attributes).attributes
+    assert kept["everyspan.step.arguments"] == '{"question":"When?"}'
+    assert kept["everyspan.step.result"] == '"At nine."'
