@@ -45,7 +45,10 @@ COMMANDS = {
     "review": Declared(
         "cli.review:review", "Say of verdicts whether they are right, one after the other."
     ),
-    "doctor": Declared("cli.doctor:doctor", "Find what is set up wrong, and say the remedy."),
+    "doctor": Declared(
+        "cli.doctor:doctor",
+        "Find what is set up wrong, and say the remedy. Ends with 1 where something is.",
+    ),
     "diff": Declared("cli.replay:diff", "Compare two traces step by step.", passed_on=True),
     "status": Declared(
         "cli.status:status", "Show how much is stored and how much of it is judged."

@@ -63,7 +63,7 @@ class _Engine:
         #: Tables that could not be attached again yet.
         self.detached: list[tuple[str, str]] = []
         self.reloads = 0
-        self.reloaded = -_WAIT_SECONDS
+        self.reloaded = self.looked = -_AWAY_SECONDS
 
     def look(self, client: Client) -> None:
         """Put aside what is broken, if anything may be. Raises what the engine raises."""
@@ -84,8 +84,9 @@ class _Engine:
     def look_later(self, client: Client) -> None:
         """The same without an error, and not soon after the last time: to read the tables anew on a
         full disk may be refused writes too."""
-        if time.monotonic() - self.reloaded < _WAIT_SECONDS:
+        if time.monotonic() - max(self.reloaded, self.looked) < _WAIT_SECONDS:
             return
+        self.looked = time.monotonic()
         try:
             self.look(client)
         except Exception as error:

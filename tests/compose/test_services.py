@@ -210,7 +210,10 @@ def test_migrate_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PORT)
 def test_services_become_ready_and_healthy_and_stop(name: str, tmp_path: Path) -> None:
-    with running(name, tmp_path, f"chdb://{tmp_path / 'data'}") as service:
+    dsn = f"chdb://{tmp_path / 'data'}"
+    if "migrate" in SERVICES[name].get("depends_on", {}):
+        assert migrate(environment("migrate", dsn), tmp_path).returncode == 0
+    with running(name, tmp_path, dsn) as service:
         service.wait("/healthz", 200)
         service.wait("/readyz", 200)
         assert service.is_healthy()
