@@ -115,7 +115,8 @@ def _changes(a: Step, b: Step) -> dict[str, str]:
         _put(found, "input", _asked(a), _asked(b))
         _put(found, "output", _answered(a), _answered(b))
     else:
-        if not (COVERED in b.attributes and b.input == "null"):  # it goes on from a checkpoint
+        # One that goes on from a checkpoint is given nothing.
+        if not (COVERED in b.attributes and b.input in ("", "null")):
             _put(found, "input", _value(a.input), _value(b.input))
         _put(found, "output", _value(a.output), _value(b.output))
     _put(found, "documents", list(a.documents), list(b.documents))
