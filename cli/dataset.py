@@ -14,9 +14,10 @@ from rich.table import Table
 from cli import dataset_report
 from cli.console import console, fail, plain_errors, read_settings
 from cli.extras import need
-from cli.moment import duration, moment
+from cli.moment import moment
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import is_served, open_reader
+from service.moments import duration
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -67,7 +68,8 @@ def _requests(file: Path) -> Iterator[tuple[str, str, bytes]]:
                 yield path, "application/x-protobuf", stream.read()
                 return
             yield from _of_lines(stream)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
+        # The latter two: a .gz that was cut or altered.
         raise ImportFailedError(f"{file} can't be read: {error}; name a file of OTLP") from error
 
 

@@ -6,6 +6,7 @@ The last resort, after attributes: (start of the tracer's name, start of the spa
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Sources: google/adk-python, google/adk-java; strands-agents; livekit/agents; quarkus-langchain4j;
 #: modelcontextprotocol SDKs; microsoft/agent-framework.
@@ -33,6 +34,7 @@ _TOOL = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def kind_of(scope: str, name: str) -> str:
     """The step kind, '' where neither says one."""
     for start, begins, kind in KINDS:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.import_spans import _BATCH_BYTES, _of_lines
+import pytest
+
+from cli.import_spans import _BATCH_BYTES, ImportFailedError, _of_lines, _requests
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.ingest.test_otlp_http import as_json
@@ -49,6 +51,13 @@ def test_what_ingest_says_is_told(up: Up, tmp_path: Path) -> None:
     done = _run(up, file)
     assert done.returncode != 0
     assert "ingest answers 400" in done.stdout + done.stderr
+
+
+def test_a_file_that_was_cut_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cut.jsonl.gz"
+    file.write_bytes(gzip.compress(_line(trace_id()))[:-20])
+    with pytest.raises(ImportFailedError, match=r"cut\.jsonl\.gz can't be read"):
+        list(_requests(file))
 
 
 def test_batches_are_bounded_and_lose_no_line() -> None:
