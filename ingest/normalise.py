@@ -232,7 +232,7 @@ def _span(
         values["step_kind"] = named
     error = values.get("error_type")
     failed = values.get("failed")
-    if error in CONTROL_FLOW:
+    if type(error) is str and error in CONTROL_FLOW:
         span.status = "unset" if span.status == "error" else span.status
         values["error_type"] = ""
     elif (

@@ -188,7 +188,7 @@ def _fill_model(span: Span, draft: Draft) -> None:
     span.reasoning_tokens = count(get("reasoning_tokens"))
     written = count(get("cache_write_tokens"))
     beside = (cached or 0) + (written or 0)
-    if span.input_tokens is not None and beside:
+    if span.input_tokens is not None and beside and not draft.added_up:
         meaning = meaning_of(
             span.scope_name,
             span.scope_version,

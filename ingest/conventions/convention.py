@@ -30,7 +30,7 @@ class Draft:
     other columns are made of; and ``time_to_first_token`` (seconds or a moment).
     """
 
-    __slots__ = ("made_of", "ranks", "sources", "unclear", "values")
+    __slots__ = ("added_up", "made_of", "ranks", "sources", "unclear", "values")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -39,6 +39,8 @@ class Draft:
         self.sources: dict[str, str] = {}
         #: Column to the attributes whose content it holds, where a function put it together.
         self.made_of: dict[str, tuple[str, ...]] = {}
+        #: Whether a function has put cached tokens into input_tokens, whoever sent them.
+        self.added_up = False
         #: Whether nobody knows if cached tokens are within input_tokens.
         self.unclear = False
 

@@ -43,13 +43,14 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if reasoning is None:
         reasoning = _data(usage.get("completion_tokens_details")).get("reasoning_tokens")
     if "prompt_tokens" in numbers:
-        draft.set("input_tokens", numbers["prompt_tokens"])
+        draft.added_up = draft.set("input_tokens", numbers["prompt_tokens"])
         draft.set("output_tokens", numbers.get("completion_tokens"))
     else:
         inputs = [v for k, v in numbers.items() if k == "input" or k.startswith("input_")]
         beside = [v for k, v in numbers.items() if k.startswith("cache_")]
         outputs = [v for k, v in numbers.items() if k == "output" or k.startswith("output_")]
-        draft.set("input_tokens", sum(inputs) + sum(beside) if inputs else None)
+        if inputs and draft.set("input_tokens", sum(inputs) + sum(beside)):
+            draft.added_up = True
         draft.set("output_tokens", sum(outputs) if outputs else None)
     draft.set("cached_input_tokens", cached)
     draft.set("reasoning_tokens", reasoning)

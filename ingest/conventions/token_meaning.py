@@ -45,7 +45,6 @@ MEANINGS = (
     Meaning("gen_ai", "", INCLUDED, "captured: Vercel AI SDK 7"),
     Meaning("@mastra/", "", INCLUDED, "mastra-ai/mastra, observability usage"),
     Meaning("langsmith", "", INCLUDED, "langchain-core UsageMetadata.input_tokens"),
-    Meaning("langfuse-sdk", "", INCLUDED, "the convention adds them up"),
     # Who passes on what the provider says.
     Meaning(
         "opentelemetry.instrumentation.botocore", "", APART, "captured: 0.66b2 sends 500 beside 300"

@@ -22,7 +22,6 @@ from tests.clickhouse.migrated import migrated
 from tests.grafana.test_sql import rules
 
 SECOND = 10**9
-BEGAN = time.time_ns() - 60 * SECOND
 RULES = {rule["uid"]: rule for rule in (each.values[0] for each in rules())}
 Store = tuple[str, AlertingSettings, Client]
 
@@ -35,6 +34,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield dsn, settings, client
 
 
+def began(hours: float) -> int:
+    return time.time_ns() - int((hours * 60 + 1) * 60 * SECOND)
+
+
 def span(number: int, hours: float = 0, *, step: int = 1, parent: int = 0, **columns: Any) -> Span:
     """A step that began so many hours ago, by the order of its number."""
     defaults: dict[str, Any] = {
@@ -43,7 +46,7 @@ def span(number: int, hours: float = 0, *, step: int = 1, parent: int = 0, **col
         "service_name": "shop",
         "environment": "production",
         "duration_ms": 1000.0,
-        "start_time": BEGAN - int(hours * 3600 * SECOND) + step * 10**6,
+        "start_time": began(hours) + step * SECOND,
     }
     return Span(
         f"{number:032x}",

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clickhouse.span import STEP_KINDS, Span
@@ -81,6 +81,13 @@ _TEXT_FIELDS = [field.name for field in fields(Span) if field.type == "str"]
     events=_EVENTS,
     name=st.sampled_from(["step", "call tool x", "retrieve", "chat"]),
     small=st.booleans(),
+)
+@example(attributes={"gen_ai.system": "x", "error.type": []}, events=[], name="step", small=False)
+@example(
+    attributes={},
+    events=[("exception", {"role": "advisor", "exception.type": ["user"]})],
+    name="step",
+    small=False,
 )
 def test_any_attributes_become_a_row(
     attributes: dict[str, Any], events: Any, name: str, small: bool

@@ -280,5 +280,8 @@ def test_logs_over_http_say_what_was_left_out(up: Up) -> None:
         records.add().body.string_value = text
     answer = up.post("/v1/logs", logs.SerializeToString().replace(b"XX", b"\xff\xfe"))
     success = ExportLogsServiceResponse.FromString(answer.body).partial_success
-    assert success.rejected_log_records == 1
-    assert "UTF-8" in success.error_message
+    assert success.rejected_log_records == 2
+    assert "1 rejected: the log record can't be read: a text in it is not UTF-8" in (
+        success.error_message
+    )
+    assert "1 rejected: log records are not stored" in success.error_message

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
 
 @pytest.fixture(scope="module")
 def failing(up: Up) -> str:
-    """The newest of four traces whose second step fails."""
-    traces = [_send(up) for _ in range(4)]
+    """The newest of four traces whose second step fails; and one of a service of a long name."""
+    traces = [_send(up, "long-name-" * 20), *(_send(up) for _ in range(4))]
     up.judged(traces)
     up.until_visible()
     return traces[-1]
 
 
-def _send(up: Up) -> str:
+def _send(up: Up, service: str = "browsed") -> str:
     trace = trace_id()
     root = span(trace, name="answer", attributes={"gen_ai.operation.name": "invoke_agent"})
     tool = span(
@@ -41,7 +41,7 @@ def _send(up: Up) -> str:
             "gen_ai.tool.call.result": json.dumps({"error": "order not found"}),
         },
     )
-    up.post("/v1/traces", request(root, tool, service="browsed").SerializeToString())
+    up.post("/v1/traces", request(root, tool, service=service).SerializeToString())
     return trace.hex()
 
 
