@@ -80,8 +80,8 @@ class Deliveries:
                 due = rows[0][0] or now + gather_ms
             return connection.execute(
                 "INSERT INTO deliveries (state_key, destination, fingerprint, event, dedup_key,"
-                " alert, status, created_at, due_at, case_key, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
-                " ?, ?, ?) ON CONFLICT (state_key, destination) DO NOTHING",
+                " alert, status, created_at, due_at, case_key, cause)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (state_key, destination) DO NOTHING",
                 (
                     f"{alert.state_key} {turn}",
                     destination,

@@ -1,9 +1,9 @@
 """Labels and annotations of a rule: the part of Grafana's template language that ours use.
 
-``{{ $labels.NAME }}``, ``{{ $values.REF.Value }}``, ``{{ $values.REF }}`` and calls of the functions
-below with them, texts and calls in brackets; ``{{ with $labels.NAME }}…{{ . }}…{{ else }}…{{ end }}``,
-the same with ``$values.REF`` and ``.Value``. Grafana's own does more; what it does more is named in the
-error.
+``{{ $labels.NAME }}``, ``{{ $values.REF.Value }}``, ``{{ $values.REF }}`` and calls of the
+functions below with them, texts and calls in brackets; ``{{ with $labels.NAME }}…{{ . }}…{{ else }}
+…{{ end }}``, the same with ``$values.REF`` and ``.Value``. Grafana's own does more; what it does
+more is named in the error.
 """
 
 from __future__ import annotations
