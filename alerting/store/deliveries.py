@@ -81,7 +81,8 @@ class Deliveries:
             return connection.execute(
                 "INSERT INTO deliveries (state_key, destination, fingerprint, event, dedup_key,"
                 " alert, status, created_at, due_at, case_key, cause)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (state_key, destination) DO NOTHING",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (state_key, destination) DO NOTHING",
                 (
                     f"{alert.state_key} {turn}",
                     destination,
