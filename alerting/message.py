@@ -112,9 +112,9 @@ class Message:
     @property
     def _headline(self) -> str:
         if self.folded:
-            told = (f"{n} {k}" if n > 1 else k for k, n in self.folded)
+            names = (f"{n} {k}" if n > 1 else k for k, n in self.folded)
             what = "drifts" if self.labels.get("layer") == "drift" else "alerts"
-            return f"{self.count} {what} at once: {', '.join(told)}"
+            return f"{self.count} {what} at once: {', '.join(names)}"
         parts = [self.what, self.where]
         if self.event == "resolve":
             lasted = f" after {duration(self.lasted)}" if self.lasted is not None else ""
