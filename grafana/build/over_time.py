@@ -89,7 +89,12 @@ def _judged(names: Sequence[str]) -> str:
     all_judged; with what it may fail, allowed."""
     thresholds = read()
     own = thresholds.classifier
-    allowed = {name: own[name].max_fail_rate for name in columns(names) if name in own}
+    # Where one failure pages, none is allowed.
+    allowed = {
+        name: 0.0 if own[name].critical == "fail" else own[name].max_fail_rate
+        for name in columns(names)
+        if name in own
+    }
     limit = (
         f"transform(classifier, {list(allowed)}, {list(allowed.values())},"
         f" {thresholds.custom.max_fail_rate})"
@@ -109,8 +114,9 @@ def _judged(names: Sequence[str]) -> str:
 
 def states(names: Sequence[str]) -> str:
     """Time series of each classifier: 0 within its threshold, 1 above it but for chance, 2 above it
-    by the lower end of the interval."""
-    return f"""SELECT time, classifier, multiIf({wilson_low("failed", "judged")} > allowed AND failed > 1, 2,
+    by the lower end of the interval, or at all where one failure is too much."""
+    return f"""SELECT time, classifier, multiIf(
+  failed > if(allowed = 0, 0, 1) AND {wilson_low("failed", "judged")} > allowed, 2,
   failed / judged > allowed, 1, 0) AS state
 FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
@@ -135,7 +141,8 @@ FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, {_width("all_judged")} AS width,
-    dense_rank() OVER (ORDER BY {wilson_low("all_failed", "all_judged")} / allowed DESC, classifier)
+    dense_rank() OVER (ORDER BY {wilson_low("all_failed", "all_judged")}
+      / greatest(allowed, 0.001) DESC, classifier)
       AS place
   FROM (
   {_judged(names)}
