@@ -34,6 +34,15 @@ _UINT32 = 2**32 - 1
 _LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
 _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
+#: Counts that only a price needs, and few calls have.
+_PRICED_APART = (
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "cached_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "cache_write_1h_tokens",
+)
 _CALLS = frozenset({"llm", "embedding", "reranker"})
 _EMBEDDING = re.compile(r"(?:^|[-/.:_])embed", re.IGNORECASE)
 _TEXT_COLUMNS = frozenset(
@@ -228,8 +237,8 @@ def _fill_model(span: Span, draft: Draft) -> None:
             output_tokens=span.output_tokens,
             cached_input_tokens=span.cached_input_tokens,
             cache_write_tokens=written,
-            input_audio_tokens=count(get("input_audio_tokens")),
-            output_audio_tokens=count(get("output_audio_tokens")),
+            **{name: count(values[name]) for name in _PRICED_APART if name in values},
+            service_tier=str(get("service_tier") or ""),
             at=_minute(span.start_time // (60 * 10**9)),
         )
 
