@@ -108,9 +108,9 @@ def cost_usd(
     for unknown. ``model``: as the provider names it or with its prefix removed; Bedrock's full ids
     (``us.anthropic.…``) are priced more exactly than shortened ones. ``input_tokens`` includes the
     cached ones (gen_ai.usage.input_tokens of the semantic conventions); where it is smaller than
-    those it can't, and they are added. Tokens of audio and images are within input and output, cached
-    audio within both cached and audio, those written for an hour within those written; they cost what
-    the model takes for them. ``service_tier``: 'batch' and 'flex' are at half the price.
+    those it can't, and they are added. Tokens of audio and images are within input and output,
+    cached audio within both cached and audio, those written for an hour within those written; they
+    cost what the model takes for them. ``service_tier``: 'batch' and 'flex' are at half the price.
 
     None for an unknown model, for a model whose price list is empty, and where there are no
     tokens: never 0, except for a model that is free of charge.

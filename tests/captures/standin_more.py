@@ -3,8 +3,8 @@
 ``python standin_more.py --port 9903`` answers these and all that standin.py answers, by the same
 script: the offered tool first, the final text after its result, plain text without tools.
 
-Anthropic and Bedrock count cached tokens beside ``input_tokens``: 500 beside 300 that are written to
-the cache when the tool is asked for, and read from it afterwards; plain text 24. Gemini counts
+Anthropic and Bedrock count cached tokens beside ``input_tokens``: 500 beside 300 that are written
+to the cache when the tool is asked for, and read from it afterwards; plain text 24. Gemini counts
 them within ``promptTokenCount``, and thoughts beside ``candidatesTokenCount``.
 """
 

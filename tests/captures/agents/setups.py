@@ -1,6 +1,6 @@
 """Whole set-ups of the weather agent, one function each: ``python setups.py NAME``.
 
-Each asks what the weather in Paris is; the stand-in asks for the tool, then answers from its result.
+Each asks for the weather; the stand-in asks for the tool, then answers from its result.
 Reads the exporters' environment and STANDIN, the address of standin_more.py.
 """
 
@@ -229,8 +229,10 @@ def traceloop_ollama() -> None:
     for _ in range(2):
         message = client.chat(model="llama3.2", messages=messages, tools=[tool]).message
         messages.append(message.model_dump(exclude_none=True))
-        for call in message.tool_calls or []:
-            messages.append({"role": "tool", "content": RESULT, "tool_name": call.function.name})
+        messages += [
+            {"role": "tool", "content": RESULT, "tool_name": call.function.name}
+            for call in message.tool_calls or []
+        ]
 
 
 def openinference_dspy() -> None:
