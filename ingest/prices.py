@@ -124,11 +124,11 @@ def cost_usd(
     if written and rates.cache_write is not None:
         plain -= written
         cost += written * rates.cache_write.at(total_in)
-    heard = min(_positive(input_audio_tokens), plain)
+    heard = min(_positive(input_audio_tokens), plain) if input_audio_tokens else 0
     if heard and rates.input_audio is not None:
         plain -= heard
         cost += heard * rates.input_audio.at(total_in)
-    spoken = min(_positive(output_audio_tokens), total_out)
+    spoken = min(_positive(output_audio_tokens), total_out) if output_audio_tokens else 0
     said = total_out
     if spoken and rates.output_audio is not None:
         said -= spoken

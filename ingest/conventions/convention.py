@@ -59,6 +59,10 @@ class Draft:
         return True
 
 
+#: Fills what a table can't say.
+Content = Callable[[Attributes, Draft], None]
+
+
 @dataclass(frozen=True)
 class Convention:
     """One convention's mapping.
@@ -73,5 +77,5 @@ class Convention:
     evidence: tuple[str, ...]
     columns: tuple[tuple[str, str], ...] = ()
     kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    content: Callable[[Attributes, Draft], None] | None = None
+    content: Content | None = None
     understood: tuple[str, ...] = ()
