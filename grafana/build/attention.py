@@ -40,10 +40,12 @@ ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
 
 
 def limits() -> dict[str, float]:
-    """Share that may fail, by check; 0 for a critical classifier."""
+    """Share that may fail, by check; 0 where one failure pages. An attempt that the model refused
+    is none of these (``critical = "obeyed"``): attempts count by their rate."""
     thresholds = read()
     own = {
-        n: 0.0 if one.critical else one.max_fail_rate for n, one in thresholds.classifier.items()
+        n: 0.0 if one.critical == "fail" else one.max_fail_rate
+        for n, one in thresholds.classifier.items()
     }
     operational = thresholds.operational
     return own | {
@@ -84,7 +86,7 @@ def sql() -> str:
     """Rows of (what, how_bad, interval, since, where_, users, example, service, board), one at least."""
     rate_limits, operational = read().fail_rate, read().operational
     known = limits()
-    critical = [name for name, one in read().classifier.items() if one.critical]
+    critical = [name for name, one in read().classifier.items() if one.critical == "fail"]
     limit = (
         f"multiIf(startsWith(check, 'tool '), {operational.tool_failure_rate}, own > 0, own,"
         f" transform(check, {list(known)}, {list(known.values())}, {read().custom.max_fail_rate}))"
@@ -113,8 +115,8 @@ FROM (
       toNullable(failed / judged), {between("at_least", "at_most")}, toNullable(toDateTime(since)),
       toNullable(toUInt64(users)), example, toString(service), {board},
       toFloat64(if(allowed = 0, 1000000 + failed, at_least / allowed)), {who}), over)) AS found,
-    concat('Nothing is over its threshold: ', toString(count()), ' checks of ',
-      toString(uniqExact(service)), if(uniqExact(service) = 1, ' service hold', ' services hold')) AS fine,
+    concat(toString(uniqExact(service)), if(uniqExact(service) = 1, ' service, ', ' services, '),
+      toString(count()), ' checks') AS held,
     count() AS checks
   FROM (
     SELECT service, environment, check, failed, judged, since, allowed, example, users,
@@ -160,8 +162,8 @@ FROM (
     ) AS examples USING (service, environment, check)
   )
 )
-ARRAY JOIN if(empty(found) AND checks > 0, [(fine, CAST(NULL, 'Nullable(Float64)'), '',
-  CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0., '')], found) AS r
+ARRAY JOIN if(empty(found) AND checks > 0, [('Nothing is over a threshold', CAST(NULL, 'Nullable(Float64)'), '',
+  CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0., held)], found) AS r
 LIMIT 50"""
 
 

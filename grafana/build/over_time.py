@@ -114,13 +114,20 @@ def _judged(names: Sequence[str]) -> str:
 
 def states(names: Sequence[str]) -> str:
     """Time series of each classifier: 0 within its threshold, 1 above it but for chance, 2 above it
-    by the lower end of the interval, or at all where one failure is too much."""
-    return f"""SELECT time, classifier, multiIf(
+    by the lower end of the interval, or at all where one failure is too much. All have a row for each
+    of the narrowest buckets: where one has none, Grafana leaves a hole."""
+    return f"""SELECT toDateTime(at) AS time, classifier, state
+FROM (
+SELECT classifier, state, toUnixTimestamp(time) AS began, min(width) OVER () AS narrow,
+  least(leadInFrame(began, 1, toUnixTimestamp($__toTime) + 1) OVER (PARTITION BY classifier ORDER BY time
+    ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), began + intDiv(3 * width, 2)) AS ended
+FROM (
+SELECT time, classifier, width, multiIf(
   failed > if(allowed = 0, 0, 1) AND {wilson_low("failed", "judged")} > allowed, 2,
   failed / judged > allowed, 1, 0) AS state
 FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
-  any(allowed) AS allowed
+  any(allowed) AS allowed, any(width) AS width
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, allowed,
     {_width("all_judged")} AS width
@@ -130,6 +137,9 @@ FROM (
 )
 GROUP BY time, classifier
 )
+)
+)
+ARRAY JOIN range(began, greatest(ended, began + 1), narrow) AS at
 ORDER BY time, classifier"""
 
 

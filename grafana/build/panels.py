@@ -132,6 +132,7 @@ def band(
     """A rate with its interval as a band. ``sql``: time, the label, fail_rate, at_least, at_most."""
     panel = timeseries(panel_id, title, description, sql, unit="percentunit", size=size)
     quiet = {"id": "custom.lineWidth", "value": 0}
+    unmarked = {"id": "custom.showPoints", "value": "never"}
     # Only what lies between the ends of the interval is the band.
     empty = {"id": "custom.fillOpacity", "value": 0}
     named = "${__field.labels." + label + "}"
@@ -139,11 +140,12 @@ def band(
         {"matcher": {"id": "byName", "options": name}, "properties": properties}
         for name, properties in (
             ("fail_rate", [empty, {"id": "displayName", "value": named + ", fail rate"}]),
-            ("at_least", [quiet, empty, {"id": "displayName", "value": "at least"}]),
+            ("at_least", [quiet, unmarked, empty, {"id": "displayName", "value": "at least"}]),
             (
                 "at_most",
                 [
                     quiet,
+                    unmarked,
                     {"id": "displayName", "value": "at most"},
                     {"id": "custom.fillBelowTo", "value": "at_least"},
                     {"id": "custom.fillOpacity", "value": 20},

@@ -72,7 +72,7 @@ def told_sql(names: Sequence[str]) -> str:
   arrayFirst(s -> s.1 = v.1, shares) AS share, share.2 / nullIf(judged, 0) AS mean,
   sqrt(greatest(0, share.4 / judged - mean * mean) / judged + pow({spread}, 2)) AS error,
   -- What has failed for certain fails, whatever the scores of the others say.
-  least(1, greatest({wilson_low("v.2", "v.3")}, mean - 1.96 * error)) AS at_least,
+  least(1, greatest(0, if(v.2 = 0, 0, {wilson_low("v.2", "v.3")}), mean - 1.96 * error)) AS at_least,
   least(1, greatest(at_least, mean)) AS estimated,
   least(1, greatest(estimated, mean + 1.96 * error)) AS at_most,
   arrayFirst(r -> r.1 = v.1, reasons).2 AS why_not

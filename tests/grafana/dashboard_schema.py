@@ -142,6 +142,11 @@ class UnitProperty(Strict):
     value: str
 
 
+class PointsProperty(Strict):
+    id: Literal["custom.showPoints"]
+    value: Literal["auto", "never", "always"]
+
+
 class NoValueProperty(Strict):
     id: Literal["noValue"]
     value: str
@@ -190,6 +195,7 @@ class LinksProperty(Strict):
 Property = Annotated[
     UnitProperty
     | NoValueProperty
+    | PointsProperty
     | ThresholdsProperty
     | CellProperty
     | WidthProperty

@@ -83,8 +83,8 @@ def test_what_failed_and_is_well_again_needs_no_attention(client: Client) -> Non
     insert(client, 200, (1200, 1000), hallucination="if(number % 5 = 0, 'fail', 'pass')")
     insert(client, 3000, (1000, 1))
     (found,) = rows(client, sql())
-    assert found["what"].startswith("Nothing is over its threshold: ")
-    assert found["what"].endswith(" checks of 1 service hold")
+    assert found["what"] == "Nothing is over a threshold"
+    assert re.fullmatch(r"1 service, \d+ checks", found["where_"])
     assert found["how_bad"] is None
 
 
@@ -123,6 +123,17 @@ def test_one_leak_of_many_is_red_in_the_timeline_too(client: Client) -> None:
     found = rows(client, states(names))
     seen = {n: {row["state"] for row in found if row["classifier"] == n} for n in names}
     assert seen == {"data_leakage": {0, 2}, "toxicity": {0}, "hallucination": {0}}
+
+
+def test_the_timeline_has_no_holes_where_traffic_differs(client: Client) -> None:
+    insert(client, 20_000, (1439, 0), toxicity="if(number % 50 = 0, 'pass', 'not_applicable')")
+    found = rows(client, states(["hallucination", "toxicity"]))
+    times = {
+        name: [row["time"] for row in found if row["classifier"] == name]
+        for name in ("hallucination", "toxicity")
+    }
+    assert times["hallucination"] == times["toxicity"]
+    assert len(times["toxicity"]) == len(set(times["toxicity"])) > 80
 
 
 def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:

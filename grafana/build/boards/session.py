@@ -18,7 +18,7 @@ def build() -> Json:
         "everyspan-session",
         "Everyspan / Session",
         "A conversation turn by turn, with verdicts.",
-        [*_numbers(names), _turns(names), _failures(names), _duration()],
+        [_turns(names), *_numbers(names), _failures(names), _duration()],
         [textbox("session_id", "Session id"), replays()],
         refresh="",
     )

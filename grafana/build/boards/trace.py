@@ -21,7 +21,7 @@ def build() -> Json:
         "everyspan-trace",
         "Everyspan / Trace",
         "One trace: its steps, what they cost, what was said, and what the classifiers found.",
-        [*_numbers(names), _steps(names), _waterfall(names), _contents(), _verdicts(names)],
+        [_steps(names), *_numbers(names), _waterfall(names), _contents(), _verdicts(names)],
         [textbox("trace_id", "Trace id")],
         refresh="",
     )
@@ -141,7 +141,7 @@ LIMIT 5000"""
         [
             text("step", 70),
             text("name", 190),
-            text("failures", 210, "failed", steps=[(None, RED)], wrap=True),
+            text("failures", 210, "failed", steps=[(None, RED)]),
             text("evidence", wrap=True),
             ms("duration", 85),
             text("code", 150, "source line"),
