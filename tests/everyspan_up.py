@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -189,16 +190,58 @@ class Up:
 @contextmanager
 def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
     """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix.
-    ``root``: whose code runs."""
-    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
-    settings.setdefault(_LAG_VARIABLE, LAG)
-    up = Up(data, free_ports(), settings, root=root)
+    ``root``: whose code runs. It does all in one process where nothing else is said: a worker takes
+    as long to start as the rest."""
+    alone = {"ingest_workers": "0", "classify_workers": "0"}
+    up = Up(data, free_ports(), _settings(alone | environment), root=root)
     up.start()
     try:
         yield up
     finally:
         if up.process is not None and up.process.poll() is None:
             up.stop()
+
+
+@contextmanager
+def shared(folder: Path, **environment: str) -> Iterator[Up]:
+    """As ``running``, for all processes that name the same folder: the first starts it, the last
+    stops it. Each holds a lock in the folder, which goes with the process, however it ends."""
+    up = Up(folder / "up" / "data", free_ports(), _settings(environment))
+    note = folder / "up.json"
+    with (folder / "up.lock").open("w") as alone, (folder / "up.used").open("w") as used:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        fcntl.flock(used, fcntl.LOCK_SH)
+        if note.exists():
+            pid, up.ports = json.loads(note.read_text())
+        else:
+            up.data.parent.mkdir()
+            up.start()
+            assert up.process is not None
+            pid = up.process.pid
+            note.write_text(json.dumps([pid, up.ports]))
+        fcntl.flock(alone, fcntl.LOCK_UN)
+        try:
+            yield up
+        finally:
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _STARTED.append(up)  # others use it
+            else:
+                note.unlink()
+                os.kill(pid, signal.SIGTERM)
+                if up.process is not None:
+                    up.process.wait(30)
+
+
+#: Processes that go on after the one that started them.
+_STARTED: list[Up] = []
+
+
+def _settings(environment: dict[str, str]) -> dict[str, str]:
+    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
+    return {_LAG_VARIABLE: LAG} | settings
 
 
 def free_ports() -> dict[str, int]:

@@ -35,7 +35,7 @@ def stack(bare: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("up") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", bare)
-        with running(data, classify_trace_quiet_seconds="0.5", ingest_workers="0") as up:
+        with running(data, classify_trace_quiet_seconds="0.5") as up:
             yield up
 
 
