@@ -6,6 +6,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from clickhouse.embedded_http.mirror import LAG_SECONDS
-
 ROOT = Path(__file__).resolve().parents[1]
 #: How old what readers see may be, where a test does not say.
 LAG = "0.1"
+#: A part that is there, by its name: not one that is being written or merged.
+_PART = re.compile(r"(?P<partition>[0-9a-z]+)_\d+_(?P<last>\d+)_\d+(_\d+)?")
 _LAG_VARIABLE = "EVERYSPAN_CLICKHOUSE_LAG_SECONDS"
 NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify", "web")
 
@@ -49,8 +50,8 @@ class Up:
     #: Where it writes what it has to say; beside ``data`` by default.
     log_path: Path | None = None
 
-    #: Readers see then what was posted.
-    _visible_at: float = 0.0
+    #: Up to where each partition of each table was written when something was last sent.
+    _written: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start and wait until spans can be stored."""
@@ -148,17 +149,49 @@ class Up:
 
     def sent(self) -> None:
         """Something was stored by other means than ``post``: queries wait until they see it."""
-        lag = float(self.environment.get(_LAG_VARIABLE, LAG_SECONDS))
-        # Twice, and more: a machine that runs tests is busy.
-        self._visible_at = time.monotonic() + 2 * lag + 0.3
+        self._written = self._on_disk()
 
     def until_visible(self) -> None:
-        """Wait until readers see what was sent."""
-        time.sleep(max(0.0, self._visible_at - time.monotonic()))
+        """Wait until readers see what was sent: how long that takes depends on the machine."""
+        until = time.monotonic() + 30
+        while self._written:
+            found = {
+                (row["uuid"], row["partition_id"]): int(row["block"])
+                for row in self._ask(
+                    "SELECT t.uuid AS uuid, p.partition_id AS partition_id,"
+                    " max(p.max_block_number) AS block FROM system.tables AS t"
+                    " LEFT JOIN system.parts AS p ON t.database = p.database AND t.name = p.table"
+                    " AND p.active GROUP BY uuid, partition_id"
+                )
+            }
+            known = {uuid for uuid, _ in found}
+            waits = {
+                at: block
+                for at, block in self._written.items()
+                if at[0] in known and found.get(at, -1) < block
+            }
+            if not waits:
+                self._written = {}
+            elif time.monotonic() > until:
+                raise AssertionError(f"readers never saw {waits}, but {found}\n{self.log()}")
+            else:
+                time.sleep(0.05)
+
+    def _on_disk(self) -> dict[tuple[str, str], int]:
+        """(table's UUID, partition) to the number of the latest block that is there."""
+        found: dict[tuple[str, str], int] = {}
+        for part in self.data.glob("clickhouse/store/*/*/*_*_*_*"):
+            if name := _PART.fullmatch(part.name):
+                at = (part.parent.name, name["partition"])
+                found[at] = max(found.get(at, 0), int(name["last"]))
+        return found
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a SELECT through the ClickHouse HTTP port, with all that was posted before."""
         self.until_visible()
+        return self._ask(sql)
+
+    def _ask(self, sql: str) -> list[dict[str, Any]]:
         path = "/?" + urlencode({"default_format": "JSONEachRow"})
         answer = self.request("POST", path, sql.encode(), port="clickhouse")
         assert answer.status == 200, answer.body.decode()

@@ -32,10 +32,9 @@ def everyspan(
     *arguments: str, stdin: str | bytes = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command, of this tree and at its root, without settings of the caller's."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "in").write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
-        asked = [folder, list(arguments), {**clean, "COLUMNS": "200", **environment}]
+        asked = [folder, list(arguments), _cleaned(environment)]
         maker = _started()
         assert maker.stdin is not None
         assert maker.stdout is not None
@@ -46,6 +45,23 @@ def everyspan(
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 14:  # SIGALRM
         raise subprocess.TimeoutExpired(arguments, _SECONDS, out, err)
     return subprocess.CompletedProcess(arguments, os.waitstatus_to_exitcode(status), out, err)
+
+
+def fresh(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same by a Python of its own, for an environment that tells Python what to load."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT,
+        env=_cleaned(environment),
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+
+
+def _cleaned(environment: dict[str, str]) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
+    return {**clean, "COLUMNS": "200", **environment}
 
 
 def _started() -> subprocess.Popen[str]:

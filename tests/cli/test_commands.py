@@ -233,7 +233,15 @@ def test_single_services_run_and_stop(tmp_path: Path) -> None:
             assert process.wait(30) == 0
 
 
-def test_classify_since_asks_the_running_service(up: Up, trace: str) -> None:
+def test_classify_since_asks_the_running_service(tmp_path: Path) -> None:
+    with running(tmp_path / "data", classify_trace_quiet_seconds="0.5") as up:
+        _judges_again(up)
+
+
+def _judges_again(up: Up) -> None:
+    trace = trace_id()
+    up.post("/v1/traces", request(span(trace), span(trace)).SerializeToString())
+    up.judged([trace.hex()])
     classify = f"--classify-port={up.ports['classify']}"
     done = everyspan("classify", "--since", "24h", classify)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.extras import LIBRARIES
-from tests.cli.test_commands import everyspan
+from tests.cli.command import fresh as everyspan
 from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
