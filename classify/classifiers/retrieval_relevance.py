@@ -11,8 +11,8 @@ from classify.models.evidence import BY_RULE
 from classify.models.form import Pair, cleaned, excerpt
 from classify.models.windows import sentences
 from classify.signals import query
+from classify.signals.language import in_two_languages
 from classify.signals.query import Retrieved
-from classify.signals.same_language import in_two_languages
 from classify.signals.signal import Item, Likeness, Signal
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
@@ -44,7 +44,7 @@ class RetrievalRelevance(Weighed):
 
     name = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
-    code_version = 3
+    code_version = 4
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("retrieval", "reranker"))

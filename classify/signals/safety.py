@@ -10,7 +10,7 @@ from classify.models.evidence import BY_RULE, quoted
 from classify.signals import ngrams
 from classify.signals.attempt import with_outcome
 from classify.signals.certain import certain, smuggled
-from classify.signals.language import language, reads
+from classify.signals.language import likely, reads
 from classify.signals.passage import MAX_CHARACTERS, Passage, passages
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
@@ -57,7 +57,7 @@ class Safety(Weighed):
             return None
         # Of a set of attacks in many languages the phrases find one in twenty-five: where none is
         # found in another language than English, nobody can tell.
-        unknown = sorted({language(each.text) for each in texts})
+        unknown = sorted({likely(each.text) for each in texts})
         return abstained(f"no signal is proven in its language ({', '.join(unknown)})")
 
     def items(self, subject: Subject) -> Sequence[Passage]:

@@ -9,7 +9,6 @@ import pytest
 from classify.classifiers.hallucination.answers import claimed, stated
 from classify.signals import contradiction, identifiers, novelty, numerals, quotation
 from classify.signals.grounds import Grounds, content, grounds, names
-from classify.signals.same_language import in_two_languages, language
 
 PAGE = (
     "The capital of France is Paris. The population of France is 67,391,582. Returns are free"
@@ -165,13 +164,3 @@ def test_claims_of_an_answer(page: Grounds) -> None:
     assert claimed("Yes.", page) == []
     found = claimed('{"title": "A bridge of steel and glass", "ok": true}', page)
     assert [claim.text for claim in found] == ["A bridge of steel and glass"]
-
-
-def test_two_languages() -> None:
-    german = "Der Versand dauert drei Tage und ist nicht kostenlos, aber schnell."
-    assert language(german) == "German"
-    assert language(PAGE) == "English"
-    assert language("配送は三日以内にお届けいたします") == "Japanese"
-    assert in_two_languages(german, PAGE)
-    assert not in_two_languages("LF-1001 OK", PAGE)
-    assert not in_two_languages(PAGE, PAGE)

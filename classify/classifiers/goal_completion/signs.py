@@ -12,9 +12,9 @@ import yaml
 
 from classify import messages
 from classify.classifiers.goal_completion.course import Course
-from classify.classifiers.instruction_following.answer_language import language_of
 from classify.classifiers.tool_call_error.failure_rules import rules
 from classify.signals import tool_names
+from classify.signals.language import language
 
 PHRASES = Path(__file__).with_name("phrases.yaml")
 _CUT = frozenset(
@@ -54,7 +54,7 @@ def _find(name: str, text: str) -> str:
 
 def speaks_english(course: Course) -> bool:
     """Whether the phrases can be looked for; short texts count as English."""
-    return language_of(course.answer or course.asked) in ("", "en")
+    return language(course.answer or course.asked) in ("", "English")
 
 
 # Signs that need no language.

@@ -16,7 +16,7 @@ from classify.models.evidence import BY_RULE, quoted
 from classify.models.rows import is_answer, speaks
 from classify.signals import contradiction, identifiers, novelty, quotation
 from classify.signals.grounds import Grounds
-from classify.signals.same_language import in_two_languages
+from classify.signals.language import in_two_languages
 from classify.signals.signal import Item, Signal
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
@@ -35,7 +35,7 @@ class Hallucination(Weighed):
 
     name = "hallucination"
     description = "The answer states what its documents and tool results do not say."
-    code_version = 3
+    code_version = 4
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))

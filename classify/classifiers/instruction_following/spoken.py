@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import takewhile
 
-from classify.classifiers.instruction_following import answer_language
 from classify.classifiers.instruction_following.check import Check
 from classify.classifiers.instruction_following.sentences import Sentence
+from classify.signals import language
 
 _OPTIONS = re.compile(
     r"\b(?:one of|choose from|select from|pick from|exactly one of)\b[^:\n]{0,80}(?::"
@@ -142,7 +142,7 @@ def _language(sentence: Sentence) -> Iterator[Check]:
             continue
         if asked[0].strip().startswith("to") and "translat" not in before:
             continue
-        code = answer_language.names()[match[1]]
+        code = language.names()[match[1]]
         yield Check(
             "language", sentence.text, _other_language(code, match[1].title()), partial=True
         )
@@ -151,7 +151,7 @@ def _language(sentence: Sentence) -> Iterator[Check]:
 
 def _other_language(code: str, name: str) -> Callable[[str], str]:
     def wrong(output: str) -> str:
-        found = answer_language.differs(output, code)
+        found = language.differs(output, code)
         return (
             f"the output is in {found}, {name} was asked for: “{' '.join(output.split())[:60]}”"
             if found
@@ -163,7 +163,7 @@ def _other_language(code: str, name: str) -> Callable[[str], str]:
 
 @cache
 def _language_names() -> re.Pattern[str]:
-    names = sorted(answer_language.names(), key=len, reverse=True)
+    names = sorted(language.names(), key=len, reverse=True)
     return re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
 
 
