@@ -16,8 +16,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse.refused_writes import watched
 from service.errors import UserError
 
-# Each insert asks whether what it is given is a data frame, and imports pandas to know: half a second
-# and 40 MB in every process. None is given.
+# Each insert asks whether what it is given is a data frame, and imports pandas to know: half a
+# second and 40 MB in every process. None is given.
 for _name in ("pd", "pd_time_test"):
     vars(libraries).setdefault(_name, None)
 

@@ -36,7 +36,7 @@ class Reading:
     text: str
 
 
-# As many as the windows of a few long texts: each is asked for by the signals of several classifiers.
+# As many as the windows of a few long texts: signals of several classifiers ask for each.
 @lru_cache(maxsize=512)
 def readings(text: str) -> tuple[Reading, ...]:
     """The text as it stands first, then what else can be read in it."""
