@@ -112,7 +112,9 @@ class Message:
     @property
     def _headline(self) -> str:
         if self.folded:
-            return f"{self.count} alerts at once: " + ", ".join(f"{n} {k}" for k, n in self.folded)
+            names = (f"{n} {k}" if n > 1 else k for k, n in self.folded)
+            what = "drifts" if self.labels.get("layer") == "drift" else "alerts"
+            return f"{self.count} {what} at once: {', '.join(names)}"
         parts = [self.what, self.where]
         if self.event == "resolve":
             lasted = f" after {duration(self.lasted)}" if self.lasted is not None else ""
@@ -145,8 +147,10 @@ def severity(labels: Mapping[str, str]) -> str:
 
 
 def percent(share: float) -> str:
-    """Three figures."""
-    return f"{100 * share:.3g} %"
+    """'7.4 %', '12 %', '0.04 %': one decimal, or one figure of what is less."""
+    return (
+        f"{100 * share:.1f}".removesuffix(".0") + " %" if share >= 0.001 else f"{100 * share:.1g} %"
+    )
 
 
 def duration(span: timedelta) -> str:

@@ -128,7 +128,13 @@ class Pipeline:
                 alerts = []
             try:
                 routed = [(a, self._routes.of(a.labels)) for a in alerts]
-                record(self.store, each, routed, 1000 * self._settings.alert_remind_seconds)
+                record(
+                    self.store,
+                    each,
+                    routed,
+                    1000 * self._settings.alert_remind_seconds,
+                    1000 * self._settings.alert_gather_seconds,
+                )
             except sqlite3.Error:
                 raise
             except Exception:

@@ -86,6 +86,15 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
             " the contact point's repeat_interval.",
         ),
     ] = 3300
+    alert_gather_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=600,
+            description="Drift waits so long for drift that began with it: together they are one"
+            " incident.",
+        ),
+    ] = 10
     alert_stalled_seconds: Annotated[
         int,
         Field(

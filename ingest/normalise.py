@@ -24,7 +24,7 @@ from ingest.conventions import hand_written, shared
 from ingest.conventions.columns import count, fill
 from ingest.conventions.convention import Draft
 from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
-from ingest.conventions.registry import applying, name_of, rules_of
+from ingest.conventions.registry import contents_of, name_of, rules_of
 from ingest.conventions.reported import CALLS, keep_apart
 from ingest.conventions.span_names import kind_of
 from ingest.conventions.time_to_first_token import FIRST_TOKEN_EVENTS
@@ -59,6 +59,9 @@ _SHARED = 1
 _WEAK = 99
 #: What senders write where they have nothing.
 _UNKNOWN = frozenset({"none", "None", "null", "undefined"})
+#: Kinds that the name of a framework's step may still make more of.
+_SAYS_LITTLE = (None, "other", "chain")
+_LONGEST_UNKNOWN = max(map(len, _UNKNOWN))
 _RESOURCE_COLUMNS = (*shared.RESOURCE_COLUMNS, *shared.CONVENTION.columns)
 
 
@@ -185,8 +188,9 @@ def _span(
         if rules.floor >= 0:
             floor.append((rules.floor, key))
         for column, rank in rules.columns:
+            # The length first: the hash of a long text takes its time.
             if rank < ranks.get(column, 1_000_000) and not (
-                type(value) is str and value in _UNKNOWN
+                type(value) is str and len(value) <= _LONGEST_UNKNOWN and value in _UNKNOWN
             ):
                 ranks[column] = rank
                 values[column] = value
@@ -202,9 +206,8 @@ def _span(
                     values["step_kind"] = kind
         if rules.unknown:
             not_understood[origin.scope_name, _without_indices(key)] += 1
-    for convention in applying(mask):
-        if convention.content is not None:
-            convention.content(attributes, draft)
+    for content in contents_of(mask):
+        content(attributes, draft)
     if floor and mask & ~_SHARED:
         hand_written.fill_rest(floor, attributes, draft)
 
@@ -227,23 +230,13 @@ def _span(
             span.convention = hand_written.NAME
         elif span.input_tokens is None and not values.get("input_messages"):
             values.setdefault("step_kind", "other")
-    named = kind_of(origin.scope_name, proto.name) if origin.scope_name else ""
-    if named and values.get("step_kind") in (None, "other", "chain"):
-        values["step_kind"] = named
-    error = values.get("error_type")
-    failed = values.get("failed")
-    if type(error) is str and error in CONTROL_FLOW:
-        span.status = "unset" if span.status == "error" else span.status
-        values["error_type"] = ""
-    elif (
-        # LangSmith calls every run ok, and records what it raised.
-        (error and span.convention == "langsmith")
-        or failed is True
-        or (type(failed) is str and failed.lower() == "true")
-        or (values.get("status") == "error" and span.status == "unset")
-        or (values.get("status") == "error" and span.convention == "mastra")
-    ):
-        span.status = "error"
+    if values.get("step_kind") in _SAYS_LITTLE and origin.scope_name:
+        named = kind_of(origin.scope_name, proto.name)
+        if named:
+            values["step_kind"] = named
+    error, failed, status = values.get("error_type"), values.get("failed"), values.get("status")
+    if error or failed or status:
+        _set_status(span, values, error, failed, status)
     message = proto.status.message
     if message:
         values["status_message"] = message
@@ -262,6 +255,21 @@ def _span(
     if proto.links:
         span.links = _links_text(proto, span, limits)
     return span
+
+
+def _set_status(span: Span, values: dict[str, Any], error: Any, failed: Any, status: Any) -> None:
+    """What attributes say of how it ended, where the span's own status says less."""
+    if type(error) is str and error in CONTROL_FLOW:
+        span.status = "unset" if span.status == "error" else span.status
+        values["error_type"] = ""
+    elif (
+        # LangSmith calls every run ok, and records what it raised.
+        (error and span.convention == "langsmith")
+        or failed is True
+        or (type(failed) is str and failed.lower() == "true")
+        or (status == "error" and (span.status == "unset" or span.convention == "mastra"))
+    ):
+        span.status = "error"
 
 
 def _without_indices(name: str) -> str:
@@ -298,7 +306,7 @@ def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -
         for text in (value if type(value) is str else text_of(value),)
     }
     longest = limits.max_attribute_name_bytes
-    if any(len(key) * 4 > longest for key in kept):
+    if kept and max(map(len, kept)) * 4 > longest:
         kept = {cut(key, longest): text for key, text in kept.items()}
     if len(kept) > limits.max_attributes:
         over = len(kept) - limits.max_attributes

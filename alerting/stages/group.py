@@ -1,7 +1,8 @@
 """Group: deliveries of one destination that make one message, and the incident that it is about.
 
-Twenty triggers at once are told as one. What was told as one has one key from then on, and ends as
-one when the last of it has ended.
+Twenty triggers at once are told as one, and what has one cause where two begin together: drift of
+several classifiers or services is a model, a prompt or a provider. What was told as one has one key
+from then on, and ends as one when the last of it has ended.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ from alerting.store.deliveries import Deliveries, Delivery
 
 #: So many triggers due at once for one destination become one message.
 GROUP_FROM = 20
+#: So many that began together and have one cause (`cause_of`) do.
+TOGETHER_FROM = 2
+#: Those wait so long for others of the same cause: Grafana tells each group by itself.
+GATHER_MS = 10_000
 _MOST_NAMES = 20
+
+
+def cause_of(alert: Alert) -> str:
+    """The same for alerts that are one incident where they begin together; '' for all others."""
+    if alert.labels.get("layer") != "drift":
+        return ""
+    return f"drift in {alert.labels.get('environment', '')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +119,17 @@ def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
     """``due``: of one destination, oldest first, as the groups are."""
     triggers = tuple(each for each in due if each.event == "trigger")
     if len(triggers) >= GROUP_FROM:
-        first = triggers[0]
-        found = [Group(_key(first.destination, first.id), triggers)]
+        found = [_folded(triggers)]
     else:
-        found = [Group(each.dedup_key, (each,)) for each in triggers]
+        causes: dict[str, list[Delivery]] = {}
+        for each in triggers:
+            causes.setdefault(cause_of(each.alert) or f"itself {each.id}", []).append(each)
+        found = [
+            _folded(tuple(began))
+            if len(began) >= TOGETHER_FROM
+            else Group(began[0].dedup_key, tuple(began))
+            for began in causes.values()
+        ]
     ends: dict[tuple[str, str], Group] = {}
     for each in due:
         if each.event == "trigger":
@@ -127,6 +146,10 @@ def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
             others = ends[each.event, key].deliveries if (each.event, key) in ends else ()
             ends[each.event, key] = Group(key, (*others, each), known)
     return sorted([*found, *ends.values()], key=lambda each: each.first.id)
+
+
+def _folded(triggers: tuple[Delivery, ...]) -> Group:
+    return Group(_key(triggers[0].destination, triggers[0].id), triggers)
 
 
 def _key(destination: str, first: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from alerting.alert_state import REMIND_MS, Heard, advance
 from alerting.notification import Alert
 from alerting.spool import Received
+from alerting.stages.group import GATHER_MS, cause_of
 from alerting.stages.mute import is_muted
 from alerting.store.file import now_ms
 from alerting.store.silences import Silence
@@ -20,7 +21,13 @@ Routed = Sequence[tuple[Alert, Sequence[str]]]
 """Alerts, each with the names of its destinations."""
 
 
-def record(store: Store, received: Received, routed: Routed, remind_ms: int = REMIND_MS) -> int:
+def record(
+    store: Store,
+    received: Received,
+    routed: Routed,
+    remind_ms: int = REMIND_MS,
+    gather_ms: int = GATHER_MS,
+) -> int:
     """Make deliveries of a notification's alerts.
 
     All or nothing; a notification that was recorded makes none. Returns new deliveries.
@@ -28,10 +35,12 @@ def record(store: Store, received: Received, routed: Routed, remind_ms: int = RE
     with store.file.transaction():
         if not store.notifications.process(received.id):
             return 0
-        return hear(store, routed, remind_ms)
+        return hear(store, routed, remind_ms, gather_ms)
 
 
-def hear(store: Store, routed: Routed, remind_ms: int = REMIND_MS) -> int:
+def hear(
+    store: Store, routed: Routed, remind_ms: int = REMIND_MS, gather_ms: int = GATHER_MS
+) -> int:
     """The alerts are in these states now; new deliveries."""
     made = 0
     with store.file.transaction():
@@ -49,7 +58,9 @@ def hear(store: Store, routed: Routed, remind_ms: int = REMIND_MS) -> int:
                 continue
             store.alerts.heard(alert, now)
             for destination in destinations:
-                made += _advance(store, alert, destination, alert.status, now, silences, remind_ms)
+                made += _advance(
+                    store, alert, destination, alert.status, now, silences, remind_ms, gather_ms
+                )
     return made
 
 
@@ -71,6 +82,7 @@ def _advance(
     now: int,
     silences: Sequence[Silence],
     remind_ms: int = REMIND_MS,
+    gather_ms: int = GATHER_MS,
 ) -> int:
     was = store.standings.get(alert.key, destination)
     step = advance(
@@ -96,4 +108,6 @@ def _advance(
         turn=str(step.standing.turn),
         # Looked up once for all destinations that are told of this.
         case_key=f"{alert.state_key} {now}",
+        cause=cause_of(alert) if step.event == "trigger" else "",
+        gather_ms=gather_ms,
     )

@@ -62,15 +62,27 @@ class Deliveries:
         *,
         turn: str,
         case_key: str,
+        cause: str = "",
+        gather_ms: int = 0,
     ) -> int:
         """1, or 0 where it is known. ``turn``: what tells this event from others of the same state
-        of the alert; ``case_key``: of what is looked up for it."""
+        of the alert; ``case_key``: of what is looked up for it. ``cause``: it waits ``gather_ms``
+        for others of the same, and what comes meanwhile is due when the first of them is."""
         now = now_ms()
         with self._file.transaction() as connection:
+            due = now
+            if cause:
+                rows = connection.execute(
+                    "SELECT min(due_at) FROM deliveries WHERE cause = ? AND destination = ?"
+                    " AND status = 'pending' AND attempts = 0",
+                    (cause, destination),
+                ).fetchall()
+                due = rows[0][0] or now + gather_ms
             return connection.execute(
                 "INSERT INTO deliveries (state_key, destination, fingerprint, event, dedup_key,"
-                " alert, status, created_at, due_at, case_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                " ?) ON CONFLICT (state_key, destination) DO NOTHING",
+                " alert, status, created_at, due_at, case_key, cause)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (state_key, destination) DO NOTHING",
                 (
                     f"{alert.state_key} {turn}",
                     destination,
@@ -80,8 +92,9 @@ class Deliveries:
                     alert.model_dump_json(by_alias=True),
                     status,
                     now,
-                    now,
+                    due,
                     case_key,
+                    cause,
                 ),
             ).rowcount
 

@@ -1,11 +1,13 @@
 """From a span's end to the request that PagerDuty gets, in embedded mode at default schedules.
 
     python benchmarks/alert_latency/run.py [--minutes 5] [--critical 40] [--rate 20]
+    python benchmarks/alert_latency/run.py --grafana URL --ports clickhouse=N,alerting=N
 
 ``everyspan up`` as a process of its own with nothing set but ports, data and one PagerDuty route to
 a stand-in; agents with OpenTelemetry's batch processor as it is. Failures come at random times, so
 that they meet every phase of the schedules, on top of a stream of healthy traces. Each failure has
-a service of its own, hence an alert of its own.
+a service of its own, hence an alert of its own. With ``--grafana`` the rules are evaluated there:
+provisioned from grafana/provisioning, its data source and its contact point led to the ports named.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -221,6 +224,21 @@ def watch(failures: list[Failure], server: PagerDuty) -> int:
     return sum(not failure.paged for failure in failures)
 
 
+def ports_of(named: str) -> dict[str, int]:
+    """Free ones, but for those that ``named`` ('clickhouse=8123,alerting=8085') says."""
+    ports = free_ports()
+    for each in filter(None, named.split(",")):
+        name, _, port = each.partition("=")
+        ports[name] = int(port)
+    return ports
+
+
+def answers(url: str) -> bool:
+    """Whether a Grafana is there that evaluates our rules."""
+    with urllib.request.urlopen(f"{url}/api/v1/provisioning/alert-rules", timeout=10) as answer:
+        return any(rule["uid"].startswith("everyspan-") for rule in json.load(answer))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5.0, help="in which the failures come")
@@ -228,7 +246,13 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=20, help="failing tools: a fail rate alerts")
     parser.add_argument("--healthy", type=float, default=1.0, help="healthy traces a second")
     parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--grafana", default="", help="URL of one that evaluates the rules")
+    parser.add_argument(
+        "--ports", default="", help="that it asks and tells: clickhouse=N,alerting=N"
+    )
     given = parser.parse_args()
+    if given.grafana and not answers(given.grafana):
+        parser.error(f"{given.grafana} has none of the rules of grafana/provisioning")
     rng = Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="alert-latency-") as folder, pagerduty() as server:
         routes = Path(folder) / "routes.toml"
@@ -236,13 +260,18 @@ def main() -> int:
             f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
             f'url = "{server.url}"\n[[routes]]\ndestinations = ["oncall"]\n'
         )
-        up = Up(Path(folder) / "data", free_ports(), {"EVERYSPAN_ALERT_ROUTES": str(routes)})
+        environment = {"EVERYSPAN_ALERT_ROUTES": str(routes)}
+        if given.grafana:
+            environment["EVERYSPAN_GRAFANA_EVALUATE"] = "false"
+        # A Grafana remembers the services of an earlier run.
+        run = f"{int(time.time()) % 100_000}"
+        up = Up(Path(folder) / "data", ports_of(given.ports), environment)
         up.start()
         try:
             start = time.time() + 5
             kinds = ["data_leakage"] * given.critical + ["tool_call_error"] * given.rate
             failures = [
-                Failure(f"{kind}-{number}", kind, start + rng.random() * given.minutes * 60)
+                Failure(f"{kind}-{run}-{number}", kind, start + rng.random() * given.minutes * 60)
                 for number, kind in enumerate(kinds)
             ]
             stop = threading.Event()
@@ -262,7 +291,9 @@ def main() -> int:
             for failure in failures:
                 if failure.paged:
                     measure(failure, up, alerts)
-            print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
+            by = "a Grafana" if given.grafana else "everyspan up"
+            print(f"Rules evaluated by {by}, {os.cpu_count()} cores, ", end="")
+            print(f"Python {platform.python_version()}, ", end="")
             print(f"{given.minutes:g} minutes, {given.healthy:g} healthy traces a second")
             critical = [f for f in failures if f.classifier == "data_leakage"]
             rates = [f for f in failures if f.classifier == "tool_call_error"]

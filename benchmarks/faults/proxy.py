@@ -14,13 +14,14 @@ _SLOW_SECONDS = 0.4
 
 class Proxy:
     """``mood``: 'ok'; 'away' resets every connection, 'slow' delays every answer, 'hang' passes
-    nothing on, 'cut' passes the request on and resets before or within the answer."""
+    nothing on, 'cut' passes the request on and resets before or within the answer. ``listen``: its
+    own port, 0 for a free one."""
 
-    def __init__(self, port: int, random: Random) -> None:
+    def __init__(self, port: int, random: Random, listen: int = 0) -> None:
         self.mood = "ok"
         self._target = port
         self._random = random
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self._listener = socket.create_server(("127.0.0.1", listen), backlog=200)
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 

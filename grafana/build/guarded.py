@@ -1,7 +1,8 @@
 """Annotations of rules that also read well where a rule has no value.
 
 Grafana renders them at each evaluation. Without data ``$values.B`` is nil, which it logs as an error
-each time, and a missing label reads "[no value]": ``with`` guards both. Numbers are rounded.
+each time, and a missing label reads "[no value]": ``with`` guards both. Numbers are rounded: of
+humanizePercentage alone 0.07382 reads "7.382%".
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ import re
 
 _VALUE = re.compile(r"\{\{ (?:(\w+) )?\$values\.(\w+)\.Value \}\}")
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
+#: What a function's value is written as; by itself for the others.
+_ROUNDED = {
+    "humanizePercentage": 'reReplaceAll "%$" " %" (humanizePercentage (printf "%.3f" .Value))',
+    "humanizeDuration": 'humanizeDuration (printf "%.1f" .Value)',
+}
 _UNKNOWN = {
     "humanizePercentage": "an unknown share",
     "humanizeDuration": "an unknown time",
@@ -22,8 +28,9 @@ def guarded(text: str) -> str:
 
     def value(found: re.Match[str]) -> str:
         function = found[1] or "humanize"
+        written = _ROUNDED.get(function, f"{function} .Value")
         return (
-            f"{{{{ with $values.{found[2]} }}}}{{{{ {function} .Value }}}}"
+            f"{{{{ with $values.{found[2]} }}}}{{{{ {written} }}}}"
             f"{{{{ else }}}}{_UNKNOWN[function]}{{{{ end }}}}"
         )
 

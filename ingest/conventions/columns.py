@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -33,13 +34,18 @@ _UINT32 = 2**32 - 1
 _LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
 _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
+#: What only a price needs, and few calls have.
+_PRICED_APART = frozenset(
+    "input_audio_tokens output_audio_tokens cached_audio_tokens input_image_tokens"
+    " output_image_tokens cache_write_1h_tokens service_tier".split()
+)
 _CALLS = frozenset({"llm", "embedding", "reranker"})
 _EMBEDDING = re.compile(r"(?:^|[-/.:_])embed", re.IGNORECASE)
-_TEXT_COLUMNS = (
+_TEXT_COLUMNS = frozenset(
     "session_id user_id environment service_version status_message prompt_name prompt_version"
     " experiment variant agent_name tool_name code_file code_function code_revision"
-    " code_repository error_type response_id replay_of"
-).split()
+    " code_repository error_type response_id replay_of".split()
+)
 _TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
@@ -47,9 +53,8 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     """Set the span's columns; the attributes whose whole text is in a content column."""
     values = draft.values
     stored: set[str] = set()
-    for column in _TEXT_COLUMNS:
-        value = values.get(column)
-        if value is not None and value != "":
+    for column, value in values.items():
+        if column in _TEXT_COLUMNS and value is not None and value != "":
             text = value if type(value) is str else text_of(value)
             setattr(span, column, cut(text, limits.max_attribute_bytes))
     if span.replay_of and not _TRACE_ID.fullmatch(span.replay_of):
@@ -60,7 +65,7 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     kind = span.step_kind = _kind(draft)
     if kind in _CALLS:
         _read_the_rest(draft)
-        if kind == "llm" and _EMBEDDING.search(str(values.get("model") or "")):
+        if kind == "llm" and _embeds(values.get("model")):
             kind = span.step_kind = "embedding"
     _fill_model(span, draft)
     limit = limits.max_attribute_bytes
@@ -85,9 +90,13 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:
             stored.add(source)
-    span.input = cut(span.input, limit)
-    span.output = cut(span.output, limit)
-    span.system_instructions = cut(span.system_instructions, limit)
+    short = limit // 4  # of whatever characters
+    if len(span.input) > short:
+        span.input = cut(span.input, limit)
+    if len(span.output) > short:
+        span.output = cut(span.output, limit)
+    if len(span.system_instructions) > short:
+        span.system_instructions = cut(span.system_instructions, limit)
     return stored
 
 
@@ -115,11 +124,18 @@ def _read_the_rest(draft: Draft) -> None:
 
 
 def _mentions(value: Any, *words: str) -> bool:
-    return (
-        any(word in value for word in words)
-        if isinstance(value, str)
-        else isinstance(value, dict | list)
-    )
+    if type(value) is not str:
+        return isinstance(value, dict | list)
+    return any(map(value.__contains__, words))
+
+
+def _embeds(model: Any) -> bool:
+    return type(model) is str and _named_so(model[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _named_so(model: str) -> bool:
+    return _EMBEDDING.search(model) is not None
 
 
 def _kind(draft: Draft) -> str:
@@ -142,7 +158,7 @@ def _kind(draft: Draft) -> str:
 def count(value: Any) -> int | None:
     """A number of tokens as UInt32 holds it; None for what is none."""
     if type(value) is not int:
-        if isinstance(value, bool):
+        if value is None or isinstance(value, bool):
             return None
         if isinstance(value, str):
             try:
@@ -184,11 +200,15 @@ def _fill_model(span: Span, draft: Draft) -> None:
     if not span.input_tokens and not span.output_tokens:
         # A call that failed: nobody knows.
         span.input_tokens = span.output_tokens = None
-    span.cached_input_tokens = cached = count(get("cached_input_tokens"))
-    span.reasoning_tokens = count(get("reasoning_tokens"))
-    written = count(get("cache_write_tokens"))
-    beside = (cached or 0) + (written or 0)
-    if span.input_tokens is not None and beside and not draft.added_up:
+    cached, written = get("cached_input_tokens"), get("cache_write_tokens")
+    if cached is not None:
+        span.cached_input_tokens = cached = count(cached)
+    if written is not None:
+        written = count(written)
+    if (thought := get("reasoning_tokens")) is not None:
+        span.reasoning_tokens = count(thought)
+    if (cached or written) and span.input_tokens is not None and not draft.added_up:
+        beside = (cached or 0) + (written or 0)
         meaning = meaning_of(
             span.scope_name,
             span.scope_version,
@@ -201,16 +221,23 @@ def _fill_model(span: Span, draft: Draft) -> None:
         if meaning == APART:
             span.input_tokens = min(span.input_tokens + beside, _UINT32)
         draft.unclear = meaning == UNKNOWN
-    span.finish_reason = finish_reason(get("finish_reason"))
+    stopped = get("finish_reason")
+    if stopped is not None:
+        span.finish_reason = finish_reason(stopped)
     waited = get("time_to_first_token_ms")
-    if waited is None and get("time_to_first_token") is not None:
-        waited = milliseconds(get("time_to_first_token"), span.start_time, span.duration_ms)
-    span.time_to_first_token_ms = _amount(waited)
+    if waited is None and (moment := get("time_to_first_token")) is not None:
+        waited = milliseconds(moment, span.start_time, span.duration_ms)
+    if waited is not None:
+        span.time_to_first_token_ms = _amount(waited)
     cost = get("cost_usd")
     if cost is not None:
         # 0 is what libraries say that know no price.
         span.cost_usd = _amount(cost) or None
-    if span.cost_usd is None and span.step_kind in ("llm", "embedding", "reranker") and span.model:
+    if span.cost_usd is None and span.step_kind in _CALLS and span.model:
+        more: dict[str, Any] = {}
+        if not _PRICED_APART.isdisjoint(values):
+            more = {name: count(values[name]) for name in _PRICED_APART if name in values}
+            more["service_tier"] = str(get("service_tier") or "")
         span.cost_usd = cost_usd(
             provider=span.provider,
             model=model,
@@ -218,10 +245,14 @@ def _fill_model(span: Span, draft: Draft) -> None:
             output_tokens=span.output_tokens,
             cached_input_tokens=span.cached_input_tokens,
             cache_write_tokens=written,
-            input_audio_tokens=count(get("input_audio_tokens")),
-            output_audio_tokens=count(get("output_audio_tokens")),
-            at=datetime.fromtimestamp(span.start_time // 10**9, UTC),
+            at=_minute(span.start_time // (60 * 10**9)),
+            **more,
         )
+
+
+@lru_cache(maxsize=256)
+def _minute(since_1970: int) -> datetime:
+    return datetime.fromtimestamp(60 * since_1970, UTC)
 
 
 def _store(draft: Draft, column: str, stored: set[str]) -> None:
@@ -317,7 +348,9 @@ def _fill_chat(
         if chatty:
             span.input_messages = fitting(asked, asked_json, limit, messages_cut)
     if told and not span.finish_reason and span.step_kind == "llm":
-        span.finish_reason = finish_reason(told[-1].get("finish_reason"))
+        stopped = told[-1].get("finish_reason")
+        if stopped is not None:
+            span.finish_reason = finish_reason(stopped)
     if told:
         whole = len(told) > 1 and span.step_kind != "llm"
         span.output = chat.final_answer(told) if whole else chat.answered(told)

@@ -26,8 +26,9 @@ class Draft:
 
     Beside the columns of ``clickhouse.span.Span`` there are ``tool_arguments`` and ``tool_result``
     (input and output of a tool step, whatever else is set); ``usage`` (an object of counts),
-    ``response_model``, ``total_tokens``, ``cache_write_tokens`` and tokens of audio, which only
-    other columns are made of; and ``time_to_first_token`` (seconds or a moment).
+    ``response_model``, ``total_tokens``, ``cache_write_tokens``, tokens of audio and images and
+    ``service_tier``, which only other columns are made of; and ``time_to_first_token`` (seconds or
+    a moment).
     """
 
     __slots__ = ("added_up", "made_of", "ranks", "sources", "unclear", "values")
@@ -59,6 +60,10 @@ class Draft:
         return True
 
 
+#: Fills what a table can't say.
+Content = Callable[[Attributes, Draft], None]
+
+
 @dataclass(frozen=True)
 class Convention:
     """One convention's mapping.
@@ -73,5 +78,5 @@ class Convention:
     evidence: tuple[str, ...]
     columns: tuple[tuple[str, str], ...] = ()
     kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    content: Callable[[Attributes, Draft], None] | None = None
+    content: Content | None = None
     understood: tuple[str, ...] = ()

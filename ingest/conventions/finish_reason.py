@@ -7,6 +7,7 @@ Source: gen-ai-output-messages.json (FinishReason) of open-telemetry/semantic-co
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from ingest.attributes import loads
@@ -24,6 +25,8 @@ _WORDS = {
 _BY_WORD = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 _SPACES = re.compile(r"[\s-]+")
 _LONGEST = 64
+#: Characters that are looked at, and remembered.
+_LONGEST_READ = 256
 
 
 def finish_reason(value: Any) -> str:
@@ -32,8 +35,11 @@ def finish_reason(value: Any) -> str:
         value = loads(value)
     if isinstance(value, list):
         value = value[-1] if value else ""
-    if not isinstance(value, str):
-        return ""
+    return _in_one_word(value[:_LONGEST_READ]) if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _in_one_word(value: str) -> str:
     word = _SPACES.sub("_", value.strip().lower().rpartition(".")[2])
     if word in ("", "unknown", "none", "null", "finish_reason_unspecified"):
         return ""

@@ -12,19 +12,22 @@ from ingest.attributes import loads
 from ingest.conventions.convention import Attributes, Convention, Draft
 from ingest.conventions.indexed import unflatten
 
+_LISTS = ("gen_ai.prompt.", "gen_ai.completion.", "llm.request.functions.")
+
 
 def content(attributes: Attributes, draft: Draft) -> None:
     """``gen_ai.prompt.0.content`` and its like: lists of messages in attribute names."""
+    flat = {name: value for name, value in attributes.items() if name.startswith(_LISTS)}
     for prefix, column in (
         ("gen_ai.prompt.", "input_messages"),
         ("gen_ai.completion.", "output_messages"),
     ):
-        found, names = unflatten(attributes, prefix)
+        found, names = unflatten(flat, prefix)
         if isinstance(found, list):
             role = "user" if column == "input_messages" else "assistant"
             messages = [_message(role, item) for item in found if isinstance(item, dict)]
             draft.set(column, messages, *names)
-    found, names = unflatten(attributes, "llm.request.functions.")
+    found, names = unflatten(flat, "llm.request.functions.")
     if isinstance(found, list):
         draft.set("tool_definitions", found, *names)
     details = attributes.get("gen_ai.usage.details")

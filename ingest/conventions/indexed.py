@@ -10,6 +10,8 @@ def unflatten(attributes: dict[str, Any], prefix: str) -> tuple[Any, list[str]]:
 
     A dict whose keys are all numbers becomes a list in their order; gaps close. None for nothing.
     """
+    if not attributes:
+        return None, []
     root: dict[str, Any] = {}
     names = []
     length = len(prefix)
@@ -33,6 +35,10 @@ def _listed(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     # isdecimal would also take digits of other scripts that int() reads; ASCII is what is written.
-    if node and all(key.isascii() and key.isdigit() and len(key) < 10 for key in node):
+    if (
+        node
+        and next(iter(node)).isdigit()  # most are none
+        and all(key.isascii() and key.isdigit() and len(key) < 10 for key in node)
+    ):
         return [_listed(node[key]) for key in sorted(node, key=int)]
     return {key: _listed(value) for key, value in node.items()}

@@ -29,6 +29,17 @@ KINDS = {
     "unknown": "other",
 }
 
+#: What is flattened; looked for once, since spans carry hundreds of such attributes.
+_LISTS = (
+    "llm.input_messages.",
+    "llm.output_messages.",
+    "llm.prompts.",
+    "llm.choices.",
+    "llm.tools.",
+    "retrieval.documents.",
+    "reranker.output_documents.",
+    "embedding.embeddings.",
+)
 #: What LangChain calls its agents; their nodes name themselves.
 _AGENTS = ("langchain_create_agent", "langgraph_create_react_agent", "deepagents")
 #: The provider's id of an answer, within the whole answer as JSON; LangChain's own ids (lc_run-…)
@@ -39,11 +50,12 @@ _MESSAGE_ID = re.compile(r'"id": ?"(msg_[^"\\]{4,120})"')
 
 def content(attributes: Attributes, draft: Draft) -> None:
     """The lists that OpenInference flattens into attribute names."""
+    flat = {name: value for name, value in attributes.items() if name.startswith(_LISTS)}
     for prefix, column in (
         ("llm.input_messages.", "input_messages"),
         ("llm.output_messages.", "output_messages"),
     ):
-        found, names = unflatten(attributes, prefix)
+        found, names = unflatten(flat, prefix)
         if isinstance(found, list):
             messages = [_message(item) for item in found]
             if column == "input_messages" and any(map(_is_empty, messages)):
@@ -55,22 +67,22 @@ def content(attributes: Attributes, draft: Draft) -> None:
         ("llm.prompts.", "input_messages", "user"),
         ("llm.choices.", "output_messages", "assistant"),
     ):
-        found, names = unflatten(attributes, prefix)
+        found, names = unflatten(flat, prefix)
         if isinstance(found, list):
             inner = [item.get("prompt") or item.get("completion") for item in _dicts(found)]
             said = [{"role": role, "content": i.get("text")} for i in _dicts(inner)]
             draft.set(column, said, *names)
-    found, names = unflatten(attributes, "llm.tools.")
+    found, names = unflatten(flat, "llm.tools.")
     if isinstance(found, list):
         tools = _dicts([item.get("tool") for item in _dicts(found)])
         draft.set("tool_definitions", [t.get("json_schema") or t for t in tools], *names)
     for prefix in ("retrieval.documents.", "reranker.output_documents."):
-        found, names = unflatten(attributes, prefix)
+        found, names = unflatten(flat, prefix)
         if isinstance(found, list):
             # What a document's metadata says has no column: it stays in attributes.
             stored = [name for name in names if name.endswith((".content", ".score"))]
             draft.set("documents", found, *stored)
-    found, names = unflatten(attributes, "embedding.embeddings.")
+    found, names = unflatten(flat, "embedding.embeddings.")
     if isinstance(found, list):
         embedded = _dicts([item.get("embedding") for item in _dicts(found)])
         texts = [text for item in embedded if isinstance(text := item.get("text"), str)]
@@ -80,7 +92,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if "input.value" not in attributes and '"properties"' not in str(parameters):
         draft.set("tool_arguments", parameters, "tool.parameters")
     parameters = attributes.get("llm.invocation_parameters")
-    if draft.get("model") is None or (isinstance(parameters, str) and '"system"' in parameters):
+    if parameters and (draft.get("model") is None or '"system"' in parameters):
         read_request(parameters, draft)
     if str(attributes.get("openinference.span.kind")).upper() == "AGENT":
         draft.set("agent_name", attributes.get("graph.node.id"))  # CrewAI

@@ -95,7 +95,11 @@ def parts_of(content: Any, kind: str = "text") -> list[Part]:
 
 def text_in(item: dict[str, Any], *keys: str) -> str:
     """The first of the values that is a text, '' for none."""
-    return next((value for key in keys if isinstance(value := item.get(key), str) and value), "")
+    for key in keys:
+        value = item.get(key)
+        if value and isinstance(value, str):
+            return value
+    return ""
 
 
 def _looks_like_part(item: Any) -> bool:

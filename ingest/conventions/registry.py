@@ -29,7 +29,7 @@ from ingest.conventions import (
     traceloop,
     vercel_ai,
 )
-from ingest.conventions.convention import Convention
+from ingest.conventions.convention import Content, Convention
 
 #: Most specific first: this order gives a span its ``convention`` and its ``step_kind``.
 CONVENTIONS: tuple[Convention, ...] = (
@@ -151,15 +151,16 @@ def rules_of(name: str) -> Rules:
     return found
 
 
-_APPLYING: dict[int, tuple[Convention, ...]] = {}
+_CONTENTS: dict[int, tuple[Content, ...]] = {}
 
 
-def applying(mask: int) -> tuple[Convention, ...]:
-    """The conventions of a mask, in the order of COLUMN_ORDER."""
-    found = _APPLYING.get(mask)
+def contents_of(mask: int) -> tuple[Content, ...]:
+    """The functions of a mask's conventions, in the order of COLUMN_ORDER."""
+    found = _CONTENTS.get(mask)
     if found is None:
-        found = tuple(c for c in COLUMN_ORDER if mask >> CONVENTIONS.index(c) & 1)
-        _APPLYING[mask] = found
+        applying = (c for c in COLUMN_ORDER if mask >> CONVENTIONS.index(c) & 1)
+        found = tuple(c.content for c in applying if c.content is not None)
+        _CONTENTS[mask] = found
     return found
 
 

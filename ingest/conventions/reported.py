@@ -18,6 +18,14 @@ CALLS = ("llm", "embedding", "reranker")
 
 def keep_apart(span: Span) -> None:
     """Move the span's numbers to the attribute; those of 0 say nothing."""
+    if not (
+        span.input_tokens
+        or span.output_tokens
+        or span.cached_input_tokens
+        or span.reasoning_tokens
+        or span.cost_usd
+    ):
+        return
     away = {name: number for name in FIELDS if (number := getattr(span, name))}
     if away and REPORTED_USAGE not in span.attributes:
         for name in away:

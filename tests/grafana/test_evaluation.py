@@ -219,7 +219,12 @@ def test_templates() -> None:
     told = guarded(
         "{{ $labels.service }}: {{ humanizePercentage $values.B.Value }}, {{ $labels.x }}"
     )
-    assert render(told, labels, values) == "shop: 12.34%, unknown"
+    assert render(told, labels, values) == "shop: 12.3 %, unknown"
+    for share, read in ((0.07382, "7.4 %"), (1.0, "100 %"), (0.0004, "0 %")):
+        assert render(guarded("{{ humanizePercentage $values.B.Value }}"), {}, {"B": share}) == read
+    slow = guarded("{{ humanizeDuration $values.B.Value }}")
+    assert render(slow, {}, {"B": 34.56789}) == "34.6s"
+    assert render(slow, {}, {"B": 93784.0}) == "1d 2h 3m 4s"
     assert render(told, {}, {}) == "unknown: an unknown share, unknown"
     assert render(guarded("{{ $values.B.Value }}"), {}, {"B": 43.67129761130232}) == "43.67"
     assert render("{{ humanizeDuration $values.D }}", labels, values) == "1d 2h 3m 4s"
@@ -227,6 +232,15 @@ def test_templates() -> None:
     assert render("{{ $labels.nope }}|{{ $values.X.Value }}", labels, values) == "|[no value]"
     with pytest.raises(TemplateError, match="without Grafana"):
         render("{{ range .Alerts }}", labels, values)
+    for broken in (
+        'printf "%d" $values.B',
+        "humanize (",
+        "humanize",
+        'printf "%.1f"',
+        "$values.B )",
+    ):
+        with pytest.raises(TemplateError, match="without Grafana"):
+            render(f"{{{{ {broken} }}}}", labels, values)
 
 
 def test_policy_as_provisioned() -> None:

@@ -11,12 +11,13 @@ import gzip
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from classify.settle.late_content import merge
 from classify.settle.trace import settled
@@ -46,11 +47,16 @@ def body_of(file: Path) -> tuple[bytes, Encoding]:
     return body, "json" if ".json" in file.name else "protobuf"
 
 
-def normalised(capture: Path) -> list[Normalised]:
+Change = Callable[[ExportTraceServiceRequest], None]
+
+
+def normalised(capture: Path, change: Change | None = None) -> list[Normalised]:
     """Each traces request of a capture, as if it came when it was sent."""
     results = []
     for file in sorted(capture.glob("*_traces.*")):
         request = decode_traces(*body_of(file))
+        if change is not None:
+            change(request)
         starts = [
             span.start_time_unix_nano
             for resource in request.resource_spans
@@ -80,11 +86,11 @@ def content_of(capture: Path) -> list[ContentRecord]:
     return records
 
 
-def rows_of(capture: Path) -> list[Span]:
+def rows_of(capture: Path, change: Change | None = None) -> list[Span]:
     """The capture's rows once all of it has come: late content merged, usage counted once."""
     records = content_of(capture)
     return settled_rows(
-        merge(span, records) for result in normalised(capture) for span in result.spans
+        merge(span, records) for result in normalised(capture, change) for span in result.spans
     )
 
 

@@ -41,7 +41,7 @@ class ToolCallError:
 
     name = "tool_call_error"
     description = "A tool call failed, or could not work with the name or arguments it was given."
-    version = 2
+    version = 3
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("tool", "llm"))
