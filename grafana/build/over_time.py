@@ -118,16 +118,16 @@ def states(names: Sequence[str]) -> str:
     of the narrowest buckets: where one has none, Grafana leaves a hole."""
     return f"""SELECT toDateTime(at) AS time, classifier, state
 FROM (
-SELECT classifier, state, toUnixTimestamp(time) AS began, min(width) OVER () AS narrow,
-  least(leadInFrame(began, 1, toUnixTimestamp($__toTime) + 1) OVER (PARTITION BY classifier ORDER BY time
-    ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), began + intDiv(3 * width, 2)) AS ended
+SELECT classifier, state, toUnixTimestamp(time) AS began, min(wide) OVER () AS narrow,
+  least(leadInFrame(began, 1, toUInt32(toUnixTimestamp($__toTime) + 1)) OVER (PARTITION BY classifier ORDER BY time
+    ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), began + intDiv(3 * wide, 2)) AS ended
 FROM (
-SELECT time, classifier, width, multiIf(
+SELECT time, classifier, wide, multiIf(
   failed > if(allowed = 0, 0, 1) AND {wilson_low("failed", "judged")} > allowed, 2,
   failed / judged > allowed, 1, 0) AS state
 FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
-  any(allowed) AS allowed, any(width) AS width
+  any(allowed) AS allowed, any(width) AS wide
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, allowed,
     {_width("all_judged")} AS width
