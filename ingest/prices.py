@@ -44,6 +44,9 @@ _SELF_HOSTED = frozenset(
 #: Clients that everybody's gateways and models are reached with; a model that they don't sell
 #: is priced as its owner does.
 _ANY_CLIENT = frozenset({"openai"})
+#: Tiers at half the price. Sources: the pricing pages of OpenAI (Batch, Flex), Anthropic (Batch
+#: processing), Google (Gemini's Batch), each "50%", November 2026.
+_HALF_PRICE = frozenset({"batch", "flex"})
 #: Bedrock's ids carry the vendor in front of the model.
 _BEDROCK_VENDORS = ("anthropic.", "amazon.", "meta.", "mistral.", "cohere.", "ai21.", "deepseek.")
 
@@ -76,6 +79,10 @@ class _Rates:
     request: float
     input_audio: _Rate | None = None
     output_audio: _Rate | None = None
+    cached_audio: _Rate | None = None
+    input_image: _Rate | None = None
+    output_image: _Rate | None = None
+    cache_write_1h: _Rate | None = None
 
 
 def cost_usd(
@@ -88,6 +95,11 @@ def cost_usd(
     cache_write_tokens: int | None = None,
     input_audio_tokens: int | None = None,
     output_audio_tokens: int | None = None,
+    cached_audio_tokens: int | None = None,
+    input_image_tokens: int | None = None,
+    output_image_tokens: int | None = None,
+    cache_write_1h_tokens: int | None = None,
+    service_tier: str = "",
     at: datetime | None,
 ) -> float | None:
     """US dollars of one call at the time of the call (None: now), None where that is unknown.
@@ -96,8 +108,9 @@ def cost_usd(
     for unknown. ``model``: as the provider names it or with its prefix removed; Bedrock's full ids
     (``us.anthropic.…``) are priced more exactly than shortened ones. ``input_tokens`` includes the
     cached ones (gen_ai.usage.input_tokens of the semantic conventions); where it is smaller than
-    those it can't, and they are added. Tokens of audio are within input and output, and cost what
-    the model takes for audio.
+    those it can't, and they are added. Tokens of audio and images are within input and output,
+    cached audio within both cached and audio, those written for an hour within those written; they
+    cost what the model takes for them. ``service_tier``: 'batch' and 'flex' are at half the price.
 
     None for an unknown model, for a model whose price list is empty, and where there are no
     tokens: never 0, except for a model that is free of charge.
@@ -118,21 +131,39 @@ def cost_usd(
         total_in += read + written
     plain = total_in
     cost = rates.request
+    heard_before = min(_positive(cached_audio_tokens), read) if cached_audio_tokens else 0
+    if heard_before and rates.cached_audio is not None:
+        plain -= heard_before
+        read -= heard_before
+        cost += heard_before * rates.cached_audio.at(total_in)
+    for_an_hour = min(_positive(cache_write_1h_tokens), written) if cache_write_1h_tokens else 0
+    if for_an_hour and rates.cache_write_1h is not None:
+        plain -= for_an_hour
+        written -= for_an_hour
+        cost += for_an_hour * rates.cache_write_1h.at(total_in)
     if read and rates.cache_read is not None:
         plain -= read
         cost += read * rates.cache_read.at(total_in)
     if written and rates.cache_write is not None:
         plain -= written
         cost += written * rates.cache_write.at(total_in)
-    heard = min(_positive(input_audio_tokens), plain) if input_audio_tokens else 0
-    if heard and rates.input_audio is not None:
+    heard = min(_positive(input_audio_tokens) - heard_before, plain) if input_audio_tokens else 0
+    if heard > 0 and rates.input_audio is not None:
         plain -= heard
         cost += heard * rates.input_audio.at(total_in)
+    seen = min(_positive(input_image_tokens), plain) if input_image_tokens else 0
+    if seen and rates.input_image is not None:
+        plain -= seen
+        cost += seen * rates.input_image.at(total_in)
     spoken = min(_positive(output_audio_tokens), total_out) if output_audio_tokens else 0
     said = total_out
     if spoken and rates.output_audio is not None:
         said -= spoken
         cost += spoken * rates.output_audio.at(total_in)
+    drawn = min(_positive(output_image_tokens), said) if output_image_tokens else 0
+    if drawn and rates.output_image is not None:
+        said -= drawn
+        cost += drawn * rates.output_image.at(total_in)
     if rates.input is not None:
         cost += plain * rates.input.at(total_in)
     elif not total_out or rates.output is None:
@@ -141,7 +172,7 @@ def cost_usd(
         cost += said * rates.output.at(total_in)
     elif not total_in:
         return None
-    return cost
+    return cost / 2 if service_tier in _HALF_PRICE else cost
 
 
 def _positive(count: int | None) -> int:
@@ -185,6 +216,10 @@ def _compiled(price: ModelPrice, free: bool) -> _Rates | None:
         0.0 if requests is None else float(getattr(requests, "base", requests)) / 1000,
         _rate(listed.get("input_audio_mtok")),
         _rate(listed.get("output_audio_mtok")),
+        _rate(listed.get("cache_audio_read_mtok")),
+        _rate(listed.get("input_image_mtok")),
+        _rate(listed.get("output_image_mtok")),
+        _rate(listed.get("cache_write_1h_mtok")),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.everyspan_up import Up, running
+from tests.everyspan_up import Up, shared
 
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.
@@ -19,9 +19,11 @@ settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") els
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """``everyspan up`` on free ports, judging soon after the last span of a trace."""
-    with running(
-        tmp_path_factory.mktemp("up") / "data",
+    """``everyspan up`` on free ports, judging soon after the last span of a trace. It is one for
+    all worker processes of a run: look at your own traces only."""
+    own = tmp_path_factory.getbasetemp()
+    with shared(
+        own.parent if "PYTEST_XDIST_WORKER" in os.environ else own,
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.5",
         # Captured payloads keep the day they were recorded on.

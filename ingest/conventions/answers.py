@@ -19,6 +19,7 @@ _REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_
 _TOOLS = ("tools", "functions", "toolConfig")
 _SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt")
 _CONFIGS = ("config", "kwargs", "options", "generation_config")
+_TIERS = ("service_tier", "serviceTier")
 _DEEPEST = 6
 
 
@@ -51,6 +52,8 @@ def read_answer(value: Any, draft: Draft) -> None:
     if draft.get("input_tokens") is None:
         for column, number in find_usage(answer).items():
             draft.set(column, number)
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        draft.set("service_tier", _text(answer, _TIERS) or _text(usage, _TIERS))
     if draft.get("response_model") is None:
         draft.set("response_model", _text(answer, _MODEL_KEYS))
     if draft.get("response_id") is None:

@@ -34,6 +34,11 @@ _UINT32 = 2**32 - 1
 _LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
 _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
+#: What only a price needs, and few calls have.
+_PRICED_APART = frozenset(
+    "input_audio_tokens output_audio_tokens cached_audio_tokens input_image_tokens"
+    " output_image_tokens cache_write_1h_tokens service_tier".split()
+)
 _CALLS = frozenset({"llm", "embedding", "reranker"})
 _EMBEDDING = re.compile(r"(?:^|[-/.:_])embed", re.IGNORECASE)
 _TEXT_COLUMNS = frozenset(
@@ -85,9 +90,13 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:
             stored.add(source)
-    span.input = cut(span.input, limit)
-    span.output = cut(span.output, limit)
-    span.system_instructions = cut(span.system_instructions, limit)
+    short = limit // 4  # of whatever characters
+    if len(span.input) > short:
+        span.input = cut(span.input, limit)
+    if len(span.output) > short:
+        span.output = cut(span.output, limit)
+    if len(span.system_instructions) > short:
+        span.system_instructions = cut(span.system_instructions, limit)
     return stored
 
 
@@ -191,9 +200,13 @@ def _fill_model(span: Span, draft: Draft) -> None:
     if not span.input_tokens and not span.output_tokens:
         # A call that failed: nobody knows.
         span.input_tokens = span.output_tokens = None
-    span.cached_input_tokens = cached = count(get("cached_input_tokens"))
-    span.reasoning_tokens = count(get("reasoning_tokens"))
-    written = count(get("cache_write_tokens"))
+    cached, written = get("cached_input_tokens"), get("cache_write_tokens")
+    if cached is not None:
+        span.cached_input_tokens = cached = count(cached)
+    if written is not None:
+        written = count(written)
+    if (thought := get("reasoning_tokens")) is not None:
+        span.reasoning_tokens = count(thought)
     if (cached or written) and span.input_tokens is not None and not draft.added_up:
         beside = (cached or 0) + (written or 0)
         meaning = meaning_of(
@@ -221,6 +234,10 @@ def _fill_model(span: Span, draft: Draft) -> None:
         # 0 is what libraries say that know no price.
         span.cost_usd = _amount(cost) or None
     if span.cost_usd is None and span.step_kind in _CALLS and span.model:
+        more: dict[str, Any] = {}
+        if not _PRICED_APART.isdisjoint(values):
+            more = {name: count(values[name]) for name in _PRICED_APART if name in values}
+            more["service_tier"] = str(get("service_tier") or "")
         span.cost_usd = cost_usd(
             provider=span.provider,
             model=model,
@@ -228,9 +245,8 @@ def _fill_model(span: Span, draft: Draft) -> None:
             output_tokens=span.output_tokens,
             cached_input_tokens=span.cached_input_tokens,
             cache_write_tokens=written,
-            input_audio_tokens=count(get("input_audio_tokens")),
-            output_audio_tokens=count(get("output_audio_tokens")),
             at=_minute(span.start_time // (60 * 10**9)),
+            **more,
         )
 
 

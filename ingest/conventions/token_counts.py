@@ -81,6 +81,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "thoughts_tokens": ("thoughtstokencount", "thoughtstokens"),
     "input_audio_tokens": ("inputaudiotokens", "audioinputtokens", "promptaudiotokens"),
     "output_audio_tokens": ("outputaudiotokens", "audiooutputtokens", "completionaudiotokens"),
+    "input_image_tokens": ("inputimagetokens", "promptimagetokens"),
+    "output_image_tokens": ("outputimagetokens", "completionimagetokens"),
+    "cached_audio_tokens": ("cachedaudiotokens", "cachereadaudiotokens"),
+    "cache_write_1h_tokens": ("ephemeral1hinputtokens", "cachewrite1htokens"),
     "total_tokens": ("totaltokens", "totaltokencount", "tokenstotal"),
 }
 #: Within ``prompt_tokens_details`` and its like; the name of the object says of which side.
@@ -96,12 +100,17 @@ _DETAILS = {
         "cachecreationtokens": "cache_write_tokens",
         "audiotokens": "input_audio_tokens",
         "audio": "input_audio_tokens",
+        "imagetokens": "input_image_tokens",
+        "image": "input_image_tokens",
     },
+    "cached": {"audiotokens": "cached_audio_tokens", "audio": "cached_audio_tokens"},
     "output": {
         "reasoningtokens": "reasoning_tokens",
         "reasoning": "reasoning_tokens",
         "audiotokens": "output_audio_tokens",
         "audio": "output_audio_tokens",
+        "imagetokens": "output_image_tokens",
+        "image": "output_image_tokens",
     },
 }
 _BY_NAME = {name: column for column, names in NAMES.items() for name in names}
@@ -155,6 +164,8 @@ def _counts(usage: dict[str, Any], side: str, depth: int) -> Iterator[tuple[str,
         name = _PUNCTUATION.sub("", str(key).lower())
         if isinstance(value, dict):
             inner.append((name, value))
+        elif isinstance(value, list) and (of_kinds := _by_modality(value)):
+            inner.append((name, of_kinds))
         elif isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             column = _DETAILS[side].get(name) if side else None
             column = column or _BY_NAME.get(name)
@@ -164,7 +175,9 @@ def _counts(usage: dict[str, Any], side: str, depth: int) -> Iterator[tuple[str,
         return
     for name, value in inner:
         within = side
-        if name.startswith(("input", "prompt")):
+        if name.startswith("cache") and "details" in name:
+            within = "cached"
+        elif name.startswith(("input", "prompt")):
             within = "input"
         elif name.startswith(("output", "completion", "candidates", "response")):
             within = "output"
@@ -174,6 +187,15 @@ def _counts(usage: dict[str, Any], side: str, depth: int) -> Iterator[tuple[str,
         if name in ("inputtokens", "outputtokens") and isinstance(total, int):
             yield ("input_tokens" if name == "inputtokens" else "output_tokens"), total
         yield from _counts(value, within, depth + 1)
+
+
+def _by_modality(details: list[Any]) -> dict[str, Any]:
+    """Gemini's ``[{"modality": "AUDIO", "tokenCount": 10}]`` as ``{"audio": 10}``."""
+    return {
+        str(item["modality"]).lower(): item.get("tokenCount", item.get("token_count"))
+        for item in details
+        if isinstance(item, dict) and "modality" in item
+    }
 
 
 def find_usage(answer: Any) -> dict[str, float | int]:

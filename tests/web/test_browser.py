@@ -160,8 +160,15 @@ CHECK = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_it_can_be_read_by_everybody(
     up: Up, chromium: Any, failing: str, scheme: str, width: int
 ) -> None:
@@ -205,6 +212,7 @@ def test_a_stranger_s_trace_runs_nothing(up: Up, opened: Any) -> None:
         assert opened.locator("iframe, img, script:not([src])").count() == 0
 
 
+@pytest.mark.slow
 def test_ten_thousand_steps_open(up: Up, opened: Any) -> None:
     trace = trace_id()
     root = span(trace, name="root", attributes={"gen_ai.operation.name": "invoke_agent"})

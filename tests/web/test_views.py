@@ -6,12 +6,12 @@ import html
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.cli import command
 from tests.everyspan_up import Up, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.web.asking import form as post
@@ -26,8 +26,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.5",
         grafana_evaluate="false",
-        classify_workers="0",
-        ingest_workers="0",
     ) as up:
         traces = []
         for i in range(16):
@@ -200,14 +198,7 @@ def test_alerts_are_listed_sent_again_and_silenced(own: Up) -> None:
 
 def everyspan(up: Up, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
     ports = {f"EVERYSPAN_{n.replace('-', '_').upper()}_PORT": str(p) for n, p in up.ports.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **ports},
-        input=answers,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return command.everyspan(*arguments, stdin=answers, **ports)
 
 
 def test_the_same_on_the_command_line(own: Up) -> None:
