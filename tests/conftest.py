@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,13 @@ from tests.everyspan_up import Up, shared
 settings.register_profile("same", derandomize=True)
 settings.register_profile("new", print_blob=True)
 settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few tests first: those start processes, and one of them alone at the end leaves the
+    other workers without work (`--no-loadscope-reorder` keeps this order)."""
+    size = Counter(item.path for item in items)
+    items.sort(key=lambda item: (size[item.path], item.path))
 
 
 @pytest.fixture(scope="session")
