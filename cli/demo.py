@@ -91,7 +91,7 @@ def demo(
             complete = demo_report.show(client, traffic)
             demo_report.alert(alert, len(pager.events), pager.refused)
             complete = complete and not pager.refused
-            demo_report.where_to_look(stack.otlp, stack.clickhouse, stack.ports, traffic)
+            demo_report.where_to_look(stack.otlp, stack.clickhouse, stack.ports, traffic, directory)
             if not exit_:
                 console.print("\nEverything stays up until you press Ctrl-C.")
                 with _until_interrupted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -14,6 +15,8 @@ from rich.text import Text
 from classify.coverage import coverage
 from classify.registry import BUILT_IN
 from cli.console import console
+from web.key import address, key
+from web.settings import WebSettings
 
 _WORST = 5
 #: What these look for is plain to see: all of it must be found.
@@ -66,9 +69,10 @@ def alert(event: dict[str, Any], taken: int, refused: list[str]) -> None:
 
 
 def where_to_look(
-    otlp: str, clickhouse: str, ports: dict[str, int], traffic: dict[str, Any]
+    otlp: str, clickhouse: str, ports: dict[str, int], traffic: dict[str, Any], data: Path
 ) -> None:
     """Print addresses and commands to go on with."""
+    page = f"http://127.0.0.1:{ports['web']}"
     failing = next((turn for turn in traffic["turns"] if turn["plants"]), traffic["turns"][0])
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
     command = "everyspan" if shutil.which("everyspan") else os.path.relpath(sys.argv[0])
@@ -76,7 +80,8 @@ def where_to_look(
     turn = next((t for t in traffic["turns"] if t["scenario"] == "tent-guarantee"), failing)
     again = f"{command} replay {turn['trace_id']} --from-step 4 --entry demo.replay:answer{port}"
     rows = [
-        ("the page", f"http://127.0.0.1:{ports['web']}/traces/{turn['trace_id']}"),
+        ("the page", f"{page}/traces/{turn['trace_id']}"),
+        ("answering", f"{address(page, key(WebSettings(data=data)))}  (once in a browser)"),
         ("a trace", f"{command} trace {failing['trace_id']}{port}"),
         ("again", again),
         ("SQL", f'{command} sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),

@@ -87,6 +87,7 @@ def web(
     from classify.settings import ClassifySettings
     from cli.reader import open_reader
     from service.stack_settings import UpSettings
+    from web.key import address, key
     from web.settings import WebSettings
 
     given = {"host": host, "web_port": web_port, "data": data, "clickhouse_dsn": clickhouse_dsn}
@@ -100,8 +101,12 @@ def web(
     def connecting() -> Client:
         return open_reader(data, clickhouse_dsn, clickhouse_port)[0]
 
+    def ready(ports: dict[str, int]) -> None:
+        page = f"http://{settings.host}:{ports['web']}"
+        console.print(f"the page: {address(page, key(settings))}", soft_wrap=True)
+
     with plain_errors():
-        run(web_alone(settings, readers, classify, alerting, connecting), settings.host)
+        run_until_signal(web_alone(settings, readers, classify, alerting, connecting), ready)
 
 
 def run(stack: Stack, host: str) -> None:

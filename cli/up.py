@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
@@ -27,6 +28,7 @@ from ingest.settings import IngestSettings
 from service.log import log_to_stderr
 from service.stack import whole
 from service.stack_settings import UpSettings
+from web.key import address, key
 from web.settings import WebSettings
 
 
@@ -73,14 +75,17 @@ def up(
     )
     log_to_stderr()
     with plain_errors():
-        run_until_signal(whole(settings, *services), lambda ports: _say(settings, ports))
+        run_until_signal(
+            whole(settings, *services), lambda ports: _say(settings, ports, key(services[-1]))
+        )
 
 
-def _say(settings: UpSettings, ports: dict[str, int]) -> None:
+def _say(settings: UpSettings, ports: dict[str, int], web_key: SecretStr) -> None:
     """Where everything listens."""
     host = settings.host
+    page = f"http://{host}:{ports['web']}"
     lines = [
-        f"the page         http://{host}:{ports['web']}",
+        f"the page         {address(page, web_key)}",
         f"OTLP/HTTP        http://{host}:{ports['OTLP/HTTP']}",
     ]
     if "OTLP/gRPC" in ports:

@@ -9,11 +9,17 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver import options as libraries
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse.refused_writes import watched
 from service.errors import UserError
+
+# Each insert asks whether what it is given is a data frame, and imports pandas to know: half a
+# second and 40 MB in every process. None is given.
+for _name in ("pd", "pd_time_test"):
+    vars(libraries).setdefault(_name, None)
 
 # The embedded engine would otherwise claim most of the machine.
 _EMBEDDED_MEMORY_BYTES = 4 << 30

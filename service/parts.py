@@ -245,7 +245,10 @@ class Web(Part):
         connecting: Callable[[], Client] | None = None,
     ) -> None:
         from web.app import create_app
+        from web.key import key
 
+        #: Opened with it, the page takes answers.
+        self.key = key(settings)
         self._readers = readers
         self._port = 0
         app = create_app(
@@ -263,6 +266,7 @@ class Web(Part):
                 (alerting.host, alerting.alerting_port),
                 alerting.alerting_token,
             ),
+            self.key,
         )
         self.registry = app.state.registry
         self.site = Site("web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.everyspan_up import Up, running
+from tests.everyspan_up import Up, shared
 
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.
@@ -17,11 +18,20 @@ settings.register_profile("new", print_blob=True)
 settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few tests first: those start processes, and one of them alone at the end leaves the
+    other workers without work (`--no-loadscope-reorder` keeps this order)."""
+    size = Counter(item.path for item in items)
+    items.sort(key=lambda item: (size[item.path], item.path))
+
+
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """``everyspan up`` on free ports, judging soon after the last span of a trace."""
-    with running(
-        tmp_path_factory.mktemp("up") / "data",
+    """``everyspan up`` on free ports, judging soon after the last span of a trace. It is one for
+    all worker processes of a run: look at your own traces only."""
+    own = tmp_path_factory.getbasetemp()
+    with shared(
+        own.parent if "PYTEST_XDIST_WORKER" in os.environ else own,
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.5",
         # Captured payloads keep the day they were recorded on.

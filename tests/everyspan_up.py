@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from clickhouse.embedded_http.mirror import LAG_SECONDS
-
 ROOT = Path(__file__).resolve().parents[1]
 #: How old what readers see may be, where a test does not say.
 LAG = "0.1"
+#: A part that is there, by its name: not one that is being written or merged.
+_PART = re.compile(r"(?P<partition>[0-9a-z]+)_\d+_(?P<last>\d+)_\d+(_\d+)?")
 _LAG_VARIABLE = "EVERYSPAN_CLICKHOUSE_LAG_SECONDS"
 NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify", "web")
 
@@ -48,8 +50,8 @@ class Up:
     #: Where it writes what it has to say; beside ``data`` by default.
     log_path: Path | None = None
 
-    #: Readers see then what was posted.
-    _visible_at: float = 0.0
+    #: Up to where each partition of each table was written when something was last sent.
+    _written: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start and wait until spans can be stored."""
@@ -147,17 +149,49 @@ class Up:
 
     def sent(self) -> None:
         """Something was stored by other means than ``post``: queries wait until they see it."""
-        lag = float(self.environment.get(_LAG_VARIABLE, LAG_SECONDS))
-        # Twice, and more: a machine that runs tests is busy.
-        self._visible_at = time.monotonic() + 2 * lag + 0.3
+        self._written = self._on_disk()
 
     def until_visible(self) -> None:
-        """Wait until readers see what was sent."""
-        time.sleep(max(0.0, self._visible_at - time.monotonic()))
+        """Wait until readers see what was sent: how long that takes depends on the machine."""
+        until = time.monotonic() + 30
+        while self._written:
+            found = {
+                (row["uuid"], row["partition_id"]): int(row["block"])
+                for row in self._ask(
+                    "SELECT t.uuid AS uuid, p.partition_id AS partition_id,"
+                    " max(p.max_block_number) AS block FROM system.tables AS t"
+                    " LEFT JOIN system.parts AS p ON t.database = p.database AND t.name = p.table"
+                    " AND p.active GROUP BY uuid, partition_id"
+                )
+            }
+            known = {uuid for uuid, _ in found}
+            waits = {
+                at: block
+                for at, block in self._written.items()
+                if at[0] in known and found.get(at, -1) < block
+            }
+            if not waits:
+                self._written = {}
+            elif time.monotonic() > until:
+                raise AssertionError(f"readers never saw {waits}, but {found}\n{self.log()}")
+            else:
+                time.sleep(0.05)
+
+    def _on_disk(self) -> dict[tuple[str, str], int]:
+        """(table's UUID, partition) to the number of the latest block that is there."""
+        found: dict[tuple[str, str], int] = {}
+        for part in self.data.glob("clickhouse/store/*/*/*_*_*_*"):
+            if name := _PART.fullmatch(part.name):
+                at = (part.parent.name, name["partition"])
+                found[at] = max(found.get(at, 0), int(name["last"]))
+        return found
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a SELECT through the ClickHouse HTTP port, with all that was posted before."""
         self.until_visible()
+        return self._ask(sql)
+
+    def _ask(self, sql: str) -> list[dict[str, Any]]:
         path = "/?" + urlencode({"default_format": "JSONEachRow"})
         answer = self.request("POST", path, sql.encode(), port="clickhouse")
         assert answer.status == 200, answer.body.decode()
@@ -189,16 +223,58 @@ class Up:
 @contextmanager
 def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
     """Start on free ports, stop at the end. ``environment``: EVERYSPAN_ settings without prefix.
-    ``root``: whose code runs."""
-    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
-    settings.setdefault(_LAG_VARIABLE, LAG)
-    up = Up(data, free_ports(), settings, root=root)
+    ``root``: whose code runs. It does all in one process where nothing else is said: a worker takes
+    as long to start as the rest."""
+    alone = {"ingest_workers": "0", "classify_workers": "0"}
+    up = Up(data, free_ports(), _settings(alone | environment), root=root)
     up.start()
     try:
         yield up
     finally:
         if up.process is not None and up.process.poll() is None:
             up.stop()
+
+
+@contextmanager
+def shared(folder: Path, **environment: str) -> Iterator[Up]:
+    """As ``running``, for all processes that name the same folder: the first starts it, the last
+    stops it. Each holds a lock in the folder, which goes with the process, however it ends."""
+    up = Up(folder / "up" / "data", free_ports(), _settings(environment))
+    note = folder / "up.json"
+    with (folder / "up.lock").open("w") as alone, (folder / "up.used").open("w") as used:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        fcntl.flock(used, fcntl.LOCK_SH)
+        if note.exists():
+            pid, up.ports = json.loads(note.read_text())
+        else:
+            up.data.parent.mkdir()
+            up.start()
+            assert up.process is not None
+            pid = up.process.pid
+            note.write_text(json.dumps([pid, up.ports]))
+        fcntl.flock(alone, fcntl.LOCK_UN)
+        try:
+            yield up
+        finally:
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _STARTED.append(up)  # others use it
+            else:
+                note.unlink()
+                os.kill(pid, signal.SIGTERM)
+                if up.process is not None:
+                    up.process.wait(30)
+
+
+#: Processes that go on after the one that started them.
+_STARTED: list[Up] = []
+
+
+def _settings(environment: dict[str, str]) -> dict[str, str]:
+    settings = {f"EVERYSPAN_{name.upper()}": value for name, value in environment.items()}
+    return {_LAG_VARIABLE: LAG} | settings
 
 
 def free_ports() -> dict[str, int]:

@@ -121,13 +121,7 @@ def combine(
             logits[source] = np.where(keep, mine, logits[source])
     for source, (_, labels) in left_out.items():
         found.left_out[source] = (sigmoid(logits[source]), labels)
-    for name, rows in healthy.items():
-        scores = _worst(model, rows)
-        if first is not None:
-            mine = _worst(first.model, rows)
-            keep = (mine < first.doubt[0]) | (mine > first.doubt[1])
-            scores = np.where(keep, mine, scores)
-        found.healthy[name] = sigmoid(scores)
+    found.healthy = {name: scores_of(model, first, rows) for name, rows in healthy.items()}
     wanted = float(recipe.get("false_alarms", 0.0005))
     threshold, alarms, rows_seen = _threshold(found, wanted, recipe.get("threshold_on"))
     found.combiner = Combiner(
@@ -141,6 +135,16 @@ def combine(
         sources=sorted(by_source),
     )
     return found
+
+
+def scores_of(model: AnyModel, first: First | None, rows: Sequence[Row]) -> Floats:
+    """Each row's score by a combiner's two models; NaN where the classifier doesn't tell."""
+    logits = _worst(model, rows)
+    if first is not None:
+        mine = _worst(first.model, rows)
+        keep = (mine < first.doubt[0]) | (mine > first.doubt[1])
+        logits = np.where(keep, mine, logits)
+    return sigmoid(logits)
 
 
 def unlisted(rows: list[Row], recipe: dict[str, Any]) -> list[Row]:
@@ -374,7 +378,7 @@ def _threshold(
     ]
     sources += list(found.healthy.values())
     sources = [each[~np.isnan(each)] for each in sources]
-    everything = np.sort(np.concatenate(sources))[::-1]
+    everything = np.sort(np.concatenate([np.zeros(0), *sources]))[::-1]
     if not len(everything):
         return 0.5, 0.0, 0
     at = float(everything[min(int(wanted * len(everything)), len(everything) - 1)])

@@ -11,6 +11,7 @@ those for evaluation alone. Needs scipy and scikit-learn.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -32,7 +33,8 @@ from training import record
 _LIMIT = 1200
 #: Sentences of a page that are learned one by one: what an attack in a page is read as.
 _SENTENCES = 3
-Sample = tuple[str, float, str]
+#: Text, label, source, group of near-duplicates (split.py).
+Sample = tuple[str, float, str, str]
 
 
 def main() -> None:
@@ -72,8 +74,8 @@ def text_of(one: record.Record, name: str) -> str:
 
 
 def samples(path: Path, name: str, parts: bool) -> list[Sample]:
-    """(text, label, source) of one source: at most ``_LIMIT`` of each label; of healthy pages some
-    sentences too where ``parts``."""
+    """Of one source: at most ``_LIMIT`` of each label; of healthy pages some sentences too where
+    ``parts``."""
     found: list[Sample] = []
     for label in (0.0, 1.0):
         mine = [r for r in record.read(path) if r.label == label]
@@ -83,11 +85,12 @@ def samples(path: Path, name: str, parts: bool) -> list[Sample]:
             text = unmixed(cleaned(text_of(one, name)))
             if not text.strip() or not reads(text):
                 continue
-            found.append((text, label, path.stem))
+            found.append((text, label, path.stem, one.group))
             if parts and label == 0.0 and len(text) > 400:
                 some = [p.text for p in sentences(text) if p.text.count(" ") >= 4]
                 found += [
-                    (s, label, path.stem) for s in rng.sample(some, min(_SENTENCES, len(some)))
+                    (s, label, path.stem, one.group)
+                    for s in rng.sample(some, min(_SENTENCES, len(some)))
                 ]
     return found
 
@@ -116,16 +119,15 @@ def fitted(
     by the root of its size. ``table``: what ``rows`` made of the texts, where that is known."""
     from sklearn.linear_model import LogisticRegression
 
-    sizes: dict[tuple[str, float], int] = {}
-    for _, label, source in train:
-        sizes[source, label] = sizes.get((source, label), 0) + 1
-    y = np.array([label for _, label, _ in train])
-    w = np.array([sizes[source, label] ** -0.5 for _, label, source in train])
+    sides = [(source, label) for _, label, source, _ in train]
+    sizes = Counter(sides)
+    y = np.array([label for _, label in sides])
+    w = np.array([sizes[side] ** -0.5 for side in sides])
     for label in (0.0, 1.0):
         w[y == label] *= len(y) / 2 / w[y == label].sum()
     model = LogisticRegression(C=strength, solver="lbfgs", max_iter=200)
     if table is None:
-        table = rows([text for text, _, _ in train])
+        table = rows([text for text, *_ in train])
     model.fit(table, y, sample_weight=w)
     return model.coef_[0], float(model.intercept_[0])
 
@@ -136,8 +138,8 @@ def report(name: str, paths: Sequence[Path], weights: NDArray[np.float64], bias:
     for path in paths:
         some = samples(path, name, parts=False)
         if some:
-            found = rows([text for text, _, _ in some]) @ weights + bias
-            scores[path.stem] = (found, np.array([label for _, label, _ in some]))
+            found = rows([text for text, *_ in some]) @ weights + bias
+            scores[path.stem] = (found, np.array([label for _, label, *_ in some]))
     healthy = np.concatenate([found[labels == 0] for found, labels in scores.values()])
     for source, (found, labels) in scores.items():
         mine, other = found[labels == 1], found[labels == 0]

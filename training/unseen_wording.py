@@ -1,9 +1,10 @@
 """The n-gram signals of a classifier's rows, by models that never saw the row's source.
 
 For each fold of combiners.yaml (sources that are left out together) a model of n-grams is fitted on
-all other sources of the task, and read over the fold's rows in place of the one that lies among the
-model's files. The combiner is then fitted and measured on what it will see of texts that are new,
-and the model that ships may learn from all sources (``python -m training.ngrams NAME --all``).
+all other sources of the task, but for what is nearly the same as a text of the fold, and read over
+the fold's rows in place of the one that lies among the model's files. The combiner is then fitted
+and measured on what it will see of texts that are new, and the model that ships may learn from all
+sources (``python -m training.ngrams NAME --all``).
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ def reread(
         for path in sorted(data.glob("*.jsonl"))
         for sample in ngrams.samples(path, classifier.name, parts=True)
     ]
-    sources = np.array([source for _, _, source in samples])
-    table = ngrams.rows([text for text, _, _ in samples])
+    sources = np.array([source for _, _, source, _ in samples])
+    groups = np.array([group for *_, group in samples])
+    table = ngrams.rows([text for text, *_ in samples])
     found: dict[str, list[Row]] = {}
     for fold in folds:
-        kept = np.flatnonzero(~np.isin(sources, fold.split(",")))
+        mine = np.isin(sources, fold.split(","))
+        kept = np.flatnonzero(~mine & ~np.isin(groups, groups[mine]))
         weights, bias = ngrams.fitted([samples[i] for i in kept], table=table[kept])
         small, scale = ngrams.in_bytes(weights)
         with read_ngrams.instead(classifier.name, small, scale, bias):

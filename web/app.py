@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
 from clickhouse.connection import StorageUnavailableError
@@ -21,17 +22,24 @@ from service.client import Client as Service
 from service.errors import UserError
 from web import alerts, now, pages, reviews, trace_view, traces_view
 from web.caller import WebGate
+from web.key import ENTER, cookie
 from web.reader import Reader
 from web.settings import WebSettings
 from web.trace import NotStoredError
 from web.when import AddressError
 
+_KEPT_SECONDS = 400 * 86_400
+
 
 def create_app(
-    settings: WebSettings, connecting: Callable[[], Client], classify: Service, alerting: Service
+    settings: WebSettings,
+    connecting: Callable[[], Client],
+    classify: Service,
+    alerting: Service,
+    key: SecretStr,
 ) -> ServiceApp:
     """``connecting``: a client that reads. ``classify`` keeps reviews, ``alerting`` knows who was
-    told. ``app.state.registry`` has its metrics."""
+    told. ``key``: see key.py. ``app.state.registry`` has its metrics."""
     reader = Reader(connecting, settings.database)
     registry = CollectorRegistry()
 
@@ -42,8 +50,10 @@ def create_app(
             return str(error)
         return ""
 
-    app = ServiceApp(WebGate(settings), ready=ready, registries=(registry,), refuse=_not_allowed)
+    gate = WebGate(settings, key)
+    app = ServiceApp(gate, ready=ready, registries=(registry,), refuse=_not_allowed)
     app.add_middleware(pages.SafeHeaders)
+    app.add_middleware(pages.ForWhom, may_change=gate.may_change)
     app.state.registry = registry
     app.include_router(traces_view.router(reader))
     app.include_router(trace_view.router(reader))
@@ -56,6 +66,22 @@ def create_app(
         """Its turns, in order."""
         query = urlencode({"session": session, "since": "30d", "sort": "oldest"})
         return RedirectResponse(f"/traces?{query}", HTTPStatus.TEMPORARY_REDIRECT)
+
+    @app.get(ENTER)
+    def enter(key: str = "") -> Response:
+        """The address with the key: from then on this browser may answer."""
+        if not gate.is_key(key):
+            return pages.problem(
+                HTTPStatus.FORBIDDEN,
+                "this is not the key of this page; take the address that `everyspan up` printed, "
+                "whole, and of the stack that runs now",
+                "Not the key",
+            )
+        answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        # Lax: a link in an alert brings it along, a form of another site does not.
+        name = cookie(SecretStr(key))
+        answer.set_cookie(name, key, max_age=_KEPT_SECONDS, httponly=True, samesite="lax")
+        return answer
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:

@@ -1,20 +1,32 @@
-"""Who may look: a browser on this machine, or one whose user knows the token."""
+"""Who may look (a browser on this machine), and who may change something (one that was given the
+key, or whose user knows the token)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+
+from pydantic import SecretStr
 
 from service.caller import Caller, Gate, NotAllowed, same
+from web import key
 from web.settings import WebSettings
+
+_READ = ("GET", "HEAD", "OPTIONS")
+READ_ONLY = (
+    "this browser may only look; open the address with the key that `everyspan up` (or `web`) "
+    f"prints when it starts, {key.ENTER}?key=…; the key is in {key.FILE} of the data directory, too"
+)
 
 
 class WebGate(Gate):
     """A browser shows the token as the password of basic authentication, and from then on sends it
-    whoever asks it to: so what changes something must come from a page of ours."""
+    whoever asks it to; so it does with the key's cookie. So what changes something must come from a
+    page of ours. ``key``: asked for where there is no token."""
 
-    def __init__(self, settings: WebSettings) -> None:
+    def __init__(self, settings: WebSettings, key: SecretStr) -> None:
         super().__init__(
             "web",
             "EVERYSPAN_WEB_TOKEN",
@@ -22,6 +34,7 @@ class WebGate(Gate):
             settings.host_names,
             how=", or give it as the password in a browser",
         )
+        self._key = key
 
     def check(self, caller: Caller) -> None:
         try:
@@ -30,7 +43,7 @@ class WebGate(Gate):
             if refused.status == HTTPStatus.UNAUTHORIZED:
                 refused.challenge = 'Bearer, Basic realm="Everyspan", charset="UTF-8"'
             raise
-        if super().shows_token(caller) or caller.method in ("GET", "HEAD", "OPTIONS"):
+        if super().shows_token(caller) or caller.method in _READ:
             return
         caller.check_site()
         if "origin" not in caller.headers and "sec-fetch-site" not in caller.headers:
@@ -39,6 +52,16 @@ class WebGate(Gate):
                 "send the header Origin, as browsers do, or 'Authorization: Bearer "
                 "<EVERYSPAN_WEB_TOKEN>'",
             )
+        if not self.may_change(caller):
+            raise NotAllowed(HTTPStatus.FORBIDDEN, READ_ONLY)
+
+    def may_change(self, caller: Caller) -> bool:
+        """Whether it may do more than look."""
+        return self.shows_token(caller) or self.is_key(_cookie(caller, key.cookie(self._key)))
+
+    def is_key(self, given: str) -> bool:
+        """Whether it is the page's key; False where the page has none."""
+        return same(self._key, given)
 
     def shows_token(self, caller: Caller) -> bool:
         return super().shows_token(caller) or same(self._token, _password(caller))
@@ -53,3 +76,15 @@ def _password(caller: Caller) -> str:
         return base64.b64decode(given, validate=True).decode("latin-1").partition(":")[2]
     except (binascii.Error, ValueError):
         return ""
+
+
+def _cookie(caller: Caller, name: str) -> str:
+    """A cookie, '' where there is none. One of another's making takes ours with it."""
+    for each in caller.headers.get("cookie", "").split(";"):
+        try:
+            found = SimpleCookie(each.strip())
+        except CookieError:
+            continue
+        if name in found:
+            return found[name].value
+    return ""

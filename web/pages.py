@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from classify.personal_data.masking import masked
 from service import printable
+from service.caller import Caller
 from web import say
 
 ROOM = Path(__file__).parent
@@ -64,6 +66,22 @@ class SafeHeaders:
         await self._app(scope, receive, with_headers)
 
 
+_may_change: ContextVar[bool] = ContextVar("may_change", default=False)
+
+
+class ForWhom:
+    """Lets templates know whether the one who asks may do more than look."""
+
+    def __init__(self, app: ASGIApp, may_change: Callable[[Caller], bool]) -> None:
+        self._app = app
+        self._may_change = may_change
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _may_change.set(self._may_change(Caller.of(scope)))
+        await self._app(scope, receive, send)
+
+
 def line(text: object, most: int = 160) -> str:
     """A text of a span on one line: masked, control characters visible, cut."""
     told = _masked_line(str(text)[:_MOST_READ])
@@ -106,6 +124,7 @@ def _environment() -> Environment:
         "segment": lambda text: quote(str(text), safe=""),
     }
     made.globals["version"] = _digest()
+    made.globals["may_change"] = _may_change.get
     return made
 
 

@@ -1,6 +1,6 @@
 """False fails on healthy public traffic: traces of six kinds, judged as the service judges them.
 
-    python benchmarks/healthy/run.py [--mirror DIR] [--share 1.0] [--seed N] [--jsonl FILE]
+    python benchmarks/healthy/run.py [--mirror DIR] [--share 1.0] [--seed N] [--jsonl FILE] [NAME …]
 
 For each classifier: rows that it looks at, judged ones, false fails of 10,000 judged, the worst.
 Snapshots are fetched from GitHub, or read from DIR/owner+name/repo.
@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -105,10 +105,12 @@ def hash_of(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest())
 
 
-def judged(rows: list[Row]) -> dict[str, list[tuple[Row, Verdict]]]:
-    """By classifier: what it says of the rows that it looks at."""
+def judged(rows: list[Row], names: Collection[str] = ()) -> dict[str, list[tuple[Row, Verdict]]]:
+    """By classifier, all or those named: what it says of the rows that it looks at."""
     found: dict[str, list[tuple[Row, Verdict]]] = defaultdict(list)
     for classifier in BUILT_IN:
+        if names and classifier.name not in names:
+            continue
         mine = [
             row
             for row in rows
@@ -178,10 +180,11 @@ def rows_of(given: argparse.Namespace) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_source_options(parser)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="classifiers, all by default")
     parser.add_argument("--worst", type=int, default=8, help="examples a classifier")
     parser.add_argument("--jsonl", type=Path, help="every false fail, one a line")
     given = parser.parse_args()
-    found = judged(rows_of(given))
+    found = judged(rows_of(given), given.names)
     print("\n".join(table(found)))
     lines = []
     for name, each in found.items():

@@ -1,13 +1,15 @@
-"""python -m benchmarks.verdicts --data DATA [--healthy HEALTHY] [--limit 600] [NAME …]
+"""python -m benchmarks.verdicts --data DATA [--limit 600] [--without BASELINE …] [NAME …]
 
-For each classifier and each source that is left out: AUROC and recall at 1 % false alarms of the
-plain baselines, of each signal alone and of what ships, all on the same records. See README.md.
+For each classifier and each source that it never saw: AUROC and recall at 1 % false alarms of the
+plain baselines, of each signal alone and of what ships, all on the same records; then one line for
+each classifier. See README.md.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,37 @@ import yaml
 from numpy.typing import NDArray
 
 from benchmarks.verdicts.baselines import baselines
+from benchmarks.verdicts.figures import Cell, below, cells, mean
 from classify.registry import BUILT_IN
-from classify.scoring.figures import auroc, recall_at
 from classify.scoring.record import Record as Scored
 from classify.scoring.score import verdicts
 from classify.signals.weighed import Weighed
 from training import record
-from training.combine import combine
+from training.combine import combine, scores_of
 from training.signal_table import Row, chosen, read
+from training.unseen_wording import SIGNALS as NGRAMS
+from training.unseen_wording import reread
 
 Floats = NDArray[np.float64]
-_DRAWS = 300
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
+SHIPPED, HEAD = "**shipped**", "`head`"
+#: Signals that are a plain baseline themselves: a linear model of n-grams of all other sources.
+PLAIN = tuple(f"`{name}`" for name in NGRAMS)
+
+
+@dataclass
+class Measured:
+    """A classifier on its sources."""
+
+    name: str
+    plain: tuple[str, ...] = ()
+    #: Source to column to its figures.
+    of: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    #: Source to the share of rows that pass or fail.
+    judged: dict[str, float] = field(default_factory=dict)
+    #: Source to (precision, recall) of what fails at the threshold, where rules decide alone.
+    fails: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -36,67 +56,141 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--data", type=Path, required=True, help="made by training.build")
-    parser.add_argument("--healthy", type=Path, help="healthy traffic, made by training.build")
     parser.add_argument("--limit", type=int, default=600, help="records of a source and label")
+    parser.add_argument("--without", action="append", default=[], help="a baseline to leave out")
     given = parser.parse_args()
-    recipes: dict[str, Any] = yaml.safe_load((_ROOT / "training/combiners.yaml").read_text()) or {}
+    recipes = _yaml(_HERE / "sources.yaml") | _yaml(_ROOT / "training/combiners.yaml")
+    lines = [_HEADING]
     for classifier in BUILT_IN:
         if given.names and classifier.name not in given.names:
             continue
-        recipe = recipes.get(classifier.name)
-        if recipe is None:
-            print(f"\n## {classifier.name}\n\nNo sources in training/combiners.yaml.")
-            continue
-        print(f"\n## {classifier.name}\n", flush=True)
-        print(table(classifier, recipe, given.data, given.healthy, given.limit), flush=True)
+        recipe = recipes[classifier.name]
+        found = measured(classifier, recipe, given.data, given.limit, frozenset(given.without))
+        print(f"\n## {classifier.name}\n\n{table(found)}", flush=True)
+        lines.append(line(found))
+    print("\n## All\n\n" + "\n".join(lines))
 
 
-def table(
-    classifier: Any, recipe: Mapping[str, Any], data: Path, healthy: Path | None, limit: int
-) -> str:
-    """Markdown: a row for each left-out source."""
+def _yaml(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return found
+
+
+def measured(
+    classifier: Any, recipe: dict[str, Any], data: Path, limit: int, without: frozenset[str]
+) -> Measured:
+    """All columns on all sources. Those of the recipe are left out one by one; those that were for
+    evaluation alone are judged by what ships."""
     name, task = classifier.name, recipe.get("task", classifier.name)
-    paths = {source: data / task / f"{source}.jsonl" for source in recipe["sources"]}
-    records = {source: chosen(path, limit) for source, path in paths.items()}
-    shipped: dict[str, tuple[Floats, Floats]] = {}
-    signals: dict[str, dict[str, Floats]] = {}
+    folder = data / task
+    paths = {source: folder / f"{source}.jsonl" for source in recipe.get("sources", ())}
+    alone = {p.stem: p for p in sorted((data / "evaluation" / task).glob("*.jsonl"))}
+    records = {source: chosen(path, limit) for source, path in (paths | alone).items()}
+    columns: dict[str, dict[str, Floats]] = {source: {} for source in records}
+    result = Measured(name)
     if isinstance(classifier, Weighed):
-        rows = {source: read(path, classifier, limit) for source, path in paths.items()}
-        kept = {source: {row.id: row for row in found} for source, found in rows.items()}
-        records = {s: [one for one in found if one.id in kept[s]] for s, found in records.items()}
-        rows = {s: [kept[s][one.id] for one in found] for s, found in records.items()}
-        shipped = combine(classifier, rows, {}, dict(recipe)).left_out
-        signals = {source: _alone(classifier, found) for source, found in rows.items()}
+        rows = {source: read(path, classifier, limit) for source, path in (paths | alone).items()}
+        for source in records:
+            kept = {row.id: row for row in rows[source]}
+            records[source] = [one for one in records[source] if one.id in kept]
+            rows[source] = [kept[one.id] for one in records[source]]
+        fitted = {source: rows[source] for source in paths}
+        if "folds" in recipe:
+            fitted = reread(classifier, fitted, folder, recipe["folds"], limit)
+        combined = combine(classifier, fitted, {}, recipe)
+        for source in records:
+            mine = fitted.get(source, rows[source])
+            columns[source] |= _alone(classifier, mine)
+            columns[source][SHIPPED] = (
+                combined.left_out[source][0]
+                if source in fitted
+                else scores_of(combined.combiner.model, combined.combiner.first, mine)
+            )
     else:
         for source, found in records.items():
             told = verdicts(classifier, [_scored(one) for one in found])
-            scores = np.array([v.score for v in told])
-            shipped[source] = (scores, np.array([one.label for one in found]))
-    plain = baselines(name)
-    names = [*plain, *(f"`{each}`" for each in next(iter(signals.values()), {})), "**shipped**"]
+            columns[source][SHIPPED] = np.array([v.score for v in told])
+            fails = np.array([v.label == "fail" for v in told])
+            right = float((fails & np.array([one.label == 1 for one in found])).sum())
+            bad = sum(one.label == 1 for one in found)
+            result.fails[source] = right / max(1, int(fails.sum())), right / max(1, bad)
+    plain = {k: each for k, each in baselines(name).items() if k not in without}
+    taught = [source for source in records if source in paths]
+    for source, found in records.items():
+        others = [one for s in taught if s != source for one in records[s]]
+        columns[source] |= {k: each(found, others) for k, each in plain.items()}
+    result.plain = (*plain, *PLAIN)
+    labels = {s: np.array([one.label for one in found]) for s, found in records.items()}
+    for source, mine in columns.items():
+        judged = ~np.isnan(mine[SHIPPED])
+        result.judged[source] = float(judged.mean())
+        labels[source] = labels[source][judged]
+        columns[source] = {k: each[judged] for k, each in mine.items()}
+    for source, mine in columns.items():
+        healthy = {
+            k: np.concatenate(
+                [columns[s][k][labels[s] == 0] for s in columns if s != source] or [np.zeros(0)]
+            )
+            for k in mine
+        }
+        figures = cells(mine, labels[source], healthy)
+        if figures is not None:
+            result.of[source] = figures
+    return result
+
+
+def table(found: Measured) -> str:
+    """Markdown: a row for each column of figures, sources side by side."""
+    names = list(dict.fromkeys(name for each in found.of.values() for name in each))
+    names.sort(key=lambda name: (name == SHIPPED, name not in found.plain))
     lines = [
         "AUROC ± half of its 95 % interval (bootstrap), and recall at 1 % false alarms.\n",
-        f"| | {' | '.join(paths)} | mean |",
-        "|---|" + "---:|" * (len(paths) + 1),
+        f"| | {' | '.join(found.of)} | mean |",
+        "|---|" + "---:|" * (len(found.of) + 1),
     ]
-    cells: dict[str, list[tuple[float, float, float]]] = {each: [] for each in names}
-    for source, found in records.items():
-        others = [one for s, each in records.items() if s != source for one in each]
-        labels = np.array([one.label for one in found])
-        columns: dict[str, Floats] = {k: each(found, others) for k, each in plain.items()}
-        columns |= {f"`{k}`": values for k, values in signals.get(source, {}).items()}
-        columns["**shipped**"] = shipped[source][0]
-        for each, scores in columns.items():
-            cells[each].append(_figures(scores, labels))
-    for each, found_of in cells.items():
-        mean = np.nanmean([a for a, _, _ in found_of]) if found_of else float("nan")
-        told = " | ".join(
-            "" if a != a else f"{a:.3f} ± {half:.3f}, {r:.2f}" for a, half, r in found_of
+    for name in names:
+        mine = [each[name] for each in found.of.values()]
+        told = " | ".join(f"{c.auroc:.3f} ± {c.half:.3f}, {c.recall:.2f}" for c in mine)
+        lines.append(f"| {name} | {told} | {mean(mine).auroc:.3f} |")
+    judged = ", ".join(f"{source} {share:.2f}" for source, share in found.judged.items())
+    lines.append(f"\nJudged (pass or fail): {judged}.")
+    if found.fails:
+        told = ", ".join(
+            f"{source} precision {p:.2f}, recall {r:.2f}, F1 {2 * p * r / (p + r or 1):.2f}"
+            for source, (p, r) in found.fails.items()
         )
-        lines.append(f"| {each} | {told} | {mean:.3f} |")
-    judged = [float((~np.isnan(scores)).mean()) for scores, _ in shipped.values()]
-    lines.append(f"\nJudged (pass or fail): {', '.join(f'{each:.2f}' for each in judged)}.")
+        lines.append(f"\nAt the threshold: {told}.")
     return "\n".join(lines)
+
+
+_HEADING = (
+    "| classifier | unseen sources | best plain baseline | head alone | ships | 95 % interval"
+    " | recall at 1 % | a plain one is better on |\n|---|---:|---|---:|---:|---|---:|---|"
+)
+
+
+def line(found: Measured) -> str:
+    """A row of the table of all. A plain baseline is better on a source where it is so by more than
+    chance, whichever it is."""
+    if not found.of:
+        return f"| {found.name} | 0 | | | | | | |"
+    each = list(found.of.values())
+    means = {k: mean([c[k] for c in each]) for k in each[0]}
+    best = max((k for k in found.plain if k in means), key=lambda k: means[k].auroc, default="")
+    mine = means[SHIPPED]
+    worse = []
+    for source, figures in found.of.items():
+        better = [k for k in found.plain if k in figures and below(figures[SHIPPED], figures[k])]
+        if better:
+            most = max(better, key=lambda k: figures[k].auroc)
+            by = figures[most].auroc - figures[SHIPPED].auroc
+            worse.append(f"{source.partition('+')[2]} ({most}, {by:.2f})")
+    head = f"{means[HEAD].auroc:.3f}" if HEAD in means else ""
+    plain = f"{means[best].auroc:.3f} ({best.strip('`')})" if best else ""
+    return (
+        f"| {found.name} | {len(each)} | {plain} | {head} | **{mine.auroc:.3f}** |"
+        f" {mine.low:.3f} to {mine.high:.3f} | {mine.recall:.2f} | {', '.join(worse)} |"
+    )
 
 
 def _scored(one: record.Record) -> Scored:
@@ -105,8 +199,9 @@ def _scored(one: record.Record) -> Scored:
 
 
 def _alone(classifier: Any, rows: Sequence[Row]) -> dict[str, Floats]:
-    """Each signal's worst item of each row."""
+    """Each signal's worst item of each row, behind the rules that decide without it."""
     found = {}
+    failed = np.array([row.decided is not None and row.decided > 0.5 for row in rows])
     for signal in classifier.signals:
         sign = -1.0 if signal.rises is False else 1.0
         values = [
@@ -114,23 +209,8 @@ def _alone(classifier: Any, rows: Sequence[Row]) -> dict[str, Floats]:
                 default=np.nan)
             for row in rows
         ]  # fmt: skip
-        found[signal.name] = np.array(values)
+        found[f"`{signal.name}`"] = np.where(failed, 1e6, np.array(values))
     return found
-
-
-def _figures(scores: Floats, labels: Floats) -> tuple[float, float, float]:
-    """AUROC, half of its interval, recall at 1 %. What is not judged counts as the least."""
-    scores = np.where(np.isnan(scores), np.nanmin(scores, initial=0.0) - 1e-6, scores)
-    if not ((labels == 1).any() and (labels == 0).any()):
-        return float("nan"), 0.0, float("nan")
-    draws = np.random.default_rng(20261129)
-    each = []
-    for _ in range(_DRAWS):
-        at = draws.integers(0, len(labels), len(labels))
-        if 0 < labels[at].sum() < len(at):
-            each.append(auroc(scores[at], labels[at]))
-    low, high = np.quantile(each, [0.025, 0.975])
-    return auroc(scores, labels), float(high - low) / 2, recall_at(scores, labels)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Jailbreak(Safety):
 
     name = "jailbreak"
     description = "The user tries to make the model drop its rules."
-    code_version = 4
+    code_version = 5
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))

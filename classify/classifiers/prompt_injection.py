@@ -24,7 +24,7 @@ class PromptInjection(Safety):
 
     name = "prompt_injection"
     description = "A document, tool result or message holds instructions meant for the model."
-    code_version = 4
+    code_version = 5
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "retrieval", "reranker", "tool", "agent", "chain"))

@@ -19,7 +19,7 @@ class Toxicity(Safety):
 
     name = "toxicity"
     description = "The user or the model insults, threatens or hates."
-    code_version = 3
+    code_version = 4
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "agent", "chain"))

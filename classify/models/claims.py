@@ -45,6 +45,16 @@ _NO_CLAIM = re.compile(
     r"|(?:based on|according to) (?:the|your) [\w ]{1,40}[,:]?)$",
     re.I | re.DOTALL,
 )
+#: "Yes, " before what it is that is so.
+_ANSWERED = re.compile(
+    r"^(?:(?:yes|yeah|yep)\b[\s,.:;!–-]*|(?:no|nope|correct|right)[,.:;!–-]+\s*)", re.I
+)
+#: A question that states what it asks.
+_RHETORICAL = re.compile(
+    r"^[^?]{0,60}?\b(?:did you (?:also )?know(?: that)?|do you (?:also )?know that)[\s,]+(?!if\b|how\b"
+    r"|wh\w+\b|your?\b|any\b)([^?]{12,600})\?[\"'”’)\] ]*$",
+    re.I,
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -129,6 +139,9 @@ def _is_abbreviation(before: str, text: str, match: re.Match[str]) -> bool:
 
 
 def _add(found: list[Claim], sentence: str, subject: str) -> None:
+    sentence = _ANSWERED.sub("", sentence)
+    if rhetorical := _RHETORICAL.match(sentence):
+        sentence = rhetorical[1]
     letters = sum(map(str.isalnum, sentence))
     wide = not sentence.isascii() and letters >= 4
     if (letters < _MIN_LETTERS and not wide and not subject) or letters < 2:

@@ -60,15 +60,6 @@ class Contradiction:
     sentence: Sentence
 
 
-def likeness(claim: str, grounds: Grounds) -> float:
-    """Share of the claim's telling words that the nearest sentence has; NaN without any."""
-    stems = content(claim)
-    if not stems:
-        return float("nan")
-    nearest = grounds.nearest(stems)
-    return len(stems & nearest.stems) / len(stems) if nearest else 0.0
-
-
 def contradiction(claim: str, grounds: Grounds) -> Contradiction | None:
     """The plainest one, None where there is none."""
     stems = content(claim)

@@ -36,7 +36,8 @@ class Reading:
     text: str
 
 
-@lru_cache(maxsize=64)
+# As many as the windows of a few long texts: signals of several classifiers ask for each.
+@lru_cache(maxsize=512)
 def readings(text: str) -> tuple[Reading, ...]:
     """The text as it stands first, then what else can be read in it."""
     plain = unmixed(cleaned(text))
@@ -222,11 +223,14 @@ def _escapes(run: str) -> str:
 
 
 def _decoder(
-    runs: re.Pattern[str], decode: Callable[[str], bytes | str]
+    runs: re.Pattern[str], decode: Callable[[str], bytes | str], mark: str = ""
 ) -> Callable[[str], Iterator[str]]:
-    """The runs of a text that decode to something that people read."""
+    """The runs of a text that decode to something that people read. ``mark``: what every run has,
+    which is found sooner than the run."""
 
     def decoded(text: str) -> Iterator[str]:
+        if mark not in text:
+            return
         for number, run in enumerate(runs.finditer(text)):
             if number >= _RUNS:
                 return
@@ -256,8 +260,8 @@ _ENCODINGS: tuple[tuple[str, Callable[[str], Iterator[str]]], ...] = (
     ("hexadecimal", _decoder(_HEX, _from_hex)),
     ("binary", _decoder(_BINARY, _from_binary)),
     ("character codes", _decoder(_DECIMAL, _from_decimal)),
-    ("percent-encoding", _decoder(_PERCENT, unquote)),
-    ("HTML entities", _decoder(_ENTITIES, html.unescape)),
-    ("Unicode escapes", _decoder(_ESCAPES, _escapes)),
+    ("percent-encoding", _decoder(_PERCENT, unquote, "%")),
+    ("HTML entities", _decoder(_ENTITIES, html.unescape, "&#")),
+    ("Unicode escapes", _decoder(_ESCAPES, _escapes, "\\u")),
     ("Morse", _decoder(_MORSE, _from_morse)),
 )

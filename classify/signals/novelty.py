@@ -18,11 +18,6 @@ from classify.signals.grounds import Grounds, content, names
 _MOST = 12
 
 
-def new_words(claim: str, grounds: Grounds) -> float:
-    """Share of the telling words."""
-    return _share([each not in grounds.stems for each in content(claim)])
-
-
 def new_pairs(claim: str, grounds: Grounds) -> float:
     """Share of the runs of two telling words."""
     telling = [stem(word) for word in words(claim) if word not in EMPTY]

@@ -40,10 +40,12 @@ ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
 
 
 def limits() -> dict[str, float]:
-    """Share that may fail, by check; 0 for a critical classifier."""
+    """Share that may fail, by check; 0 where one failure pages. An attempt that the model refused
+    is none of these (``critical = "obeyed"``): attempts count by their rate."""
     thresholds = read()
     own = {
-        n: 0.0 if one.critical else one.max_fail_rate for n, one in thresholds.classifier.items()
+        n: 0.0 if one.critical == "fail" else one.max_fail_rate
+        for n, one in thresholds.classifier.items()
     }
     operational = thresholds.operational
     return own | {
@@ -60,16 +62,17 @@ def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
         panel_id,
         "What needs attention now?",
         "Classifiers, errors, slow traces, tools and missing verdicts over their thresholds, worst "
-        "first: since when, what share fails and between what it lies (95 % interval), how many users "
-        "met it, and the newest trace. The thresholds are those of the alerts.",
+        "first: what share fails and between what it lies (95 % interval), since when, where, how many "
+        "users met it, and the newest trace. The thresholds are those of the alerts.",
         sql(),
         [
             text("what", wrap=True, link=("Open the board", _LINK)),
-            rate("how_bad", [(None, "red")], 115),
+            rate("how_bad", [(None, "red")], 100),
             interval(90),
-            time("since", 155),
-            count("users", 65),
-            trace("example", 120),
+            time("since"),
+            text("where_", 150, "where", wrap=True),
+            count("users", 60),
+            trace("example", 95),
             text("service", hidden=True),
             text("board", hidden=True),
         ],
@@ -80,10 +83,10 @@ def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
 
 
 def sql() -> str:
-    """Rows of (what, how_bad, interval, since, users, example, service, board), one at least."""
+    """Rows of (what, how_bad, interval, since, where_, users, example, service, board), one at least."""
     rate_limits, operational = read().fail_rate, read().operational
     known = limits()
-    critical = [name for name, one in read().classifier.items() if one.critical]
+    critical = [name for name, one in read().classifier.items() if one.critical == "fail"]
     limit = (
         f"multiIf(startsWith(check, 'tool '), {operational.tool_failure_rate}, own > 0, own,"
         f" transform(check, {list(known)}, {list(known.values())}, {read().custom.max_fail_rate}))"
@@ -97,24 +100,23 @@ def sql() -> str:
     who = "if(environment = '', service, concat(service, ' (', environment, ')'))"
     allowed = "concat(toString(round(100 * allowed, 1)), ' %')"
     words = f"""multiIf(
-    check = '{ERRORS}', concat('Traces of ', {who}, ' end in an error, more than ', {allowed}),
-    check = '{SLOW}', concat('Traces of ', {who}, ' are slow: more than ', {allowed},
-      ' take over {operational.p95_seconds:g} s'),
-    check = '{UNJUDGED}', concat('Spans of ', {who}, ' wait for verdicts'),
-    startsWith(check, 'tool '), concat('Calls of ', check, ' fail in ', {who}, ', more than ', {allowed}),
+    check = '{ERRORS}', concat('traces end in errors, over ', {allowed}),
+    check = '{SLOW}', concat('traces take over {operational.p95_seconds:g} s, over ', {allowed}),
+    check = '{UNJUDGED}', 'spans wait for verdicts',
+    startsWith(check, 'tool '), concat(check, ' fails, over ', {allowed}),
     check IN {critical}, concat(replaceAll(check, '_', ' '), ' in ', toString(failed), ' of ',
-      toString(judged), ' spans of ', {who}),
-    concat(replaceAll(check, '_', ' '), ' fails in ', {who}, ', more than ', {allowed}))"""
-    return f"""SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.5 AS users, r.6 AS example,
-  r.7 AS service, r.8 AS board
+      toString(judged), if(judged = 1, ' span', ' spans')),
+    concat(replaceAll(check, '_', ' '), ' fails, over ', {allowed}))"""
+    return f"""SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.10 AS where_,
+  r.5 AS users, r.6 AS example, r.7 AS service, r.8 AS board
 FROM (
   SELECT arraySort(found -> -found.9, groupArrayIf((
       {words},
       toNullable(failed / judged), {between("at_least", "at_most")}, toNullable(toDateTime(since)),
       toNullable(toUInt64(users)), example, toString(service), {board},
-      toFloat64(if(allowed = 0, 1000000 + failed, at_least / allowed))), over)) AS found,
-    concat('Nothing is over its threshold: ', toString(count()), ' checks of ',
-      toString(uniqExact(service)), if(uniqExact(service) = 1, ' service hold', ' services hold')) AS fine,
+      toFloat64(if(allowed = 0, 1000000 + failed, at_least / allowed)), {who}), over)) AS found,
+    concat(toString(uniqExact(service)), if(uniqExact(service) = 1, ' service, ', ' services, '),
+      toString(count()), ' checks') AS held,
     count() AS checks
   FROM (
     SELECT service, environment, check, failed, judged, since, allowed, example, users,
@@ -160,8 +162,8 @@ FROM (
     ) AS examples USING (service, environment, check)
   )
 )
-ARRAY JOIN if(empty(found) AND checks > 0, [(fine, CAST(NULL, 'Nullable(Float64)'), '',
-  CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0.)], found) AS r
+ARRAY JOIN if(empty(found) AND checks > 0, [('Nothing is over a threshold', CAST(NULL, 'Nullable(Float64)'), '',
+  CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0., held)], found) AS r
 LIMIT 50"""
 
 

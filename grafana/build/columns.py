@@ -18,7 +18,8 @@ TEXT, COUNT, SHARE, DOLLARS, MS, SECONDS = (
     "string", "short", "percentunit", "currencyUSD", "ms", "s",
 )  # fmt: skip
 PLAIN = "none"
-TIME = "dateTimeAsSystem"
+#: As wide as 16 digits: what is cut says nothing.
+TIME = "time:YYYY-MM-DD HH:mm"
 
 #: Pixels that a column without a width takes at least.
 FLEXIBLE = 150
@@ -90,10 +91,11 @@ def dollars(name: str, width: int = 80, title: str = "", **more: Any) -> Column:
 
 
 def ms(name: str, width: int = 85, title: str = "", **more: Any) -> Column:
-    return Column(name, width, MS, title, **more)
+    # Without, 0.0962 ms is written out.
+    return Column(name, width, MS, title, decimals=more.pop("decimals", 1), **more)
 
 
-def time(name: str = "time", width: int = 155, title: str = "") -> Column:
+def time(name: str = "time", width: int = 145, title: str = "") -> Column:
     return Column(name, width, TIME, title)
 
 
@@ -107,7 +109,11 @@ def session(name: str = "session_id", width: int = 120, title: str = "session") 
 
 def override(column: Column, thresholds: Json | None) -> Json:
     """As Grafana's JSON; ``thresholds`` are those of ``steps``."""
-    properties: list[Json] = [{"id": "unit", "value": column.unit}]
+    properties: list[Json] = [
+        {"id": "unit", "value": column.unit},
+        # An empty cell would say what an empty table says.
+        {"id": "noValue", "value": ""},
+    ]
     if column.header != column.name:
         properties.append({"id": "displayName", "value": column.header})
     if column.width:

@@ -15,7 +15,7 @@ def fail_states(
         panel_id,
         title,
         "One row a classifier: red where the lower end of the 95 % interval of its fail rate lies above "
-        "its threshold, yellow where the rate does but chance may explain it. A stretch holds some 30 "
+        "its threshold (or anything failed, where one failure pages), yellow where the rate does but chance may explain it. A stretch holds some 30 "
         "judged spans, as far as there are that many.",
         states(names),
         label="classifier",

@@ -89,7 +89,12 @@ def _judged(names: Sequence[str]) -> str:
     all_judged; with what it may fail, allowed."""
     thresholds = read()
     own = thresholds.classifier
-    allowed = {name: own[name].max_fail_rate for name in columns(names) if name in own}
+    # Where one failure pages, none is allowed.
+    allowed = {
+        name: 0.0 if own[name].critical == "fail" else own[name].max_fail_rate
+        for name in columns(names)
+        if name in own
+    }
     limit = (
         f"transform(classifier, {list(allowed)}, {list(allowed.values())},"
         f" {thresholds.custom.max_fail_rate})"
@@ -109,12 +114,20 @@ def _judged(names: Sequence[str]) -> str:
 
 def states(names: Sequence[str]) -> str:
     """Time series of each classifier: 0 within its threshold, 1 above it but for chance, 2 above it
-    by the lower end of the interval."""
-    return f"""SELECT time, classifier, multiIf({wilson_low("failed", "judged")} > allowed AND failed > 1, 2,
+    by the lower end of the interval, or at all where one failure is too much. All have a row for each
+    of the narrowest buckets: where one has none, Grafana leaves a hole."""
+    return f"""SELECT toDateTime(at) AS time, classifier, state
+FROM (
+SELECT classifier, state, toUnixTimestamp(time) AS began, min(wide) OVER () AS narrow,
+  least(leadInFrame(began, 1, toUInt32(toUnixTimestamp($__toTime) + 1)) OVER (PARTITION BY classifier ORDER BY time
+    ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), began + intDiv(3 * wide, 2)) AS ended
+FROM (
+SELECT time, classifier, wide, multiIf(
+  failed > if(allowed = 0, 0, 1) AND {wilson_low("failed", "judged")} > allowed, 2,
   failed / judged > allowed, 1, 0) AS state
 FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged,
-  any(allowed) AS allowed
+  any(allowed) AS allowed, any(width) AS wide
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, allowed,
     {_width("all_judged")} AS width
@@ -124,6 +137,9 @@ FROM (
 )
 GROUP BY time, classifier
 )
+)
+)
+ARRAY JOIN range(began, greatest(ended, began + 1), narrow) AS at
 ORDER BY time, classifier"""
 
 
@@ -135,7 +151,8 @@ FROM (
 SELECT {_WHOLE} AS time, classifier, sum(of_slot) AS failed, sum(judged_of_slot) AS judged
 FROM (
   SELECT slot, classifier, failed AS of_slot, judged AS judged_of_slot, {_width("all_judged")} AS width,
-    dense_rank() OVER (ORDER BY {wilson_low("all_failed", "all_judged")} / allowed DESC, classifier)
+    dense_rank() OVER (ORDER BY {wilson_low("all_failed", "all_judged")}
+      / greatest(allowed, 0.001) DESC, classifier)
       AS place
   FROM (
   {_judged(names)}

@@ -93,6 +93,8 @@ def timeseries(
 ) -> Json:
     """``label``: the string column that names a series. ``interval``: the shortest bucket."""
     custom: Json = {
+        # A bar stands for the time from its bucket's start on.
+        "barAlignment": 1 if style == "bars" else 0,
         "drawStyle": style,
         "fillOpacity": 80 if style == "bars" else 8,
         "lineInterpolation": "linear",
@@ -130,16 +132,20 @@ def band(
     """A rate with its interval as a band. ``sql``: time, the label, fail_rate, at_least, at_most."""
     panel = timeseries(panel_id, title, description, sql, unit="percentunit", size=size)
     quiet = {"id": "custom.lineWidth", "value": 0}
+    unmarked = {"id": "custom.showPoints", "value": "never"}
+    # Only what lies between the ends of the interval is the band.
+    empty = {"id": "custom.fillOpacity", "value": 0}
     named = "${__field.labels." + label + "}"
     panel["fieldConfig"]["overrides"] = [
         {"matcher": {"id": "byName", "options": name}, "properties": properties}
         for name, properties in (
-            ("fail_rate", [{"id": "displayName", "value": named + ", fail rate"}]),
-            ("at_least", [quiet, {"id": "displayName", "value": "at least"}]),
+            ("fail_rate", [empty, {"id": "displayName", "value": named + ", fail rate"}]),
+            ("at_least", [quiet, unmarked, empty, {"id": "displayName", "value": "at least"}]),
             (
                 "at_most",
                 [
                     quiet,
+                    unmarked,
                     {"id": "displayName", "value": "at most"},
                     {"id": "custom.fillBelowTo", "value": "at_least"},
                     {"id": "custom.fillOpacity", "value": 20},
@@ -167,7 +173,8 @@ def state_timeline(
         for value, (text, color) in enumerate(states)
     }
     defaults: Json = {
-        "color": {"mode": "thresholds"},
+        # With the mode "thresholds" Grafana merges by thresholds and passes the mappings over.
+        "color": {"fixedColor": "text", "mode": "fixed"},
         "custom": {"fillOpacity": 75, "lineWidth": 0, "spanNulls": True},
         "displayName": "${__field.labels." + label + "}",
         "mappings": [{"type": "value", "options": options}],

@@ -176,7 +176,7 @@ GROUP BY service_name, environment"""
         team=one.team,
         labels={"classifier": name, "layer": layer, "kind": "critical"}
         | ({"outcome": outcome} if outcome else {}),
-        summary=f"{words} in {{{{ $values.B.Value }}}} traces of {BY_SERVICE}",
+        summary=f"{words} in {BY_SERVICE}, traces: {{{{ $values.B.Value }}}}",
         description=f"One failed span is enough{_WHICH[one.critical]}. Judged in the last "
         f"{duration(seconds)}.",
         board=f"everyspan-{layer}",

@@ -17,7 +17,7 @@ from classify.signals.combiner import Rate, combiner
 from classify.signals.weighed import Weighed
 from grafana.build.columns import count, interval, rate, share, text
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, table
-from grafana.build.sql import CUSTOM, between, chosen, columns, counts, where
+from grafana.build.sql import CUSTOM, between, chosen, columns, counts, where, wilson_low
 
 #: Share of the rows that a classifier looks at and that it judges.
 TOLD_STEPS: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
@@ -71,9 +71,10 @@ def told_sql(names: Sequence[str]) -> str:
   judged / (judged + abstained) AS told, v.2 AS failed, failed / nullIf(judged, 0) AS fail_rate,
   arrayFirst(s -> s.1 = v.1, shares) AS share, share.2 / nullIf(judged, 0) AS mean,
   sqrt(greatest(0, share.4 / judged - mean * mean) / judged + pow({spread}, 2)) AS error,
-  least(1, greatest(0, mean)) AS estimated,
-  least(1, greatest(0, mean - 1.96 * error)) AS at_least,
-  least(1, greatest(0, mean + 1.96 * error)) AS at_most,
+  -- What has failed for certain fails, whatever the scores of the others say.
+  least(1, greatest(0, if(v.2 = 0, 0, {wilson_low("v.2", "v.3")}), mean - 1.96 * error)) AS at_least,
+  least(1, greatest(at_least, mean)) AS estimated,
+  least(1, greatest(estimated, mean + 1.96 * error)) AS at_most,
   arrayFirst(r -> r.1 = v.1, reasons).2 AS why_not
 FROM (
   SELECT {counts(names)} AS counts,
@@ -92,8 +93,12 @@ ORDER BY told, classifier"""
     )
 
 
-def told_table(panel_id: int, names: Sequence[str]) -> Json:
-    """For a board of these classifiers."""
+def told_table(
+    panel_id: int,
+    names: Sequence[str],
+    steps: Sequence[tuple[float | None, str]] = FAIL_RATE_STEPS,
+) -> Json:
+    """For a board of these classifiers. ``steps``: colours of their fail rates."""
     return table(
         panel_id,
         "How much can each classifier tell, and how much fails?",
@@ -104,10 +109,10 @@ def told_table(panel_id: int, names: Sequence[str]) -> Json:
         told_sql(names),
         [
             text("classifier", 190),
-            rate(steps=FAIL_RATE_STEPS),
+            rate(steps=steps),
             share("estimated", 95),
             interval(),
-            share("told", 130, "judged of all", steps=TOLD_STEPS),
+            share("told", 130, "judged of all", steps=TOLD_STEPS, decimals=0),
             count("judged", 80),
             count("abstained", 95),
             count("failed", 75),

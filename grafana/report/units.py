@@ -22,7 +22,7 @@ def told(value: Any, unit: str, decimals: int | None = None) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -38,8 +38,8 @@ def told(value: Any, unit: str, decimals: int | None = None) -> str:
         return _duration(number * (1000 if unit == "s" else 1), decimals)
     if unit == "currencyUSD":
         return f"${_money(number)}"
-    if unit == "cps":
-        return f"{_large(number, decimals)}/s"
+    if unit.startswith("suffix:"):
+        return f"{_large(number, decimals)}{unit.removeprefix('suffix:')}"
     return _large(number, decimals)
 
 

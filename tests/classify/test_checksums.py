@@ -78,7 +78,7 @@ def test_scoring_by_hand_ends_with_the_file_and_the_remedy(tmp_path: Path) -> No
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "score", "toxicity"],
         cwd=house,
-        input='{"id": 1, "input": "hello"}\n',
+        input='{"id": 1, "input": "You are all the same, and I hate every one of you."}\n',
         capture_output=True,
         text=True,
     )

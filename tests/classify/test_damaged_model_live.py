@@ -78,9 +78,8 @@ def is_ready(up: Up) -> bool:
     return up.request("GET", "/readyz", port="classify").status == 200
 
 
-@pytest.mark.parametrize(
-    "harm", [cut, pytest.param(invert, marks=pytest.mark.slow)], ids=["cut", "inverted"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", [cut, invert], ids=["cut", "inverted"])
 def test_mended_while_it_runs(tmp_path: Path, house: Path, harm: Callable[[Path], None]) -> None:
     path = house / "classify/models/assets/safety.onnx"
     harm(path)

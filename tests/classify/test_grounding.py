@@ -28,14 +28,14 @@ def page() -> Grounds:
         ("The capital of France is Paris.", 0.0, 0, []),
         ("The population of France is 67 million.", 0.0, 0, []),
         ("It was placed on 2 November 2026.", 0.5, 0, []),
-        ("The Ridge tent is in stock.", 0.0, 0, []),
+        ("The Ridge tent is in stock.", 1.0, 0, []),
         ("The mayor of Lyon met Mr Dubois in 1999.", 1.0, 1, ["Lyon", "Mr", "Dubois"]),
     ],
 )
 def test_novelty(
     page: Grounds, claim: str, words: float, numbers: int, strangers: list[str]
 ) -> None:
-    assert novelty.new_words(claim, page) == pytest.approx(words)
+    assert novelty.unsourced_words(claim, page) == pytest.approx(words)
     assert novelty.new_numbers(claim, page) == numbers
     assert novelty.strange_names(claim, page) == strangers
 
@@ -45,10 +45,9 @@ def test_runs_and_what_no_source_says(page: Grounds) -> None:
     assert novelty.new_pairs("Paris is the France capital.", page) > 0
     assert novelty.new_triples("The shop is closed on Sundays.", page) == 0
     # What the user said is known, and has no source.
-    assert novelty.new_words("The Ridge tent", page) == 0
     assert novelty.unsourced_words("The Ridge tent", page) == 1
     assert novelty.unsourced_pairs("the capital of France", page) == 0
-    assert math.isnan(novelty.new_words("It is.", page))
+    assert math.isnan(novelty.unsourced_words("It is.", page))
 
 
 def test_what_is_reckoned_in_the_claim_is_not_strange() -> None:
@@ -89,13 +88,6 @@ def test_contradicted(page: Grounds, claim: str, kind: str) -> None:
 )
 def test_not_contradicted(page: Grounds, claim: str) -> None:
     assert contradiction.contradiction(claim, page) is None
-
-
-def test_likeness_is_to_the_nearest_sentence(page: Grounds) -> None:
-    assert contradiction.likeness("The shop is closed on Sundays.", page) == 1.0
-    assert contradiction.likeness("A closed bridge", page) == 0.5
-    assert contradiction.likeness("Volcanoes erupt", page) == 0.0
-    assert math.isnan(contradiction.likeness("It is.", page))
 
 
 def test_codes_addresses_links_symbols(page: Grounds) -> None:

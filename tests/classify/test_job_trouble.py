@@ -198,18 +198,19 @@ def test_a_storage_that_refuses_everything_ends_the_run(
         db.judge()
 
 
-def test_a_trace_of_many_batches_is_judged_whole(db: Store) -> None:
-    spans = trace(1, 30_000)
+@pytest.mark.parametrize("steps", [3_000, pytest.param(30_000, marks=pytest.mark.slow)])
+def test_a_trace_of_many_batches_is_judged_whole(db: Store, steps: int) -> None:
+    spans = trace(1, steps)
     spans[-1].status = "error"
-    for start in range(0, 30_000, 10_000):
-        db.insert(spans[start : start + 10_000])
-    assert db.judge(classify_batch_rows=7_000) == 30_000
+    for start in range(0, steps, steps // 3):
+        db.insert(spans[start : start + steps // 3])
+    assert db.judge(classify_batch_rows=steps * 7 // 30) == steps
     assert db.query("SELECT tree, evidence['tree'] FROM spans WHERE parent_span_id = ''") == [
-        ("fail", "1 of 30000 steps")
+        ("fail", f"1 of {steps} steps")
     ]
     assert db.query("SELECT countIf(words = 'pass'), countIf(tree != 'not_applicable') FROM spans")[
         0
-    ] == (29_999, 1)
+    ] == (steps - 1, 1)
 
 
 def test_a_trace_too_large_to_load_is_judged_in_stretches(db: Store) -> None:

@@ -14,21 +14,9 @@ import pytest
 
 from cli.commands import COMMANDS
 from cli.trace import _replay
+from tests.cli.command import everyspan
 from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
-
-
-def everyspan(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        cwd=ROOT,
-        env={**clean, "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +135,7 @@ def test_status_says_what_was_not_understood(up: Up) -> None:
 
 
 def test_readers_open_a_directory_that_nobody_serves(tmp_path: Path) -> None:
-    with running(tmp_path / "data", ingest_workers="0", classify_workers="0") as up:
+    with running(tmp_path / "data") as up:
         up.post("/v1/traces", request(span(trace_id())).SerializeToString())
         free = free_ports()["clickhouse"]
         taken = everyspan("status", f"--data={up.data}", f"--clickhouse-port={free}")
@@ -245,7 +233,15 @@ def test_single_services_run_and_stop(tmp_path: Path) -> None:
             assert process.wait(30) == 0
 
 
-def test_classify_since_asks_the_running_service(up: Up, trace: str) -> None:
+def test_classify_since_asks_the_running_service(tmp_path: Path) -> None:
+    with running(tmp_path / "data", classify_trace_quiet_seconds="0.5") as up:
+        _judges_again(up)
+
+
+def _judges_again(up: Up) -> None:
+    trace = trace_id()
+    up.post("/v1/traces", request(span(trace), span(trace)).SerializeToString())
+    up.judged([trace.hex()])
     classify = f"--classify-port={up.ports['classify']}"
     done = everyspan("classify", "--since", "24h", classify)
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.cli.test_commands import everyspan
+from tests.cli.command import everyspan
 
 
 def test_demo_finds_what_was_planted() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.extras import LIBRARIES
-from tests.cli.test_commands import everyspan
+from tests.cli.command import fresh as everyspan
 from tests.everyspan_up import ROOT, Up, free_ports, running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
@@ -35,7 +35,7 @@ def stack(bare: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("up") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", bare)
-        with running(data, classify_trace_quiet_seconds="0.5", ingest_workers="0") as up:
+        with running(data, classify_trace_quiet_seconds="0.5") as up:
             yield up
 
 

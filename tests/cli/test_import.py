@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cli.import_spans import _BATCH_BYTES, ImportFailedError, _of_lines, _requests
+from tests.cli.command import everyspan
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.ingest.test_otlp_http import as_json
@@ -21,10 +21,7 @@ def _line(trace: bytes) -> bytes:
 
 def _run(up: Up, *files: Path) -> subprocess.CompletedProcess[str]:
     endpoint = f"http://127.0.0.1:{up.ports['otlp-http']}"
-    command = [sys.executable, "-m", "cli.main", "import", *map(str, files)]
-    return subprocess.run(
-        [*command, "--endpoint", endpoint], capture_output=True, text=True, check=False, timeout=120
-    )
+    return everyspan("import", *map(str, files), "--endpoint", endpoint)
 
 
 def test_json_lines_protobuf_and_gzip(up: Up, tmp_path: Path) -> None:

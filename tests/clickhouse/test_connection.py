@@ -27,6 +27,19 @@ def test_every_spelling_of_a_directory_is_one_engine(tmp_path: Path) -> None:
             assert embedded_engine(other) == embedded_engine(dsn)
 
 
+def test_an_insert_imports_no_pandas(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from clickhouse.connection import connect
+client = connect("chdb://{tmp_path}/data")
+client.command("CREATE TABLE t (a UInt8) ENGINE = Memory")
+client.insert("t", [[1]])
+assert client.query("SELECT a FROM t").result_rows == [(1,)]
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
 def test_engine_options_travel_in_the_query() -> None:
     assert "max_server_memory_usage=1000" in embedded_engine(
         "chdb:///x?max_server_memory_usage=1000"

@@ -18,6 +18,7 @@ import clickhouse_connect
 import lz4.frame
 import pytest
 import zstandard
+from clickhouse_connect.driver import options as libraries
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
@@ -292,7 +293,9 @@ def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Client]:
     connected.close()
 
 
-def test_clickhouse_connect_reads_rows_and_frames(client: Client) -> None:
+def test_clickhouse_connect_reads_rows_and_frames(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = client.query(
         "SELECT span_id, start_time, cost_usd, model, attributes, documents FROM everyspan.spans"
         " WHERE span_id < {top:UInt32} AND file IN {files:Array(String)} ORDER BY span_id",
@@ -303,6 +306,8 @@ def test_clickhouse_connect_reads_rows_and_frames(client: Client) -> None:
         (None, "m", {"k": "1"}, ["a", "b"]),
         (0.2, "große", {"k": "2"}, ["a", "b"]),
     ]
+    for name in ("pd", "pd_time_test"):
+        monkeypatch.delitem(vars(libraries), name)  # as in a program of somebody else's
     frame = client.query_df("SELECT span_id, model, cost_usd FROM spans ORDER BY span_id")
     assert frame.shape == (1000, 3)
     assert int(frame["span_id"].sum()) == 499500

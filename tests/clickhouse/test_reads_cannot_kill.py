@@ -149,6 +149,7 @@ def test_a_killed_reader_is_replaced(stack: Up) -> None:
     assert len(stack.spans(trace, "span_id")) == 10
 
 
+@pytest.mark.slow
 def test_a_reader_that_waits_for_itself_at_its_start_is_replaced(stack: Up) -> None:
     [first] = readers(stack)
     os.kill(first, signal.SIGKILL)

@@ -104,6 +104,7 @@ def test_a_clock_that_is_set_while_it_runs(
         assert up.is_ready()
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_ahead_at_the_start(
     tmp_path: Path, clock: tuple[dict[str, str], Callable[[float], None]]
 ) -> None:

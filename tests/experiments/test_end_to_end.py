@@ -19,6 +19,7 @@ import pytest
 
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.variables import fill
+from tests.cli.command import everyspan
 from tests.everyspan_up import ROOT, Up, running
 
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
@@ -73,19 +74,11 @@ class Ran:
 
     def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`everyspan experiment …` against the running stack."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
         ports = {
             "EVERYSPAN_CLICKHOUSE_PORT": str(self.up.ports["clickhouse"]),
             "EVERYSPAN_CLASSIFY_PORT": str(self.up.ports["classify"]),
         }
-        return subprocess.run(
-            [sys.executable, "-m", "cli.main", "experiment", *arguments],
-            cwd=ROOT,
-            env={**clean, "COLUMNS": "240", **ports, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return everyspan("experiment", *arguments, **{"COLUMNS": "240"} | ports | environment)
 
     def send(self, sessions: int) -> dict[str, Any]:
         """Run the agent as a process of its own."""

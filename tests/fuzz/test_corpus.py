@@ -18,7 +18,7 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.run import CORPUS, table
 from tests.fuzz.targets import NAMES
 
-_SECONDS = 4
+_SECONDS = 1
 _DOCS = ROOT / "docs" / "reliability.md"
 
 

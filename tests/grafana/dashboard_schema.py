@@ -87,6 +87,7 @@ class ThresholdsStyle(Strict):
 
 
 class Custom(Strict):
+    barAlignment: Literal[-1, 0, 1] | None = None
     drawStyle: Literal["line", "bars", "points"] | None = None
     fillOpacity: Annotated[int, Field(ge=0, le=100)] | None = None
     lineInterpolation: Literal["linear", "smooth", "stepBefore", "stepAfter"] | None = None
@@ -141,6 +142,16 @@ class UnitProperty(Strict):
     value: str
 
 
+class PointsProperty(Strict):
+    id: Literal["custom.showPoints"]
+    value: Literal["auto", "never", "always"]
+
+
+class NoValueProperty(Strict):
+    id: Literal["noValue"]
+    value: str
+
+
 class ThresholdsProperty(Strict):
     id: Literal["thresholds"]
     value: Thresholds
@@ -183,6 +194,8 @@ class LinksProperty(Strict):
 
 Property = Annotated[
     UnitProperty
+    | NoValueProperty
+    | PointsProperty
     | ThresholdsProperty
     | CellProperty
     | WidthProperty

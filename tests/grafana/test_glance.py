@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.migrate import migrate
 from grafana.build.attention import limits, sql
-from grafana.build.over_time import over_time
+from grafana.build.over_time import over_time, states
 from tests.clickhouse.databases import database, engine
 from tests.grafana import seed
 from tests.grafana.test_sql import FOLDER, load, panels, run
@@ -64,7 +64,7 @@ def test_what_fails_where_since_when_how_badly_and_an_example(client: Client) ->
     insert(client, 200, (180, 1), hallucination="if(number % 5 = 0, 'fail', 'pass')")
     insert(client, 300, (1400, 1), service_name="'search'")
     (found,) = rows(client, sql())
-    assert found["what"] == "hallucination fails in shop, more than 5 %"
+    assert (found["what"], found["where_"]) == ("hallucination fails, over 5 %", "shop")
     assert found["how_bad"] == pytest.approx(0.2, abs=0.03)
     low, high = map(int, re.findall(r"\d+", found["interval"]))
     assert 10 < low < 20 < high < 30
@@ -83,8 +83,8 @@ def test_what_failed_and_is_well_again_needs_no_attention(client: Client) -> Non
     insert(client, 200, (1200, 1000), hallucination="if(number % 5 = 0, 'fail', 'pass')")
     insert(client, 3000, (1000, 1))
     (found,) = rows(client, sql())
-    assert found["what"].startswith("Nothing is over its threshold: ")
-    assert found["what"].endswith(" checks of 1 service hold")
+    assert found["what"] == "Nothing is over a threshold"
+    assert re.fullmatch(r"1 service, \d+ checks", found["where_"])
     assert found["how_bad"] is None
 
 
@@ -96,12 +96,12 @@ def test_errors_tools_slow_traces_and_missing_verdicts_are_told_too(client: Clie
         parent_span_id="'0000000000000001'", status="'error'",
     )  # fmt: skip
     insert(client, 50, (300, 30), service_name="'new'", verdict_version="0")
-    found = [row["what"] for row in rows(client, sql())]
-    assert "Traces of shop (live) end in an error, more than 5 %" in found
-    assert "Traces of slow are slow: more than 5 % take over 30 s" in found
-    assert "Calls of tool refund fail in tools, more than 20 %" in found
-    assert "Spans of new wait for verdicts" in found
-    assert len(found) == 4
+    assert {(row["what"], row["where_"]) for row in rows(client, sql())} == {
+        ("traces end in errors, over 5 %", "shop (live)"),
+        ("traces take over 30 s, over 5 %", "slow"),
+        ("tool refund fails, over 20 %", "tools"),
+        ("spans wait for verdicts", "new"),
+    }
 
 
 def test_one_leak_is_enough_and_comes_first(client: Client) -> None:
@@ -110,12 +110,30 @@ def test_one_leak_is_enough_and_comes_first(client: Client) -> None:
     found = rows(client, sql())
     assert [row["what"].split(" in ")[0] for row in found] == [
         "data leakage",
-        "hallucination fails",
+        "hallucination fails, over 5 %",
     ]
-    assert (
-        found[0]["what"] == "data leakage in 1 of 250 spans of shop"
-        or "of shop" in found[0]["what"]
-    )
+    assert found[0]["what"].startswith("data leakage in 1 of ")
+    assert found[0]["where_"] == "shop"
+
+
+def test_one_leak_of_many_is_red_in_the_timeline_too(client: Client) -> None:
+    leak = "if(number = 1500, 'fail', 'pass')"
+    insert(client, 3000, (1400, 1), data_leakage=leak, toxicity="'pass'")
+    names = ("data_leakage", "toxicity", "hallucination")
+    found = rows(client, states(names))
+    seen = {n: {row["state"] for row in found if row["classifier"] == n} for n in names}
+    assert seen == {"data_leakage": {0, 2}, "toxicity": {0}, "hallucination": {0}}
+
+
+def test_the_timeline_has_no_holes_where_traffic_differs(client: Client) -> None:
+    insert(client, 20_000, (1439, 0), toxicity="if(number % 50 = 0, 'pass', 'not_applicable')")
+    found = rows(client, states(["hallucination", "toxicity"]))
+    times = {
+        name: [row["time"] for row in found if row["classifier"] == name]
+        for name in ("hallucination", "toxicity")
+    }
+    assert times["hallucination"] == times["toxicity"]
+    assert len(times["toxicity"]) == len(set(times["toxicity"])) > 80
 
 
 def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:

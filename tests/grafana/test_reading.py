@@ -138,8 +138,46 @@ def test_what_a_variable_offers_is_found(client: Client, value: str) -> None:
 
 @pytest.mark.parametrize(("path", "panel"), list(cases("stat")))
 def test_no_title_of_a_number_is_cut(path: Path, panel: dict[str, Any]) -> None:
-    assert len(panel["title"]) <= 20
+    pixels = sum(11 if c in "mwMWHCO" else 4.5 if c in "ijltrf.,' ?" else 8 for c in panel["title"])
+    # Beside it there is the mark of the description.
+    assert pixels <= width_of(panel) + KEPT - 39, panel["title"]
     assert panel["fieldConfig"]["defaults"]["noValue"]
+
+
+@pytest.mark.parametrize(("path", "panel"), list(cases("table")))
+def test_an_empty_cell_does_not_say_what_an_empty_table_says(
+    path: Path, panel: dict[str, Any]
+) -> None:
+    """Grafana fills cells without a value with ``noValue``, each with the whole sentence."""
+    assert panel["fieldConfig"]["defaults"]["noValue"]
+    for name, found in properties(panel).items():
+        assert found["noValue"] == "", name
+
+
+@pytest.mark.parametrize(("path", "panel"), list(cases("table")))
+def test_no_time_is_cut(path: Path, panel: dict[str, Any]) -> None:
+    for name, found in properties(panel).items():
+        assert not found["unit"].startswith("dateTime"), "seconds cost what others need"
+        if found["unit"].startswith("time:"):
+            assert len(found["unit"].removeprefix("time:")) * 7.9 + 16 <= found["custom.width"], (
+                name
+            )
+
+
+@pytest.mark.parametrize(("path", "panel"), list(cases("state-timeline")))
+def test_states_have_their_colours(path: Path, panel: dict[str, Any]) -> None:
+    """With the colour mode "thresholds" Grafana merges by thresholds and passes mappings over: all
+    was grey, and the legend said "-∞+"."""
+    defaults = panel["fieldConfig"]["defaults"]
+    (mapping,) = defaults["mappings"]
+    assert {each["color"] for each in mapping["options"].values()} == {"green", "yellow", "red"}
+    assert defaults["color"]["mode"] != "thresholds"
+
+
+@pytest.mark.parametrize(("path", "panel"), list(cases("timeseries")))
+def test_a_bar_stands_for_the_time_after_its_start(path: Path, panel: dict[str, Any]) -> None:
+    custom = panel["fieldConfig"]["defaults"]["custom"]
+    assert custom["barAlignment"] == (1 if custom["drawStyle"] == "bars" else 0)
 
 
 def test_rules_and_boards_share_one_folder() -> None:

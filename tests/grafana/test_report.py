@@ -129,8 +129,15 @@ def test_a_time_that_is_none(last: str, told: str) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install chromium to look at the page")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_in_chromium(client: Client, tmp_path: Path, scheme: Any, width: int) -> None:
     from playwright.sync_api import sync_playwright
 

@@ -22,7 +22,6 @@ def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with running(
         tmp_path_factory.mktemp("drop-in") / "data",
         ingest_token=TOKEN,
-        ingest_workers="0",
         cors_origins=f"{SITE}, https://other.example.org",
     ) as stack:
         yield stack

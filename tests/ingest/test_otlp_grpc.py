@@ -61,9 +61,7 @@ def test_malformed_is_invalid_argument(channel: grpc.Channel) -> None:
 
 def test_token(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (
-        running(
-            tmp_path_factory.mktemp("grpc") / "data", ingest_token="s3cret", ingest_workers="0"
-        ) as stack,
+        running(tmp_path_factory.mktemp("grpc") / "data", ingest_token="s3cret") as stack,
         grpc.insecure_channel(f"127.0.0.1:{stack.ports['otlp-grpc']}") as channel,
     ):
         export = TraceServiceStub(channel).Export

@@ -297,9 +297,7 @@ def test_health_and_metrics(up: Up) -> None:
 
 
 def test_a_sender_without_the_token_gets_401(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(
-        tmp_path_factory.mktemp("token") / "data", ingest_token="s3cret", ingest_workers="0"
-    ) as stack:
+    with running(tmp_path_factory.mktemp("token") / "data", ingest_token="s3cret") as stack:
         trace = trace_id()
         body = request(span(trace)).SerializeToString()
         for given in ("", "Bearer wrong", "Basic s3cret", "Bearer s3crét"):

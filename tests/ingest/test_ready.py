@@ -13,7 +13,7 @@ from tests.everyspan_up import running
 
 @pytest.mark.skipif(sys.platform == "win32", reason="asks ps")
 def test_workers_run_before_the_service_is_ready(tmp_path: Path) -> None:
-    with running(tmp_path / "data", ingest_workers="2", classify_workers="0") as up:
+    with running(tmp_path / "data", ingest_workers="2") as up:
         assert up.process is not None
         processes = subprocess.run(
             ["ps", "-e", "-ww", "-o", "ppid=,args="], capture_output=True, text=True, check=True

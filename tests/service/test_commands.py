@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import everyspan
+from tests.cli.command import everyspan
 from tests.everyspan_up import Up, free_ports, running
 
 TOKEN = "s3cret"
@@ -49,9 +49,7 @@ def test_metrics_are_for_this_machine_and_for_the_token(closed: Up) -> None:
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("closed") / "data"
-    with running(
-        data, classify_token=TOKEN, alerting_token=TOKEN, ingest_workers="0", classify_workers="0"
-    ) as up:
+    with running(data, classify_token=TOKEN, alerting_token=TOKEN) as up:
         yield up
 
 

@@ -44,7 +44,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, trace: bytes, mark: Path) -> It
         tmp_path_factory.mktemp("strangers") / "data",
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.2",
-        grafana_evaluate_seconds="1",
+        grafana_evaluate_seconds="5",
         ingest_workers="1",
         classify_workers="1",
     ) as stack:
@@ -289,6 +289,7 @@ def test_the_report_runs_loads_and_shows_nothing_of_it(up: Up, tmp_path: Path) -
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         view = browser.new_page()
+        view.set_default_timeout(90_000)  # a machine that runs tests is busy
         asked: list[str] = []
         wrong: list[str] = []
         view.on("request", lambda each: asked.append(each.url))

@@ -13,6 +13,7 @@ import pytest
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.service import hostile
+from tests.web.asking import key
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
@@ -109,11 +110,12 @@ def test_keys(up: Up, opened: Any, failing: str) -> None:
 
 
 def test_review_with_one_key_each(up: Up, opened: Any, failing: str) -> None:
+    opened.goto(at(up, f"/enter?key={key(up)}"))
     opened.goto(at(up, "/review/tool_call_error"))
     before = len(up.query("SELECT 1 FROM everyspan.reviews"))
-    for key in ("y", "Space"):
+    for pressed in ("y", "Space"):
         with opened.expect_navigation():
-            opened.keyboard.press(key)
+            opened.keyboard.press(pressed)
         up.sent()
         up.until_visible()
         opened.reload()
@@ -158,14 +160,22 @@ CHECK = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_it_can_be_read_by_everybody(
     up: Up, chromium: Any, failing: str, scheme: str, width: int
 ) -> None:
     context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     context.set_default_timeout(60_000)
     page = context.new_page()
+    page.goto(at(up, f"/enter?key={key(up)}"))
     for path in (
         "/",
         "/traces?service=browsed&contains=order",
@@ -202,6 +212,7 @@ def test_a_stranger_s_trace_runs_nothing(up: Up, opened: Any) -> None:
         assert opened.locator("iframe, img, script:not([src])").count() == 0
 
 
+@pytest.mark.slow
 def test_ten_thousand_steps_open(up: Up, opened: Any) -> None:
     trace = trace_id()
     root = span(trace, name="root", attributes={"gen_ai.operation.name": "invoke_agent"})

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.cli.command import everyspan
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.web.asking import get, page, read
@@ -122,15 +121,10 @@ def test_the_page_is_a_query_that_runs(up: Up, traces: list[str]) -> None:
     sql = json.loads(get(up, "/traces.json", **given).body)["sql"]
     text = page(up, "/traces", **given)
     assert sql.splitlines()[0] in text
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cli.main", "sql", sql.replace("spans", "everyspan.spans")),
-            f"--clickhouse-port={up.ports['clickhouse']}",
-            "--format=JSONEachRow",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
+    done = everyspan(
+        *("sql", sql.replace("spans", "everyspan.spans")),
+        f"--clickhouse-port={up.ports['clickhouse']}",
+        "--format=JSONEachRow",
     )
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["trace_id"] for line in done.stdout.splitlines()] == [traces[0]]

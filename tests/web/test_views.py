@@ -6,15 +6,15 @@ import html
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from urllib.parse import urlencode
 
 import pytest
 
-from tests.everyspan_up import Answer, Up, running
+from tests.cli import command
+from tests.everyspan_up import Up, running
 from tests.ingest.otlp_payloads import request, span, trace_id
+from tests.web.asking import form as post
 from tests.web.asking import get, page, read
 
 
@@ -26,8 +26,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.5",
         grafana_evaluate="false",
-        classify_workers="0",
-        ingest_workers="0",
     ) as up:
         traces = []
         for i in range(16):
@@ -53,19 +51,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
             traces.append(trace.hex())
         up.judged(traces)
         yield up
-
-
-def post(up: Up, path: str, form: dict[str, str], **headers: str) -> Answer:
-    """As a browser sends a form of the page."""
-    own = {"Origin": f"http://127.0.0.1:{up.ports['web']}", "Sec-Fetch-Site": "same-origin"}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return up.request(
-        "POST",
-        path,
-        urlencode(form).encode(),
-        {"Content-Type": "application/x-www-form-urlencoded", **own, **given},
-        port="web",
-    )
 
 
 def test_what_is_wrong_comes_first_with_how_sure_and_whom_it_hits(own: Up) -> None:
@@ -162,26 +147,6 @@ def test_an_answer_that_can_t_be_kept_says_why(own: Up, form: dict[str, str], wo
     assert word in answer.body.decode()
 
 
-def test_only_a_page_of_ours_changes_anything(own: Up) -> None:
-    asked = {**case(own), "answer": "right"}
-    before = len(answered(own))
-    for headers in (
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Sec_Fetch_Site": "cross-site"},
-    ):
-        assert post(own, "/review/tool_call_error", asked, **headers).status == 403
-    body = urlencode(asked).encode()
-    typed = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert own.request("POST", "/review/tool_call_error", body, typed, port="web").status == 403
-    away = post(own, "/review/tool_call_error", {**asked, "back": "//evil.example/x"})
-    assert away.headers["location"].startswith("/review/")
-    assert post(own, "/review/tool_call_error", {"x": "y" * 20_000}).status == 400
-    plain = post(own, "/review/tool_call_error", asked, Content_Type="text/plain")
-    assert plain.status == 400
-    assert len(answered(own)) == before + 1, "the one of ours"
-
-
 def test_alerts_are_listed_sent_again_and_silenced(own: Up) -> None:
     assert "No alert was told yet" in read(own, "/alerts")
     body = {
@@ -233,14 +198,7 @@ def test_alerts_are_listed_sent_again_and_silenced(own: Up) -> None:
 
 def everyspan(up: Up, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
     ports = {f"EVERYSPAN_{n.replace('-', '_').upper()}_PORT": str(p) for n, p in up.ports.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **ports},
-        input=answers,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return command.everyspan(*arguments, stdin=answers, **ports)
 
 
 def test_the_same_on_the_command_line(own: Up) -> None:

@@ -35,17 +35,12 @@ class Hallucination(Weighed):
 
     name = "hallucination"
     description = "The answer states what its documents and tool results do not say."
-    code_version = 4
+    code_version = 5
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))
     needs: tuple[str, ...] = ("output",)
     signals: ClassVar = (
-        Signal(
-            "new_words",
-            "says what its sources do not",
-            lambda item: novelty.new_words(item.told, item.grounds),
-        ),
         Signal(
             "new_pairs",
             "puts together what its sources do not",
@@ -65,12 +60,6 @@ class Hallucination(Weighed):
             "new_names",
             "has names that its sources lack",
             lambda item: novelty.new_names(item.told, item.grounds),
-        ),
-        Signal(
-            "likeness",
-            "no sentence of its sources is near to it",
-            lambda item: contradiction.likeness(item.told, item.grounds),
-            rises=False,
         ),
         Signal(
             "unsourced_words",

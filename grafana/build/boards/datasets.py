@@ -39,7 +39,7 @@ LIMIT 200"""
             text("dataset"),
             text("drift", 90),
             share("uncovered", 100, steps=_UNCOVERED_STEPS),
-            time("drift_measured_at", 160, "drift measured at"),
+            time("drift_measured_at", 150, "drift measured at"),
             count("version", 80),
             count("failures", 85),
             count("controls", 85),

@@ -48,11 +48,10 @@ def _numbers() -> list[Json]:
             "Is all judged?",
             "Spans with all their verdicts / spans; those that came less than two minutes ago count "
             "as judged. A classifier that is broken owes its spans a verdict. Must read 100 %.",
-            f"SELECT countIf({COVERED}) / nullIf(count(), 0) AS coverage FROM spans\n{_where()}",
+            f"SELECT floor(countIf({COVERED}) / nullIf(count(), 0), 3) AS coverage FROM spans\n{_where()}",
             unit="percentunit",
             steps=[(None, RED), (0.999, YELLOW), (1.0, GREEN)],
             size=(6, 4),
-            decimals=2,
         ),
         stat(
             2,
@@ -121,7 +120,7 @@ def _ingest() -> list[Json]:
             "How many spans come in?",
             "Spans per second by the time they were stored, per service.",
             rate,
-            unit="cps",
+            unit="suffix: /s",
             label="service",
             stacked=True,
             size=(8, 8),

@@ -30,6 +30,7 @@ from grafana.build.sql import (
     failed,
     interval,
     where,
+    wilson_low,
 )
 from grafana.build.told import TOLD_STEPS, told_sql
 
@@ -62,7 +63,7 @@ def _numbers() -> list[Json]:
     return [
         stat(
             1,
-            "How many traces?",
+            "Traces",
             "Root spans (no parent) that started in the time range.",
             f"SELECT count() AS traces FROM spans\n{where(ROOT)}",
             unit="short",
@@ -123,10 +124,12 @@ def _numbers() -> list[Json]:
         stat(
             15,
             "Estimated to fail",
-            "The classifier of which the largest share is estimated to fail, as far as all its scores "
-            "tell, with the 95 % interval of that share: more than what is certain enough to page.",
-            f"SELECT concat(replaceAll(classifier, '_', ' '), ' ', interval) AS estimate\nFROM (\n"
-            f"{told_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY estimated DESC\nLIMIT 1",
+            "The classifier that fails most: what share of its spans is estimated to fail, as far as all "
+            "its scores tell (95 % interval), which is more than what is certain enough to page.",
+            "SELECT concat(replaceAll(classifier, '_', ' '), ' ',"
+            " replaceAll(interval, ' ', '\u00a0')) AS estimate\nFROM (\n"
+            f"{told_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY"
+            f" {wilson_low('failed', 'judged')} DESC\nLIMIT 1",
             unit=TEXT,
             steps=[(None, "text")],
             size=(4, 3),

@@ -31,6 +31,7 @@ def build() -> Json:
         [
             fail_states(1, _NAMES, "How often does each classifier fail?"),
             worst_of(15, _NAMES),
+            _newest(),
             told_table(14, _NAMES),
             row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
@@ -39,8 +40,6 @@ def build() -> Json:
             row(9, "Is it drifting?"),
             drift_table(10, _NAMES),
             token_drift_table(11),
-            row(12, "The newest failures"),
-            _newest(),
         ],
         [*filters(*STANDARD), *filters("quality")],
     )
@@ -183,6 +182,6 @@ def _newest() -> Json:
             text("prompt_version", 120),
             session(),
         ],
-        size=(24, 12),
+        size=(24, 9),
         empty="No verdict failed in this time range.",
     )

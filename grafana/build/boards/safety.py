@@ -6,7 +6,7 @@ from grafana.build.columns import count, text, time, trace
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.failing import fail_states
 from grafana.build.over_time import failures
-from grafana.build.panels import ORANGE, RED, Json, id_for, stat, table, timeseries
+from grafana.build.panels import GREEN, ORANGE, RED, YELLOW, Json, id_for, stat, table, timeseries
 from grafana.build.sql import (
     any_failed,
     chosen,
@@ -51,11 +51,11 @@ def build() -> Json:
                 stacked=True,
             ),
             fail_states(6, _NAMES, "What share of the judged spans fails?", (12, 8)),
-            told_table(id_for("told"), _NAMES),
+            _newest(),
+            told_table(id_for("told"), _NAMES, [(None, GREEN), (0.01, YELLOW), (0.02, RED)]),
             _kinds(),
             _users(),
             _sources(),
-            _newest(),
         ],
         [*filters(*STANDARD), *filters("safety")],
     )
@@ -104,7 +104,7 @@ LIMIT 50"""
             text("kind"),
             text("classifier", 130),
             count("failures", 75),
-            time("last_seen", 145),
+            time("last_seen"),
             count("traces", 70),
             count("users", 65),
         ],
@@ -133,7 +133,7 @@ LIMIT 50"""
             text("classifier", 130),
             count("failures", 80),
             trace("newest_trace", 115, "newest trace"),
-            time("last_seen", 150),
+            time("last_seen"),
         ],
         size=(12, 9),
         empty=_NOTHING,
@@ -203,6 +203,6 @@ ORDER BY time DESC"""
             text("step", 170),
             text("service", 140),
         ],
-        size=(24, 12),
+        size=(24, 9),
         empty=_NOTHING,
     )

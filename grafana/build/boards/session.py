@@ -18,7 +18,7 @@ def build() -> Json:
         "everyspan-session",
         "Everyspan / Session",
         "A conversation turn by turn, with verdicts.",
-        [*_numbers(names), _turns(names), _failures(names), _duration()],
+        [_turns(names), *_numbers(names), _failures(names), _duration()],
         [textbox("session_id", "Session id"), replays()],
         refresh="",
     )
@@ -66,8 +66,7 @@ def _numbers(names: list[str]) -> list[Json]:
 
 def _turns(names: list[str]) -> Json:
     sql = f"""SELECT row_number() OVER (ORDER BY time) AS turn, question, answer, failures,
-  counted AS trace_id, time, duration, cost,
-  concat('everyspan trace ', substring(counted, 1, 12)) AS read_it
+  counted AS trace_id, time, duration, cost
 FROM (
   SELECT {TRACE} AS counted, min(start_time) AS time,
     substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
@@ -96,10 +95,9 @@ LIMIT 500"""
             trace(),
             time(),
             ms("duration", 85),
-            dollars("cost", 80),
-            text("read_it", 190, "read it"),
+            dollars("cost", 95),
         ],
-        size=(24, 16),
+        size=(24, 10),
         tall=True,
         empty="No such session: open one from a table of failures, or write its id above.",
     )

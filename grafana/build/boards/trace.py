@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.build.columns import dollars, ms, share, text, time
+from grafana.build.columns import ms, share, text, time
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import RED, Json, stat, table, traces
 from grafana.build.quoting import one
@@ -21,7 +21,7 @@ def build() -> Json:
         "everyspan-trace",
         "Everyspan / Trace",
         "One trace: its steps, what they cost, what was said, and what the classifiers found.",
-        [*_numbers(names), _steps(names), _waterfall(names), _contents(), _verdicts(names)],
+        [_steps(names), *_numbers(names), _waterfall(names), _contents(), _verdicts(names)],
         [textbox("trace_id", "Trace id")],
         refresh="",
     )
@@ -119,11 +119,12 @@ LIMIT 5000"""
 def _steps(names: list[str]) -> Json:
     sql = f"""SELECT concat(toString(row_number() OVER o), ' of ', toString(count() OVER ())) AS step,
   name,
-  if(verdict_version = 0, 'not judged yet', arrayStringConcat(arrayConcat({failed(names)},
-    arrayMap(c -> concat('not judged by ', c), unjudged)), ', ')) AS failures,
-  arrayStringConcat(mapValues(evidence), '; ') AS evidence, status,
-  dateDiff('millisecond', min(start_time) OVER (), start_time) AS starts_after,
-  duration_ms AS duration, cost_usd AS cost,
+  arrayStringConcat(arrayConcat(if(status = 'error', ['error'], []),
+    if(verdict_version = 0, ['not judged yet'], {failed(names)}),
+    arrayMap(c -> concat('not judged by ', c), unjudged)), ', ') AS failures,
+  arrayStringConcat(arrayFilter(e -> e != '', arrayConcat(mapValues(evidence),
+    [if(status = 'error', status_message, '')])), '; ') AS evidence,
+  duration_ms AS duration,
   if(code_file = '', '', concat(code_file, ':', toString(code_line))) AS code,
   {replay_sql("row_number() OVER o")} AS replay
 FROM spans
@@ -134,19 +135,16 @@ LIMIT 5000"""
     return table(
         8,
         "Which step went wrong?",
-        "Steps in order of their start, with verdicts, tokens, cost, the line of code that opened "
+        "Steps in order of their start: what failed, the evidence, the line of code that opened "
         "the step, and the command that replays the trace from there.",
         sql,
         [
             text("step", 70),
-            text("name", 170),
-            text("failures", 150, "failed", steps=[(None, RED)]),
+            text("name", 190),
+            text("failures", 210, "failed", steps=[(None, RED)]),
             text("evidence", wrap=True),
-            text("status", 70, steps=[(None, "text")]),
-            ms("starts_after", 105),
             ms("duration", 85),
-            dollars("cost", 85),
-            text("code", 140, "source line"),
+            text("code", 150, "source line"),
             text("replay", 190, "replay from here"),
         ],
         size=(24, 12),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.classify.custom.traffic import OTHERS, REFUNDS
-from tests.everyspan_up import ROOT, Up, running
+from tests.cli.command import everyspan
+from tests.everyspan_up import Up, running
 
 TOKEN = "s3cret"
 
@@ -64,13 +63,7 @@ def _message(role: str, key: str, text: str) -> str:
 def command(up: Up, *arguments: str, ok: bool = True) -> str:
     """Run ``everyspan classifier``; what it printed (stderr where it must fail)."""
     port = f"--classify-port={up.ports['classify']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "classifier", port, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = everyspan("classifier", port, *arguments)
     assert (done.returncode == 0) == ok, done.stdout + done.stderr
     return done.stdout if ok else done.stderr
 
@@ -160,14 +153,7 @@ def test_examples_of_a_file_and_a_rule(stack: Up, tmp_path: Path) -> None:
     told = command(stack, "add", "jackets", "--rule", str(rule), "--wait")
     assert "jackets version 1 is live" in told
     wait_for(stack, count("custom['jackets'] = 'fail'"), 1)
-    status = subprocess.run(
-        [sys.executable, "-m", "cli.main", "status", "--json"],
-        cwd=ROOT,
-        env={"PATH": "", "EVERYSPAN_CLICKHOUSE_PORT": str(stack.ports["clickhouse"])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    status = everyspan("status", "--json", f"--clickhouse-port={stack.ports['clickhouse']}")
     assert json.loads(status.stdout)["custom_classifiers"]["jackets"] == {
         "version": 1,
         "state": "live",
@@ -200,7 +186,7 @@ def test_http_is_documented(stack: Up) -> None:
 
 
 def test_a_token_is_asked_for(tmp_path: Path) -> None:
-    with running(tmp_path / "data", classify_token=TOKEN, classify_workers="0") as up:
+    with running(tmp_path / "data", classify_token=TOKEN) as up:
         assert up.request("GET", "/v1/classifiers", port="classify").status == 401
         good = {"authorization": f"Bearer {TOKEN}"}
         assert up.request("GET", "/v1/classifiers", b"", good, port="classify").status == 200

@@ -10,7 +10,7 @@ import pytest
 
 from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
-from tests.cli.test_commands import everyspan
+from tests.cli.command import everyspan
 from tests.clickhouse.migrated import migrated
 from tests.everyspan_up import Up, free_ports
 from tests.experiments.datasets.traffic import insert, usual
