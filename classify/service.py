@@ -27,6 +27,8 @@ from classify.job.mending import MODEL
 from classify.job.rejudge import ask
 from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
+from classify.reviews.api import calibrations
+from classify.reviews.calibrating import Calibrating
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 _COVERAGE_SECONDS = 15.0
 _COVERAGE_DAYS = 2
 _FILES_SECONDS = 5.0
+_CALIBRATE_SECONDS = 15.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -70,13 +73,18 @@ class ClassifyService:
             from classify.registry import BUILT_IN
 
             classifiers = BUILT_IN
-        classifiers = with_thresholds(classifiers, read_thresholds(settings.classify_thresholds))
+        fixed = read_thresholds(settings.classify_thresholds)
+        classifiers = with_thresholds(classifiers, fixed)
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
         self._classifiers = classifiers
         #: Custom classifiers, to add to and to look at.
         self.catalog = Catalog(connect, settings.database, [each.name for each in classifiers])
+        #: What reviews make of thresholds.
+        self.calibrating = Calibrating(
+            connect, settings.database, classifiers, fixed, self.catalog.rethreshold
+        )
         if settings.classifiers and not settings.classifiers.is_dir():
             raise DefinitionError(
                 f"EVERYSPAN_CLASSIFIERS: {settings.classifiers} is no folder; make it, or leave the"
@@ -105,6 +113,8 @@ class ClassifyService:
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
             schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
+            if self._settings.classify_calibrate:
+                schedule.every(_CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
         self._schedule = schedule
         logger.info(
@@ -205,6 +215,14 @@ class ClassifyService:
             self.telemetry.errors.labels("storage").inc()
             self._warn("custom classifiers could not be brought up to date", error)
 
+    def _calibrate(self) -> None:
+        """Where there are enough new reviews. The job takes over what they move."""
+        try:
+            self.calibrating.all_new()
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("reviews could not be weighed", error)
+
     def _warn(self, what: str, error: Exception) -> None:
         """Once for each error: what is tried every few seconds would fill the log."""
         told = f"{type(error).__name__}: {error}"
@@ -237,8 +255,8 @@ def _who(names: Sequence[str]) -> str:
 
 
 def create_app(service: ClassifyService) -> ServiceApp:
-    """/v1/rejudge, /v1/classifiers, health and /openapi.json. Whoever made ``service`` starts and
-    stops it."""
+    """/v1/rejudge, /v1/classifiers, /v1/calibrations, health and /openapi.json. Whoever made
+    ``service`` starts and stops it."""
 
     async def ready() -> str:
         return service.not_ready
@@ -247,6 +265,7 @@ def create_app(service: ClassifyService) -> ServiceApp:
         service.gate, ready=ready, registries=(service.telemetry.registry,), schema=True
     )
     app.include_router(router(service.catalog))
+    app.include_router(calibrations(service.calibrating))
 
     @app.post("/v1/rejudge", status_code=202)
     def rejudge(stretch: Stretch) -> dict[str, str]:

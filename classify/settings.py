@@ -74,6 +74,13 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             " same service's rows of the last seven days."
         ),
     ] = ""
+    classify_calibrate: Annotated[
+        bool,
+        Field(
+            description="Whether reviews move thresholds by themselves, from 20 on, where that is "
+            "better on answers held out; `everyspan calibrate` does it in any case."
+        ),
+    ] = True
     classify_embed_share: Annotated[
         float,
         Field(

@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 from classify.personal_data.masking import masked
 from classify.settings import ClassifySettings
 from cli.classify_client import call
-from cli.console import console, fail, put, read_settings
+from cli.console import console, fail, plain_errors, put, read_settings
 from cli.options import ClassifyPort, Host
 
 app = typer.Typer(
@@ -390,12 +390,17 @@ def _read(path: Path) -> str:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    """With the values of the files that it names."""
+    from classify.custom.value_lists import filled_in
+
     try:
-        return tomllib.loads(_read(path))
+        content = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
         fail(f"{path} is no TOML: {error}")
     except RecursionError:
         fail(f"{path} is nested too deeply")
+    with plain_errors():
+        return filled_in(content, path.parent)[0]
 
 
 def _jsonl(path: Path, ids: dict[str, list[str]]) -> list[dict[str, Any]]:

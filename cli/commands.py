@@ -45,6 +45,10 @@ COMMANDS = {
     "review": Declared(
         "cli.review:review", "Say of verdicts whether they are right, one after the other."
     ),
+    "calibrate": Declared(
+        "cli.calibrate:calibrate",
+        "Let reviews move a classifier's threshold now, or take the last move back.",
+    ),
     "doctor": Declared(
         "cli.doctor:doctor",
         "Find what is set up wrong, and say the remedy. Ends with 1 where something is.",

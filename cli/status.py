@@ -18,6 +18,7 @@ from classify.job.deployed_set import latest_version
 from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
+from classify.reviews.calibration_store import Calibration, history, run_of, standing
 from classify.reviews.queue import how_good
 from classify.reviews.review_store import read
 from cli.console import console, plain_errors
@@ -76,6 +77,7 @@ def status(
         own, unreadable = everything(client, database)
         troubles = stack_troubles(client, database)
         reviewed = _reviewed(client, database)
+        moved = standing(history(run_of(client), database))
         stored(client, database)
         versions(client, database)
         aside = {
@@ -124,6 +126,7 @@ def status(
                 "judged": can_tell[each["name"]].judged,
                 "abstained": can_tell[each["name"]].abstained,
             }
+            | _moved(moved.get(each["name"]))
             | (
                 {"quantile": each["quantile"], "own_traffic": of_own[each["name"]]}
                 if each["name"] in of_own
@@ -133,7 +136,7 @@ def status(
         },
         "reviews": reviewed,
         "custom_classifiers": {
-            each.name: {"version": each.version, "state": each.state}
+            each.name: {"version": each.version, "state": each.state} | _moved(moved.get(each.name))
             for each in own
             if each.state != "removed"
         }
@@ -167,7 +170,11 @@ def status(
                 continue
             text = "\n".join(_review(each, found) for each, found in value.items())
         elif name == "custom_classifiers":
-            text = "\n".join(f"{each} {f['version']}, {f['state']}" for each, f in value.items())
+            text = "\n".join(
+                f"{each} {f['version']}, {f['state']}"
+                + (_calibration(f["calibration"]) if "calibration" in f else "")
+                for each, f in value.items()
+            )
         elif name == "classifiers":
             text = "\n".join(_classifier(each, one) for each, one in value.items())
         elif isinstance(value, int):
@@ -195,6 +202,11 @@ def _gap(found: dict[str, Any]) -> str:
     return f"{who}, {found['kind']}: of {found['steps']:,} steps {lacks}; e.g. {found['example']}"
 
 
+def _calibration(facts: dict[str, Any]) -> str:
+    """' (its own: 0.83; 40 answers: down from 0.83 to 0.62, …)'."""
+    return f" (its own: {facts['own']:.3g}; {facts['reason']})"
+
+
 def _classifier(name: str, facts: dict[str, Any]) -> str:
     """'toxicity 1002, fails from 0.97, judged 1,204 of 1,204'."""
     judged, looked = facts["judged"], facts["judged"] + facts["abstained"]
@@ -207,10 +219,19 @@ def _classifier(name: str, facts: dict[str, Any]) -> str:
         fails_from += (
             f", of the services with rows enough p{100 * facts['quantile']:g}: {each or '–'}"
         )
+    if "calibration" in facts:
+        fails_from += _calibration(facts["calibration"])
     return (
         f"{name} {facts['version']}, fails from {fails_from},"
         f" judged {judged:,} of {looked:,}{share}"
     )
+
+
+def _moved(state: Calibration | None) -> dict[str, Any]:
+    """What reviews made of its threshold, as far as they did."""
+    if state is None or not state.moves:
+        return {}
+    return {"calibration": {"number": state.number, "own": state.before, "reason": state.reason}}
 
 
 def _reviewed(client: Client, database: str) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from classify.reviews import queue, review_store
+from classify.reviews.calibration_store import Calibration, history, standing
 from classify.reviews.estimate import reviews_for
 from classify.reviews.review_store import Review
 from grafana.build.sql import CUSTOM, PRODUCTION, classifiers, counts
@@ -136,6 +137,11 @@ def _shown(reader: Reader, case: queue.Case) -> dict[str, Any] | None:
     }
 
 
+def _threshold_of(state: Calibration | None) -> float | None:
+    """Of a custom classifier, as far as reviews say."""
+    return None if state is None else state.threshold or state.before
+
+
 def _rows(reader: Reader) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     (row,) = reader.rows(
@@ -146,6 +152,7 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
     limits, found = thresholds(), []
     described = queue.thresholds(reader.rows)
     reviews = reviews_of(reader)
+    moved = standing(history(reader.rows, reader.database))
     for name, failed, judged, abstained in sorted(row["counts"]):
         mine = [each for each in reviews if each.classifier == name]
         known = limits.classifier.get(name)
@@ -160,7 +167,8 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
                 "low": low,
                 "high": high,
                 "limit": known.max_fail_rate if known else limits.custom.max_fail_rate,
-                "threshold": described.get(name),
+                "threshold": described.get(name) or _threshold_of(moved.get(name)),
+                "moved": moved[name] if name in moved and moved[name].moves else None,
                 "quality": queue.how_good(reader.rows, name, mine) if mine else None,
                 "reviews": len(mine),
                 "contradicted": review_store.contradicted(mine),

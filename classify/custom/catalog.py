@@ -109,6 +109,24 @@ class Catalog:
         """It judges no more, and its verdicts go from the rows in the background."""
         return self._set(name, "removed", author)
 
+    def rethreshold(self, name: str, threshold: float | None, reason: str) -> Record:
+        """Let scores from ``threshold`` up fail, as reviews say; None for what it has learned.
+        It goes over all rows again."""
+        with self._lock, self._connect() as client:
+            record = self._one(client, name)
+            rest = {k: v for k, v in record.quality.items() if k != classifier_store.CALIBRATED}
+            said = {} if threshold is None else {classifier_store.CALIBRATED: reason}
+            return classifier_store.put(
+                client,
+                self._database,
+                replace(
+                    record,
+                    definition=record.definition.model_copy(update={"threshold": threshold}),
+                    version=record.version + 1,
+                    quality={**rest, **said},
+                ),
+            )
+
     def all(self, *, removed: bool = False) -> list[Listed]:
         """All by name."""
         with self._connect() as client:
@@ -263,6 +281,9 @@ class Catalog:
                 f"'{definition.name}' has nothing to go by: name three or four spans with"
                 " --positive, or write fail_if conditions into a rule file"
             )
+        if before and classifier_store.CALIBRATED in before.quality:
+            # What is learned anew scores anew.
+            definition = definition.model_copy(update={"threshold": None})
         head, reason = b"", ""
         quality: dict[str, Any] = {}
         if definition.learns:

@@ -24,6 +24,8 @@ from classify.models.checksums import ModelError
 from clickhouse.set_aside import set_aside, why
 
 TABLE = "custom_classifiers"
+#: Where ``quality`` says that the definition's threshold comes from reviews, and why.
+CALIBRATED = "calibrated"
 _COLUMNS = (
     "name",
     "revision",

@@ -102,7 +102,9 @@ class Source(BaseModel):
 
 
 class Condition(Source):
-    """Holds where one of the values (``which``: any, or all of them) is as it says.
+    """Holds where one of the values (``which``: any, or all of them) is as it says. ``missing``:
+    what it means where ``differs_from`` finds nothing to compare with: 'fail' that the condition
+    holds, 'pass' (the default) that it does not.
 
     ``step``: a name or kind of step ('tool:refund*' for a kind and a name); ``at_least`` and
     ``at_most`` say how often. ``steps``: several such, ``order`` says whether the condition holds
@@ -120,6 +122,7 @@ class Condition(Source):
     below: float | None = None
     exists: bool | None = None
     differs_from: Source | None = None
+    missing: Literal["pass", "fail"] | None = None
     which: Literal["any", "all"] = "any"
 
     step: str = ""
@@ -141,6 +144,8 @@ class Condition(Source):
             return self
         if self.at_least is not None or self.at_most is not None:
             raise ValueError("at_least and at_most belong to step; for numbers use above and below")
+        if self.missing is not None and self.differs_from is None:
+            raise ValueError("missing belongs to differs_from: what it means that nothing is there")
         if len(said) != 1:
             raise ValueError(
                 f"says {' and '.join(said) or 'nothing'} of {self.told}; say one of"
@@ -205,8 +210,12 @@ class Condition(Source):
         self, values: list[Any], other: Source, subject: Subject, spans: Sequence[Span]
     ) -> str:
         allowed = {messages.encode(value) for value in other.values(subject, spans)}
+        if not allowed:
+            if self.missing != "fail" or not values:
+                return ""
+            return f"{self.told}: {_short(values[0])}, and nothing in {other.told}"
         wrong = [value for value in values if messages.encode(value) not in allowed]
-        if not allowed or not wrong or (self.which == "all" and len(wrong) < len(values)):
+        if not wrong or (self.which == "all" and len(wrong) < len(values)):
             return ""
         theirs = ", ".join(sorted(allowed)[:3])
         return f"{self.told}: {_short(wrong[0])} is not in {other.told}: {_short(theirs)}"

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import logging
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,8 +21,12 @@ from pydantic import Field, ValidationError, model_validator
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import Definition, DefinitionError, Example, Strict, said
 from classify.custom.classifier_store import Record
+from classify.custom.value_lists import filled_in
 
 logger = logging.getLogger(__name__)
+
+#: Such a file may be right once another one is.
+_NAMES_FILE = re.compile(rb"\bfile\s*=")
 
 
 class WrittenExample(Example):
@@ -89,10 +94,17 @@ def write(record: Record) -> str:
     return tomli_w.dumps(content, multiline_strings=False)
 
 
-def read(text: str, within: str = "", source: str = "") -> Record:
-    """``within``: the file's name, for messages. Raises DefinitionError."""
+def read(text: str, within: str = "", source: str = "", folder: Path | None = None) -> Record:
+    """``within``: the file's name, for messages. ``folder``: where files of values are that it
+    names; None where it may name none. What they hold becomes part of ``source``. Raises
+    DefinitionError."""
     try:
-        content = ClassifierFile.model_validate(tomllib.loads(text))
+        written = tomllib.loads(text)
+        if folder is not None:
+            written, values = filled_in(written, folder)
+            if values:
+                source += f"-{hashlib.sha256(values).hexdigest()[:16]}"
+        content = ClassifierFile.model_validate(written)
         learned = content.learned
         head = base64.b64decode(learned.head, validate=True) if learned else b""
     except tomllib.TOMLDecodeError as error:
@@ -136,11 +148,11 @@ class Folder:
             data = path.read_bytes()
             there.add(path.name)
             source = f"{path.name} {hashlib.sha256(data).hexdigest()[:16]}"
-            if self._refused.get(path.name) == source:
+            if self._refused.get(path.name) == source and not _NAMES_FILE.search(data):
                 failed += 1
                 continue
             try:
-                record = read(data.decode(errors="replace"), path.name, source)
+                record = read(data.decode(errors="replace"), path.name, source, self._folder)
                 mine = known.get(record.name)
                 if mine and not mine.source:
                     raise DefinitionError(
@@ -148,13 +160,14 @@ class Folder:
                         f" hand; `everyspan classifier remove {record.name}` makes room"
                     )
                 readable = mine and not mine.set_aside
-                if readable and self._catalog.show(record.name).source == source:
+                if readable and self._catalog.show(record.name).source == record.source:
                     continue
                 answer = self._catalog.take(record, replacing=True)
             except DefinitionError as error:
                 failed += 1
+                if self._refused.get(path.name) != source:
+                    logger.error("%s is not taken over: %s", path, error)
                 self._refused[path.name] = source
-                logger.error("%s is not taken over: %s", path, error)
                 continue
             logger.info("%s: %s version %d is %s", path, answer.name, answer.version, answer.state)
         for name, each in known.items():

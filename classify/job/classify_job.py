@@ -35,12 +35,15 @@ from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
+from classify.reviews.calibrating import calibrated
+from classify.reviews.calibration_store import history, mark, run_of, standing
 from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
 from classify.settle.twins import Twin
 from classify.signals.weighed import Weighed
 from classify.telemetry import Telemetry
+from classify.thresholds import read_thresholds
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +73,13 @@ class ClassifyJob:
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
-        self._classifiers = classifiers
+        self._as_they_come = self._classifiers = classifiers
+        #: Names whose threshold somebody has set, and what reviews had said when it was looked at.
+        self._fixed = frozenset(read_thresholds(settings.classify_thresholds))
+        self._reviewed = ""
         self._outages = Outages(self.telemetry)
         self._outages.broke(damage(classifiers))
         self._lag = (time.monotonic(), 0.0)
-        self._ask_at = self._look_at = time.monotonic()
         #: Custom classifiers as they are now, and their rows to go over.
         self._revision = -1
         self._custom = Members()
@@ -112,6 +117,9 @@ class ClassifyJob:
         """The number of the deployed set, and who looks for its work. Of a model that can't be read
         nobody knows what it is: the newest set's number goes on until it can."""
         settings = self._settings
+        self._reviewed = mark(client, settings.database)
+        states = standing(history(run_of(client), settings.database))
+        self._classifiers = calibrated(self._as_they_come, states, self._fixed)
         try:
             self.version = deploy(client, settings.database, self._classifiers)
             self._deployed = True
@@ -124,6 +132,8 @@ class ClassifyJob:
         index, count = settings.shard
         self._share = share = Share(settings.database, self.version, index, count)
         self._old = OldRows(share)
+        # What the set before judged is looked for at once.
+        self._ask_at = self._look_at = time.monotonic()
         self._twins = TwinSearch(share)
         self._finder = Finder(
             share,
@@ -171,7 +181,11 @@ class ClassifyJob:
             self._client = None
 
     def _refresh(self, client: Client) -> None:
-        """Take over custom classifiers that were added or changed since."""
+        """Take over thresholds that reviews moved, and custom classifiers that were added or
+        changed since."""
+        if mark(client, self._settings.database) != self._reviewed:
+            self._take_up(client)
+            self._pool.use(self._classifiers)
         revision = newest_revision(client, self._settings.database)
         if revision == self._revision:
             return
@@ -193,6 +207,7 @@ class ClassifyJob:
                 self._look_for_debts()
             else:
                 self._take_up(client)
+                self._pool.use(self._classifiers)
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         self._look_for_days(client)
@@ -387,6 +402,8 @@ class ClassifyJob:
         self._mending.broke(judged.broken)
         for (classifier, label), count in judged.verdicts.items():
             self.telemetry.verdicts.labels(classifier, label).inc(count)
+        for gap, count in judged.gaps.items():
+            self.telemetry.count_gap(gap, count)
         for where, count in judged.errors.items():
             self.telemetry.errors.labels(where).inc(count)
         if judged.reused:

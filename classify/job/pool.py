@@ -79,6 +79,10 @@ class JudgePool:
         encoder.encoder.cache_clear()
         self._pool = WorkerPool(self._workers)
 
+    def use(self, classifiers: Sequence[Classifier]) -> None:
+        """From the next task on these judge."""
+        self._classifiers = pickle.dumps(tuple(classifiers))
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()

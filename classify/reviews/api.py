@@ -1,4 +1,5 @@
-"""/v1/reviews: answers on verdicts, kept by the service that has the database open."""
+"""/v1/reviews: answers on verdicts, kept by the service that has the database open;
+/v1/calibrations: what they make of thresholds."""
 
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from classify.reviews import review_store
+from classify.reviews.calibrating import Calibrating, CalibrationError
+from classify.reviews.calibrating import told as calibration_told
+from classify.reviews.calibration_store import Calibration
 from classify.reviews.review_store import Review, ReviewError
 
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -58,6 +62,42 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
         """The newest answers, oldest first."""
         with connect() as client:
             return [told(each) for each in review_store.read(client, database, classifier)]
+
+    return routes
+
+
+class Asking(BaseModel):
+    """``undo``: take the last calibration back instead of looking for another."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    classifier: _Name
+    undo: bool = False
+    author: Annotated[str, Field(max_length=100)] = ""
+
+
+def calibrations(calibrating: Calibrating) -> APIRouter:
+    """Answers 409 for what can't be calibrated or taken back."""
+    routes = APIRouter(prefix="/v1/calibrations")
+
+    @routes.post("")
+    def ask(body: Asking) -> dict[str, Any]:
+        """Let the reviews move a threshold now, or take the last move back. ``calibration``: the
+        new state, null where nothing changes; ``reason``: why."""
+        try:
+            if body.undo:
+                state: Calibration | None = calibrating.undo(body.classifier, body.author)
+                reason = state.reason if state else ""
+            else:
+                state, reason = calibrating.now(body.classifier, body.author)
+        except CalibrationError as error:
+            raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+        return {"calibration": calibration_told(state) if state else None, "reason": reason}
+
+    @routes.get("")
+    def states(classifier: str = "") -> list[dict[str, Any]]:
+        """All states, oldest first."""
+        return [calibration_told(each) for each in calibrating.history(classifier)]
 
     return routes
 

@@ -76,16 +76,31 @@ class Quality:
 
 def quality(failing: Stratum, passing: Stratum) -> Quality:
     """From the rows that fail and the rows that pass, as the classifier says."""
-    right, missed = _mean(failing), _mean(passing)
-    total = failing.rows + passing.rows
+    return quality_of([failing], [passing])
+
+
+def quality_of(failing: Sequence[Stratum], passing: Sequence[Stratum]) -> Quality:
+    """The same, of several strata on each side: where the threshold has moved, rows between the old
+    and the new one were drawn more or less often than the others on their side."""
+    total = sum(each.rows for each in (*failing, *passing))
     if not total:
         return Quality(UNKNOWN, UNKNOWN, UNKNOWN)
-    share = failing.rows / total
-    return Quality(
-        _together([(share, right), (1 - share, missed)]),
-        _estimate(right),
-        _recall(share, right, missed),
-    )
+    share = sum(each.rows for each in failing) / total
+    right, missed = _side(failing), _side(passing)
+    parts = [(each.rows / total, _mean(each)) for each in (*failing, *passing)]
+    return Quality(_together(parts), right, _recall(share, right, missed))
+
+
+def _side(strata: Sequence[Stratum]) -> Estimate:
+    """The share that really fails of one verdict's rows."""
+    rows = sum(each.rows for each in strata)
+    if not rows:
+        # Nothing is there now; what was reviewed of it still says something.
+        strata = [each for each in strata if each.reviewed_fails][:1]
+        return _estimate(_mean(strata[0])) if strata else UNKNOWN
+    if len(strata) == 1:
+        return _estimate(_mean(strata[0]))
+    return _together([(each.rows / rows, _mean(each)) for each in strata])
 
 
 @dataclass(slots=True, frozen=True)
@@ -163,12 +178,11 @@ def _around(value: float, center: float, half: float, reviews: int) -> Estimate:
     return Estimate(min(high, max(low, value)), low, high, reviews)
 
 
-def _recall(share: float, right: _Mean, missed: _Mean) -> Estimate:
+def _recall(share: float, found: Estimate, lost: Estimate) -> Estimate:
     """Of all that really fails, what is found: the ends of both intervals put together, which holds
     whatever the two have to do with each other."""
-    if not right.reviews or not missed.reviews:
+    if not found.reviews or not lost.reviews:
         return UNKNOWN
-    found, lost = _estimate(right), _estimate(missed)
 
     def recall(precision: float, miss: float) -> float:
         hit, gone = share * precision, (1 - share) * miss
@@ -178,7 +192,7 @@ def _recall(share: float, right: _Mean, missed: _Mean) -> Estimate:
         recall(found.value, lost.value),
         recall(found.low, lost.high),
         recall(found.high, lost.low),
-        right.reviews + missed.reviews,
+        found.reviews + lost.reviews,
     )
 
 

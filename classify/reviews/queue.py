@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from classify.registry import BUILT_IN
-from classify.reviews.estimate import Quality, Stratum, quality
+from classify.reviews.estimate import Quality, Stratum, quality_of
 from classify.reviews.review_store import Review, settled
 from clickhouse.embedded_http.settings import quote
 
@@ -108,33 +108,62 @@ def thresholds(run: Run) -> dict[str, float]:
     return {str(each["name"]): float(each["threshold"]) for each in found if "threshold" in each}
 
 
+def cuts(run: Run) -> dict[str, list[float]]:
+    """Classifier to all thresholds that it has had here, where reviews have moved it: what was
+    drawn while another held was drawn at another rate."""
+    rows = run(
+        "SELECT classifier, arraySort(arrayDistinct(arrayFilter(x -> x > 0, arrayFlatten("
+        "groupArray([threshold, before]))))) AS cuts FROM calibrations GROUP BY classifier"
+    )
+    return {row["classifier"]: [float(each) for each in row["cuts"]] for row in rows}
+
+
 def how_good(run: Run, classifier: str, reviews: Sequence[Review], days: int = DAYS) -> Quality:
-    """Of the last days, from the cases that were drawn at random."""
+    """Of the last days, from the cases that were drawn at random. Where the threshold has moved,
+    rows count by the verdict that they have now, and apart by what they had."""
     said, score = label_of(classifier), score_of(classifier)
     # A score of NaN says nothing; the label does.
     believed = f"if(isFinite({score}), toFloat64({score}), toFloat64({said} = 'fail'))"
+    at = ", ".join(f"{each:.9g}" for each in cuts(run).get(classifier, ()))
+    between = f"toUInt8(arrayCount(cut -> {believed} >= cut, [{at}]))" if at else "toUInt8(0)"
     rows = run(
-        f"SELECT toString({said}) AS label, count() AS n, avg({believed}) AS mean,"
-        f" varPop({believed}) AS variance FROM spans"
+        f"SELECT toString({said}) AS label, {between} AS part, count() AS n,"
+        f" avg({believed}) AS mean, varPop({believed}) AS variance FROM spans"
         f" WHERE start_time > now() - INTERVAL {days} DAY AND twin_of = '' AND replay_of = ''"
-        f" AND {said} IN ('pass', 'fail') GROUP BY label"
+        f" AND {said} IN ('pass', 'fail') GROUP BY label, part ORDER BY part"
     )
-    by_label = {row["label"]: row for row in rows}
     drawn = settled([each for each in reviews if each.chosen == "random"])
-    strata = []
-    for label in ("fail", "pass"):
-        row = by_label.get(label, {"n": 0, "mean": 0.0, "variance": 0.0})
-        mine = [(each, fails) for each, fails in drawn.values() if each.label == label]
-        strata.append(
+    now: dict[tuple[str, str], tuple[str, int, float]] = {}
+    if at and drawn:
+        listed = ", ".join(f"({quote(t)}, {quote(s)})" for t, s in sorted(drawn))
+        now = {
+            (row["trace_id"], row["span_id"]): (row["label"], int(row["part"]), row["score"])
+            for row in run(
+                f"SELECT trace_id, span_id, toString({said}) AS label, {between} AS part,"
+                f" {believed} AS score FROM spans WHERE (trace_id, span_id) IN ({listed})"
+                f" AND {said} IN ('pass', 'fail')"
+            )
+        }
+    reviewed: dict[tuple[str, int], list[tuple[float, bool]]] = {}
+    for key, (each, fails) in drawn.items():
+        known = each.score if math.isfinite(each.score) else float(each.label == "fail")
+        if at and key not in now:
+            # It is gone: nobody knows what would be said of it now.
+            continue
+        label, part, believed_now = now.get(key, (each.label, 0, known))
+        reviewed.setdefault((label, part), []).append((believed_now, fails))
+    sides: dict[str, list[Stratum]] = {"fail": [], "pass": []}
+    by_part = {(row["label"], int(row["part"])): row for row in rows}
+    for place in sorted({*by_part, *reviewed}):
+        row = by_part.get(place, {"n": 0, "mean": 0.0, "variance": 0.0})
+        mine = reviewed.get(place, [])
+        sides[place[0]].append(
             Stratum(
                 int(row["n"]),
                 float(row["mean"]),
                 float(row["variance"]),
-                [
-                    each.score if math.isfinite(each.score) else float(label == "fail")
-                    for each, _ in mine
-                ],
+                [score for score, _ in mine],
                 [fails for _, fails in mine],
             )
         )
-    return quality(*strata)
+    return quality_of(sides["fail"], sides["pass"])

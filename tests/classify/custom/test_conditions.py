@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from pydantic import ValidationError
 
 from classify.classifier import Subject, Trace
 from classify.custom import file
 from classify.custom.classifier_definition import Definition, DefinitionError
 from classify.custom.member import Member
+from classify.custom.value_lists import filled_in
 from clickhouse.span import Span
 
 
@@ -79,6 +82,42 @@ def test_mismatched_codes_across_paths() -> None:
     assert verdict(GL, good) == ("pass", "")
     nothing_looked_up = Trace((BOOKING.spans[0], BOOKING.spans[3]))
     assert verdict(GL, nothing_looked_up) == ("pass", "")
+    assert verdict(f'{GL}missing = "pass"', nothing_looked_up) == ("pass", "")
+    assert verdict(f'{GL}missing = "fail"', nothing_looked_up) == (
+        "fail",
+        "arguments $..gl_code of post_*: 7300, and nothing in result $..gl_code of lookup_invoice",
+    )
+    assert verdict(f'{GL}missing = "fail"', good) == ("pass", "")
+    nothing_posted = Trace((BOOKING.spans[0], BOOKING.spans[1]))
+    assert verdict(f'{GL}missing = "fail"', nothing_posted) == ("pass", "")
+    with pytest.raises(ValueError, match="missing belongs to differs_from"):
+        verdict('[[fail_if]]\ncolumn = "name"\nequals = "x"\nmissing = "fail"')
+
+
+def test_values_from_a_file(tmp_path: Path) -> None:
+    rule = """
+unit = "trace"
+[[fail_if]]
+arguments = "$..gl_code"
+tool = "post_*"
+none_of = { file = "lists/codes.txt" }
+"""
+    (tmp_path / "lists").mkdir()
+    codes = tmp_path / "lists" / "codes.txt"
+    for text, label in (("# ours\n7300\n\n6100\n", "pass"), ("6100\r\n", "fail")):
+        codes.write_text(text)
+        content, read = filled_in(tomllib.loads(rule), tmp_path)
+        assert read == codes.read_bytes()
+        assert verdict(tomli_w.dumps(content))[0] == label
+    for text, error in (("", "no value"), ("x" * (2 << 20), "split it"), (None, "No such file")):
+        codes.unlink() if text is None else codes.write_text(text)
+        with pytest.raises(DefinitionError, match=error):
+            filled_in(tomllib.loads(rule), tmp_path)
+    with pytest.raises(DefinitionError, match="write a list of values"):
+        filled_in(tomllib.loads(rule.replace("file =", "fiel =")), tmp_path)
+    # Over HTTP no file is read.
+    with pytest.raises(ValueError, match="none_of"):
+        verdict(rule)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,22 @@ def test_a_file_without_weights_or_of_another_model_is_learned(db: Store, catalo
         assert len(catalog.show("promises_refund").head) == len(head)
 
 
+def test_a_list_beside_a_rule_counts_with_it(
+    db: Store, catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = file.Folder(tmp_path, catalog)
+    rule = RULE.replace('equals = ""', 'none_of = { file = "known.txt" }')
+    (tmp_path / "no_answer.toml").write_text(rule, encoding="utf-8")
+    assert folder.read() == folder.read() == 1
+    assert caplog.text.count("No such file") == 1, "told once"
+    for number, values in enumerate(("a\nb\n", "a\nc\n"), 1):
+        (tmp_path / "known.txt").write_text(values)
+        assert folder.read() == folder.read() == 0
+        record = catalog.show("no_answer")
+        assert record.version == number, "once for each change"
+        assert record.definition.fail_if[0].none_of == values.split()
+
+
 def test_a_folder_is_followed(db: Store, catalog: Catalog, tmp_path: Path) -> None:
     folder = file.Folder(tmp_path, catalog)
     assert folder.read() == 0

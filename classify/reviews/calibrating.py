@@ -1,0 +1,297 @@
+"""Lets reviews move a classifier's threshold, one state after the other, and takes them back.
+
+A state holds for the version of the classifier that it was found for: another version's scores mean
+something else, and it begins as it comes. What somebody has set (EVERYSPAN_CLASSIFY_THRESHOLDS, a
+threshold in a definition) is left alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from classify.classifier import Classifier
+from classify.custom import classifier_store
+from classify.custom.classifier_store import CALIBRATED, Record
+from classify.models.checksums import ModelError
+from classify.reviews import calibration_store, review_store
+from classify.reviews.calibration import Answered, propose
+from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
+from classify.reviews.queue import DAYS, label_of, score_of
+from classify.reviews.review_store import Review, settled
+from clickhouse.embedded_http.settings import quote
+from service.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+#: Answers since the last state from which on another is looked for, and after an undo.
+_MORE, _AFTER_UNDO = 10, 20
+#: Two thresholds nearer than this are one.
+_SAME = 1e-3
+
+
+class CalibrationError(UserError):
+    """This can't be calibrated, or there is nothing to take back; the text says why."""
+
+
+class Calibrating:
+    """``classifiers``: the built-in ones as they come. ``fixed``: names whose threshold somebody
+    has set. ``rethreshold``: gives a custom classifier another threshold. Safe to call from several
+    threads."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        database: str,
+        classifiers: Sequence[Classifier],
+        fixed: Collection[str],
+        rethreshold: Callable[[str, float | None, str], Record],
+    ) -> None:
+        self._connect = connect
+        self._database = database
+        self._classifiers = {each.name: each for each in classifiers}
+        self._fixed = frozenset(fixed)
+        self._rethreshold = rethreshold
+        self._lock = threading.Lock()
+        #: Classifier to the answers that there were when it was looked at last.
+        self._looked: dict[str, int] = {}
+
+    def all_new(self) -> list[Calibration]:
+        """Look at each classifier that has got enough new answers. Returns new states."""
+        with self._lock, self._connected() as client:
+            counts = self._counts(client)
+            states = standing(history(run_of(client), self._database))
+            found = []
+            for name, count in counts.items():
+                last = states.get(name)
+                since = max(last.answers if last else 0, self._looked.get(name, 0))
+                more = _AFTER_UNDO if last and last.undoes else _MORE
+                if count < since + (more if since else 1):
+                    continue
+                self._looked[name] = count
+                try:
+                    state, reason = self._look(client, name, "")
+                except CalibrationError as error:
+                    logger.info("%s is not calibrated: %s", name, error)
+                    continue
+                if state is not None:
+                    found.append(state)
+                    logger.info("%s: calibration %d: %s", name, state.number, reason)
+            return found
+
+    def now(self, name: str, author: str = "") -> tuple[Calibration | None, str]:
+        """Look at one. Returns its new state, None where nothing changes, and why. Raises
+        CalibrationError."""
+        with self._lock, self._connected() as client:
+            return self._look(client, name, author)
+
+    def history(self, name: str = "") -> list[Calibration]:
+        """All states, oldest first."""
+        with self._connected() as client:
+            return history(run_of(client), self._database, name)
+
+    def undo(self, name: str, author: str = "") -> Calibration:
+        """Take the last state back. Raises CalibrationError."""
+        with self._lock, self._connected() as client:
+            shipped, version, record = self._of(client, name)
+            states = history(run_of(client), self._database, name)
+            last, earlier = before_last(states)
+            if last is None:
+                raise CalibrationError(f"{name} is as it came; there is nothing to take back")
+            threshold = earlier.threshold if earlier and earlier.of == last.of else 0.0
+            back = earlier if threshold and earlier else Calibration(name, 0, 0, 0.0, shipped)
+            if record is not None:
+                reason = f"calibration {last.number} taken back"
+                version = self._rethreshold(name, threshold or None, reason).version
+            return self._put(
+                client,
+                Calibration(
+                    name,
+                    states[-1].number + 1,
+                    version,
+                    threshold,
+                    shipped,
+                    back.c,
+                    back.a,
+                    back.b,
+                    self._counts(client).get(name, 0),
+                    {},
+                    f"calibration {last.number} taken back",
+                    last.number,
+                    author,
+                ),
+            )
+
+    @contextmanager
+    def _connected(self) -> Iterator[Client]:
+        with self._connect() as client:
+            client.database = self._database
+            yield client
+
+    def _look(self, client: Client, name: str, author: str) -> tuple[Calibration | None, str]:
+        shipped, version, record = self._of(client, name)
+        if name in self._fixed:
+            raise CalibrationError(
+                f"{name}: its threshold is set in EVERYSPAN_CLASSIFY_THRESHOLDS; take it out there,"
+                " and reviews move it"
+            )
+        if record is not None and not record.definition.learns:
+            raise CalibrationError(f"{name} decides by rules; there is no threshold to move")
+        calibrated = record is not None and CALIBRATED in record.quality
+        if record is not None and record.definition.threshold is not None and not calibrated:
+            raise CalibrationError(
+                f"{name}: its threshold is set in its definition; take it out there, and reviews"
+                " move it"
+            )
+        run = run_of(client)
+        answered = answers(run, name, review_store.read(client, self._database, name))
+        found = propose(answered, shipped)
+        states = history(run, self._database, name)
+        last = states[-1] if states and states[-1].of == version else None
+        held = last.threshold if last else 0.0
+        if not found.figures:
+            return None, found.reason
+        wanted = found.threshold or 0.0
+        if abs(wanted - held) < _SAME:
+            return None, f"{found.reason}; nothing changes"
+        if record is not None:
+            version = self._rethreshold(name, found.threshold, found.reason).version
+        map = found.map
+        state = Calibration(
+            name,
+            (states[-1].number if states else 0) + 1,
+            version,
+            wanted,
+            shipped,
+            *((map.c, map.a, map.b) if map else (0.0, 1.0, 1.0)),
+            answers=self._counts(client).get(name, 0),
+            figures=found.figures,
+            reason=found.reason,
+            author=author or "reviews",
+        )
+        return self._put(client, state), found.reason
+
+    def _put(self, client: Client, state: Calibration) -> Calibration:
+        calibration_store.put(client, self._database, state)
+        return state
+
+    def _of(self, client: Client, name: str) -> tuple[float, int, Record | None]:
+        """Its own threshold, its version, and the record of a custom one."""
+        if name in self._classifiers:
+            found = self._classifiers[name]
+            try:
+                return found.threshold, found.version, None
+            except ModelError as error:
+                raise CalibrationError(f"{name} can't judge now: {error}") from error
+        records = classifier_store.current(client, self._database, name)
+        if not records or records[0].state == "removed":
+            raise CalibrationError(
+                f"there is no classifier '{name[:60]}'; `everyspan status` lists them"
+            )
+        record = records[0]
+        return _own_threshold(record), record.version, record
+
+    def _counts(self, client: Client) -> dict[str, int]:
+        """Rows that somebody has said right or wrong of, by classifier."""
+        rows = run_of(client)(
+            "SELECT classifier, uniqExact(trace_id, span_id) AS n"
+            f" FROM ({review_store.statement(self._database)})"
+            " WHERE newest.1 IN ('right', 'wrong') GROUP BY classifier ORDER BY classifier"
+        )
+        return {row["classifier"]: int(row["n"]) for row in rows}
+
+
+def _own_threshold(record: Record) -> float:
+    """Of a custom classifier, without what reviews made of it."""
+    definition = record.definition
+    if CALIBRATED in record.quality:
+        definition = definition.model_copy(update={"threshold": None})
+    return replace(record, definition=definition).member.threshold
+
+
+def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Review]) -> Answered:
+    """As they stand with the scores that their rows have now: what an older version scored means
+    something else, and a row that is gone is left out. Those that were chosen by whoever answered
+    are left out too: they were, for what they say."""
+    found = {
+        key: fails
+        for key, (review, fails) in settled(
+            [each for each in reviews if each.chosen in ("random", "near")]
+        ).items()
+    }
+    drawn = {(e.trace_id, e.span_id) for e in reviews if e.chosen == "random"}
+    if not found:
+        return Answered([], [], [])
+    said, score = label_of(classifier), score_of(classifier)
+    listed = ", ".join(f"({quote(t)}, {quote(s)})" for t, s in sorted(found))
+    rows = run(
+        f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score"
+        f" FROM spans WHERE (trace_id, span_id) IN ({listed}) AND {said} IN ('pass', 'fail')"
+        f" AND isFinite({score}) ORDER BY trace_id, span_id"
+    )
+    shares = {
+        row["label"]: int(row["n"])
+        for row in run(
+            f"SELECT toString({said}) AS label, count() AS n FROM spans"
+            f" WHERE start_time > now() - INTERVAL {DAYS} DAY AND twin_of = '' AND replay_of = ''"
+            f" AND {said} IN ('pass', 'fail') GROUP BY label"
+        )
+    }
+    random = [(row["trace_id"], row["span_id"]) in drawn for row in rows]
+    asked: dict[str, int] = {}
+    for row, at_random in zip(rows, random, strict=True):
+        asked[row["label"]] = asked.get(row["label"], 0) + at_random
+    return Answered(
+        [row["score"] for row in rows],
+        [found[row["trace_id"], row["span_id"]] for row in rows],
+        [
+            shares.get(row["label"], 0) / asked[row["label"]] if at_random else 0.0
+            for row, at_random in zip(rows, random, strict=True)
+        ],
+    )
+
+
+def calibrated(
+    classifiers: Sequence[Classifier], states: Mapping[str, Calibration], fixed: Collection[str]
+) -> tuple[Classifier, ...]:
+    """The built-in classifiers, in their order, with the thresholds that hold here."""
+    made = []
+    for classifier in classifiers:
+        state = states.get(classifier.name)
+        if state is not None and state.moves and classifier.name not in fixed:
+            try:
+                fits = classifier.version == state.of
+            except ModelError:
+                # It can't judge before it can be read; then it is asked again.
+                fits = False
+            if fits and math.isfinite(state.threshold):
+                classifier = copy.copy(classifier)
+                classifier.threshold = state.threshold
+        made.append(classifier)
+    return tuple(made)
+
+
+def told(state: Calibration) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "classifier": state.classifier,
+        "number": state.number,
+        "of": state.of,
+        "threshold": state.threshold or state.before,
+        "own": state.before,
+        "moved": state.moves,
+        "answers": state.answers,
+        "figures": dict(state.figures),
+        "reason": state.reason,
+        "undoes": state.undoes,
+        "author": state.author,
+        "changed_at": state.changed_at,
+    }

@@ -1,0 +1,115 @@
+"""The table ``calibrations``: what reviews have made of a classifier, every state of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.embedded_http.settings import quote
+
+Run = Callable[[str], list[dict[str, Any]]]
+"""SQL to rows."""
+
+_COLUMNS = (
+    "classifier", "number", "of", "threshold", "before", "c", "a", "b", "answers", "figures",
+    "reason", "undoes", "author",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One state. ``number``: from 1. ``of``: the classifier's version. ``threshold``: 0 for the
+    classifier's own, which was ``before``. ``undoes``: the number that it takes back, else 0."""
+
+    classifier: str
+    number: int
+    of: int
+    threshold: float
+    before: float
+    c: float = 0.0
+    a: float = 1.0
+    b: float = 1.0
+    answers: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    undoes: int = 0
+    author: str = ""
+    changed_at: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether another score than the classifier's own fails."""
+        return self.threshold > 0
+
+
+def put(client: Client, database: str, new: Calibration) -> None:
+    """Store a state."""
+    row = [
+        json.dumps(dict(new.figures)) if name == "figures" else getattr(new, name)
+        for name in _COLUMNS
+    ]
+    client.insert("calibrations", [row], column_names=list(_COLUMNS), database=database)
+
+
+def statement(database: str, classifier: str = "") -> str:
+    """SQL of all states, oldest first. Of two with one number the later counts."""
+    where = f" WHERE classifier = {quote(classifier)}" if classifier else ""
+    return (
+        f"SELECT {', '.join(_COLUMNS)}, toString(changed_at) AS at FROM {database}.calibrations"
+        f"{where} ORDER BY classifier, number, changed_at DESC LIMIT 1 BY classifier, number"
+    )
+
+
+def history(run: Run, database: str, classifier: str = "") -> list[Calibration]:
+    """All states, oldest first."""
+    return [_read(row) for row in run(statement(database, classifier))]
+
+
+def standing(states: Sequence[Calibration]) -> dict[str, Calibration]:
+    """Classifier to what holds now."""
+    return {each.classifier: each for each in states}
+
+
+def mark(client: Client, database: str) -> str:
+    """Changes with every state that is stored."""
+    rows = client.query(
+        f"SELECT concat(toString(count()), ' ', toString(max(changed_at)))"
+        f" FROM {database}.calibrations"
+    ).result_rows
+    return str(rows[0][0])
+
+
+def run_of(client: Client) -> Run:
+    """Rows of a client's."""
+
+    def run(sql: str) -> list[dict[str, Any]]:
+        result = client.query(sql)
+        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    return run
+
+
+def before_last(states: Sequence[Calibration]) -> tuple[Calibration | None, Calibration | None]:
+    """Of one classifier: the state that `undo` takes back, and the one that it goes back to; None
+    for none, and for the classifier as it came."""
+    held: list[Calibration] = []
+    for each in states:
+        if each.undoes:
+            if held:
+                held.pop()
+        else:
+            held.append(each)
+    return (held[-1] if held else None), (held[-2] if len(held) > 1 else None)
+
+
+def _read(row: Mapping[str, Any]) -> Calibration:
+    try:
+        figures = {str(k): float(v) for k, v in json.loads(row["figures"] or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        figures = {}
+    values = {name: row[name] for name in _COLUMNS} | {"figures": figures}
+    return Calibration(**values, changed_at=str(row["at"]))
