@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -105,9 +106,17 @@ def add(
         float | None,
         typer.Option(help="Where the alert fires, 0 to 1; thresholds.toml says it by default."),
     ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Only rows of this service, more than once for several; all by default."),
+    ] = None,
     enable: Annotated[
         bool,
         typer.Option("--enable", help="Let it judge even with too little evidence."),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Let it judge without asking about the nearest rows first."),
     ] = False,
     wait: Annotated[
         bool,
@@ -124,6 +133,7 @@ def add(
         ("describe", describe or None),
         ("kinds", kind),
         ("max_fail_rate", max_fail_rate),
+        ("services", service),
     ):
         if value is not None:
             body[field] = value
@@ -131,8 +141,19 @@ def add(
     if examples:
         written = _jsonl(examples, ids)
         body["examples"] = [*body.get("examples", []), *written]
-    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | {"enable": enable})
+    asking = console.is_terminal and sys.stdin.isatty() and not (yes or enable or as_json)
+    learns = bool(body.get("examples") or ids["positive"])
+    how = {"enable": enable, "hold": asking and learns}
+    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | how)
     _say(answer, as_json)
+    if how["hold"] and answer["nearest"]:
+        answer = _ask_nearest(_settings(context), name, answer)
+    elif learns and answer["nearest"] and not as_json:
+        console.print(
+            f"  nobody was asked about the {len(answer['nearest'])} nearest rows: how much of what"
+            f" it fails is right is not known; `everyspan classifier review {name}` asks",
+            soft_wrap=True,
+        )
     if wait and answer["state"] == "live":
         _progress(_settings(context))
 
@@ -297,8 +318,13 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
         for key, value in answer["quality"].items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
-    if quality:
+    if "auroc" in answer["quality"]:
         console.print(f"  on the examples, cross-checked: {quality}")
+    elif "positives" in answer["quality"]:
+        few = answer["quality"]["positives"]
+        console.print(
+            f"  {few} examples are too few to say how good it is; answers on real rows do"
+        )
     if answer["expected_fail_rate"] is not None:
         console.print(
             f"  fails {answer['expected_fail_rate']:.2%} of {answer['sampled']:,} recent rows"
@@ -328,6 +354,40 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
             " (`everyspan classifier list` shows how far it is)",
             soft_wrap=True,
         )
+
+
+def _ask_nearest(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The rows that are most like its examples, before it goes live: of those that it would fail,
+    how many are right? Returns the newest answer."""
+    console.print(
+        f"\n{len(answer['nearest'])} rows are nearest to the examples; which should fail?"
+    )
+    marks: dict[str, list[str]] = {"positive": [], "negative": []}
+    would = right = 0
+    for row in answer["nearest"]:
+        console.print(Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {_quoted(row['text'])}"))
+        said = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
+        if said == "q":
+            break
+        if said in ("y", "n"):
+            marks["positive" if said == "y" else "negative"].append(
+                f"{row['trace_id']}/{row['span_id']}"
+            )
+            if row["score"] >= answer["threshold"]:
+                would += 1
+                right += said == "y"
+    if marks["positive"] or marks["negative"]:
+        answer = call(settings, "POST", f"/v1/classifiers/{name}/examples", marks)
+        _say(answer | {"nearest": [], "borderline": []})
+    else:
+        call(settings, "POST", f"/v1/classifiers/{name}/enable", {})
+        console.print(f"{name} is live; none of the rows was answered")
+    if would:
+        console.print(
+            f"  of {would} answered rows that it would have failed {right} were right; it has"
+            " learned from them since"
+        )
+    return answer
 
 
 def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
