@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -114,9 +113,9 @@ def add(
         bool,
         typer.Option("--enable", help="Let it judge even with too little evidence."),
     ] = False,
-    yes: Annotated[
+    draft: Annotated[
         bool,
-        typer.Option("--yes", help="Let it judge without asking about the nearest rows first."),
+        typer.Option("--draft", help="Let it judge nothing before rows are marked: see review."),
     ] = False,
     wait: Annotated[
         bool,
@@ -141,14 +140,11 @@ def add(
     if examples:
         written = _jsonl(examples, ids)
         body["examples"] = [*body.get("examples", []), *written]
-    asking = console.is_terminal and sys.stdin.isatty() and not (yes or enable or as_json)
     learns = bool(body.get("examples") or ids["positive"])
-    how = {"enable": enable, "hold": asking and learns}
+    how = {"enable": enable, "hold": draft}
     answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | how)
     _say(answer, as_json)
-    if how["hold"] and answer["nearest"]:
-        answer = _ask_nearest(_settings(context), name, answer)
-    elif learns and answer["nearest"] and not as_json:
+    if learns and answer["nearest"] and not as_json:
         console.print(
             f"  nobody was asked about the {len(answer['nearest'])} nearest rows: how much of what"
             f" it fails is right is not known; `everyspan classifier review {name}` asks",
@@ -354,40 +350,6 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
             " (`everyspan classifier list` shows how far it is)",
             soft_wrap=True,
         )
-
-
-def _ask_nearest(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """The rows that are most like its examples, before it goes live: of those that it would fail,
-    how many are right? Returns the newest answer."""
-    console.print(
-        f"\n{len(answer['nearest'])} rows are nearest to the examples; which should fail?"
-    )
-    marks: dict[str, list[str]] = {"positive": [], "negative": []}
-    would = right = 0
-    for row in answer["nearest"]:
-        console.print(Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {_quoted(row['text'])}"))
-        said = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
-        if said == "q":
-            break
-        if said in ("y", "n"):
-            marks["positive" if said == "y" else "negative"].append(
-                f"{row['trace_id']}/{row['span_id']}"
-            )
-            if row["score"] >= answer["threshold"]:
-                would += 1
-                right += said == "y"
-    if marks["positive"] or marks["negative"]:
-        answer = call(settings, "POST", f"/v1/classifiers/{name}/examples", marks)
-        _say(answer | {"nearest": [], "borderline": []})
-    else:
-        call(settings, "POST", f"/v1/classifiers/{name}/enable", {})
-        console.print(f"{name} is live; none of the rows was answered")
-    if would:
-        console.print(
-            f"  of {would} answered rows that it would have failed {right} were right; it has"
-            " learned from them since"
-        )
-    return answer
 
 
 def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
