@@ -6,6 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from clickhouse.set_aside import SetAside
 
+_MOST_TRACERS = 200
+_LONGEST_LABEL = 100
+
 
 class Telemetry:
     """The metrics of one classify service, in a registry of their own."""
@@ -51,6 +54,14 @@ class Telemetry:
             registry=self.registry,
         )
         self.registry.register(SetAside())
+        self.not_understood = Counter(
+            "everyspan_classify_not_understood_total",
+            "Steps without what their kind should have, by tracer, its version and what is missing"
+            " (model, tokens, input, output, name); from 200 tracers on as 'others'.",
+            ["scope", "version", "lacks"],
+            registry=self.registry,
+        )
+        self._tracers: set[tuple[str, str]] = set()
         self.pending_rows = Gauge(
             "everyspan_classify_pending_rows",
             "Rows of the last two days that wait for a verdict.",
@@ -77,3 +88,13 @@ class Telemetry:
             "Number of the deployed classifier set.",
             registry=self.registry,
         )
+
+    def count_gap(self, gap: tuple[str, str, str], steps: int) -> None:
+        """``gap``: tracer's name, its version, what is missing. Names are senders' own: bounded."""
+        *tracer, lacks = gap
+        scope, version = (each[:_LONGEST_LABEL] for each in tracer)
+        if (scope, version) not in self._tracers:
+            if len(self._tracers) >= _MOST_TRACERS:
+                scope, version = "others", ""
+            self._tracers.add((scope, version))
+        self.not_understood.labels(scope, version, lacks).inc(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
@@ -30,6 +31,7 @@ from cli.options import (
     WebPort,
 )
 from cli.reader import open_reader
+from cli.sending import troubles
 from ingest.settings import IngestSettings
 from service.client import Client as Service
 from service.errors import UserError
@@ -77,6 +79,7 @@ def doctor(
     web = read_settings(WebSettings, host=host, web_port=web_port)
     findings = [
         *_services(ingest, classify, alerting, web),
+        *(Finding("bad", "sending", *each) for each in troubles(os.environ, ingest)),
         *_stored(lambda: open_reader(data, clickhouse_dsn, clickhouse_port)),
         *_routes(alerting),
         *_grafana(alerting.grafana_url),
@@ -116,7 +119,17 @@ def _services(
         address = Service(name, host, port, token, "").address
         try:
             alive = requests.get(f"{address}/healthz", timeout=5)
-        except requests.RequestException:
+        except requests.RequestException as error:
+            listens = not isinstance(error, requests.Timeout) and "refused" not in str(error)
+            if listens and name == "ingest" and port == ingest.otlp_grpc_port:
+                yield Finding(
+                    "bad",
+                    name,
+                    f"what listens at {address} speaks gRPC, no HTTP",
+                    "set EVERYSPAN_OTLP_HTTP_PORT to the port for HTTP (4318), and"
+                    " EVERYSPAN_OTLP_GRPC_PORT to that for gRPC (4317)",
+                )
+                continue
             yield Finding(
                 "bad",
                 name,

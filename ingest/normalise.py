@@ -26,7 +26,7 @@ from ingest.conventions.convention import Draft
 from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
 from ingest.conventions.registry import contents_of, name_of, rules_of
 from ingest.conventions.reported import CALLS, keep_apart
-from ingest.conventions.span_names import kind_of
+from ingest.conventions.span_names import NO_CALLS, kind_of
 from ingest.conventions.time_to_first_token import FIRST_TOKEN_EVENTS
 from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits, cut
 
@@ -83,6 +83,8 @@ class _Origin:
     columns: dict[str, Any]
     scope_name: str = ""
     scope_version: str = ""
+    #: Ends of names of steps that the tracer calls something which they are not.
+    mistaken: tuple[str, ...] = ()
 
 
 def normalise(
@@ -96,6 +98,7 @@ def normalise(
         for scope_spans in resource_spans.scope_spans:
             origin.scope_name = cut(scope_spans.scope.name, limits.max_attribute_name_bytes)
             origin.scope_version = cut(scope_spans.scope.version, limits.max_attribute_name_bytes)
+            origin.mistaken = NO_CALLS.get(scope_spans.scope.name, ())
             for proto in scope_spans.spans:
                 reason = _refusal(proto) or window.refusal(proto)
                 if reason:
@@ -230,6 +233,8 @@ def _span(
             span.convention = hand_written.NAME
         elif span.input_tokens is None and not values.get("input_messages"):
             values.setdefault("step_kind", "other")
+    if origin.mistaken and proto.name.endswith(origin.mistaken):
+        values["step_kind"] = "chain"
     if values.get("step_kind") in _SAYS_LITTLE and origin.scope_name:
         named = kind_of(origin.scope_name, proto.name)
         if named:

@@ -378,7 +378,7 @@ def _threshold(
     ]
     sources += list(found.healthy.values())
     sources = [each[~np.isnan(each)] for each in sources]
-    everything = np.sort(np.concatenate(sources))[::-1]
+    everything = np.sort(np.concatenate([np.zeros(0), *sources]))[::-1]
     if not len(everything):
         return 0.5, 0.0, 0
     at = float(everything[min(int(wanted * len(everything)), len(everything) - 1)])

@@ -32,7 +32,7 @@ class Forgetfulness(Weighed):
 
     name = "forgetfulness"
     description = "The assistant contradicts, or asks again for, what was said earlier."
-    code_version = 3
+    code_version = 4
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
@@ -41,6 +41,7 @@ class Forgetfulness(Weighed):
         _signal("asks_again", "asks for what was told", forgotten.asks_again),
         _signal("otherwise", "states otherwise what was told", forgotten.otherwise),
         _signal("unknown_names", "names what nobody has named", forgotten.unknown_names),
+        Signal("unsaid", "takes up little of what was said", forgotten.unsaid),
         Signal("kept", "states what was told", forgotten.kept, rises=False),
     )
 

@@ -402,6 +402,8 @@ class ClassifyJob:
         self._mending.broke(judged.broken)
         for (classifier, label), count in judged.verdicts.items():
             self.telemetry.verdicts.labels(classifier, label).inc(count)
+        for gap, count in judged.gaps.items():
+            self.telemetry.count_gap(gap, count)
         for where, count in judged.errors.items():
             self.telemetry.errors.labels(where).inc(count)
         if judged.reused:

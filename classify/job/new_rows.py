@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from classify.job.after import After
+from classify.job.lacking import gaps
 from classify.job.news import news
 from classify.job.task import Judged, Task
 from classify.settle.inherit import INHERITED, participation
@@ -105,6 +106,8 @@ def _experiments(found: After, rows: Sequence[int]) -> dict[str, Sequence[Any]]:
 
 def _count(found: After, rows: Sequence[int], task: Task, judged: Judged) -> None:
     judged.rows += len(rows)
+    new = (i for i in rows if not found.stored["verdict_version"][i])
+    judged.gaps += gaps(found.spans[i] for i in new)
     judged.reused += Counter(found.spans[i].trace_id for i in rows if found.spans[i].id_reuse)
     for name, verdicts in found.verdicts.all():
         if name in judged.broken or name in task.broken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from classify.job.lacking import Gap
 from classify.job.own_traffic import Limits
 from classify.job.rows import Loaded, Schema
 from classify.settle.twins import Twin
@@ -48,9 +49,10 @@ class Judged:
     ``content``, ``vectors``. A stop in between leaves the trace pending, to be judged again.
 
     ``verdicts``: (classifier, label) to rows written. ``errors``: where it happened to number.
-    ``reused``: trace_id to rows written of runs that used its ids again. ``broken``: classifiers
-    that turned out not to work, and why; their rows are written as waiting for them. ``worked``:
-    those that gave a verdict. ``seconds``: that the worker took.
+    ``reused``: trace_id to rows written of runs that used its ids again. ``gaps``: of rows judged
+    for the first time, what they lack. ``broken``: classifiers that turned out not to work, and
+    why; their rows are written as waiting for them. ``worked``: those that gave a verdict.
+    ``seconds``: that the worker took.
     """
 
     changed: list[bytes] = field(default_factory=list)
@@ -61,6 +63,7 @@ class Judged:
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)
+    gaps: Counter[Gap] = field(default_factory=Counter)
     broken: dict[str, str] = field(default_factory=dict)
     worked: set[str] = field(default_factory=set)
     seconds: float = 0.0

@@ -3,11 +3,13 @@ back to one that was replaced, names what nobody has named."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from classify.models.windows import sentences
+from classify.models.words import stems
 from classify.signals.told import Said, kinds, of_text, told
 
 #: Sentences that offer, change or ask back say new values, and may.
@@ -259,6 +261,14 @@ def otherwise(held: Held) -> tuple[float, str]:
         return (0.6 if count == 1 else 1.0), place
     count, place = other_value(held, found_too=True)
     return (0.3 if count else 0.0), place
+
+
+def unsaid(held: Held) -> float:
+    """Share of the answer's telling words and numbers that nothing before it has; NaN without any.
+    It is little by itself: an answer brings new things. It tells which of two answers that state
+    the same kinds of things takes up what was said."""
+    mine = frozenset(stems(held.answer[:_MOST_ANSWER]))
+    return len(mine - frozenset(stems(held.everything))) / len(mine) if mine else math.nan
 
 
 def kept(held: Held) -> float:

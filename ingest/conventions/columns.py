@@ -30,6 +30,7 @@ from ingest.limits import ContentLimits, cut
 from ingest.prices import cost_usd
 
 _UINT32 = 2**32 - 1
+_LONGEST_RESULT = 65_536
 #: Characters of a model's or provider's name; they are remembered.
 _LONGEST_NAME = 256
 #: Step kinds whose input and output are no conversation.
@@ -76,7 +77,7 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
             _fill_documents(span, draft, attributes, stored, limit)
         _fill_chat(span, draft, attributes, stored, limit)
     if kind == "tool":
-        span.tool_name = span.tool_name.strip('"') or tool_of(span.name)
+        span.tool_name = span.tool_name.strip('"') or _named_in_result(values) or tool_of(span.name)
     value = values.get("tool_definitions")
     if value:
         definitions = tool_definitions(value)
@@ -291,6 +292,16 @@ def _fill_tool(span: Span, draft: Draft, attributes: Attributes, stored: set[str
                 break
 
 
+def _named_in_result(values: dict[str, Any]) -> str:
+    """LlamaIndex has a tool's name in what it gave back."""
+    result = values.get("tool_result") or values.get("output")
+    if isinstance(result, str) and '"tool_name"' in result[:_LONGEST_RESULT]:
+        found = loads(result)
+        name = found.get("tool_name") if isinstance(found, dict) else None
+        return name if isinstance(name, str) else ""
+    return ""
+
+
 def _said_by_messages(value: Any) -> Any:
     """What the last message says that is a tool's input or output: Strands, events."""
     found = chat.messages_of(value)
@@ -380,6 +391,10 @@ def _fill_chat(
         span.system_instructions = chat.text_of_roles(asked, "system")
 
 
+def _says_nothing(message: Any) -> bool:
+    return isinstance(message, dict) and message.keys() <= {"role", "finish_reason"}
+
+
 def _texts(value: Any) -> str:
     """What was embedded: a text, or a list of them."""
     data = loads(value) if isinstance(value, str) and value[:1] == "[" else value
@@ -391,6 +406,8 @@ def _texts(value: Any) -> str:
 def _instructions(value: Any) -> str:
     """Text of system instructions: a list of parts, JSON of one, or plain text."""
     parsed = loads(value) if isinstance(value, str) and value[:1] in ("[", "{") else value
+    if isinstance(parsed, dict) and isinstance(parsed.get("parts"), list):  # Gemini
+        parsed = parsed["parts"]
     if isinstance(parsed, dict | list):
         found = chat.messages_of([{"role": "system", "content": parsed}])
         return chat.text_of_roles(found, "system") or text_of(value)
@@ -427,6 +444,8 @@ def _messages(
             if whole and (kind not in _NO_CHAT or kind == "embedding"):
                 _store(draft, column, stored)
             return found, dumps(found)
+        if isinstance(data, list) and all(_says_nothing(item) for item in data):
+            continue
         if kind == "llm" and (isinstance(value, str) or column != side):
             text = readable(value)
             _store_text(draft, column, text, draft.values, stored)

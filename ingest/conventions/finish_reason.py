@@ -16,8 +16,8 @@ _WORDS = {
     "stop": "stop stop_sequence end_turn completed complete eos finished done endturn end",
     "length": "length max_tokens max_output_tokens model_length maxtokens token_limit model_context"
     "_window_exceeded",
-    "tool_call": "tool_call tool_calls tool_use function_call tool_execution toolcalls tooluse"
-    " toolcall",
+    "tool_call": "tool_call tool_calls tool_use function_call function_calls tool_execution"
+    " toolcalls tooluse toolcall",
     "content_filter": "content_filter safety refusal blocklist prohibited_content spii recitation"
     " guardrail_intervened content_filtered",
     "error": "error other_error malformed_function_call failed",

@@ -103,6 +103,7 @@ CONVENTION = Convention(
         ("gen_ai.usage.image.output_tokens", "output_image_tokens"),
         ("gen_ai.usage.total_tokens", "total_tokens"),
         ("openai.response.service_tier", "service_tier"),
+        ("anthropic.response.service_tier", "service_tier"),
         ("gen_ai.openai.response.service_tier", "service_tier"),
         ("gen_ai.response.service_tier", "service_tier"),
         ("openai.request.service_tier", "service_tier"),

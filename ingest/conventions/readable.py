@@ -127,6 +127,11 @@ def tool_result(value: Any) -> str:
                 parsed = inner
         if "content" in parsed and (parsed.get("type") == "tool" or "tool_call_id" in parsed):
             return tool_result(parsed["content"])
+        blocks = parsed.get("blocks")
+        if "tool_name" in parsed and isinstance(blocks, list):  # LlamaIndex
+            texts = [text_of(b.get("text")) for b in blocks if isinstance(b, dict)]
+            if all(texts):
+                return "\n".join(texts)
         for key in ("output", "outputs", "result", "results", "json"):
             if key in parsed and parsed.keys() <= {key} | _BESIDE:
                 return tool_result(parsed[key])

@@ -16,6 +16,7 @@ KINDS = (
     ("strands", "execute_event_loop_cycle", "chain"),
     ("strands", "execute_agent_loop_cycle", "chain"),
     ("strands", "invoke_agent", "agent"),
+    ("strands", "Cycle ", "chain"),  # up to 1.0
     ("livekit-agents", "agent_session", "chain"),
     ("livekit-agents", "start_agent_activity", "chain"),
     ("livekit-agents", "user_turn", "chain"),
@@ -25,8 +26,12 @@ KINDS = (
     ("livekit-agents", "function_tool", "tool"),
     ("mcp", "MCP send", "other"),
     ("io.quarkus", "langchain4j.aiservices", "agent"),
+    ("opentelemetry.instrumentation.llamaindex", "FunctionTool.", "tool"),
     ("io.quarkus", "langchain4j.tools.", "tool"),
 )
+#: Tracer to the ends of names of steps that it calls a model's call, and that call none.
+#: Captured: LlamaIndex 0.15, which traces each method of a model.
+NO_CALLS = {"openinference.instrumentation.llama_index": ("._prepare_chat_with_tools",)}
 #: A tool's name within the name of its step.
 _TOOL = re.compile(
     r"^(?:execute_tool|tool[: ]|tool_call|call_tool|running tool[: ]?|langchain4j\.tools\."

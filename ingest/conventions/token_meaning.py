@@ -39,8 +39,15 @@ MEANINGS = (
         INCLUDED,
         "captured: Traceloop 0.62.3 sends 800 for 500 and 300",
     ),
+    Meaning(
+        "opentelemetry.instrumentation.langchain",
+        "",
+        INCLUDED,
+        "captured: Traceloop 0.62 over langchain-anthropic 1.7 sends 800 for 500 and 300",
+    ),
+    Meaning("logfire.anthropic", "", INCLUDED, "captured: logfire 5.4 sends 800 for 500 and 300"),
     Meaning("opentelemetry.util.genai", "", INCLUDED, "OpenTelemetry GenAI"),
-    Meaning("pydantic-ai", "", INCLUDED, "pydantic/genai-prices, usage extraction"),
+    Meaning("pydantic-ai", "", INCLUDED, "captured: pydantic-ai 2 sends 800 for 500 and 300"),
     Meaning("litellm", "", INCLUDED, "BerriAI/litellm, Usage.prompt_tokens"),
     Meaning("gen_ai", "", INCLUDED, "captured: Vercel AI SDK 7"),
     Meaning("@mastra/", "", INCLUDED, "mastra-ai/mastra, observability usage"),
@@ -61,7 +68,7 @@ MEANINGS = (
     Meaning("langchain4j", "anthropic", APART, "AnthropicTokenUsage counts them apart"),
     Meaning("langchain4j", "aws.bedrock", APART, "Converse's usage"),
     Meaning("openlit", "anthropic", APART, "openlit/openlit, instrumentation/anthropic"),
-    Meaning("ai", "anthropic", APART, "Vercel AI SDK 5, @ai-sdk/anthropic 2"),
+    Meaning("ai", "anthropic", APART, "captured: ai 5.0, @ai-sdk/anthropic 2.0"),
     Meaning("ai", "aws.bedrock", APART, "Vercel AI SDK 5, @ai-sdk/amazon-bedrock 3"),
 )
 #: Their own APIs count cached tokens within what went in, and everybody passes that on.

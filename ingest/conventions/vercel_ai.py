@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.attributes import loads, text_of
 from ingest.conventions.convention import Attributes, Convention, Draft
+from ingest.conventions.token_counts import usage_of
 
 KINDS = {
     "ai.generatetext": "agent",
@@ -49,10 +50,25 @@ def content(attributes: Attributes, draft: Draft) -> None:
                 names.append(prefix + "toolCalls")
         if parts:
             draft.set("output_messages", [{"role": "assistant", "content": parts}], *names)
+    told = attributes.get("ai.response.providerMetadata")
+    if isinstance(told, str) and ("ache" in told or "service_tier" in told):
+        _read_metadata(loads(told), draft)
     values = attributes.get("ai.values")
     if isinstance(values, list):
         texts = [loads(value) if isinstance(value, str) else value for value in values]
         draft.set("input", "\n".join(map(text_of, texts)), "ai.values")
+
+
+def _read_metadata(told: Any, draft: Draft) -> None:
+    """``{"anthropic": {"usage": …, "cacheCreationInputTokens": 300}}``: what the SDK has no
+    attribute for."""
+    for provider in told.values() if isinstance(told, dict) else ():
+        for column, number in usage_of(provider).items():
+            if column not in ("input_tokens", "output_tokens"):
+                draft.set(column, number)
+        usage = provider.get("usage") if isinstance(provider, dict) else None
+        if isinstance(usage, dict):
+            draft.set("service_tier", usage.get("service_tier"))
 
 
 CONVENTION = Convention(

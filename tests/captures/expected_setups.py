@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import expected_weather
 from write_expected import PAYLOADS, spans_of
 
 Row = tuple[str, int | None, dict[str, Any]]
@@ -506,7 +507,7 @@ LISTED: dict[str, Listed] = {
 
 
 def write() -> None:
-    for library, (sums, rows) in LISTED.items():
+    for library, (sums, rows) in (LISTED | expected_weather.LISTED).items():
         for folder in sorted((PAYLOADS / library).glob("*/")):
             spans = spans_of(folder)
             written: dict[str, dict[str, Any]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from classify.signals.forgotten import (
@@ -12,6 +14,7 @@ from classify.signals.forgotten import (
     other_value,
     over_budget,
     unknown_names,
+    unsaid,
 )
 from classify.signals.told import kinds, of_text, told
 
@@ -99,6 +102,15 @@ def test_kept_excuses_no_other_value() -> None:
     turns = ("A table for two people at 8 pm.", "Where?", "At Rokko.")
     assert kept(held("For two people at 8 pm, booked.", *turns)) == 2.0
     assert kept(held("For nine people at 8 pm, booked for you.", *turns)) == 0.0
+
+
+def test_unsaid_is_what_nothing_before_has() -> None:
+    turns = ("A table for two people at 8 pm.", "Where?", "At Rokko.")
+    assert unsaid(held("A table at Rokko for two people at 8.", *turns)) == 0.0
+    assert unsaid(held("Sushi Bar, nine guests.", *turns)) == 1.0
+    # What a tool brought was there before.
+    assert unsaid(held("Sushi Bar.", *turns, known="Sushi Bar")) == 0.0
+    assert math.isnan(unsaid(held("It is.", *turns)))
 
 
 def test_kinds_compile() -> None:

@@ -33,7 +33,7 @@ _BASE = {"opentelemetry-sdk", "opentelemetry-api", "@opentelemetry/sdk-node"}
 
 def table() -> str:
     """Markdown: a row a library; 'x' where at least one captured span fills the columns."""
-    head = ["Library", "Versions", "Convention", "Captures", *FIELDS]
+    head = ["Library", "Versions", "Recorded", "Convention", "Captures", *FIELDS]
     lines = [_line(head), _line(["---"] * len(head))]
     for library, captures in groupby(CAPTURES, key=lambda capture: capture.parent.name):
         lines.append(_line(_row(library, list(captures))))
@@ -42,10 +42,12 @@ def table() -> str:
 
 def _row(library: str, captures: list[Path]) -> list[str]:
     versions: dict[str, set[str]] = {}
+    dates: set[str] = set()
     rows: list[Span] = []
     for capture in captures:
-        stated = json.loads((capture / "capture.json").read_text())["versions"]
-        for package, version in stated.items():
+        about = json.loads((capture / "capture.json").read_text())
+        dates.add(about["recorded"])
+        for package, version in about["versions"].items():
             if package not in _BASE:
                 versions.setdefault(package, set()).add(version)
         rows += rows_of(capture)
@@ -62,6 +64,7 @@ def _row(library: str, captures: list[Path]) -> list[str]:
     return [
         library,
         ", ".join(stated_versions),
+        max(dates),
         ", ".join(conventions),
         str(len(captures)),
         *filled,

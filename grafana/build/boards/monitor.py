@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from grafana.build.columns import count, text, time
+from grafana.build.columns import count, text, time, trace
 from grafana.build.dashboard import dashboard, filters
+from grafana.build.gaps import MISSING, gaps
 from grafana.build.over_time import over_time
 from grafana.build.panels import GREEN, RED, YELLOW, Json, row, stat, table, timeseries
 from grafana.build.sql import COVERED, JUDGED, where
@@ -145,6 +146,28 @@ def _ingest() -> list[Json]:
             label="series",
             style="bars",
             size=(8, 8),
+        ),
+        table(
+            19,
+            "What was not understood?",
+            "Calls of models and tools without what they should have, by the tracer that sent them, "
+            "with an example each: what its library does not send, or what Everyspan does not read "
+            "yet. Calls that failed are left out.",
+            f"""SELECT scope, version, kind, steps, {", ".join(MISSING)},
+  splitByChar('/', example)[1] AS trace_id
+FROM (
+{gaps(_where().removeprefix("WHERE "))}
+)""",
+            [
+                text("scope"),
+                text("version", 110),
+                text("kind", 70),
+                count("steps", 80),
+                *(count(name, 100) for name in MISSING),
+                trace(),
+            ],
+            size=(24, 7),
+            empty="All is understood: no call of a model or tool lacks what it should have.",
         ),
     ]
 

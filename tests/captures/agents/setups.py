@@ -115,14 +115,6 @@ def openinference_google_genai() -> None:
     google_genai_loop()
 
 
-def traceloop_google_genai() -> None:
-    from opentelemetry.instrumentation.google_genai import GoogleGenAiSdkInstrumentor
-
-    configured()
-    GoogleGenAiSdkInstrumentor().instrument()
-    google_genai_loop()
-
-
 def llama_index_agent() -> None:
     from llama_index.core.agent.workflow import FunctionAgent
     from llama_index.llms.openai import OpenAI
@@ -180,14 +172,6 @@ def openinference_mistral() -> None:
     from openinference.instrumentation.mistralai import MistralAIInstrumentor
 
     MistralAIInstrumentor().instrument(tracer_provider=configured())
-    mistral_loop()
-
-
-def traceloop_mistral() -> None:
-    from opentelemetry.instrumentation.mistralai import MistralAiInstrumentor
-
-    configured()
-    MistralAiInstrumentor().instrument()
     mistral_loop()
 
 
@@ -322,11 +306,8 @@ def pydantic_ai_anthropic() -> None:
 def logfire_openai() -> None:
     import logfire
     import openai
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    processor = BatchSpanProcessor(OTLPSpanExporter())
-    logfire.configure(send_to_logfire=False, console=False, additional_span_processors=[processor])
+    logfire.configure(send_to_logfire=False, console=False)
     logfire.instrument_openai()
     with logfire.span("answer {question}", question=QUESTION):
         openai_loop(openai.OpenAI(api_key="none", base_url=OPENAI))
@@ -335,11 +316,8 @@ def logfire_openai() -> None:
 
 def logfire_anthropic() -> None:
     import logfire
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    processor = BatchSpanProcessor(OTLPSpanExporter())
-    logfire.configure(send_to_logfire=False, console=False, additional_span_processors=[processor])
+    logfire.configure(send_to_logfire=False, console=False)
     logfire.instrument_anthropic()
     anthropic_loop()
     logfire.force_flush()
@@ -393,12 +371,15 @@ def strands_bedrock() -> None:
     from strands import Agent, tool
     from strands.models import BedrockModel
 
-    os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none")
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="none",
+        AWS_SECRET_ACCESS_KEY="none",
+        AWS_ENDPOINT_URL_BEDROCK_RUNTIME=STANDIN,
+    )
     model = BedrockModel(
         model_id="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         streaming=False,
         boto_session=boto3.Session(region_name="us-east-1"),
-        endpoint_url=STANDIN,
     )
     agent = Agent(
         model=model,
@@ -415,7 +396,7 @@ def haystack_anthropic() -> None:
     os.environ["HAYSTACK_CONTENT_TRACING_ENABLED"] = "true"
     provider = configured()
     import haystack.tracing
-    from haystack.tracing import OpenTelemetryTracer
+    from haystack.tracing.opentelemetry import OpenTelemetryTracer
 
     haystack.tracing.enable_tracing(OpenTelemetryTracer(provider.get_tracer("haystack")))
     haystack.tracing.tracer.is_content_tracing_enabled = True
