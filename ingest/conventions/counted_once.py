@@ -72,6 +72,14 @@ def _side_by_side(one: Span, other: Span) -> None:
 
 def _give_way(span: Span, to: Span) -> None:
     """What both report counts on ``to``."""
+    if not (
+        span.input_tokens
+        or span.output_tokens
+        or span.cached_input_tokens
+        or span.reasoning_tokens
+        or span.cost_usd
+    ):
+        return
     away = {
         name: number for name in FIELDS if (number := getattr(span, name)) and getattr(to, name)
     }

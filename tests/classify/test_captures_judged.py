@@ -8,6 +8,7 @@ to survive how each library packs them.
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -56,7 +57,12 @@ as_sent = cache(by_capture)
 @pytest.mark.parametrize("each", BUILT_IN, ids=lambda each: each.name)
 def test_what_should_fail_fails_and_nothing_else(each: Classifier) -> None:
     listed = EXPECTED.get(each.name, {})
-    assert failing(judged(each, as_sent())) == {k: sorted(v) for k, v in listed.items()}
+    found = judged(each, as_sent())
+    assert failing(found) == {k: sorted(v) for k, v in listed.items()}
+    # Of what it looks at, it tells nearly everything.
+    labels = Counter(one.verdict.label for one in found)
+    told = labels["pass"] + labels["fail"]
+    assert told >= 0.95 * (told + labels["abstained"])
 
 
 def in_results(text: str, said: str, answer: str = "") -> str:

@@ -21,6 +21,15 @@ def test_demo_finds_what_was_planted() -> None:
         assert int(found[1]) > 0
         assert found[1] == found[2]
         assert found[3] == "0"
+    shares = re.findall(r"(\w+) +│ +\d+ │ +\d+ │ +\d+ │ +\d+ │ +(\d+)% │", done.stdout)
+    assert len(shares) == 11
+    assert all(int(share) >= 95 for _, share in shares), shares
+    planted_rows = re.findall(
+        r"(\w+) +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout.split("Planted")[1].split("Worst")[0]
+    )
+    there = sum(int(planted) for _, planted, _, _ in planted_rows)
+    assert there >= 44
+    assert sum(int(found) for _, _, found, _ in planted_rows) >= 40 / 44 * there, planted_rows
     alert = done.stdout.split("The alert of it")[1].split("Where to look")[0]
     planted = re.search(
         r"hallucination +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout.split("Planted")[1]

@@ -26,7 +26,7 @@ class InstructionFollowing:
     name = "instruction_following"
     description = "The output breaks an explicit instruction on format, length or wording."
     #: Above those that earlier versions, which asked the encoder, counted.
-    version = 3_000_000
+    version = 4_000_000
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))

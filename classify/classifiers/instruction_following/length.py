@@ -50,6 +50,13 @@ _OTHER = re.compile(
     r"|other|new|same|previous|of)\s*(?:\d{1,5}|\w{3,9})?\s*$",
     re.I,
 )
+#: "List all documents with at least two paragraphs": what is looked for has them.
+_LOOKED_FOR = re.compile(
+    r"^\W*(?:please )?(?:list|find|show|return|select|count|get|which|how many)\b[^.\n]{0,60}"
+    r"\b(?:documents?|files?|pages?|records?|articles?|posts?|ids|messages?|texts|entries|rows)"
+    r" (?:with|having|that (?:has|have|contains?)) [\w ]{0,24}$",
+    re.I,
+)
 _COUNT: dict[str, Callable[[str], tuple[int, int]]] = {
     "word": counting.words,
     "sentence": counting.sentences,
@@ -77,7 +84,7 @@ def read(sentence: Sentence) -> Iterator[Check]:
         before = text[: match.start()] + (f" {match['more'].strip()}" if match["more"] else "")
         wanted = range_before(before, text[match.end() :][:40], exact=_is_exact(unit, before))
         after = text[match.end() :]
-        if wanted is None or _is_partial(unit, before, after):
+        if wanted is None or _is_partial(unit, before, after) or _LOOKED_FOR.search(before):
             continue
         found = True
         yield from _check(sentence, unit, wanted)
