@@ -26,6 +26,8 @@ _UNREACHABLE = re.compile(
     r"|no such host|no route to host|network is unreachable|deadline exceeded|timed? ?out"
     r"|bad connection|server closed|unexpected packet|clickhouse is away|can't be reached"
     r"|remote end closed|max retries exceeded|service unavailable|bad gateway|name resolution"
+    # A server that has no place for a rule's query, or is being started again.
+    r"|too many simultaneous queries|http 50[234]"
 )
 _VARYING = re.compile(r"[0-9a-f]{8,}|\d+|'[^']{0,200}'|\"[^\"]{0,200}\"|\s+", re.IGNORECASE)
 _MOST_ERROR = 200

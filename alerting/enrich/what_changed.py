@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from alerting.enrich.budget import Budget
-from alerting.enrich.find import LIMIT, Question
+from alerting.enrich.find import LIMIT, Question, timed
 
 #: Column to what people call it.
 _COLUMNS = {
@@ -31,14 +31,13 @@ def what_changed(
     """One sentence each, most telling first; compared within the alert's window."""
     found: list[tuple[float, str]] = []
     for column, called in _COLUMNS.items():
-        answer = client.query(
+        sql = (
             f"SELECT toString({column}) AS value, countIf(c) AS failing, count() AS judged"
             f" FROM (SELECT ({asked.condition}) AS c, {column} FROM {database}.spans"
             f" WHERE {asked.judged} AND {column} != '') GROUP BY value"
-            f" ORDER BY failing DESC LIMIT 50"
-            f" {LIMIT}",
-            parameters=asked.parameters | {"seconds": budget.left()},
-        ).result_rows
+            f" ORDER BY failing DESC LIMIT 50 {LIMIT}"
+        )
+        answer = client.query(timed(sql, budget), parameters=asked.parameters).result_rows
         failing, judged = sum(row[1] for row in answer), sum(row[2] for row in answer)
         for value, fails, of in answer:
             others_fail, others = failing - fails, judged - of
@@ -89,16 +88,12 @@ def _appeared(
     conditions = (
         f"{column} = {{value:String}} AND replay_of = '' AND start_time >= {{early:DateTime64(3)}}"
     )
-    answer = client.query(
+    sql = (
         f"SELECT min(start_time), count() FROM {database}.spans WHERE {conditions}"
-        f" AND start_time <= {{end:DateTime64(3)}} {LIMIT}",
-        parameters={
-            "value": value,
-            "early": end - timedelta(days=2),
-            "end": end,
-            "seconds": budget.left(),
-        },
-    ).result_rows
+        f" AND start_time <= {{end:DateTime64(3)}} {LIMIT}"
+    )
+    parameters = {"value": value, "early": end - timedelta(days=2), "end": end}
+    answer = client.query(timed(sql, budget), parameters=parameters).result_rows
     seen, count = answer[0]
     if not count:
         return None

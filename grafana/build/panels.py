@@ -178,7 +178,8 @@ def state_timeline(
         "custom": {"fillOpacity": 75, "lineWidth": 0, "spanNulls": True},
         "displayName": "${__field.labels." + label + "}",
         "mappings": [{"type": "value", "options": options}],
-        "noValue": _EMPTY,
+        # A time without a state would be one more state, with these words in the legend.
+        "noValue": "",
         "thresholds": thresholds([(None, "text")]),
         "unit": "none",
     }

@@ -198,7 +198,10 @@ def test_away_for_a_moment_is_nothing(tmp_path: Path, oncall: StandIn, server: S
 @pytest.mark.parametrize(
     "error",
     [REFUSED, "read tcp: i/o timeout", "EOF", "context deadline exceeded", "driver: bad connection",
-     "dial tcp: lookup clickhouse: no such host", "write: broken pipe", "read: connection reset"],
+     "dial tcp: lookup clickhouse: no such host", "write: broken pipe", "read: connection reset",
+     "sendQuery: [HTTP 503] response body: \"Code: 202. DB::Exception: Too many simultaneous "
+     "queries: readers are being replaced. (TOO_MANY_SIMULTANEOUS_QUERIES)\"",
+     "Code: 202. DB::Exception: Too many simultaneous queries: stopped after 8 s"],
 )  # fmt: skip
 def test_whatever_the_driver_says_of_a_server_that_is_away(error: str) -> None:
     found = failing_of(Alert.model_validate(failing(1, error)))

@@ -172,6 +172,7 @@ def test_states_have_their_colours(path: Path, panel: dict[str, Any]) -> None:
     (mapping,) = defaults["mappings"]
     assert {each["color"] for each in mapping["options"].values()} == {"green", "yellow", "red"}
     assert defaults["color"]["mode"] != "thresholds"
+    assert defaults["noValue"] == "", "else it is a state of its own in the legend"
 
 
 @pytest.mark.parametrize(("path", "panel"), list(cases("timeseries")))
