@@ -105,9 +105,17 @@ def add(
         float | None,
         typer.Option(help="Where the alert fires, 0 to 1; thresholds.toml says it by default."),
     ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Only rows of this service, more than once for several; all by default."),
+    ] = None,
     enable: Annotated[
         bool,
         typer.Option("--enable", help="Let it judge even with too little evidence."),
+    ] = False,
+    draft: Annotated[
+        bool,
+        typer.Option("--draft", help="Let it judge nothing before rows are marked: see review."),
     ] = False,
     wait: Annotated[
         bool,
@@ -124,6 +132,7 @@ def add(
         ("describe", describe or None),
         ("kinds", kind),
         ("max_fail_rate", max_fail_rate),
+        ("services", service),
     ):
         if value is not None:
             body[field] = value
@@ -131,8 +140,16 @@ def add(
     if examples:
         written = _jsonl(examples, ids)
         body["examples"] = [*body.get("examples", []), *written]
-    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | {"enable": enable})
+    learns = bool(body.get("examples") or ids["positive"])
+    how = {"enable": enable, "hold": draft}
+    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | how)
     _say(answer, as_json)
+    if learns and answer["nearest"] and not as_json:
+        console.print(
+            f"  nobody was asked about the {len(answer['nearest'])} nearest rows: how much of what"
+            f" it fails is right is not known; `everyspan classifier review {name}` asks",
+            soft_wrap=True,
+        )
     if wait and answer["state"] == "live":
         _progress(_settings(context))
 
@@ -297,8 +314,13 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
         for key, value in answer["quality"].items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
-    if quality:
+    if "auroc" in answer["quality"]:
         console.print(f"  on the examples, cross-checked: {quality}")
+    elif "positives" in answer["quality"]:
+        few = answer["quality"]["positives"]
+        console.print(
+            f"  {few} examples are too few to say how good it is; answers on real rows do"
+        )
     if answer["expected_fail_rate"] is not None:
         console.print(
             f"  fails {answer['expected_fail_rate']:.2%} of {answer['sampled']:,} recent rows"

@@ -19,8 +19,7 @@ from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
 from classify.reviews.calibration_store import Calibration, history, run_of, standing
-from classify.reviews.queue import how_good
-from classify.reviews.review_store import read
+from classify.reviews.figures import TITLES, reviewed
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
@@ -76,7 +75,7 @@ def status(
         again -= recent
         own, unreadable = everything(client, database)
         troubles = stack_troubles(client, database)
-        reviewed = _reviewed(client, database)
+        answered = _reviewed(client, database)
         moved = standing(history(run_of(client), database))
         stored(client, database)
         versions(client, database)
@@ -134,7 +133,7 @@ def status(
             )
             for each in set_of
         },
-        "reviews": reviewed,
+        "reviews": answered,
         "custom_classifiers": {
             each.name: {"version": each.version, "state": each.state} | _moved(moved.get(each.name))
             for each in own
@@ -235,38 +234,33 @@ def _moved(state: Calibration | None) -> dict[str, Any]:
 
 
 def _reviewed(client: Client, database: str) -> dict[str, dict[str, Any]]:
-    """By classifier that somebody has answered on: how many answers, and what they tell."""
+    """By classifier that somebody has answered on: how many answers, and what they tell: a figure
+    (None where they are too few for one) and the ends of its interval."""
     client.database = database
-
-    def run(sql: str) -> list[dict[str, Any]]:
-        result = client.query(sql)
-        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
-
-    reviews = read(client, database)
     found = {}
-    for name in sorted({each.classifier for each in reviews}):
-        mine = [each for each in reviews if each.classifier == name]
-        quality = how_good(run, name, mine)
-        found[name] = {"answers": len(mine)} | {
-            title: [round(x, 4) for x in (each.value, each.low, each.high)]
-            for title, each in (
-                ("fail_rate", quality.fail_rate),
-                ("precision", quality.precision),
-                ("recall", quality.recall),
-            )
-            if each.is_known
+    for each in reviewed(run_of(client), database):
+        told = {name: each.estimate(name) for name in TITLES}
+        found[each.classifier] = {"answers": each.answers} | {
+            name: [
+                round(one.value, 4) if one.is_known else None,
+                round(one.low, 4),
+                round(one.high, 4),
+            ]
+            for name, one in told.items()
+            if one.reviews
         }
     return found
 
 
 def _review(name: str, found: dict[str, Any]) -> str:
-    """'toxicity 24 answers, fail rate 12 % (6-21 %), precision 90 % (71-100 %)'."""
+    """'toxicity 24 answers, fail rate 12 % (6-21 %), precision 71-100 %'."""
     told = [f"{name} {found['answers']:,} answers"]
-    told += [
-        f"{title.replace('_', ' ')} {share(found[title][0])} ({interval(*found[title][1:])})"
-        for title in ("fail_rate", "precision", "recall")
-        if title in found
-    ]
+    for title in TITLES:
+        if title in found:
+            value, low, high = found[title]
+            between = interval(low, high)
+            figure = between if value is None else f"{share(value)} ({between})"
+            told.append(f"{title.replace('_', ' ')} {figure}")
     return ", ".join(told)
 
 

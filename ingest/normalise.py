@@ -6,6 +6,7 @@ retention. Anything else that is odd is kept and marked in ``attributes`` (names
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -31,6 +32,8 @@ from ingest.conventions.span_names import NO_CALLS, kind_of
 from ingest.conventions.time_to_first_token import FIRST_TOKEN_EVENTS
 from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits, cut
 
+log = logging.getLogger(__name__)
+
 START_MISSING = "everyspan.start_time.missing"
 END_MISSING = "everyspan.end_time.missing"
 END_REVERSED = "everyspan.end_time.reversed"
@@ -54,6 +57,10 @@ _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 #: Stands for an attribute: whether input_tokens includes cached ones is in no table.
 _UNCLEAR = "input_tokens beside cached tokens"
+#: Stands for an attribute: a reader of ours failed on one of the span's.
+UNREADABLE = "attributes that no reader can take"
+_told: set[tuple[str, str]] = set()
+_MOST_TOLD = 100
 #: Bit of the shared attributes, which are no convention of their own.
 _SHARED = 1
 #: A rank below that of every convention.
@@ -105,8 +112,7 @@ def normalise(
                 if reason:
                     result.rejected[reason] = result.rejected.get(reason, 0) + 1
                 else:
-                    span = _span(proto, origin, now, limits, result.not_understood)
-                    result.spans.append(span)
+                    result.spans.append(_span(proto, origin, now, limits, result.not_understood))
     count_once(result.spans)
     return result
 
@@ -176,6 +182,62 @@ def _span(
     limits: ContentLimits,
     not_understood: Counter[tuple[str, str]],
 ) -> Span:
+    try:
+        return _understood(proto, origin, now, limits, not_understood)
+    except Exception as error:
+        # A reader that met what nobody had sent before: the batch has others, and this one keeps
+        # all that it says in its attributes.
+        not_understood[origin.scope_name, UNREADABLE] += 1
+        place = (origin.scope_name, type(error).__name__)
+        if place not in _told and len(_told) < _MOST_TOLD:
+            _told.add(place)
+            log.exception("a span of %s is stored as it came: its attributes can't be read", place)
+        return _as_it_came(proto, origin, now, limits)
+
+
+def _as_it_came(proto: trace_pb2.Span, origin: _Origin, now: int, limits: ContentLimits) -> Span:
+    span = _begun(proto, origin, limits)
+    span.step_kind = "other"
+    span.status_message = cut(proto.status.message, limits.max_attribute_bytes)
+    marks = _set_times(span, proto, now)
+    span.attributes = _kept(values_of(proto.attributes), set(), limits) | marks
+    events = [
+        {
+            "time": iso(event.time_unix_nano),
+            "name": event.name,
+            "attributes": values_of(event.attributes),
+        }
+        for event in islice(proto.events, _MOST_EVENTS_READ)
+    ]
+    if events:
+        span.events = _events_text(events, max(0, len(proto.events) - len(events)), span, limits)
+    if proto.links:
+        span.links = _links_text(proto, span, limits)
+    return span
+
+
+def _begun(proto: trace_pb2.Span, origin: _Origin, limits: ContentLimits) -> Span:
+    """What no convention has a say in."""
+    span = Span(proto.trace_id.hex(), proto.span_id.hex())
+    span.fingerprint = fingerprint(proto)
+    for column, value in origin.columns.items():
+        setattr(span, column, value)
+    if proto.parent_span_id and proto.parent_span_id != _NO_SPAN:
+        span.parent_span_id = proto.parent_span_id.hex()
+    span.name = cut(proto.name, limits.max_attribute_name_bytes)
+    span.status = _STATUS.get(proto.status.code, "unset")
+    span.scope_name, span.scope_version = origin.scope_name, origin.scope_version
+    span.resource_attributes = origin.attributes
+    return span
+
+
+def _understood(
+    proto: trace_pb2.Span,
+    origin: _Origin,
+    now: int,
+    limits: ContentLimits,
+    not_understood: Counter[tuple[str, str]],
+) -> Span:
     draft = Draft()
     values, ranks, sources = draft.values, draft.ranks, draft.sources
     attributes: dict[str, Any] = {}
@@ -216,16 +278,7 @@ def _span(
     if floor and mask & ~_SHARED:
         hand_written.fill_rest(floor, attributes, draft)
 
-    span = Span(proto.trace_id.hex(), proto.span_id.hex())
-    span.fingerprint = fingerprint(proto)
-    for column, value in origin.columns.items():
-        setattr(span, column, value)
-    if proto.parent_span_id and proto.parent_span_id != _NO_SPAN:
-        span.parent_span_id = proto.parent_span_id.hex()
-    span.name = cut(proto.name, limits.max_attribute_name_bytes)
-    span.status = _STATUS.get(proto.status.code, "unset")
-    span.scope_name, span.scope_version = origin.scope_name, origin.scope_version
-    span.resource_attributes = origin.attributes
+    span = _begun(proto, origin, limits)
     marks = _set_times(span, proto, now)
 
     events = _read_events(proto, draft) if proto.events else []

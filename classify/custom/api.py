@@ -42,6 +42,10 @@ class Adding(file.Written):
     enable: Annotated[
         bool, Field(description="Let it judge even where there is too little evidence.")
     ] = False
+    hold: Annotated[
+        bool,
+        Field(description="Keep it a draft until rows are marked, or it is enabled."),
+    ] = False
 
 
 class Marking(Strict):
@@ -99,6 +103,7 @@ def router(catalog: Catalog) -> APIRouter:
                 adding.negative,
                 author=adding.author,
                 enable=adding.enable,
+                hold=adding.hold,
             )
         )
 

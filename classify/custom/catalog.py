@@ -66,15 +66,16 @@ class Catalog:
         *,
         author: str = "",
         enable: bool = False,
+        hold: bool = False,
     ) -> Answer:
         """Learn a new classifier and let it judge. ``positive``, ``negative``: span ids besides the
         definition's own examples. With too little evidence it is stored as a draft, which judges
-        nothing; ``enable`` lets it judge all the same."""
+        nothing; ``enable`` lets it judge all the same, ``hold`` never before it is asked to."""
         with self._lock, self._connect() as client, using(self._vectors):
             self._free(client, definition.name)
             self._reviewer.forget()
             definition = complete(client, self._database, definition, positive, negative)
-            return self._learn(client, definition, author=author, enable=enable)
+            return self._learn(client, definition, author=author, enable=enable, hold=hold)
 
     def mark(
         self,
@@ -274,6 +275,7 @@ class Catalog:
         before: Record | None = None,
         source: str = "",
         enable: bool = False,
+        hold: bool = False,
     ) -> Answer:
         """Learn, store, and tell."""
         if not definition.examples and not definition.fail_if:
@@ -290,6 +292,8 @@ class Catalog:
             check(definition.marked("positive"), definition.marked("negative"))
             found = learned(definition, self._reviewer.sample(client, definition))
             head, quality, reason = found.to_bytes(), found.quality, found.reason
+        if hold and not reason:
+            reason = "the rows nearest to its examples are asked first"
         state: State = "draft" if reason and not enable else "live"
         if before and before.state in ("disabled", "live"):
             # Somebody has decided; more examples do not overrule that.

@@ -66,13 +66,16 @@ class Definition(Strict):
     row, or the whole trace with the verdict on its root. ``together``: where there are both
     examples and conditions, whether both must say fail. ``max_fail_rate``: where the alert rule
     fires; None for the rule's own. ``threshold``: scores from there up fail; None for the
-    calibrated one.
+    calibrated one. ``services``: whose rows are judged and learned against; empty for all.
     """
 
     name: str
     on: On = "output"
     describe: Annotated[str, Field(max_length=500)] = ""
     kinds: list[str] = []
+    services: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)
+    ] = []
     unit: Literal["span", "trace"] = "span"
     only: list[Condition] = []
     fail_if: list[Condition] = []

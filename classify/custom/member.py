@@ -48,7 +48,8 @@ class Member:
         chosen = [
             i
             for i, subject in enumerate(subjects)
-            if all(c.holds(subject, self._seen(subject)) for c in self.definition.only)
+            if self._is_asked(subject)
+            and all(c.holds(subject, self._seen(subject)) for c in self.definition.only)
         ]
         rules = {i: self._by_rules(subjects[i]) for i in chosen} if self.definition.fail_if else {}
         if not self.definition.learns:
@@ -90,6 +91,11 @@ class Member:
         if len(said) < enough:
             return Verdict("pass", _PASSES)
         return Verdict("fail", _FAILS, quoted("", "; ".join(said)))
+
+    def _is_asked(self, subject: Subject) -> bool:
+        """Whether it is of a service that it looks at."""
+        services = self.definition.services
+        return not services or subject.span.service_name in services
 
     def _seen(self, subject: Subject) -> tuple[Span, ...]:
         return subject.trace.spans if self.unit == "trace" else (subject.span,)

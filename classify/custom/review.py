@@ -58,7 +58,7 @@ class Reviewer:
 
     def sample(self, client: Client, definition: Definition) -> traffic.Sample:
         """Of the rows that it looks at."""
-        key = (definition.on, tuple(definition.kinds))
+        key = (definition.on, tuple(definition.kinds), tuple(definition.services))
         cached = self._cached
         if cached and cached.key == key and time.monotonic() - cached.at < _SAMPLE_SECONDS:
             return cached.sample
@@ -133,7 +133,9 @@ class Reviewer:
     def _by_judging(self, client: Client, record: Record) -> Review:
         """Rules look at whole rows and traces: the newest traces are judged as the job will."""
         member = record.member
-        rows = traffic.subjects(member, traffic.newest_traces(client, self._database))
+        rows = traffic.subjects(
+            member, traffic.newest_traces(client, self._database, record.definition.services)
+        )
         verdicts = list(zip(rows, member.judge(rows), strict=True))
         judged = [(row, v) for row, v in verdicts if v.label in ("pass", "fail")]
         if not judged:

@@ -52,9 +52,9 @@ def sample(
     """Of the newest rows that the classifier looks at, those whose vectors are stored; where those
     are few, the encoder makes some. ``classifiers``: built-in ones to compare with."""
     if definition.on == "steps":
-        return _of_traces(client, database)
+        return _of_traces(client, database, definition.services)
     columns = _COLUMNS[definition.on]
-    where, parameters = _condition(client, database, definition.kinds, columns)
+    where, parameters = _condition(client, database, definition.kinds, columns, definition.services)
     hashes = ", ".join(f"MD5({column}) AS hash_{column}" for column in columns)
     verdicts = ", ".join(f"if({name} = 'fail', '{name}', '')" for name in classifiers) or "''"
     joins = " ".join(
@@ -126,11 +126,14 @@ def traces(client: Client, database: str, ids: Sequence[str]) -> list[Trace]:
     return [Trace(tuple(spans)) for spans in found.values()]
 
 
-def newest_traces(client: Client, database: str) -> list[Trace]:
-    """The newest TRACES that have been judged."""
+def newest_traces(client: Client, database: str, services: Sequence[str] = ()) -> list[Trace]:
+    """The newest TRACES that have been judged, with a step of these services; of any where there
+    are none."""
+    of = "AND service_name IN {services:Array(String)}" if services else ""
     rows = client.query(
-        f"SELECT trace_id FROM {database}.spans_raw WHERE verdict_version > 0"
-        f" AND replay_of = '' GROUP BY trace_id ORDER BY max(start_time) DESC LIMIT {TRACES}"
+        f"SELECT trace_id FROM {database}.spans_raw WHERE verdict_version > 0 {of}"
+        f" AND replay_of = '' GROUP BY trace_id ORDER BY max(start_time) DESC LIMIT {TRACES}",
+        parameters={"services": list(services)},
     ).result_rows
     return traces(client, database, [trace_id for (trace_id,) in rows])
 
@@ -145,9 +148,9 @@ def subjects(member: Member, found: Sequence[Trace]) -> list[Subject]:
     ]
 
 
-def _of_traces(client: Client, database: str) -> Sample:
+def _of_traces(client: Client, database: str, services: Sequence[str]) -> Sample:
     found = Sample([], [], np.zeros((0, DIMENSIONS), np.float32))
-    everything = newest_traces(client, database)
+    everything = newest_traces(client, database, services)
     found.seen = len(everything)
     end = time.monotonic() + _SECONDS
     for start in range(0, len(everything), _AT_ONCE):
@@ -160,13 +163,19 @@ def _of_traces(client: Client, database: str) -> Sample:
 
 
 def _condition(
-    client: Client, database: str, kinds: Sequence[str], columns: Sequence[str]
+    client: Client,
+    database: str,
+    kinds: Sequence[str],
+    columns: Sequence[str],
+    services: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
     """SQL of the rows to look at: of the shortest time that has ROWS of them."""
     of = " AND ".join(["replay_of = ''", *(f"{column} != ''" for column in columns)])
     if kinds:
         of += " AND step_kind IN {kinds:Array(String)}"
-    parameters = {"kinds": list(kinds)}
+    if services:
+        of += " AND service_name IN {services:Array(String)}"
+    parameters = {"kinds": list(kinds), "services": list(services)}
     for hours in _HOURS:
         within = f"{of} AND start_time > now() - INTERVAL {hours} HOUR"
         ((count,),) = client.query(

@@ -6,10 +6,13 @@ import base64
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from classify.reviews.figures import TITLES, percent, reviewed
+from classify.reviews.queue import DAYS
 from grafana.macros import TimeRange
 from grafana.report.panels import SHOWN, Run, board, shown
 
@@ -36,6 +39,8 @@ def page(run: Run, times: TimeRange, version: str) -> str:
     draw = (Path(__file__).parent / "draw.js").read_text(encoding="utf-8")
     text: str = environment.get_template("page.html").render(
         boards=boards,
+        answered=_answered(run),
+        days=DAYS,
         start=f"{times.start.astimezone(UTC):%Y-%m-%d %H:%M}",
         end=f"{times.end.astimezone(UTC):%Y-%m-%d %H:%M}",
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
@@ -45,6 +50,25 @@ def page(run: Run, times: TimeRange, version: str) -> str:
         policy=_policy(plotly, draw),
     )
     return text
+
+
+def _answered(run: Run) -> list[list[str]]:
+    """A line a classifier that was answered on: name, answers, figures, what they moved."""
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        names, found = run(sql)
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    ((database,),) = run("SELECT currentDatabase()")[1]
+    return [
+        [
+            each.classifier,
+            str(each.answers),
+            *(percent(each.estimate(name)) for name in TITLES),
+            each.calibration.reason if each.calibration else "",
+        ]
+        for each in reviewed(rows, database)
+    ]
 
 
 def _policy(*scripts: str) -> Markup:

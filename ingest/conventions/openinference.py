@@ -92,7 +92,7 @@ def content(attributes: Attributes, draft: Draft) -> None:
     if "input.value" not in attributes and '"properties"' not in str(parameters):
         draft.set("tool_arguments", parameters, "tool.parameters")
     parameters = attributes.get("llm.invocation_parameters")
-    if parameters and (draft.get("model") is None or '"system"' in parameters):
+    if parameters and (draft.get("model") is None or '"system"' in str(parameters)):
         read_request(parameters, draft)
     if str(attributes.get("openinference.span.kind")).upper() == "AGENT":
         draft.set("agent_name", attributes.get("graph.node.id"))  # CrewAI

@@ -9,7 +9,14 @@ import pytest
 
 from clickhouse.span import Span
 from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits
-from ingest.normalise import END_MISSING, END_REVERSED, START_MISSING, iso, normalise
+from ingest.normalise import (
+    END_MISSING,
+    END_REVERSED,
+    START_MISSING,
+    UNREADABLE,
+    iso,
+    normalise,
+)
 from tests.ingest.spans import DAY, NOW, normalised, request_of, row
 
 ASKED = '[{"role":"user","parts":[{"type":"text","content":"Where is my parcel?"}]}]'
@@ -390,3 +397,26 @@ def test_a_replay_names_the_trace_that_it_ran_again() -> None:
     # What is no trace id takes no row out of the counts.
     assert row({"replay.of": "a film"}).replay_of == ""
     assert row().replay_of == ""
+
+
+def test_a_reader_of_ours_that_fails_costs_nobody_a_span(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: Any) -> None:
+        raise TypeError("nobody had sent this before")
+
+    monkeypatch.setattr("ingest.normalise.fill", fails)
+    result = normalised(
+        {"gen_ai.request.model": "m", "gen_ai.input.messages": ASKED, "n": [1]},
+        name="chat",
+        events=[("seen", {"a": 1})],
+    )
+    (span,) = result.spans
+    assert (span.name, span.step_kind, span.scope_name) == ("chat", "other", "my.tracer")
+    assert span.attributes["gen_ai.input.messages"] == ASKED
+    assert (span.attributes["gen_ai.request.model"], span.attributes["n"]) == ("m", "[1]")
+    assert json.loads(span.events)[0]["attributes"] == {"a": 1}
+    assert span.duration_ms == 1.5
+    assert result.not_understood["my.tracer", UNREADABLE] == 1
+    assert "nobody had sent this before" in caplog.text
+    assert not result.rejected

@@ -110,7 +110,13 @@ def test_answers_are_rows_and_tell_how_good_it_is(own: Up) -> None:
     assert all(int(row["verdict_version"]) for row in rows)
     assert any("order not found" in row["shown"] for row in rows)
     told = everyspan(own, "status")
-    assert re.search(r"tool_call_error 12 answers, fail rate \d+ % \(", told.stdout), told
+    assert re.search(r"tool_call_error 12 answers, fail rate \d+-\d+ %, ", told.stdout), told
+    assert "100 % (" not in told.stdout, "six answers that all agree are no 100 %"
+    path = own.data.parent / "report.html"
+    assert everyspan(own, "report", "-o", str(path)).returncode == 0
+    row = re.search(r"<td>tool_call_error</td><td[^>]*>12</td>(.*?)</tr>", path.read_text(), re.S)
+    assert row
+    assert re.search(r"<td>\d+-100 %</td>", row[1]), row[1]
     # Taken back.
     last = kept[-1]
     undo = {"trace_id": last["trace_id"], "span_id": last["span_id"], "answer": ""}

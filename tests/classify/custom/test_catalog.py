@@ -30,6 +30,33 @@ def verdicts(db: Store, name: str) -> dict[str, str]:
     )
 
 
+def test_only_rows_of_its_services_are_learned_against_and_judged(
+    db: Store, catalog: Catalog
+) -> None:
+    elsewhere = answers([*REFUNDS, *OTHERS], 200)
+    for span in elsewhere:
+        span.service_name = "bank"
+    db.insert(elsewhere)
+    db.judge()
+    answer = catalog.add(Definition(name="refund_here", services=["shop"]), FOUR, hold=True)
+    assert (answer.state, answer.sampled) == ("draft", 28)
+    assert "asked first" in answer.reason
+    assert answer.quality == {"positives": 4}, "four examples say nothing of how good it is"
+    assert db.judge() == 0
+    near = answer.nearest[0]
+    assert catalog.mark("refund_here", [f"{near.trace_id}/{near.span_id}"]).state == "live"
+    db.judge()
+    rows = db.query(
+        "SELECT service_name, toString(custom['refund_here']) AS label, count() FROM spans"
+        " WHERE step_kind = 'llm' GROUP BY ALL ORDER BY ALL"
+    )
+    assert {(s, label) for s, label, _ in rows} == {
+        ("bank", "not_applicable"),
+        ("shop", "fail"),
+        ("shop", "pass"),
+    }
+
+
 def test_four_examples_judge_old_and_new_rows(db: Store, catalog: Catalog) -> None:
     answer = catalog.add(Definition(name="promises_refund", describe="A refund."), FOUR)
     assert (answer.state, answer.version, answer.reason) == ("live", 1, "")

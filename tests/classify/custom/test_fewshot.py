@@ -31,7 +31,7 @@ def test_four_examples_find_their_like_and_leave_the_rest() -> None:
     assert (head.enough, head.reason) == (True, "")
     assert fails(head, wanted) > 0.95
     assert fails(head, traffic()) < 0.02
-    assert head.quality == {"auroc": 1.0, "positives": 4}
+    assert head.quality == {"positives": 4}, "four say nothing of how good it is"
 
 
 @pytest.mark.parametrize("share", [0.005, 0.05, 0.3])

@@ -86,6 +86,8 @@ def test_from_the_command_to_verdicts(stack: Up, tmp_path: Path) -> None:
     told = command(stack, "add", "promises_refund", "--positive", *SPANS, "--describe", "Refunds.")
     assert "promises_refund version 1 is live" in told
     assert "nearest to the examples" in told
+    assert "nobody was asked about the 10 nearest rows" in told
+    assert "4 examples are too few to say how good it is" in told
     assert "% of 28 recent rows" in told
     send(stack, ["A full refund is on its way to your card.", "The shop is in Rome."], 101)
     wait_for(stack, count("custom['promises_refund'] IN ('pass', 'fail')"), 30)
