@@ -24,6 +24,7 @@ from ingest.attributes import dumps, text_of, texts_of, value_of, values_of
 from ingest.conventions import hand_written, shared
 from ingest.conventions.columns import count, fill
 from ingest.conventions.convention import Draft
+from ingest.conventions.counted_once import count_once
 from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
 from ingest.conventions.registry import contents_of, name_of, rules_of
 from ingest.conventions.reported import CALLS, keep_apart
@@ -112,6 +113,7 @@ def normalise(
                     result.rejected[reason] = result.rejected.get(reason, 0) + 1
                 else:
                     result.spans.append(_span(proto, origin, now, limits, result.not_understood))
+    count_once(result.spans)
     return result
 
 

@@ -52,6 +52,10 @@ MEANINGS = (
     Meaning("gen_ai", "", INCLUDED, "captured: Vercel AI SDK 7"),
     Meaning("@mastra/", "", INCLUDED, "mastra-ai/mastra, observability usage"),
     Meaning("langsmith", "", INCLUDED, "langchain-core UsageMetadata.input_tokens"),
+    Meaning(
+        "strands", "", INCLUDED, "strands-agents 1.62, telemetry/metrics.py: total_prompt_tokens"
+    ),
+    Meaning("haystack", "anthropic", INCLUDED, "anthropic-haystack 8.0, chat/utils.py adds them"),
     # Who passes on what the provider says.
     Meaning(
         "opentelemetry.instrumentation.botocore", "", APART, "captured: 0.66b2 sends 500 beside 300"
@@ -62,12 +66,9 @@ MEANINGS = (
     Meaning("com.anthropic.claude_code", "", APART, "Claude Code, monitoring: input_tokens"),
     Meaning("org.springframework", "anthropic", APART, "captured: Spring AI 2.0.1"),
     Meaning("org.springframework", "aws.bedrock", APART, "Spring AI's usage is Converse's"),
-    Meaning("strands", "aws.bedrock", APART, "Strands' usage is Converse's"),
-    Meaning("strands", "anthropic", APART, "Strands passes on Anthropic's usage"),
-    Meaning("haystack", "anthropic", APART, "anthropic-haystack: usage as the API says it"),
     Meaning("langchain4j", "anthropic", APART, "AnthropicTokenUsage counts them apart"),
     Meaning("langchain4j", "aws.bedrock", APART, "Converse's usage"),
-    Meaning("openlit", "anthropic", APART, "openlit/openlit, instrumentation/anthropic"),
+    Meaning("openlit", "anthropic", APART, "openlit 1.45, instrumentation/anthropic/utils.py"),
     Meaning("ai", "anthropic", APART, "captured: ai 5.0, @ai-sdk/anthropic 2.0"),
     Meaning("ai", "aws.bedrock", APART, "Vercel AI SDK 5, @ai-sdk/amazon-bedrock 3"),
 )

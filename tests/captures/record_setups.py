@@ -45,11 +45,8 @@ SETUPS: dict[str, tuple[str, str, str]] = {
         "openinference_autogen",
         "autogen-agentchat openinference-instrumentation-autogen-agentchat",
     ),
-    "openlit-openai": ("b", "openlit_openai", "openlit openai"),
-    "openlit-anthropic": ("b", "openlit_anthropic", "openlit anthropic"),
-    "strands-anthropic": ("b", "strands_anthropic", "strands-agents anthropic"),
-    "strands-bedrock": ("b", "strands_bedrock", "strands-agents boto3"),
-    "haystack-anthropic": ("b", "haystack_anthropic", "haystack-ai anthropic-haystack"),
+    "strands-0-anthropic": ("b", "strands_anthropic", "strands-agents anthropic"),
+    "strands-0-bedrock": ("b", "strands_bedrock", "strands-agents boto3"),
     "llama-index-traceloop": (
         "c",
         "traceloop_llama_index",

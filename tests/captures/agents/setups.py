@@ -323,29 +323,6 @@ def logfire_anthropic() -> None:
     logfire.force_flush()
 
 
-def openlit_openai() -> None:
-    _openlit()
-    openai_loop()
-
-
-def openlit_anthropic() -> None:
-    _openlit()
-    anthropic_loop()
-
-
-def _openlit() -> None:
-    import openlit
-
-    endpoint = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
-    openlit.init(
-        otlp_endpoint=endpoint,
-        disable_metrics=True,
-        application_name="weather-agent",
-        environment="test",
-        disable_batch=True,
-    )
-
-
 def strands_anthropic() -> None:
     configured()
     from strands import Agent, tool
@@ -390,28 +367,6 @@ def strands_bedrock() -> None:
         trace_attributes={"session.id": "session-42", "user.id": "user-7"},
     )
     agent(QUESTION)
-
-
-def haystack_anthropic() -> None:
-    os.environ["HAYSTACK_CONTENT_TRACING_ENABLED"] = "true"
-    provider = configured()
-    import haystack.tracing
-    from haystack.tracing.opentelemetry import OpenTelemetryTracer
-
-    haystack.tracing.enable_tracing(OpenTelemetryTracer(provider.get_tracer("haystack")))
-    haystack.tracing.tracer.is_content_tracing_enabled = True
-    from haystack.components.agents import Agent
-    from haystack.dataclasses import ChatMessage
-    from haystack.tools import Tool
-    from haystack.utils import Secret
-    from haystack_integrations.components.generators.anthropic import AnthropicChatGenerator
-
-    os.environ["ANTHROPIC_BASE_URL"] = STANDIN
-    tool = Tool("get_weather", "Weather of a city.", SCHEMA, get_weather)
-    llm = AnthropicChatGenerator(api_key=Secret.from_token("none"), model=CLAUDE)
-    agent = Agent(chat_generator=llm, tools=[tool], system_prompt=SYSTEM)
-    agent.warm_up()
-    agent.run(messages=[ChatMessage.from_user(QUESTION)])
 
 
 def agent_framework() -> None:
