@@ -64,8 +64,10 @@ def advance(
     starts_at: int = 0,
     muted: bool = False,
     remind_ms: int = REMIND_MS,
+    goes_on: bool = False,
 ) -> Step:
-    """What becomes of it. ``starts_at``: of the alert that was heard, 0 if unknown."""
+    """What becomes of it. ``starts_at``: of the alert that was heard, 0 if unknown; ``goes_on``: it
+    is the one that was known, though it says that it began later."""
     # A clock that was set back must not keep it waiting.
     was = replace(was, since=min(was.since, now), told_at=min(was.told_at, now))
     if heard == "nothing":
@@ -73,7 +75,7 @@ def advance(
     else:
         fires = heard == "firing"
         # It began anew, and nobody said that it had ended.
-        anew = fires and was.fires and starts_at > was.starts_at > 0
+        anew = fires and was.fires and starts_at > was.starts_at > 0 and not goes_on
         changed = fires != was.fires or anew
         was = replace(was, starts_at=(starts_at or was.starts_at) if fires else was.starts_at)
     if changed:

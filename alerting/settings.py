@@ -119,6 +119,15 @@ class AlertingSettings(ClickHouseSettings, ListenSettings):
             " an alert.",
         ),
     ] = 120
+    alert_settle_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="What had fired before its rule could not be evaluated is over when it does"
+            " not fire again within so long after the rule is evaluated again; more than any rule's"
+            " `for`.",
+        ),
+    ] = 600
     source_roots: Annotated[
         str,
         Field(

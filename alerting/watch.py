@@ -53,6 +53,7 @@ class Watch:
             self._tell_of(queue)
         self._tell_of_clickhouse()
         self._tell_of_rules()
+        self._tell_of_ends()
         return False
 
     def _tell_of(self, queue: Queue) -> None:
@@ -117,6 +118,22 @@ class Watch:
         lasting = set(map(_key, by_cause))
         for key, alert in found.items():
             self._say(key, alert if key in lasting else None)
+
+    def _tell_of_ends(self) -> None:
+        """Of what had fired before its rule failed, and did not fire again since the rule is
+        evaluated again."""
+        now, blind = now_ms(), self._store.failing_rules.names()
+        settled = now - 1000 * self._settings.alert_settle_seconds
+        for held in self._store.held_resolutions.all():
+            if held.rule in blind or self._clickhouse.seen.away_since:
+                if held.evaluated_at:
+                    self._store.held_resolutions.evaluated(held.alert.key, 0)
+            elif not held.evaluated_at:
+                self._store.held_resolutions.evaluated(held.alert.key, now)
+            elif held.evaluated_at <= settled and hear(
+                self._store, [(held.alert, held.destinations)]
+            ):
+                self._told()
 
     def _say(self, key: str, alert: Alert | None, to: Sequence[str] | None = None) -> None:
         """``alert``: what is the matter, None where nothing is (any more). ``to``: names of

@@ -45,6 +45,7 @@ def hear(
     made = 0
     with store.file.transaction():
         now, silences = now_ms(), store.silences.active()
+        blind = store.failing_rules.names()
         for alert, destinations in routed:
             if (failing := failing_of(alert)) is not None:
                 # No finding: the watch tells of it, with all others of one cause.
@@ -56,10 +57,16 @@ def hear(
             if alert.status == "resolved" and not store.alerts.known(alert.key):
                 # Over before it was heard of.
                 continue
+            if alert.status == "resolved" and alert.labels.get("alertname") in blind:
+                # Nobody has looked: the watch tells of the end once somebody has.
+                store.held_resolutions.put(alert, destinations, now)
+                continue
+            goes_on = store.held_resolutions.remove(alert.key) and alert.status == "firing"
             store.alerts.heard(alert, now)
             for destination in destinations:
                 made += _advance(
-                    store, alert, destination, alert.status, now, silences, remind_ms, gather_ms
+                    *(store, alert, destination, alert.status, now, silences, remind_ms, gather_ms),
+                    goes_on=goes_on,
                 )
     return made
 
@@ -83,6 +90,8 @@ def _advance(
     silences: Sequence[Silence],
     remind_ms: int = REMIND_MS,
     gather_ms: int = GATHER_MS,
+    *,
+    goes_on: bool = False,
 ) -> int:
     was = store.standings.get(alert.key, destination)
     step = advance(
@@ -92,6 +101,7 @@ def _advance(
         starts_at=int(alert.starts_at.timestamp() * 1000) if alert.says_since else 0,
         muted=is_muted(alert, silences),
         remind_ms=remind_ms,
+        goes_on=goes_on,
     )
     if step.event == "reminder" and store.deliveries.waits(alert.key, destination):
         # It is on its way: the destination does not answer.

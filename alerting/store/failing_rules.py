@@ -27,6 +27,10 @@ class FailingRules:
         with self._file.transaction() as connection:
             connection.execute("DELETE FROM failing_rules WHERE fingerprint = ?", (fingerprint,))
 
+    def names(self) -> frozenset[str]:
+        """Of the rules."""
+        return frozenset(name for (name,) in self._file.rows("SELECT rule FROM failing_rules"))
+
     def all(self) -> list[tuple[Failing, int]]:
         """Each with when it was first heard of (ms since 1970), by that."""
         return [

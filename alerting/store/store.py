@@ -9,6 +9,7 @@ from alerting.store.cases import Cases
 from alerting.store.deliveries import Deliveries
 from alerting.store.failing_rules import FailingRules
 from alerting.store.file import AlertFile
+from alerting.store.held_resolutions import HeldResolutions
 from alerting.store.notifications import Notifications
 from alerting.store.silences import Silences
 from alerting.store.standings import Standings
@@ -24,6 +25,7 @@ class Store:
         self.alerts = Alerts(self.file)
         self.standings = Standings(self.file)
         self.failing_rules = FailingRules(self.file)
+        self.held_resolutions = HeldResolutions(self.file)
         self.deliveries = Deliveries(self.file)
         self.silences = Silences(self.file)
         self.cases = Cases(self.file)

@@ -225,3 +225,60 @@ def test_no_data_and_findings_are_told_apart() -> None:
     # A rule that somebody named so.
     named = alert(labels={"alertname": "DatasourceError"})
     assert failing_of(Alert.model_validate(named)) is None
+
+
+def _finding(status: str, began: str, rule: str = "rule 1") -> dict[str, Any]:
+    """A finding of a rule that may fail later."""
+    return alert("found", status, labels={"alertname": rule}, startsAt=began)
+
+
+def test_what_had_fired_goes_on_through_an_outage(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    """Grafana ends what it can't see any more, and finds it again as if it had begun anew."""
+    settings = FAST | {"alert_settle_seconds": 600}
+    with served(tmp_path, pagerduty_routes(oncall), server, **settings) as ask:
+        tell(ask, post(_finding("firing", "2026-11-28T20:00:00Z")))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+        tell(ask, post(failing(1)))
+        tell(ask, post(_finding("resolved", "2026-11-28T20:00:00Z")))
+        tell(ask, post(failing(1, status="resolved")))
+        tell(ask, post(_finding("firing", "2026-11-28T21:00:00Z")))
+        # Said again by Grafana, whose startsAt is the later one now.
+        tell(ask, post(_finding("firing", "2026-11-28T21:00:00Z")))
+        tell(ask, post(alert("after")))
+        wait(lambda: len(oncall.taken) == 2, lambda: oncall.tried, 60)
+        assert events(oncall) == ["trigger", "trigger"]
+        assert summaries(oncall)[1] == "x", "the first one neither ended nor began anew"
+        tell(ask, post(_finding("resolved", "2026-11-28T21:00:00Z")))
+        wait(lambda: len(oncall.taken) == 3, lambda: oncall.tried, 60)
+        assert oncall.taken[2]["event_action"] == "resolve"
+        assert oncall.taken[2]["dedup_key"] == oncall.taken[0]["dedup_key"]
+
+
+def test_what_ended_during_an_outage_ends_after_it(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    settings = FAST | {"alert_settle_seconds": 3}
+    with served(tmp_path, pagerduty_routes(oncall), server, **settings) as ask:
+        tell(ask, post(_finding("firing", "2026-11-28T20:00:00Z")))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+        tell(ask, post(failing(1, WRONG)))
+        wait(lambda: len(oncall.taken) == 2, lambda: oncall.tried, 60)
+        tell(ask, post(_finding("resolved", "2026-11-28T20:00:00Z")))
+        time.sleep(6)
+        assert events(oncall) == ["trigger", "trigger"], "nobody has looked whether it ended"
+    # Over a restart of the service, too.
+    with served(tmp_path, pagerduty_routes(oncall), server, **settings) as ask:
+        tell(ask, post(failing(1, WRONG, "resolved")))
+        wait(lambda: len(oncall.taken) == 4, lambda: oncall.tried, 60)
+        assert sorted(events(oncall)[2:]) == ["resolve", "resolve"]
+        assert {b["dedup_key"] for b in oncall.taken[:2]} == {
+            b["dedup_key"] for b in oncall.taken[2:]
+        }
+        # Another rule's are no matter of this one's.
+        tell(ask, post(failing(2, WRONG)))
+        tell(ask, post(_finding("firing", "2026-11-28T22:00:00Z")))
+        wait(lambda: len(oncall.taken) >= 5, lambda: oncall.tried, 60)
+        tell(ask, post(_finding("resolved", "2026-11-28T22:00:00Z")))
+        wait(lambda: events(oncall).count("resolve") == 3, lambda: oncall.tried, 60)
