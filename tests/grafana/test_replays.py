@@ -79,7 +79,7 @@ def test_boards_rules_queries_variables_and_experiments(client: Client) -> None:
     shares = told(client, client.database or "", ["toxicity"])
     insert(client, replays(rows[:2]), "fail")
     after = answers(client, of_rows=aside)
-    assert before["overview: How many traces? A"] == ["(10,)"]
+    assert before["overview: Traces A"] == ["(10,)"]
     assert {name: after[name] for name in after if after[name] != before[name]} == {}
     assert variables(client) == listed
     assert told(client, client.database or "", ["toxicity"]) == shares

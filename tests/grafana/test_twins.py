@@ -137,7 +137,7 @@ def test_boards_rules_and_queries(client: Client) -> None:
     rows = spans()
     insert(client, rows, "pass")
     before = answers(client)
-    assert before["overview: How many traces? A"] == ["(10,)"]
+    assert before["overview: Traces A"] == ["(10,)"]
     insert(client, [twin(row) for row in rows if row.step_kind == "llm"], "not_applicable")
     after = answers(client)
     assert {name: after[name] for name in after if after[name] != before[name]} == {}
