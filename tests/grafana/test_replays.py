@@ -90,7 +90,7 @@ def test_a_board_shows_them_where_it_is_asked_to(client: Client) -> None:
     insert(client, rows, "pass")
     insert(client, replays(rows[:2]), "fail")
     board = load(next(path for path in BOARDS if path.stem == "overview"))
-    (panel,) = [each for each in panels(board) if each["title"] == "How many traces?"]
+    (panel,) = [each for each in panels(board) if each["title"] == "Traces"]
     values = values_of(board)
     assert values["replays"] == "left out"
     sql = panel["targets"][0]["rawSql"]

@@ -20,7 +20,7 @@ from tests.grafana.test_sql import BOARDS, FOLDER, load, panels, run, values_of
 
 #: Where rows are counted as rows, whatever they report.
 OF_ROWS = {
-    "overview: Is all judged?",
+    "overview: How much is judged?",
     "operational: Which steps take the time?",
     "monitor",
     "trace",
