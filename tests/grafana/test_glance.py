@@ -132,7 +132,12 @@ def test_the_timeline_has_no_holes_where_traffic_differs(client: Client) -> None
         name: [row["time"] for row in found if row["classifier"] == name]
         for name in ("hallucination", "toxicity")
     }
-    assert times["hallucination"] == times["toxicity"]
+    # At the ends a wide bucket reaches past a narrow one, or stops short of it.
+    first = max(each[0] for each in times.values())
+    last = min(each[-1] for each in times.values())
+    inner = {name: [at for at in each if first <= at <= last] for name, each in times.items()}
+    assert inner["hallucination"] == inner["toxicity"]
+    assert (last - first).total_seconds() > 22 * 3600
     assert len(times["toxicity"]) == len(set(times["toxicity"])) > 80
 
 

@@ -76,7 +76,7 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
         "SELECT count() FROM spans"
         " WHERE parent_span_id = '' AND start_time > now() - INTERVAL 1 DAY"
     ).result_rows[0][0]
-    assert abs(int(found["How many traces?"].value) - traces) <= 1
+    assert abs(int(found["Traces"].value) - traces) <= 1
     assert found["How much is judged?"].value == "100 %"
     assert found["How much is judged?"].color == "green"
     assert found["Estimated to fail"].value.endswith(" %")
