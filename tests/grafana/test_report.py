@@ -79,7 +79,7 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
     assert abs(int(found["Traces"].value) - traces) <= 1
     assert found["How much is judged?"].value == "100 %"
     assert found["How much is judged?"].color == "green"
-    assert found["Estimated to fail"].value.endswith(" %")
+    assert found["Estimated to fail"].value.endswith("\u00a0%")
     chart = found["Which classifiers fail, and since when?"].chart
     assert chart["traces"]
     assert chart["xaxis"]["range"] == [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
