@@ -142,6 +142,9 @@ def test_answers_move_a_threshold_and_undo_takes_it_back(db: Store) -> None:
     job.run()
     assert labels(db)["fail"] == 29, "this job's classifier is version 1"
     job.close()
+    # A job that starts judges by what holds.
+    db.judge(newer, Tree(), classify_rejudge_share=1.0)
+    assert labels(db)["fail"] == sum(scores.round(3) >= again.threshold) > 40
 
 
 def test_what_somebody_has_set_is_left_alone(db: Store) -> None:
