@@ -31,7 +31,7 @@ demo: $(READY)  ## Start everything, send a failing agent's traffic, show what w
 
 # One more than there are cores: tests wait for processes of their own, clocks and sockets.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + len(os.sched_getaffinity(0)))' 2>/dev/null || echo 3)
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 test: $(READY)  ## Run the tests, but for the slow ones.
 	$(PYTEST) -m "not slow"
 
