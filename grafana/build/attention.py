@@ -77,8 +77,8 @@ def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
             text("board", hidden=True),
         ],
         size=size,
-        empty="No span came in this time range: send some, or try everyspan demo. (With a red mark in "
-        "the corner: ClickHouse does not answer.)",
+        empty="No span came in this time range: send some, or try everyspan demo. (In Grafana, with a "
+        "red mark in the corner: ClickHouse does not answer.)",
         tall=True,
     )
 
