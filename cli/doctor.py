@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import SecretStr
 from rich.text import Text
+from urllib3.exceptions import ProtocolError
 
 from alerting.settings import AlertingSettings
 from classify.coverage import coverage, told
@@ -120,8 +121,8 @@ def _services(
         try:
             alive = requests.get(f"{address}/healthz", timeout=5)
         except requests.RequestException as error:
-            listens = not isinstance(error, requests.Timeout) and "refused" not in str(error)
-            if listens and name == "ingest" and port == ingest.otlp_grpc_port:
+            answers = any(isinstance(cause, ProtocolError) for cause in error.args)
+            if answers and name == "ingest" and port == ingest.otlp_grpc_port:
                 yield Finding(
                     "bad",
                     name,

@@ -102,17 +102,21 @@ def _post(
     endpoint: str, path: str, content_type: str, body: bytes, token: str
 ) -> dict[str, object]:
     """The partial success of the answer. Tries again where ingest asks for it."""
-    place = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
-    secure = place.scheme == "https"
+    try:
+        place = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+        secure = place.scheme == "https"
+        port = place.port or (443 if secure else 4318)
+    except ValueError as error:
+        raise ImportFailedError(
+            f"--endpoint {endpoint} is no address: {error}; write http://HOST:PORT"
+        ) from error
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     headers = {"content-type": content_type, "content-encoding": "gzip"}
     if token:
         headers["authorization"] = f"Bearer {token}"
     packed = gzip.compress(body, 1)
     for attempt in range(_TRIES):
-        connection = connect(
-            place.hostname or "127.0.0.1", place.port or (443 if secure else 4318), timeout=_SECONDS
-        )
+        connection = connect(place.hostname or "127.0.0.1", port, timeout=_SECONDS)
         try:
             connection.request("POST", place.path.rstrip("/") + path, packed, headers)
             answer = connection.getresponse()
@@ -121,6 +125,8 @@ def _post(
             raise ImportFailedError(
                 f"nothing answers at {endpoint} ({error}); start `everyspan up`, or name --endpoint"
             ) from error
+        except http.client.HTTPException as error:
+            raise _no_ingest(endpoint, error) from error
         finally:
             connection.close()
         if answer.status in (429, 503):
@@ -131,10 +137,20 @@ def _post(
             raise ImportFailedError(f"ingest answers {answer.status}: {said}")
         if "json" not in content_type:
             return {}
-        found = json.loads(text or b"{}").get("partialSuccess")
-        return found if isinstance(found, dict) else {}
+        try:
+            found = json.loads(text or b"{}")
+        except ValueError as error:
+            raise _no_ingest(endpoint, error) from error
+        success = found.get("partialSuccess") if isinstance(found, dict) else None
+        return success if isinstance(success, dict) else {}
     raise ImportFailedError(
         f"ingest at {endpoint} is too busy: it asked {_TRIES} times to try again; try later"
+    )
+
+
+def _no_ingest(endpoint: str, error: Exception) -> ImportFailedError:
+    return ImportFailedError(
+        f"what answers at {endpoint} is no ingest ({error!r}); name its port for HTTP in --endpoint"
     )
 
 

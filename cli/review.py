@@ -9,6 +9,7 @@ from rich.text import Text
 
 from classify.reviews import queue
 from classify.reviews.estimate import Estimate
+from classify.reviews.figures import TITLES
 from classify.reviews.review_store import Review
 from classify.settings import ClassifySettings
 from cli.classify_client import call
@@ -85,12 +86,8 @@ def review(
     with plain_errors():
         quality = queue.how_good(reader.rows, classifier, reviews)
     console.print(f"{say.plural(len(reviews), 'answer')} on {classifier}")
-    for name, each in (
-        ("really fails", quality.fail_rate),
-        ("of its fails right", quality.precision),
-        ("finds of what fails", quality.recall),
-    ):
-        console.print(f"  {name:<20} {_told(each)}")
+    for name, title in TITLES.items():
+        console.print(f"  {title:<20} {_told(quality.estimate(name))}")
 
 
 def _tell(
@@ -139,7 +136,8 @@ def _show(reader: Reader, classifier: str, case: queue.Case, threshold: float) -
 def _told(estimate: Estimate) -> str:
     if not estimate.is_known:
         return "not known yet"
-    return (
-        f"{say.share(estimate.value)} ({say.interval(estimate.low, estimate.high)},"
-        f" from {say.plural(estimate.reviews, 'answer')} drawn at random)"
-    )
+    between = say.interval(estimate.low, estimate.high)
+    drawn = f"from {say.plural(estimate.reviews, 'answer')} drawn at random"
+    if not estimate.has_figure:
+        return f"{between}, {drawn}"
+    return f"{say.share(estimate.value)} ({between}, {drawn})"

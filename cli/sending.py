@@ -27,14 +27,16 @@ def troubles(environment: Mapping[str, str], ingest: IngestSettings) -> Iterator
         or environment.get("OTEL_EXPORTER_OTLP_PROTOCOL")
         or ""
     )
-    address = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-    try:
-        port = address.port
-    except ValueError:
-        yield f"{name}={endpoint} has no number for a port", f"set it to {_http(ingest)}"
-        return
     grpc, http = ingest.otlp_grpc_port, ingest.otlp_http_port
+    try:
+        address = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+        port = address.port
+    except ValueError as error:
+        yield f"{name}={endpoint} is no address: {error}", f"set it to http://127.0.0.1:{http}"
+        return
     host = address.hostname or "127.0.0.1"
+    if ":" in host:
+        host = f"[{host}]"
     if port == grpc and protocol.startswith("http"):
         yield (
             f"{protocol} goes to {grpc}, which is the port for gRPC: every span is lost",
@@ -64,7 +66,3 @@ def troubles(environment: Mapping[str, str], ingest: IngestSettings) -> Iterator
             "set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN with"
             " EVERYSPAN_INGEST_TOKEN's value",
         )
-
-
-def _http(ingest: IngestSettings) -> str:
-    return f"http://127.0.0.1:{ingest.otlp_http_port}"

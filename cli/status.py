@@ -239,15 +239,15 @@ def _reviewed(client: Client, database: str) -> dict[str, dict[str, Any]]:
     client.database = database
     found = {}
     for each in reviewed(run_of(client), database):
-        told = {name: each.estimate(name) for name in TITLES}
+        told = {name: each.quality.estimate(name) for name in TITLES}
         found[each.classifier] = {"answers": each.answers} | {
             name: [
-                round(one.value, 4) if one.is_known else None,
+                round(one.value, 4) if one.has_figure else None,
                 round(one.low, 4),
                 round(one.high, 4),
             ]
             for name, one in told.items()
-            if one.reviews
+            if one.is_known
         }
     return found
 

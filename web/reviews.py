@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from classify.reviews import queue, review_store
-from classify.reviews.calibration_store import Calibration, history, standing
+from classify.reviews.calibration_store import history, standing
 from classify.reviews.estimate import reviews_for
 from classify.reviews.review_store import Review
 from grafana.build.sql import CUSTOM, PRODUCTION, classifiers, counts
@@ -137,11 +137,6 @@ def _shown(reader: Reader, case: queue.Case) -> dict[str, Any] | None:
     }
 
 
-def _threshold_of(state: Calibration | None) -> float | None:
-    """Of a custom classifier, as far as reviews say."""
-    return None if state is None else state.threshold or state.before
-
-
 def _rows(reader: Reader) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     (row,) = reader.rows(
@@ -167,7 +162,7 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
                 "low": low,
                 "high": high,
                 "limit": known.max_fail_rate if known else limits.custom.max_fail_rate,
-                "threshold": described.get(name) or _threshold_of(moved.get(name)),
+                "threshold": described.get(name),
                 "moved": moved[name] if name in moved and moved[name].moves else None,
                 "quality": queue.how_good(reader.rows, name, mine) if mine else None,
                 "reviews": len(mine),

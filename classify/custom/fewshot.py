@@ -42,6 +42,8 @@ _LEAST_POSITIVES, _LEAST_BACKGROUND = 3, 10
 #: Positives from which on a figure of them says something: four that are told apart from everything
 #: else are told apart by their topic, and say "auroc 1" whatever it will do.
 _TELLING = 10
+#: Probabilities from there up fail where nobody says otherwise.
+THRESHOLD = 0.5
 #: Rows that are scored at a time: bounds the memory, 4 bytes a row and background text.
 _ROWS = 4096
 
@@ -61,7 +63,7 @@ class Head:
     bank: Floats
     middle: float = 0.0
     width: float = 1.0
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
     quality: dict[str, Any] = field(default_factory=dict)
     enough: bool = True
     reason: str = ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from classify.classifier import NOT_APPLICABLE, Layer, Subject, Unit
 from classify.custom.classifier_definition import Definition
-from classify.custom.fewshot import Head
+from classify.custom.fewshot import THRESHOLD, Head
 from classify.custom.texts import texts_of
 from classify.custom.vectors import Floats, current
 from classify.models.evidence import quoted
@@ -40,7 +40,7 @@ class Member:
         self.unit: Unit = "trace" if whole else "span"
         self.step_kinds = frozenset(() if whole else definition.kinds)
         self._head = Head.from_bytes(head) if head else None
-        calibrated = self._head.threshold if self._head else 0.5
+        calibrated = self._head.threshold if self._head else THRESHOLD
         self.threshold = definition.threshold or calibrated
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:

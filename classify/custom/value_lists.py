@@ -6,7 +6,9 @@ a caller over HTTP: what reaches the service are values.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,13 @@ def _conditions(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _values(path: Path, field: str) -> tuple[list[str], bytes]:
     try:
+        if not path.is_file():
+            # A pipe would never end, and a name that no file can have is no OSError.
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        text = data.decode("utf-8-sig")
+        # What is cut within a letter is too long before it is no text.
+        text = data.decode("utf-8-sig", "ignore" if len(data) > _MOST_BYTES else "strict")
     except OSError as error:
         raise DefinitionError(
             f"{field}: {path}: {error.strerror}; the file is looked for beside the rule's"

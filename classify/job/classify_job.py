@@ -90,6 +90,9 @@ class ClassifyJob:
         self._own = OwnTraffic(classifiers, settings.database)
         self._size = BatchSize(settings.classify_batch_rows)
         self._twins_at = time.monotonic()
+        self._pool = JudgePool(
+            classifiers, settings.classify_workers, settings.classify_timeout_seconds
+        )
         client = connect()
         try:
             self._schema = read_schema(client, settings.database, classifiers)
@@ -98,9 +101,6 @@ class ClassifyJob:
             client.close()
         self._client: Client | None = None
         self._sessions = any(c.unit == "session" for c in classifiers)
-        self._pool = JudgePool(
-            classifiers, settings.classify_workers, settings.classify_timeout_seconds
-        )
         self._mending = Mending(classifiers, self._outages, self._pool, self._look_for_debts)
         self._put_off = PutOff(self.telemetry)
         self._sweep_at = self._late_at = time.monotonic()
@@ -114,12 +114,14 @@ class ClassifyJob:
         return self._outages.reasons
 
     def _take_up(self, client: Client) -> None:
-        """The number of the deployed set, and who looks for its work. Of a model that can't be read
-        nobody knows what it is: the newest set's number goes on until it can."""
+        """The thresholds that hold, the number of the deployed set, and who looks for its work. Of
+        a model that can't be read nobody knows what it is: the newest set's number goes on until it
+        can."""
         settings = self._settings
         self._reviewed = mark(client, settings.database)
         states = standing(history(run_of(client), settings.database))
         self._classifiers = calibrated(self._as_they_come, states, self._fixed)
+        self._pool.use(self._classifiers)
         try:
             self.version = deploy(client, settings.database, self._classifiers)
             self._deployed = True
@@ -185,7 +187,6 @@ class ClassifyJob:
         changed since."""
         if mark(client, self._settings.database) != self._reviewed:
             self._take_up(client)
-            self._pool.use(self._classifiers)
         revision = newest_revision(client, self._settings.database)
         if revision == self._revision:
             return
@@ -207,7 +208,6 @@ class ClassifyJob:
                 self._look_for_debts()
             else:
                 self._take_up(client)
-                self._pool.use(self._classifiers)
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         self._look_for_days(client)

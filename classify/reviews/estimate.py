@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 _Numbers = NDArray[np.float64]
 #: Rows of one kind that are put to those of a stratum before its spread is measured.
 _PRIOR = 1.0
+#: Answers drawn at random without which an interval is told, and no figure in it: of five answers
+#: that all say right the likeliest share is 100 %, which flatters.
+ENOUGH = 10
 #: Two-sided 95 % quantiles of Student's t by degrees of freedom; 1.96 beyond.
 #: See: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
 _T95 = (
@@ -47,6 +50,11 @@ class Estimate:
     def is_known(self) -> bool:
         """Whether anything is known."""
         return isfinite(self.value)
+
+    @property
+    def has_figure(self) -> bool:
+        """Whether the value may be told, and not the interval alone."""
+        return self.is_known and self.reviews >= ENOUGH
 
 
 UNKNOWN = Estimate(float("nan"), 0.0, 1.0, 0)
@@ -72,6 +80,11 @@ class Quality:
     fail_rate: Estimate
     precision: Estimate
     recall: Estimate
+
+    def estimate(self, name: str) -> Estimate:
+        """One of the three."""
+        found: Estimate = getattr(self, name)
+        return found
 
 
 def quality(failing: Stratum, passing: Stratum) -> Quality:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
 
 from classify.reviews import review_store
 from classify.reviews.calibration_store import Calibration, Run, history, standing
 from classify.reviews.estimate import Estimate, Quality
 from classify.reviews.queue import how_good
 
-#: Answers drawn at random without which an interval is told, and no figure in it: of five answers
-#: that all say right the likeliest share is 100 %, which flatters.
-ENOUGH = 10
+#: What is told of a classifier, in words.
 TITLES = {
     "fail_rate": "really fails",
     "precision": "of its fails right",
@@ -28,13 +25,6 @@ class Reviewed:
     answers: int
     quality: Quality
     calibration: Calibration | None
-
-    def estimate(self, name: str) -> Estimate:
-        """One of TITLES; its value is NaN where too few answers speak of it."""
-        found: Estimate = getattr(self.quality, name)
-        if found.reviews >= ENOUGH or not found.is_known:
-            return found
-        return Estimate(nan, found.low, found.high, found.reviews)
 
 
 def reviewed(run: Run, database: str) -> list[Reviewed]:
@@ -60,7 +50,7 @@ def reviewed(run: Run, database: str) -> list[Reviewed]:
 
 def percent(estimate: Estimate) -> str:
     """'12 % (6-21 %)', '6-100 %' where there are too few answers for one figure, '–' for none."""
-    if not estimate.reviews:
+    if not estimate.is_known:
         return "–"
     between = f"{100 * estimate.low:.0f}-{100 * estimate.high:.0f} %"
-    return f"{100 * estimate.value:.0f} % ({between})" if estimate.is_known else between
+    return f"{100 * estimate.value:.0f} % ({between})" if estimate.has_figure else between

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from classify.custom.fewshot import THRESHOLD
 from classify.registry import BUILT_IN
 from classify.reviews.estimate import Quality, Stratum, quality_of
 from classify.reviews.review_store import Review, settled
@@ -99,13 +100,21 @@ def _case_sql(
 
 
 def thresholds(run: Run) -> dict[str, float]:
-    """Of the deployed classifiers."""
+    """Of the deployed classifiers, the users' own too."""
+    rows = run(
+        "SELECT name, JSONExtractFloat(argMax(definition, revision), 'threshold') AS said"
+        " FROM custom_classifiers GROUP BY name"
+    )
+    own = {row["name"]: row["said"] or THRESHOLD for row in rows}
     rows = run("SELECT argMax(classifiers, version) AS described FROM classifier_sets")
     try:
         found = json.loads(rows[0]["described"] or "[]")
     except (ValueError, IndexError):
-        return {}
-    return {str(each["name"]): float(each["threshold"]) for each in found if "threshold" in each}
+        return own
+    built_in = {
+        str(each["name"]): float(each["threshold"]) for each in found if "threshold" in each
+    }
+    return own | built_in
 
 
 def cuts(run: Run) -> dict[str, list[float]]:

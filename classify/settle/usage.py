@@ -19,13 +19,10 @@ from typing import Any
 from classify.settle.tree import Tree
 from clickhouse.span import Span
 from ingest.attributes import dumps, loads
-from ingest.conventions.reported import CALLS, FIELDS, REPORTED_USAGE
+from ingest.conventions.reported import BETWEEN, CALLS, FIELDS, REPORTED_USAGE, content
 
-__all__ = ["CALLS", "FIELDS", "REPORTED_USAGE", "settle"]
+__all__ = ["BETWEEN", "CALLS", "FIELDS", "REPORTED_USAGE", "content", "settle"]
 
-#: Kinds that a model call may have between itself and the same call reported again. Below others
-#: (a tool, an agent) are other calls.
-BETWEEN = frozenset({"chain", "prompt", "parser", "other"})
 #: Where rows from before the column response_id have it.
 _RESPONSE_IDS = ("gen_ai.response.id", "ai.response.id", "llm.openai.id", "llm.response.id")
 
@@ -293,18 +290,6 @@ def _without_ancestors(tree: _Reports, group: list[int]) -> list[int]:
             above.add(node)
             node = tree.parents[node]
     return [node for node in group if node not in above]
-
-
-def content(span: Span) -> int:
-    """Characters of content."""
-    return (
-        len(span.input_messages)
-        + len(span.output_messages)
-        + len(span.input)
-        + len(span.output)
-        + len(span.system_instructions)
-        + len(span.tool_definitions)
-    )
 
 
 def _with_usage(span: Span, usage: Usage, dropped: int) -> Span:

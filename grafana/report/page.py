@@ -65,7 +65,7 @@ def _answered(run: Run) -> list[list[str]]:
         [
             each.classifier,
             str(each.answers),
-            *(percent(each.estimate(name)) for name in TITLES),
+            *(percent(each.quality.estimate(name)) for name in TITLES),
             each.calibration.reason if each.calibration else "",
         ]
         for each in reviewed(rows, database)

@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clickhouse.span import Span
-from ingest.attributes import dumps, loads
-from ingest.conventions.reported import CALLS, FIELDS, REPORTED_USAGE
+from ingest.conventions.reported import BETWEEN, CALLS, content, give_way
 
-#: Kinds between a call and the same call reported again, as in classify.settle.usage.
-_BETWEEN = frozenset({"chain", "prompt", "parser", "other"})
 #: Parents that are looked at: a bound on work, and on circles.
 _HIGHEST = 32
 
@@ -40,11 +37,11 @@ def count_once(spans: Sequence[Span]) -> None:
 def _nested(call: Span, above: Span | None, by_id: dict[str, Span]) -> None:
     """Of nested reports the innermost counts."""
     for _ in range(_HIGHEST):
-        if above is None or above.trace_id != call.trace_id:
+        if above is None or above is call or above.trace_id != call.trace_id:
             return
         if above.step_kind == call.step_kind:
-            _give_way(above, call)
-        elif above.step_kind not in _BETWEEN:
+            give_way(above, call)
+        elif above.step_kind not in BETWEEN:
             return
         above = by_id.get(above.parent_span_id)
 
@@ -67,39 +64,9 @@ def _side_by_side(one: Span, other: Span) -> None:
         kept, left = (one, other) if one.parent_span_id else (other, one)
     else:
         kept, left = sorted((one, other), key=_worth, reverse=True)
-    _give_way(left, kept)
-
-
-def _give_way(span: Span, to: Span) -> None:
-    """What both report counts on ``to``."""
-    if not (
-        span.input_tokens
-        or span.output_tokens
-        or span.cached_input_tokens
-        or span.reasoning_tokens
-        or span.cost_usd
-    ):
-        return
-    away = {
-        name: number for name in FIELDS if (number := getattr(span, name)) and getattr(to, name)
-    }
-    if not away:
-        return
-    for name in away:
-        setattr(span, name, None)
-    before = span.attributes.get(REPORTED_USAGE)
-    known = loads(before) if before else None
-    span.attributes[REPORTED_USAGE] = dumps({**(known or {}), **away})
+    give_way(left, kept)
 
 
 def _worth(span: Span) -> tuple[int, int]:
     """What includes cached tokens is whole; then what has more content."""
-    return (
-        span.cached_input_tokens or 0,
-        len(span.input_messages)
-        + len(span.output_messages)
-        + len(span.input)
-        + len(span.output)
-        + len(span.system_instructions)
-        + len(span.tool_definitions),
-    )
+    return span.cached_input_tokens or 0, content(span)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import socketserver
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from cli.import_spans import _BATCH_BYTES, ImportFailedError, _of_lines, _requests
+from cli.import_spans import _BATCH_BYTES, ImportFailedError, _of_lines, _post, _requests
 from tests.cli.command import everyspan
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
@@ -55,6 +57,32 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(_line(trace_id()))[:-20])
     with pytest.raises(ImportFailedError, match=r"cut\.jsonl\.gz can't be read"):
         list(_requests(file))
+
+
+@pytest.mark.parametrize("endpoint", ["http://h:four", "h:99999", "http://[::1", "http://h℀"])
+def test_an_endpoint_that_is_none_is_named(endpoint: str) -> None:
+    with pytest.raises(ImportFailedError, match=r"--endpoint .* is no address"):
+        _post(endpoint, "/v1/traces", "application/json", b"{}", "")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\0\x18\4\0\0\0\0\0", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"],
+    ids=["gRPC", "a page"],
+)
+def test_what_answers_and_is_no_ingest(answer: bytes) -> None:
+    class Other(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines = iter(self.rfile.readline, b"\r\n")
+            lengths = [line for line in lines if line.lower().startswith(b"content-length:")]
+            self.rfile.read(int(lengths[0].split(b":")[1]))
+            self.wfile.write(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(ImportFailedError, match="is no ingest"):
+            _post(endpoint, "/v1/traces", "application/json", b"{}", "")
 
 
 def test_batches_are_bounded_and_lose_no_line() -> None:

@@ -25,7 +25,11 @@ def told(environment: dict[str, str], token: str = "") -> list[tuple[str, str]]:
         ({TRACES: "http://h:4317", PROTOCOL: "http/protobuf"}, f"{TRACES}=http://h:4318"),
         ({ENDPOINT: "http://h:4318/v1/traces"}, f"{ENDPOINT}=http://h:4318"),
         ({TRACES: "http://h:4318"}, f"{TRACES}=http://h:4318/v1/traces"),
+        ({ENDPOINT: "http://[::1]:4318", PROTOCOL: "grpc"}, f"{ENDPOINT}=http://[::1]:4317"),
         ({ENDPOINT: "http://h:four"}, f"set it to {'http://127.0.0.1:4318'}"),
+        ({ENDPOINT: "http://h:99999"}, "set it to http://127.0.0.1:4318"),
+        ({ENDPOINT: "http://[::1"}, "set it to http://127.0.0.1:4318"),
+        ({TRACES: "http://h℀:4318"}, "set it to http://127.0.0.1:4318"),
     ],
 )
 def test_the_remedy_is_named(environment: dict[str, str], remedy: str) -> None:

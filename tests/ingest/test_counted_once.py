@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from clickhouse.span import Span
 from ingest.conventions.reported import REPORTED_USAGE
@@ -85,24 +87,43 @@ ONLY_THE_WHOLE_TELLS = {
 }
 
 
+CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "own",
+        "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 10}  # fmt: skip
+
+
+def counted(*calls: tuple[bytes, bytes, dict[str, Any]]) -> list[Span]:
+    """Rows of one request; a call: its id, its parent's, attributes beside CALL's."""
+    request = ExportTraceServiceRequest()
+    for span_id, parent, more in calls:
+        sent = request_of({**CALL, **more}, span_id=span_id * 8, parent_span_id=parent * 8)
+        request.MergeFrom(sent)
+    return normalise(request, now=NOW, retention_days=30, limits=ContentLimits()).spans
+
+
 def test_the_outer_of_two_calls_keeps_what_only_it_says() -> None:
     """The cost of a framework, where the client's span has none."""
-    request = request_of(
-        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "own", "gen_ai.usage.cost": 0.5,
-         "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 10},
-        span_id=b"\1" * 8,
-    )  # fmt: skip
-    inner = request_of(
-        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "own",
-         "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 10},
-        span_id=b"\2" * 8,
-        parent_span_id=b"\1" * 8,
-    )  # fmt: skip
-    request.MergeFrom(inner)
-    outer, call = normalise(request, now=NOW, retention_days=30, limits=ContentLimits()).spans
+    outer, call = counted((b"\1", b"", {"gen_ai.usage.cost": 0.5}), (b"\2", b"\1", {}))
     assert (outer.input_tokens, outer.output_tokens, outer.cost_usd) == (None, None, 0.5)
     assert json.loads(outer.attributes[REPORTED_USAGE]) == {
         "input_tokens": 100,
         "output_tokens": 10,
     }
     assert (call.input_tokens, call.output_tokens) == (100, 10)
+
+
+@pytest.mark.parametrize("note", ["[1]", "1", '"x"', "null", "{", ["a"], 7])
+def test_a_sender_may_write_anything_into_our_attribute(note: Any) -> None:
+    outer, call = counted((b"\1", b"", {REPORTED_USAGE: note}), (b"\2", b"\1", {}))
+    assert (outer.input_tokens, call.input_tokens) == (None, 100)
+    assert json.loads(outer.attributes[REPORTED_USAGE]) == {
+        "input_tokens": 100,
+        "output_tokens": 10,
+    }
+
+
+def test_calls_that_are_their_own_parents_count_all_the_same() -> None:
+    itself, other = counted((b"\1", b"\1", {}), (b"\3", b"", {}))
+    assert (itself.input_tokens, other.input_tokens) == (100, 100)
+    assert REPORTED_USAGE not in itself.attributes
+    circle = counted((b"\1", b"\2", {}), (b"\2", b"\1", {}))
+    assert sum(span.input_tokens or 0 for span in circle) == 100

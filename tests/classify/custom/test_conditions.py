@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -109,12 +110,20 @@ none_of = { file = "lists/codes.txt" }
         content, read = filled_in(tomllib.loads(rule), tmp_path)
         assert read == codes.read_bytes()
         assert verdict(tomli_w.dumps(content))[0] == label
-    for text, error in (("", "no value"), ("x" * (2 << 20), "split it"), (None, "No such file")):
+    long = "ä" * (1 << 20)
+    for text, error in (
+        *(("", "no value"), ("x" * (2 << 20), "split it"), (f"a{long}", "split it")),
+        (None, "No such file"),
+    ):
         codes.unlink() if text is None else codes.write_text(text)
         with pytest.raises(DefinitionError, match=error):
             filled_in(tomllib.loads(rule), tmp_path)
     with pytest.raises(DefinitionError, match="write a list of values"):
         filled_in(tomllib.loads(rule.replace("file =", "fiel =")), tmp_path)
+    os.mkfifo(codes)
+    for name in ("lists/codes.txt", ".", "a\\u0000b", "x" * 5000):
+        with pytest.raises(DefinitionError, match="looked for beside"):
+            filled_in(tomllib.loads(rule.replace("lists/codes.txt", name)), tmp_path)
     # Over HTTP no file is read.
     with pytest.raises(ValueError, match="none_of"):
         verdict(rule)

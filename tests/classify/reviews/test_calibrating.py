@@ -142,6 +142,9 @@ def test_answers_move_a_threshold_and_undo_takes_it_back(db: Store) -> None:
     job.run()
     assert labels(db)["fail"] == 29, "this job's classifier is version 1"
     job.close()
+    # A job that starts judges by what holds.
+    db.judge(newer, Tree(), classify_rejudge_share=1.0)
+    assert labels(db)["fail"] == sum(scores.round(3) >= again.threshold) > 40
 
 
 def test_what_somebody_has_set_is_left_alone(db: Store) -> None:
@@ -186,10 +189,14 @@ def test_a_classifier_of_examples_moves_too(db: Store) -> None:
     record = catalog.show("refunds")
     assert (record.version, record.member.threshold) == (2, state.threshold)
     assert state.of == 2
+    client = db.another_client()
+    client.database = db.database
+    assert queue.thresholds(run_of(client))["refunds"] == state.threshold, "what reviewers see"
     job.run()
     fails = "SELECT count() FROM spans WHERE custom['refunds'] = 'fail'"
     assert db.query(fails)[0][0] == sum(s >= state.threshold for (s,) in ranked) < len(ranked)
     ours.undo("refunds")
+    assert queue.thresholds(run_of(client))["refunds"] == own
     assert catalog.show("refunds").member.threshold == own
     job.run()
     assert db.query(fails)[0][0] == len(ranked)
