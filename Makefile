@@ -31,11 +31,12 @@ demo: $(READY)  ## Start everything, send a failing agent's traffic, show what w
 
 # One more than there are cores: tests wait for processes of their own, clocks and sockets.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + len(os.sched_getaffinity(0)))' 2>/dev/null || echo 3)
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 test: $(READY)  ## Run the tests, but for the slow ones.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(READY)  ## Run all tests, with examples that were never tried before.
-	EVERYSPAN_TEST_NEW_EXAMPLES=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	EVERYSPAN_TEST_NEW_EXAMPLES=1 $(PYTEST)
 
 # The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.
 SDK := $(VENV)/sdk

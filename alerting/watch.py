@@ -122,18 +122,16 @@ class Watch:
     def _tell_of_ends(self) -> None:
         """Of what had fired before its rule failed, and did not fire again since the rule is
         evaluated again."""
+        held = self._store.held_resolutions
         now, blind = now_ms(), self._store.failing_rules.names()
-        settled = now - 1000 * self._settings.alert_settle_seconds
-        for held in self._store.held_resolutions.all():
-            if held.rule in blind or self._clickhouse.seen.away_since:
-                if held.evaluated_at:
-                    self._store.held_resolutions.evaluated(held.alert.key, 0)
-            elif not held.evaluated_at:
-                self._store.held_resolutions.evaluated(held.alert.key, now)
-            elif held.evaluated_at <= settled and hear(
-                self._store, [(held.alert, held.destinations)]
-            ):
-                self._told()
+        for alert, evaluated_at in held.all():
+            if alert.labels.get("alertname") in blind or self._clickhouse.seen.away_since:
+                if evaluated_at:
+                    held.evaluated(alert.key, 0)
+            elif not evaluated_at:
+                held.evaluated(alert.key, now)
+            elif now - evaluated_at >= 1000 * self._settings.alert_settle_seconds:
+                self._hear(alert)
 
     def _say(self, key: str, alert: Alert | None, to: Sequence[str] | None = None) -> None:
         """``alert``: what is the matter, None where nothing is (any more). ``to``: names of
@@ -148,6 +146,9 @@ class Watch:
             alert = known.model_copy(update=ended)
         else:
             return
+        self._hear(alert, to)
+
+    def _hear(self, alert: Alert, to: Sequence[str] | None = None) -> None:
         destinations = self._routes.of(alert.labels) if to is None else to
         if hear(self._store, [(alert, destinations)]):
             self._told()

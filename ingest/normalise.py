@@ -202,17 +202,10 @@ def _as_it_came(proto: trace_pb2.Span, origin: _Origin, now: int, limits: Conten
     marks = _set_times(span, proto, now)
     span.attributes = _kept(values_of(proto.attributes), set(), limits) | marks
     events = [
-        {
-            "time": iso(event.time_unix_nano),
-            "name": event.name,
-            "attributes": values_of(event.attributes),
-        }
+        _event(event, values_of(event.attributes))
         for event in islice(proto.events, _MOST_EVENTS_READ)
     ]
-    if events:
-        span.events = _events_text(events, max(0, len(proto.events) - len(events)), span, limits)
-    if proto.links:
-        span.links = _links_text(proto, span, limits)
+    _add_events_and_links(span, proto, events, limits)
     return span
 
 
@@ -309,12 +302,19 @@ def _understood(
         keep_apart(span)
     if marks:
         span.attributes.update(marks)
+    _add_events_and_links(span, proto, events, limits)
+    return span
+
+
+def _add_events_and_links(
+    span: Span, proto: trace_pb2.Span, events: list[dict[str, Any]], limits: ContentLimits
+) -> None:
+    """``events``: those that stay, as ``_event`` writes them."""
     if events:
         unread = max(0, len(proto.events) - _MOST_EVENTS_READ)
         span.events = _events_text(events, unread, span, limits)
     if proto.links:
         span.links = _links_text(proto, span, limits)
-    return span
 
 
 def _set_status(span: Span, values: dict[str, Any], error: Any, failed: Any, status: Any) -> None:
@@ -375,6 +375,10 @@ def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -
     return kept
 
 
+def _event(event: trace_pb2.Span.Event, attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"time": iso(event.time_unix_nano), "name": event.name, "attributes": attributes}
+
+
 def _read_events(proto: trace_pb2.Span, draft: Draft) -> list[dict[str, Any]]:
     """The events that stay events; messages and exceptions among them fill columns."""
     kept = []
@@ -392,9 +396,7 @@ def _read_events(proto: trace_pb2.Span, draft: Draft) -> list[dict[str, Any]]:
             draft.set("time_to_first_token_ms", after)
         elif event.name == "tool.output":  # Claude Code
             draft.set("tool_result", attributes.get("output"))
-        kept.append(
-            {"time": iso(event.time_unix_nano), "name": event.name, "attributes": attributes}
-        )
+        kept.append(_event(event, attributes))
     if content:
         apply_events(content, draft)
     return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,9 +19,19 @@ settings.register_profile("new", print_blob=True)
 settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests run in one worker, in whichever way pytest is called: what a file has sent to
+    the one stack, another worker would send again. The order of files is that of below."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of few tests first: those start processes, and one of them alone at the end leaves the
-    other workers without work (`--no-loadscope-reorder` keeps this order)."""
+    other workers without work."""
     size = Counter(item.path for item in items)
     items.sort(key=lambda item: (size[item.path], item.path))
 

@@ -75,7 +75,9 @@ def enrich(
     try:
         client = connect()
     except Exception as error:
-        return unenriched(alert, now, f"{AWAY}: {error}")
+        # The client's own clock may be a moment before or after that of all that is looked up.
+        why = _late(budget) if budget.over else f"{AWAY}: {error}"
+        return unenriched(alert, now, why)
     try:
         asked = question(alert, classifiers(client, tools.settings.database, budget), now)
         if asked is None:

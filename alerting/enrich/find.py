@@ -25,8 +25,6 @@ _MAX_STEPS = 5_000
 MAX_CANDIDATES = 300
 #: A trace may still be on its way when the rule fires.
 _AFTER = timedelta(minutes=2)
-#: Stands for what is left of the budget; see ``timed``.
-LIMIT = "SETTINGS max_execution_time = {seconds:Float64}"
 
 Row = dict[str, Any]
 
@@ -120,16 +118,13 @@ def classifiers(client: Client, database: str, budget: Budget) -> dict[str, tupl
     """Name to the SQL of label and score: columns, or of those that users added, map entries."""
     rows = _rows(
         client,
-        "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'"
-        f" {LIMIT}",
+        "SELECT name FROM system.columns WHERE database = {database:String} AND table = 'spans'",
         {"database": database},
         budget,
     )
     names = [row["name"] for row in rows]
     found = {name: (str(name), f"{name}_score") for name in names if f"{name}_score" in names}
-    added = _rows(
-        client, f"SELECT DISTINCT name FROM {database}.custom_classifiers {LIMIT}", {}, budget
-    )
+    added = _rows(client, f"SELECT DISTINCT name FROM {database}.custom_classifiers", {}, budget)
     # A name that is none of ours would be SQL.
     custom = [row["name"] for row in added if is_name(row["name"])]
     return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
@@ -143,7 +138,7 @@ def threshold_of(client: Client, database: str, classifier: str, budget: Budget)
         client,
         "SELECT arrayFirst(c -> JSONExtractString(c, 'name') = {name:String},"
         " JSONExtractArrayRaw(argMax(classifiers, version))) AS found"
-        f" FROM {database}.classifier_sets {LIMIT}",
+        f" FROM {database}.classifier_sets",
         {"name": classifier},
         budget,
     )
@@ -166,7 +161,7 @@ def counted(client: Client, database: str, asked: Question, budget: Budget) -> R
         f" AND start_time <= {{end:DateTime64(3)}} AND trace_id IN (SELECT trace_id FROM"
         f" {database}.spans WHERE {asked.condition})) AS cost_usd"
         f" FROM (SELECT ({asked.condition}) AS c, trace_id, user_id, session_id, start_time"
-        f" FROM {database}.spans WHERE {asked.judged}) {LIMIT}",
+        f" FROM {database}.spans WHERE {asked.judged})",
         asked.parameters,
         budget,
     )[0]
@@ -186,7 +181,7 @@ def candidates(client: Client, database: str, asked: Question, budget: Budget) -
         client,
         f"SELECT {COLUMNS}, {asked.score} AS score, {said} AS said FROM {database}.spans"
         f" WHERE {asked.condition} ORDER BY {asked.order}"
-        f" LIMIT 3 BY trace_id LIMIT {MAX_CANDIDATES} {LIMIT}",
+        f" LIMIT 3 BY trace_id LIMIT {MAX_CANDIDATES}",
         asked.parameters,
         budget,
     )
@@ -201,7 +196,7 @@ def onset(client: Client, database: str, asked: Question, budget: Budget) -> dat
         f"SELECT toStartOfInterval(start_time, INTERVAL 10 MINUTE) AS bucket,"
         f" countIf(c) AS failing, count() AS judged, minIf(start_time, c) AS first"
         f" FROM (SELECT ({asked.condition}) AS c, start_time FROM {database}.spans"
-        f" WHERE {asked.judged}) GROUP BY bucket ORDER BY bucket DESC {LIMIT}",
+        f" WHERE {asked.judged}) GROUP BY bucket ORDER BY bucket DESC",
         parameters,
         budget,
     )
@@ -233,7 +228,7 @@ def steps_of(
         f" resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
-        f" ORDER BY trace_id, start_time, span_id LIMIT {_MAX_STEPS} BY trace_id, id_reuse {LIMIT}",
+        f" ORDER BY trace_id, start_time, span_id LIMIT {_MAX_STEPS} BY trace_id, id_reuse",
         {
             "ids": sorted({r["trace_id"] for r in rows}),
             "start": first - timedelta(seconds=_LONGEST_WINDOW),
@@ -253,9 +248,9 @@ def run_of(row: Row) -> tuple[str, int]:
 
 
 def timed(sql: str, budget: Budget) -> str:
-    """With a number for ``LIMIT``: the embedded port takes no parameter among the settings. Raises
-    OverBudgetError."""
-    return sql.replace(LIMIT, f"SETTINGS max_execution_time = {max(budget.left(), 0.001):.3f}")
+    """The statement with what is left of the budget, as a number: the embedded port takes no
+    parameter among the settings. Raises OverBudgetError."""
+    return f"{sql} SETTINGS max_execution_time = {budget.left():.6f}"
 
 
 def _rows(client: Client, sql: str, parameters: dict[str, Any], budget: Budget) -> list[Row]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from alerting.enrich.budget import Budget
-from alerting.enrich.find import LIMIT, Question, timed
+from alerting.enrich.find import Question, timed
 
 #: Column to what people call it.
 _COLUMNS = {
@@ -35,7 +35,7 @@ def what_changed(
             f"SELECT toString({column}) AS value, countIf(c) AS failing, count() AS judged"
             f" FROM (SELECT ({asked.condition}) AS c, {column} FROM {database}.spans"
             f" WHERE {asked.judged} AND {column} != '') GROUP BY value"
-            f" ORDER BY failing DESC LIMIT 50 {LIMIT}"
+            f" ORDER BY failing DESC LIMIT 50"
         )
         answer = client.query(timed(sql, budget), parameters=asked.parameters).result_rows
         failing, judged = sum(row[1] for row in answer), sum(row[2] for row in answer)
@@ -90,7 +90,7 @@ def _appeared(
     )
     sql = (
         f"SELECT min(start_time), count() FROM {database}.spans WHERE {conditions}"
-        f" AND start_time <= {{end:DateTime64(3)}} {LIMIT}"
+        f" AND start_time <= {{end:DateTime64(3)}}"
     )
     parameters = {"value": value, "early": end - timedelta(days=2), "end": end}
     answer = client.query(timed(sql, budget), parameters=parameters).result_rows

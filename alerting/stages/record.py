@@ -54,19 +54,26 @@ def hear(
                 else:
                     store.failing_rules.remove(failing.fingerprint)
                 continue
+            was_held = store.held_resolutions.remove(alert.key)
             if alert.status == "resolved" and not store.alerts.known(alert.key):
                 # Over before it was heard of.
                 continue
             if alert.status == "resolved" and alert.labels.get("alertname") in blind:
                 # Nobody has looked: the watch tells of the end once somebody has.
-                store.held_resolutions.put(alert, destinations, now)
+                store.held_resolutions.put(alert)
                 continue
-            goes_on = store.held_resolutions.remove(alert.key) and alert.status == "firing"
             store.alerts.heard(alert, now)
             for destination in destinations:
                 made += _advance(
-                    *(store, alert, destination, alert.status, now, silences, remind_ms, gather_ms),
-                    goes_on=goes_on,
+                    store,
+                    alert,
+                    destination,
+                    alert.status,
+                    now,
+                    silences,
+                    remind_ms,
+                    gather_ms,
+                    goes_on=was_held,
                 )
     return made
 

@@ -8,23 +8,8 @@ https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluat
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from alerting.notification import Alert
 from alerting.store.file import AlertFile
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """``alert``: resolved, as Grafana sent it; ``destinations``: names of those that it was for;
-    ``evaluated_at``: since when its rule is evaluated again (ms since 1970), 0 while it is not."""
-
-    alert: Alert
-    destinations: Sequence[str]
-    rule: str
-    evaluated_at: int
 
 
 class HeldResolutions:
@@ -33,18 +18,12 @@ class HeldResolutions:
     def __init__(self, file: AlertFile) -> None:
         self._file = file
 
-    def put(self, alert: Alert, destinations: Sequence[str], now: int) -> None:
-        """Keep it; said again, the latest counts."""
+    def put(self, alert: Alert) -> None:
+        """Keep it, resolved as Grafana sent it; said again, the latest counts."""
         with self._file.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO held_resolutions VALUES (?, ?, ?, ?, ?, 0)",
-                (
-                    alert.key,
-                    alert.labels.get("alertname", ""),
-                    alert.model_dump_json(by_alias=True),
-                    json.dumps(list(destinations)),
-                    now,
-                ),
+                "INSERT OR REPLACE INTO held_resolutions VALUES (?, ?, 0)",
+                (alert.key, alert.model_dump_json(by_alias=True)),
             )
 
     def remove(self, key: str) -> bool:
@@ -60,14 +39,8 @@ class HeldResolutions:
                 "UPDATE held_resolutions SET evaluated_at = ? WHERE fingerprint = ?", (at, key)
             )
 
-    def all(self) -> list[Held]:
-        """In the order that they came in."""
-        rows = self._file.rows(
-            "SELECT fingerprint, alert, destinations, rule, evaluated_at FROM held_resolutions"
-            " ORDER BY held_at, fingerprint"
-        )
-        return [
-            Held(alert, json.loads(names), rule, evaluated_at)
-            for key, text, names, rule, evaluated_at in rows
-            if (alert := self._file.alert("held_resolutions", key, text)) is not None
-        ]
+    def all(self) -> list[tuple[Alert, int]]:
+        """Each with since when its rule is evaluated again, 0 while it is not."""
+        rows = self._file.rows("SELECT fingerprint, alert, evaluated_at FROM held_resolutions")
+        found = ((self._file.alert("held_resolutions", *row[:2]), int(row[2])) for row in rows)
+        return [(alert, evaluated_at) for alert, evaluated_at in found if alert is not None]

@@ -44,5 +44,5 @@ class Store:
             self.silences.forget(before)
             self.cases.forget()
         # Those that are still there are found again.
-        for table in ("alerts", "deliveries"):
+        for table in ("alerts", "deliveries", "held_resolutions"):
             set_aside(self.file.path, table, {})

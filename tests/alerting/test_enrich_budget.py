@@ -62,7 +62,7 @@ def test_each_query_gets_what_is_left_of_the_budget(
     assert watched(store, before, Budget(60)).without == ""
     assert len(given) >= 10
     assert given[0] <= 60
-    assert all(later < earlier - 0.008 for earlier, later in pairwise(given))
+    assert all(later < earlier - 0.009 for earlier, later in pairwise(given))
 
 
 def test_what_is_known_goes_out_and_says_what_is_missing(

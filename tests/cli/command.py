@@ -9,9 +9,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,7 @@ def everyspan(
         maker.stdin.flush()
         status = int(maker.stdout.readline())
         out, err = (Path(folder, name).read_text() for name in ("out", "err"))
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 14:  # SIGALRM
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         raise subprocess.TimeoutExpired(arguments, _SECONDS, out, err)
     return subprocess.CompletedProcess(arguments, os.waitstatus_to_exitcode(status), out, err)
 
@@ -79,8 +81,8 @@ def _started() -> subprocess.Popen[str]:
 
 
 def _make() -> None:
-    from importlib import import_module
-
+    """Of the warm process: a child for each line that is asked for. A child ends as programs do: by
+    its exit status, with its exit handlers run and its threads waited for."""
     sys.path[0] = str(ROOT)
     for name in _LIBRARIES:
         import_module(name)
@@ -88,46 +90,25 @@ def _make() -> None:
         folder, arguments, environment = json.loads(line)
         child = os.fork()
         if child == 0:
-            _become(Path(folder), arguments, environment)
+            _run(Path(folder), arguments, environment)
+            return
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{status}\n")
         sys.stdout.flush()
 
 
-def _become(folder: Path, arguments: list[str], environment: dict[str, str]) -> None:
-    """Never returns."""
-    import signal
-
+def _run(folder: Path, arguments: list[str], environment: dict[str, str]) -> None:
     signal.alarm(_SECONDS)
     for number, name, flags in (
-        (0, folder / "in", os.O_RDONLY),
-        (1, folder / "out", os.O_WRONLY | os.O_CREAT),
-        (2, folder / "err", os.O_WRONLY | os.O_CREAT),
+        (0, "in", os.O_RDONLY),
+        (1, "out", os.O_WRONLY | os.O_CREAT),
+        (2, "err", os.O_WRONLY | os.O_CREAT),
     ):
-        os.dup2(os.open(name, flags, 0o600), number)
+        os.dup2(os.open(folder / name, flags, 0o600), number)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["everyspan", *arguments]
-    code: object = 1
-    try:
-        from cli.main import main
-
-        main()
-        code = 0
-    except SystemExit as ended:
-        code = ended.code
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # As at the end of a program: threads that are no daemons are waited for, exit handlers run.
-    import threading
-
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    import_module("cli.main").main()
 
 
 if __name__ == "__main__":

@@ -29,11 +29,8 @@ def engine(path: Path) -> Iterator[str]:
 @contextmanager
 def database(dsn: str, **settings: object) -> Iterator[tuple[Client, ClickHouseSettings]]:
     """A name that is new and not made yet, and a client."""
-    found = ClickHouseSettings(
-        clickhouse_dsn=dsn,
-        database=f"test_{next(_numbers)}",
-        **settings,  # type: ignore[arg-type]
-    )
+    named = {"database": f"test_{next(_numbers)}"} | settings
+    found = ClickHouseSettings(clickhouse_dsn=dsn, **named)  # type: ignore[arg-type]
     client = connect(dsn)
     try:
         yield client, found
