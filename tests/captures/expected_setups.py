@@ -18,14 +18,9 @@ import json
 from typing import Any
 
 import expected_weather
+from expected_weather import PARIS, SUNNY, WEATHER, Listed
 from write_expected import PAYLOADS, spans_of
 
-Row = tuple[str, int | None, dict[str, Any]]
-Listed = tuple[dict[str, Any], list[Row]]
-
-PARIS = "Weather in Paris?"
-SUNNY = "It is 18 degrees and sunny in Paris."
-WEATHER = "You are a weather agent."
 CITY = {"city": "Paris"}
 CLAUDE = {"step_kind": "llm", "finish_reason": "tool_call"}
 WRITES = {**CLAUDE, "input_tokens": 800, "output_tokens": 27, "cost_usd": 0.00303}

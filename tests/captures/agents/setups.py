@@ -323,14 +323,9 @@ def logfire_anthropic() -> None:
     logfire.force_flush()
 
 
-def strands_anthropic() -> None:
-    configured()
+def strands_agent(model: Any) -> None:
     from strands import Agent, tool
-    from strands.models.anthropic import AnthropicModel
 
-    model = AnthropicModel(
-        client_args={"api_key": "none", "base_url": STANDIN}, model_id=CLAUDE, max_tokens=200
-    )
     agent = Agent(
         model=model,
         tools=[tool(get_weather)],
@@ -342,10 +337,19 @@ def strands_anthropic() -> None:
     agent(QUESTION)
 
 
+def strands_anthropic() -> None:
+    configured()
+    from strands.models.anthropic import AnthropicModel
+
+    model = AnthropicModel(
+        client_args={"api_key": "none", "base_url": STANDIN}, model_id=CLAUDE, max_tokens=200
+    )
+    strands_agent(model)
+
+
 def strands_bedrock() -> None:
     configured()
     import boto3
-    from strands import Agent, tool
     from strands.models import BedrockModel
 
     os.environ.update(
@@ -358,15 +362,7 @@ def strands_bedrock() -> None:
         streaming=False,
         boto_session=boto3.Session(region_name="us-east-1"),
     )
-    agent = Agent(
-        model=model,
-        tools=[tool(get_weather)],
-        system_prompt=SYSTEM,
-        name="weather",
-        callback_handler=None,
-        trace_attributes={"session.id": "session-42", "user.id": "user-7"},
-    )
-    agent(QUESTION)
+    strands_agent(model)
 
 
 def agent_framework() -> None:
