@@ -9,6 +9,7 @@ A pair that is in no row stays as reported and is counted as not understood.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 APART = "apart"
 INCLUDED = "included"
@@ -94,6 +95,11 @@ def meaning_of(
         return APART  # it can be nothing else
     if total_tokens is not None and total_tokens == input_tokens + output_tokens + beside:
         return APART
+    return _said_of(scope, version, provider)
+
+
+@lru_cache(maxsize=4096)
+def _said_of(scope: str, version: str, provider: str) -> str:
     for row in MEANINGS:
         if not scope.startswith(row.scope) or row.provider not in ("", provider):
             continue
