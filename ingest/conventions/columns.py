@@ -54,10 +54,12 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     """Set the span's columns; the attributes whose whole text is in a content column."""
     values = draft.values
     stored: set[str] = set()
+    limit = limits.max_attribute_bytes
+    short = limit // 4  # of whatever characters
     for column, value in values.items():
         if column in _TEXT_COLUMNS and value is not None and value != "":
             text = value if type(value) is str else text_of(value)
-            setattr(span, column, cut(text, limits.max_attribute_bytes))
+            setattr(span, column, text if len(text) <= short else cut(text, limit))
     if span.replay_of and not _TRACE_ID.fullmatch(span.replay_of):
         span.replay_of = ""  # nothing that `everyspan replay` says
     line = values.get("code_line")
@@ -69,7 +71,6 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         if kind == "llm" and _embeds(values.get("model")):
             kind = span.step_kind = "embedding"
     _fill_model(span, draft)
-    limit = limits.max_attribute_bytes
     if kind == "tool":
         _fill_tool(span, draft, attributes, stored)
     else:
@@ -91,7 +92,6 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:
             stored.add(source)
-    short = limit // 4  # of whatever characters
     if len(span.input) > short:
         span.input = cut(span.input, limit)
     if len(span.output) > short:
@@ -227,6 +227,7 @@ def _fill_model(span: Span, draft: Draft) -> None:
             input_tokens=span.input_tokens,
             output_tokens=span.output_tokens or 0,
             total_tokens=count(get("total_tokens")),
+            uncached_tokens=count(get("uncached_tokens")),
             beside=beside,
         )
         if meaning == APART:

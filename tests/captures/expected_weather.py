@@ -409,6 +409,14 @@ LISTED: dict[str, Listed] = {
             ("ai.toolCall", None, {**TOOL, **USER}),
         ],
     ),
+    "js-ai-6-anthropic": (
+        CLAUDE_TOTAL,
+        [
+            ("ai.generateText", None, {"step_kind": "agent", "output": SUNNY, **USER, **NONE}),
+            *claude("ai.generateText.doGenerate", {**USER, "agent_name": "weather"}),
+            ("ai.toolCall", None, {**TOOL, **USER}),
+        ],
+    ),
     "js-openai-openinference": (OPENAI_TOTAL, gpt("OpenAI Chat Completions", GPT)),
     "js-openai-traceloop": (OPENAI_TOTAL, gpt("chat gpt-4.1-mini", GPT, cached=False)),
     "agent-framework": (
