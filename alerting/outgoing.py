@@ -14,8 +14,9 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
 from typing import Any, TypeVar, cast
 
+from everyspan.masking.mask import masked
+
 from alerting.message import Message
-from classify.personal_data.masking import masked
 from service import printable
 
 _Any = TypeVar("_Any")
