@@ -108,7 +108,10 @@ def _read_the_rest(draft: Draft) -> None:
     if (
         has("input_tokens") is None
         or (has("model") is None)
-        or (has("finish_reason") is None and _mentions(answer, "finish", "stop_reason", "stopR"))
+        or (
+            has("finish_reason") is None
+            and _mentions(answer, "finish", "stop_reason", "stopR", "StopR")
+        )
     ):
         usage = has("usage")
         if usage is not None:
