@@ -1,6 +1,6 @@
 """All conventions, compiled so that a span's attributes are looked at once.
 
-``rules_of`` gives what an attribute means, whichever convention says so; it is learned on first
+``RULES`` says what an attribute means, whichever convention says so; it is learned on first
 sight and then one dict lookup.
 """
 
