@@ -25,6 +25,7 @@ from classify.custom.file import Folder
 from classify.job.classify_job import ClassifyJob
 from classify.job.mending import MODEL
 from classify.job.rejudge import ask
+from classify.job.settling import Settling
 from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
 from classify.reviews.api import calibrations
@@ -93,6 +94,7 @@ class ClassifyService:
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
         self._up_to_date = False
         self._job: ClassifyJob | None = None
+        self._settling: Settling | None = None
         self._schedule: Schedule | None = None
         self._stopping = threading.Event()
         self._failure = "starting"
@@ -109,6 +111,8 @@ class ClassifyService:
         self._failure = ""
         schedule = Schedule()
         schedule.every(self._settings.classify_interval_seconds, lambda: self._run(job))
+        self._settling = settling = Settling(self._settings, self._connect)
+        schedule.every(self._settings.classify_interval_seconds, lambda: self._settle(settling))
         schedule.every(_COVERAGE_SECONDS, self._observe)
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
@@ -131,6 +135,9 @@ class ClassifyService:
         if self._schedule is not None:
             self._schedule.stop()
             self._schedule = None
+        if self._settling is not None:
+            self._settling.close()
+            self._settling = None
         if self._job is not None:
             self._job.close()
             self._job = None
@@ -201,6 +208,14 @@ class ClassifyService:
             self._retry_seconds = self._retry_at = 0.0
             if not self._stopping.is_set():
                 self._failure = ""
+
+    def _settle(self, settling: Settling) -> None:
+        """What waits for the classifiers. The job does it as well when it judges."""
+        try:
+            self.telemetry.settled_rows.inc(settling.run(self._stopping.is_set))
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("rows that wait could not be settled", error)
 
     def _keep_custom(self) -> None:
         """Custom classifiers of another model are learned anew; those of files follow them."""

@@ -63,6 +63,12 @@ SETUPS: dict[str, tuple[str, str, str]] = {
     "logfire-anthropic": ("c", "logfire_anthropic", "logfire anthropic"),
     "agent-framework": ("d", "agent_framework", "agent-framework-core"),
     "semantic-kernel": ("d", "semantic_kernel", "semantic-kernel"),
+    "haystack-3": ("e", "haystack_native", "haystack-ai opentelemetry-haystack"),
+    "haystack-3-openinference": (
+        "e",
+        "openinference_haystack",
+        "haystack-ai openinference-instrumentation-haystack",
+    ),
 }
 RECORDINGS = [
     Recording(

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.browser import chromium
-from tests.everyspan_up import ROOT, Up, running
+from tests.everyspan_up import ROOT, Up, running, unset
 from tests.ingest.otlp_payloads import trace_id
 from tests.service import hostile
 
@@ -61,7 +61,6 @@ def up(tmp_path_factory: pytest.TempPathFactory, trace: bytes, mark: Path) -> It
 def on_terminal(up: Up, *arguments: str, answers: bytes = b"") -> str:
     """What a command writes to a terminal, stdout and stderr together."""
     ours, its = pty.openpty()
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
     ports = {
         f"EVERYSPAN_{name.upper()}_PORT": str(up.ports[name])
         for name in ("clickhouse", "classify", "alerting")
@@ -69,7 +68,7 @@ def on_terminal(up: Up, *arguments: str, answers: bytes = b"") -> str:
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", *arguments],
         cwd=ROOT,
-        env={**clean, **ports, "COLUMNS": "250", "TERM": "xterm-256color"},
+        env={**unset(), **ports, "COLUMNS": "250", "TERM": "xterm-256color"},
         stdin=its,
         stdout=its,
         stderr=its,
