@@ -158,8 +158,8 @@ class Course:
 
     @property
     def said_nothing(self) -> bool:
-        """Whether the last model's message is recorded and is empty. One that stopped to call a tool
-        said so, though the call itself may not be recorded."""
+        """Whether the last model's message is recorded and is empty. One that stopped to call a
+        tool did not end, though the call itself may not be recorded."""
         span = self.last_model
         if span is None or is_answer(span) or not span.output_messages:
             return False
