@@ -6,7 +6,7 @@ import re
 
 from clickhouse.span import Span
 from ingest.conventions.convention import CONTENT
-from ingest.conventions.registry import rules_of
+from ingest.conventions.registry import RULES
 
 #: Columns of text that people or models wrote, beside those of content.
 _SAID = ("status_message",)
@@ -37,5 +37,5 @@ def _stays(name: str, value: str) -> bool:
         return not name.startswith(_OURS_SAID)
     if _NUMBER.fullmatch(value):
         return True
-    columns = rules_of(name).columns
+    columns = RULES[name].columns
     return bool(columns) and not any(column in (*CONTENT, *_SAID) for column, _ in columns)

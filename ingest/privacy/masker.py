@@ -22,7 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from clickhouse.span import Span
 from ingest.attributes import text_of, value_of
-from ingest.conventions.registry import rules_of
+from ingest.conventions.registry import RULES
 from ingest.privacy.content import without_content
 from ingest.privacy.privacy_file import CONTENT, Action, PrivacyRules
 from service.pattern import PatternTimeoutError, pattern
@@ -226,7 +226,7 @@ class Masker:
 
     def _field_of(self, key: str) -> tuple[str, Action] | None:
         """(name of the field, what is done with it) for an attribute."""
-        for name in (key, *(column for column, _ in rules_of(key).columns)):
+        for name in (key, *(column for column, _ in RULES[key].columns)):
             if name in self._names:
                 return name, self._names[name]
         for prefix, action in self._prefixes.items():
