@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from classify.personal_data.masking import masked
+from everyspan.masking.mask import masked
+
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.units import told
 from grafana.variables import fill

@@ -200,8 +200,11 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
             if found:
                 return found
     inner = item.get("input")
-    if isinstance(inner, list) and ("model" in item or "instructions" in item):
-        return _with_system(item, _from_list(inner, role, depth + 1))
+    if inner and ("model" in item or "instructions" in item):  # OpenAI's responses
+        if isinstance(inner, list):
+            return _with_system(item, _from_list(inner, role, depth + 1))
+        if isinstance(inner, str):
+            return _with_system(item, from_text(inner, "user"))
     return []
 
 

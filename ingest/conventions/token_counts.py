@@ -71,6 +71,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "cachewrite",
         "cachecreation",
     ),
+    "uncached_tokens": ("nocachetokens", "nocacheinputtokens", "uncachedinputtokens", "nocache"),
     "reasoning_tokens": (
         "reasoningtokens",
         "reasoningoutputtokens",

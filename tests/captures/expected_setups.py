@@ -384,6 +384,18 @@ LISTED: dict[str, Listed] = {
         [
             ("cancel_order", None, {"step_kind": "tool", "status": "error"}),
             ("get_order", None, TOOL_ORDER),
+            ("ChatOpenAI", 0, {**ASKS, **SESSION, "input": ORDER, "system_instructions": SHOP}),
+            ("ChatOpenAI", 1, {**SAYS, "output": ARRIVES, "cached_input_tokens": 64}),
+            (
+                "ChatOpenAI",
+                4,
+                {
+                    "step_kind": "llm",
+                    "input": "What is the capital of France?",
+                    "system_instructions": SHOP,
+                    "output": "Paris is the capital of France.",
+                },
+            ),
         ],
     ),
     "js-strands": (

@@ -151,6 +151,26 @@ LISTED: dict[str, Listed] = {
             ("execute_tool [getWeather]", None, {**TOOL, "tool_name": "getWeather"}),
         ],
     ),
+    # It sends one text of all messages, neither definitions of tools nor calls of them, and nothing
+    # of what the agent was asked and said.
+    "java-quarkus-langchain4j": (
+        OPENAI_TOTAL,
+        [
+            ("langchain4j.aiservices.Weather$Agent.ask", None, {"step_kind": "agent", **NONE}),
+            (
+                "completion gpt-4.1-mini",
+                0,
+                {"step_kind": "llm", **GPT, **IN_1, **WANTS, "input": f"{WEATHER}\n{PARIS}"},
+            ),
+            (
+                "completion gpt-4.1-mini",
+                1,
+                {"step_kind": "llm", **GPT, **IN_2, **STOPS, "output": SUNNY},
+            ),
+            ("langchain4j.tools.get_weather", None, TOOL),
+            ("POST /chat/completions", None, {"step_kind": "other", **NONE}),
+        ],
+    ),
     # langchaingo has no tracing: its callbacks written out as spans, its structures as JSON.
     "go-langchaingo": (
         OPENAI_TOTAL,
@@ -382,6 +402,14 @@ LISTED: dict[str, Listed] = {
         ],
     ),
     "js-ai-5-anthropic": (
+        CLAUDE_TOTAL,
+        [
+            ("ai.generateText", None, {"step_kind": "agent", "output": SUNNY, **USER, **NONE}),
+            *claude("ai.generateText.doGenerate", {**USER, "agent_name": "weather"}),
+            ("ai.toolCall", None, {**TOOL, **USER}),
+        ],
+    ),
+    "js-ai-6-anthropic": (
         CLAUDE_TOTAL,
         [
             ("ai.generateText", None, {"step_kind": "agent", "output": SUNNY, **USER, **NONE}),
