@@ -185,8 +185,10 @@ def by_variant(names: Sequence[str], source: str, condition: str, variant: str) 
     inner = f"""SELECT * FROM (
         SELECT *, dense_rank() OVER (ORDER BY apart DESC, classifier) AS place FROM (
         SELECT *, splitByString(' · ', of_all)[1] AS classifier,
-          max({wilson_low("all_failed", "all_judged")}) OVER (PARTITION BY classifier)
-            - min({wilson_high("all_failed", "all_judged")}) OVER (PARTITION BY classifier) AS apart
+          max(all_failed / all_judged) OVER (PARTITION BY classifier)
+            - min(all_failed / all_judged) OVER (PARTITION BY classifier) AS difference,
+          difference / max({wilson_high("all_failed", "all_judged")}
+            - {wilson_low("all_failed", "all_judged")}) OVER (PARTITION BY classifier) AS apart
         FROM (
         {inner}
         )

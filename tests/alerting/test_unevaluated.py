@@ -178,8 +178,8 @@ def test_a_rule_that_finds_something_is_evaluated(
     with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
         server.asked_again()
         # Of what began before the failure nobody knows.
-        tell(ask, post(failing(2, WRONG)))
-        tell(ask, post(_finding("firing", "2026-11-28T01:00:00Z", "rule 2")))
+        old = alert("old", labels={"alertname": "rule 2"}, startsAt="2026-11-28T01:00:00Z")
+        tell(ask, post(failing(2, WRONG)), post(old))
         wait(lambda: len(oncall.taken) == 3, lambda: oncall.tried, 60)
         told = sorted(summaries(oncall))
         assert told[0].startswith("Everyspan can't evaluate rule rule 2 since 22:00 UTC")

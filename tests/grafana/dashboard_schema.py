@@ -87,6 +87,7 @@ class ThresholdsStyle(Strict):
 
 
 class Custom(Strict):
+    axisSoftMax: float | None = None
     barAlignment: Literal[-1, 0, 1] | None = None
     drawStyle: Literal["line", "bars", "points"] | None = None
     fillOpacity: Annotated[int, Field(ge=0, le=100)] | None = None

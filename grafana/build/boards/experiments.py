@@ -125,7 +125,7 @@ LIMIT 500"""
             text("variant", 120),
             text("decided", 85, words=_DECIDED),
             text("difference", 95),
-            text("between", 165),
+            text("between", 210),
             text("control", 95),
             text("with_variant", 105),
             text("role", 85),
