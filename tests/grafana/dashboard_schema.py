@@ -114,6 +114,16 @@ class Mapping(Strict):
     options: dict[Annotated[str, Field(pattern=r"^\d+$")], Mapped]
 
 
+class Word(Strict):
+    color: str
+    index: int
+
+
+class Words(Strict):
+    type: Literal["value"]
+    options: dict[str, Word]
+
+
 class Defaults(Strict):
     unit: Annotated[str, Field(min_length=1)]
     color: Color | None = None
@@ -158,6 +168,11 @@ class ThresholdsProperty(Strict):
     value: Thresholds
 
 
+class WordsProperty(Strict):
+    id: Literal["mappings"]
+    value: list[Words]
+
+
 class CellProperty(Strict):
     id: Literal["custom.cellOptions"]
     value: CellOptions
@@ -198,6 +213,7 @@ Property = Annotated[
     | NoValueProperty
     | PointsProperty
     | ThresholdsProperty
+    | WordsProperty
     | CellProperty
     | WidthProperty
     | NameProperty
