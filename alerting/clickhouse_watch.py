@@ -24,17 +24,18 @@ class NoServerError(StorageUnavailableError):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """``away_since``: ms since 1970, 0 where it answers; ``error``: why it does not; ``back_at``:
-    since when it answers again, 0 where it was never away; ``answered_at``: when it did last."""
+    since when it answers again, 0 where it was never away; ``asked_at``: when it was asked what it
+    answered last."""
 
     away_since: int = 0
     error: str = ""
     back_at: int = 0
-    answered_at: int = 0
+    asked_at: int = 0
 
     @property
     def known(self) -> bool:
         """Whether it was asked at all."""
-        return bool(self.away_since or self.answered_at)
+        return bool(self.away_since or self.asked_at)
 
 
 class ClickHouseWatch:
@@ -58,7 +59,7 @@ class ClickHouseWatch:
         """Ask, if it is time; False, since there is never more to do at once."""
         if time.monotonic() < self._next:
             return False
-        error = self._ask()
+        asked_at, error = now_ms(), self._ask()
         self._next = time.monotonic() + _EVERY_SECONDS
         with self._lock:
             was = self._seen
@@ -69,9 +70,9 @@ class ClickHouseWatch:
                 self._answers_since = self._answers_since or time.monotonic()
                 steady = time.monotonic() - self._answers_since >= _STEADY_SECONDS
                 if not was.away_since:
-                    self._seen = replace(was, answered_at=now_ms())
+                    self._seen = replace(was, asked_at=asked_at)
                 elif steady:
-                    self._seen = Seen(back_at=now_ms(), answered_at=now_ms())
+                    self._seen = Seen(back_at=now_ms(), asked_at=asked_at)
         return False
 
     def close(self) -> None:

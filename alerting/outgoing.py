@@ -1,7 +1,7 @@
 """The one place that a message passes on its way out: every text of it masked, and text only.
 
 Names, labels, evidence and lines of source come from whoever sends spans or writes rules. What
-data_leakage would find is masked (classify/personal_data), control characters are made visible, so
+data_leakage would find is masked (everyspan.masking), control characters are made visible, so
 that none begins a line of its own or commands a terminal, and what is left of a rule's template is
 not shown. What a channel's own markup would make of a text is for the channel (destinations/).
 """
@@ -14,8 +14,9 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
 from typing import Any, TypeVar, cast
 
+from everyspan.masking.mask import masked
+
 from alerting.message import Message
-from classify.personal_data.masking import masked
 from service import printable
 
 _Any = TypeVar("_Any")

@@ -29,6 +29,8 @@ _UNREACHABLE = re.compile(
     # A server that has no place for a rule's query, or is being started again.
     r"|too many simultaneous queries|http 50[234]"
 )
+#: What is said of a failure of which nobody says why.
+_NO_WORDS = "no reason given"
 _VARYING = re.compile(r"[0-9a-f]{8,}|\d+|'[^']{0,200}'|\"[^\"]{0,200}\"|\s+", re.IGNORECASE)
 _MOST_ERROR = 200
 _MOST_RULES = 30
@@ -46,6 +48,11 @@ class Failing:
     severity: str
     since: int
 
+    @property
+    def says_why(self) -> bool:
+        """Whether Grafana does."""
+        return self.error != _NO_WORDS
+
 
 def failing_of(alert: Alert) -> Failing | None:
     """None for an alert that says something of its own."""
@@ -54,9 +61,11 @@ def failing_of(alert: Alert) -> Failing | None:
     if what is None or not ("rulename" in labels or "datasource_uid" in labels):
         return None
     rule = labels.get("rulename") or alert.rule_uid or "?"
-    told = alert.annotations.get("Error") or alert.annotations.get("error") or what
-    error = " ".join(told.split())[:_MOST_ERROR]
-    if what == "error" and _UNREACHABLE.search(told):
+    told = " ".join((alert.annotations.get("Error") or alert.annotations.get("error", "")).split())
+    error = told[:_MOST_ERROR] or (_NO_WORDS if what == "error" else what)
+    if what == "error" and (not told or _UNREACHABLE.search(told)):
+        # Grafana 9 says why in the first notification of a failure alone, and a first one that is
+        # late (many are sent at once while ClickHouse is away) is without words, too.
         cause = AWAY
     elif what == "error":
         cause = _VARYING.sub(" ", error.lower())
@@ -76,7 +85,8 @@ def summary(rules: Sequence[Failing], at: int) -> str:
     """One line of those that fail for one cause. ``at``: since when, ms since 1970."""
     names = sorted({each.rule for each in rules})
     which = f"rule {names[0]}" if len(names) == 1 else f"{len(names)} rules"
-    return f"Everyspan can't evaluate {which} since {clock(at)}: {rules[0].error}"
+    why = next((each for each in rules if each.says_why), rules[0]).error
+    return f"Everyspan can't evaluate {which} since {clock(at)}: {why}"
 
 
 def description(rules: Sequence[Failing]) -> str:

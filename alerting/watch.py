@@ -95,8 +95,9 @@ class Watch:
         by_cause: dict[str, list[Failing]] = {}
         heard: dict[str, int] = {}
         for each, heard_at in self._store.failing_rules.all():
-            # Whether it is away is known once it was asked since.
-            asked = seen.answered_at > heard_at and not seen.away_since and not just_back
+            # Whether it is away is known once it was asked since: an answer that comes later may be
+            # to a question from before.
+            asked = seen.asked_at > heard_at and not seen.away_since and not just_back
             if each.cause != AWAY or asked:
                 by_cause.setdefault(each.cause, []).append(each)
                 heard.setdefault(each.cause, heard_at)

@@ -23,9 +23,11 @@ from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
 from classify.detectors.standing import Standing
+from classify.forgetting import Forgetting, forgetting
 from classify.job.classify_job import ClassifyJob
 from classify.job.mending import MODEL
 from classify.job.rejudge import ask
+from classify.job.settling import Settling
 from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
 from classify.reviews.api import calibrations
@@ -43,6 +45,7 @@ _COVERAGE_SECONDS = 15.0
 _COVERAGE_DAYS = 2
 _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
+_FORGET_SECONDS = 15.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -87,6 +90,8 @@ class ClassifyService:
         self.calibrating = Calibrating(
             connect, settings.database, classifiers, fixed, self.catalog.rethreshold
         )
+        #: What somebody asked to have forgotten.
+        self.forgetting = Forgetting(connect, settings)
         if settings.classifiers and not settings.classifiers.is_dir():
             raise DefinitionError(
                 f"EVERYSPAN_CLASSIFIERS: {settings.classifiers} is no folder; make it, or leave the"
@@ -95,6 +100,7 @@ class ClassifyService:
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
         self._up_to_date = False
         self._job: ClassifyJob | None = None
+        self._settling: Settling | None = None
         self._schedule: Schedule | None = None
         self._stopping = threading.Event()
         self._failure = "starting"
@@ -114,10 +120,13 @@ class ClassifyService:
         self._failure = ""
         schedule = Schedule()
         schedule.every(self._settings.classify_interval_seconds, lambda: self._run(job))
+        self._settling = settling = Settling(self._settings, self._connect)
+        schedule.every(self._settings.classify_interval_seconds, lambda: self._settle(settling))
         schedule.every(_COVERAGE_SECONDS, self._observe)
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
             schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
+            schedule.every(_FORGET_SECONDS, self._forget)
             if self._settings.classify_calibrate:
                 schedule.every(_CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
@@ -136,6 +145,9 @@ class ClassifyService:
         if self._schedule is not None:
             self._schedule.stop()
             self._schedule = None
+        if self._settling is not None:
+            self._settling.close()
+            self._settling = None
         if self._job is not None:
             self._job.close()
             self._job = None
@@ -211,6 +223,14 @@ class ClassifyService:
             if not self._stopping.is_set():
                 self._failure = ""
 
+    def _settle(self, settling: Settling) -> None:
+        """What waits for the classifiers. The job does it as well when it judges."""
+        try:
+            self.telemetry.settled_rows.inc(settling.run(self._stopping.is_set))
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("rows that wait could not be settled", error)
+
     def _keep_custom(self) -> None:
         """Custom classifiers of another model are learned anew; those of files follow them."""
         try:
@@ -231,6 +251,14 @@ class ClassifyService:
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._warn("reviews could not be weighed", error)
+
+    def _forget(self) -> None:
+        """What has come since of what is forgotten."""
+        try:
+            self.forgetting.go_on()
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("what is to be forgotten could not be removed", error)
 
     def _warn(self, what: str, error: Exception) -> None:
         """Once for each error: what is tried every few seconds would fill the log."""
@@ -265,8 +293,8 @@ def _who(names: Sequence[str]) -> str:
 
 
 def create_app(service: ClassifyService) -> ServiceApp:
-    """/v1/rejudge, /v1/classifiers, /v1/calibrations, health and /openapi.json. Whoever made
-    ``service`` starts and stops it."""
+    """/v1/rejudge, /v1/classifiers, /v1/calibrations, /v1/forget, health and /openapi.json. Whoever
+    made ``service`` starts and stops it."""
 
     async def ready() -> str:
         return service.not_ready
@@ -276,6 +304,7 @@ def create_app(service: ClassifyService) -> ServiceApp:
     )
     app.include_router(router(service.catalog))
     app.include_router(calibrations(service.calibrating))
+    app.include_router(forgetting(service.forgetting))
 
     @app.post("/v1/rejudge", status_code=202)
     def rejudge(stretch: Stretch) -> dict[str, str]:

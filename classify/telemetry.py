@@ -20,6 +20,12 @@ class Telemetry:
             "Rows written with their verdicts.",
             registry=self.registry,
         )
+        self.settled_rows = Counter(
+            "everyspan_classify_settled_rows_total",
+            "Rows whose numbers were found to count on another one, or again on them, before their"
+            " verdicts.",
+            registry=self.registry,
+        )
         self.verdicts = Counter(
             "everyspan_classify_verdicts_total",
             "Verdicts written, by classifier and label.",

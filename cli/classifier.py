@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from everyspan.masking.mask import masked
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from classify.personal_data.masking import masked
 from classify.settings import ClassifySettings
 from cli.classify_client import call
 from cli.console import console, fail, plain_errors, put, read_settings

@@ -29,7 +29,7 @@ from classify.coverage import coverage
 from cli import demo_report
 from cli.console import console, error_line, errors, plain_errors
 from clickhouse.connection import connect
-from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty
+from demo.pagerduty import PagerDuty, pagerduty, routes
 from service.client import CallError, Client
 
 _START_SECONDS = 60
@@ -112,14 +112,10 @@ def _progress() -> Progress:
 
 def _alerting(folder: Path, pager: PagerDuty) -> dict[str, str]:
     """The environment of an alerting service that tells the pager and knows the agent's source."""
-    routes = folder / "routes.toml"
-    routes.write_text(
-        f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
-        f'url = "{pager.url}"\n\n[[routes]]\ndestinations = ["oncall"]\n',
-        encoding="utf-8",
-    )
+    path = folder / "routes.toml"
+    path.write_text(routes(pager.url), encoding="utf-8")
     sources = Path(sys.modules[PagerDuty.__module__].__file__ or "").parents[1]
-    return {"EVERYSPAN_ALERT_ROUTES": str(routes), "EVERYSPAN_SOURCE_ROOTS": str(sources)}
+    return {"EVERYSPAN_ALERT_ROUTES": str(path), "EVERYSPAN_SOURCE_ROOTS": str(sources)}
 
 
 @contextmanager

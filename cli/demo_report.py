@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from pydantic import SecretStr
 from rich.table import Table
 from rich.text import Text
 
@@ -73,6 +74,8 @@ def where_to_look(
 ) -> None:
     """Print addresses and commands to go on with."""
     page = f"http://127.0.0.1:{ports['web']}"
+    # The stack was started without settings of the environment.
+    own = WebSettings(data=data, web_token=SecretStr(""), clickhouse_dsn="")
     failing = next((turn for turn in traffic["turns"] if turn["plants"]), traffic["turns"][0])
     port = "" if ports["clickhouse"] == 8123 else f" --clickhouse-port {ports['clickhouse']}"
     command = "everyspan" if shutil.which("everyspan") else os.path.relpath(sys.argv[0])
@@ -81,7 +84,7 @@ def where_to_look(
     again = f"{command} replay {turn['trace_id']} --from-step 4 --entry demo.replay:answer{port}"
     rows = [
         ("the page", f"{page}/traces/{turn['trace_id']}"),
-        ("answering", f"{address(page, key(WebSettings(data=data)))}  (once in a browser)"),
+        ("answering", f"{address(page, key(own))}  (once in a browser)"),
         ("a trace", f"{command} trace {failing['trace_id']}{port}"),
         ("again", again),
         ("SQL", f'{command} sql "SELECT name, count() FROM everyspan.spans GROUP BY name"{port}'),

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
+from everyspan.masking.mask import masked
 from rich.text import Text
 from rich.tree import Tree
 
-from classify.personal_data.masking import masked
 from cli.console import console, fail, plain_errors
 from cli.content import show
 from cli.options import ClickHousePort, Data, Dsn

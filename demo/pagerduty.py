@@ -23,6 +23,15 @@ SCHEMA: dict[str, Any] = json.loads(
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 
 
+def routes(url: str, more: str = "") -> str:
+    """TOML of an alerting service that tells all to the PagerDuty at ``url``. ``more``: lines of
+    the destination."""
+    return (
+        f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
+        f'url = "{url}"\n{more}\n[[routes]]\ndestinations = ["oncall"]\n'
+    )
+
+
 class PagerDuty(ThreadingHTTPServer):
     """``events``: (ns since 1970, event) of those that were taken, in order; ``refused``: what the
     schema says of the others."""

@@ -34,6 +34,17 @@ class ClassifierThresholds(_Strict):
     #: What of a single span is enough to alert: a fail, or an attack that the model obeyed.
     critical: Literal["", "fail", "obeyed"] = ""
 
+    @property
+    def one_pages(self) -> bool:
+        """Whether one failure is enough. An attempt that the model refused is none of these
+        (``obeyed``): attempts count by their rate."""
+        return self.critical == "fail"
+
+    @property
+    def allowed(self) -> float:
+        """Share that may fail: none where one failure pages."""
+        return 0.0 if self.one_pages else self.max_fail_rate
+
 
 class Custom(_Strict):
     """All classifiers that users add; each may have a ``max_fail_rate`` of its own."""

@@ -11,8 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -20,17 +18,17 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from clickhouse.span import Span
-from ingest.attributes import dumps, text_of, texts_of, value_of, values_of
+from ingest.acceptance import NO_SPAN, Window, refusal
+from ingest.attributes import text_of, value_of, values_of
 from ingest.conventions import hand_written, shared
 from ingest.conventions.columns import count, fill
 from ingest.conventions.convention import Draft
 from ingest.conventions.counted_once import count_once
-from ingest.conventions.genai_events import CONTENT_EVENTS, apply_events
-from ingest.conventions.registry import contents_of, name_of, rules_of
+from ingest.conventions.registry import RULES, contents_of, name_of
 from ingest.conventions.reported import CALLS, keep_apart
 from ingest.conventions.span_names import NO_CALLS, kind_of
-from ingest.conventions.time_to_first_token import FIRST_TOKEN_EVENTS
-from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits, cut
+from ingest.events import add_events_and_links, read_events, unread_events
+from ingest.limits import DROPPED_ATTRIBUTES, ContentLimits, cut
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +48,7 @@ CONTROL_FLOW = frozenset(
         "langgraph.errors.GraphBubbleUp",
     }
 )
-_DAY = 86_400 * 10**9
-# Two bytes can be an event, which takes hundreds once it is read.
-_MOST_EVENTS_READ = 10_000
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
-_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 #: Stands for an attribute: whether input_tokens includes cached ones is in no table.
 _UNCLEAR = "input_tokens beside cached tokens"
 #: Stands for an attribute: a reader of ours failed on one of the span's.
@@ -100,7 +94,7 @@ def normalise(
 ) -> Normalised:
     """Rows of a request. ``now``: nanoseconds since 1970. Never raises for what a span holds."""
     result = Normalised()
-    window = _Window(now, retention_days)
+    window = Window(now, retention_days)
     for resource_spans in request.resource_spans:
         origin = _origin(resource_spans.resource.attributes, limits)
         for scope_spans in resource_spans.scope_spans:
@@ -108,35 +102,13 @@ def normalise(
             origin.scope_version = cut(scope_spans.scope.version, limits.max_attribute_name_bytes)
             origin.mistaken = NO_CALLS.get(scope_spans.scope.name, ())
             for proto in scope_spans.spans:
-                reason = _refusal(proto) or window.refusal(proto)
+                reason = refusal(proto) or window.refusal(proto)
                 if reason:
                     result.rejected[reason] = result.rejected.get(reason, 0) + 1
                 else:
                     result.spans.append(_span(proto, origin, now, limits, result.not_understood))
     count_once(result.spans)
     return result
-
-
-@dataclass(slots=True)
-class _Window:
-    """Start times that storage can keep: a row older than the retention vanishes at insert."""
-
-    now: int
-    retention_days: int
-
-    def refusal(self, proto: trace_pb2.Span) -> str:
-        start = proto.start_time_unix_nano or proto.end_time_unix_nano or self.now
-        if start > self.now + _DAY:
-            return (
-                "start_time_unix_nano is more than a day in the future: send nanoseconds since"
-                " 1970 in UTC and check the sender's clock"
-            )
-        if start < self.now - self.retention_days * _DAY:
-            return (
-                f"start_time_unix_nano is older than the retention of {self.retention_days} days:"
-                " send nanoseconds since 1970 in UTC, or raise the retention"
-            )
-        return ""
 
 
 def fingerprint(proto: trace_pb2.Span) -> int:
@@ -146,23 +118,6 @@ def fingerprint(proto: trace_pb2.Span) -> int:
     """
     sent = proto.SerializeToString(deterministic=True)
     return (zlib.crc32(sent) << 32 | zlib.adler32(sent)) or 1
-
-
-def _refusal(proto: trace_pb2.Span) -> str:
-    trace_id, span_id = proto.trace_id, proto.span_id
-    if len(trace_id) != 16:
-        return f"trace_id must be 16 bytes, got {len(trace_id)}"
-    if len(span_id) != 8:
-        return f"span_id must be 8 bytes, got {len(span_id)}"
-    if trace_id == _NO_TRACE:
-        return "trace_id must not be all zero: it is what W3C Trace Context calls invalid"
-    if span_id == _NO_SPAN:
-        return "span_id must not be all zero: it is what W3C Trace Context calls invalid"
-    if len(proto.parent_span_id) not in (0, 8):
-        return (
-            f"parent_span_id must be 8 bytes, or empty for a root, got {len(proto.parent_span_id)}"
-        )
-    return ""
 
 
 def _origin(pairs: Iterable[KeyValue], limits: ContentLimits) -> _Origin:
@@ -201,11 +156,7 @@ def _as_it_came(proto: trace_pb2.Span, origin: _Origin, now: int, limits: Conten
     span.status_message = cut(proto.status.message, limits.max_attribute_bytes)
     marks = _set_times(span, proto, now)
     span.attributes = _kept(values_of(proto.attributes), set(), limits) | marks
-    events = [
-        _event(event, values_of(event.attributes))
-        for event in islice(proto.events, _MOST_EVENTS_READ)
-    ]
-    _add_events_and_links(span, proto, events, limits)
+    add_events_and_links(span, proto, unread_events(proto), limits)
     return span
 
 
@@ -215,7 +166,7 @@ def _begun(proto: trace_pb2.Span, origin: _Origin, limits: ContentLimits) -> Spa
     span.fingerprint = fingerprint(proto)
     for column, value in origin.columns.items():
         setattr(span, column, value)
-    if proto.parent_span_id and proto.parent_span_id != _NO_SPAN:
+    if proto.parent_span_id and proto.parent_span_id != NO_SPAN:
         span.parent_span_id = proto.parent_span_id.hex()
     span.name = cut(proto.name, limits.max_attribute_name_bytes)
     span.status = _STATUS.get(proto.status.code, "unset")
@@ -241,20 +192,17 @@ def _understood(
         key = pair.key
         value = pair.value.string_value or value_of(pair.value)
         attributes[key] = value
-        rules = rules_of(key)
+        rules = RULES[key]
         mask |= rules.mask
         if value is None or value == "":
             continue
-        if rules.floor >= 0:
-            floor.append((rules.floor, key))
-        for column, rank in rules.columns:
-            # The length first: the hash of a long text takes its time.
-            if rank < ranks.get(column, 1_000_000) and not (
-                type(value) is str and len(value) <= _LONGEST_UNKNOWN and value in _UNKNOWN
-            ):
-                ranks[column] = rank
-                values[column] = value
-                sources[column] = key
+        # The length first: the hash of a long text takes its time.
+        if type(value) is not str or len(value) > _LONGEST_UNKNOWN or value not in _UNKNOWN:
+            for column, rank in rules.columns:
+                if rank < ranks.get(column, 1_000_000):
+                    ranks[column] = rank
+                    values[column] = value
+                    sources[column] = key
         for rank, kinds in rules.kinds:
             kind = kinds.get(str(value).strip('"').lower())
             if kind:
@@ -264,8 +212,11 @@ def _understood(
                 if rank < kind_rank:
                     kind_rank = rank
                     values["step_kind"] = kind
-        if rules.unknown:
-            not_understood[origin.scope_name, _without_indices(key)] += 1
+        if rules.elsewhere:
+            if rules.floor >= 0:
+                floor.append((rules.floor, key))
+            else:
+                not_understood[origin.scope_name, _without_indices(key)] += 1
     for content in contents_of(mask):
         content(attributes, draft)
     if floor and mask & ~_SHARED:
@@ -274,7 +225,7 @@ def _understood(
     span = _begun(proto, origin, limits)
     marks = _set_times(span, proto, now)
 
-    events = _read_events(proto, draft) if proto.events else []
+    events = read_events(proto, draft) if proto.events else []
     span.convention = name_of(mask)
     if mask & ~_SHARED == 0:
         if hand_written.apply(span.name, attributes, draft):
@@ -302,19 +253,8 @@ def _understood(
         keep_apart(span)
     if marks:
         span.attributes.update(marks)
-    _add_events_and_links(span, proto, events, limits)
+    add_events_and_links(span, proto, events, limits)
     return span
-
-
-def _add_events_and_links(
-    span: Span, proto: trace_pb2.Span, events: list[dict[str, Any]], limits: ContentLimits
-) -> None:
-    """``events``: those that stay, as ``_event`` writes them."""
-    if events:
-        unread = max(0, len(proto.events) - _MOST_EVENTS_READ)
-        span.events = _events_text(events, unread, span, limits)
-    if proto.links:
-        span.links = _links_text(proto, span, limits)
 
 
 def _set_status(span: Span, values: dict[str, Any], error: Any, failed: Any, status: Any) -> None:
@@ -373,73 +313,3 @@ def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -
         kept = dict(list(kept.items())[: limits.max_attributes])
         kept[DROPPED_ATTRIBUTES] = str(over)
     return kept
-
-
-def _event(event: trace_pb2.Span.Event, attributes: dict[str, Any]) -> dict[str, Any]:
-    return {"time": iso(event.time_unix_nano), "name": event.name, "attributes": attributes}
-
-
-def _read_events(proto: trace_pb2.Span, draft: Draft) -> list[dict[str, Any]]:
-    """The events that stay events; messages and exceptions among them fill columns."""
-    kept = []
-    content = []
-    for event in islice(proto.events, _MOST_EVENTS_READ):
-        attributes = values_of(event.attributes)
-        if event.name in CONTENT_EVENTS:
-            content.append((event.time_unix_nano, event.name, attributes))
-            continue
-        if event.name == "exception":
-            draft.set("error_type", attributes.get("exception.type"))
-            draft.set("status_message", attributes.get("exception.message"))
-        elif event.name in FIRST_TOKEN_EVENTS and event.time_unix_nano > proto.start_time_unix_nano:
-            after = (event.time_unix_nano - proto.start_time_unix_nano) / 1e6
-            draft.set("time_to_first_token_ms", after)
-        elif event.name == "tool.output":  # Claude Code
-            draft.set("tool_result", attributes.get("output"))
-        kept.append(_event(event, attributes))
-    if content:
-        apply_events(content, draft)
-    return kept
-
-
-def iso(nanoseconds: int) -> str:
-    """``2026-01-31T12:00:00.123456789Z``; the number itself where there is no such date."""
-    seconds, rest = divmod(nanoseconds, 10**9)
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
-    except (OverflowError, ValueError, OSError):
-        return str(nanoseconds)
-
-
-def _events_text(
-    events: list[dict[str, Any]], unread: int, span: Span, limits: ContentLimits
-) -> str:
-    kept = []
-    size = 2
-    for event in events[: limits.max_events]:
-        event["attributes"] = {
-            key: cut(value, limits.max_attribute_bytes) if isinstance(value, str) else value
-            for key, value in event["attributes"].items()
-        }
-        text = dumps(event)
-        size += len(text) + 1
-        if size > limits.max_events_bytes:
-            break
-        kept.append(text)
-    if dropped := len(events) + unread - len(kept):
-        span.attributes[DROPPED_EVENTS] = str(dropped)
-    return f"[{','.join(kept)}]"
-
-
-def _links_text(proto: trace_pb2.Span, span: Span, limits: ContentLimits) -> str:
-    links = [
-        {
-            "trace_id": link.trace_id.hex(),
-            "span_id": link.span_id.hex(),
-            "attributes": texts_of(link.attributes),
-        }
-        for link in proto.links[: limits.max_links]
-    ]
-    if len(links) < len(proto.links):
-        span.attributes[DROPPED_LINKS] = str(len(proto.links) - len(links))
-    return cut(dumps(links), limits.max_events_bytes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -25,10 +25,13 @@ from ingest.limits import ContentLimits
 from ingest.log_content import ContentBatch, content_records
 from ingest.normalise import Normalised, normalise
 from ingest.otlp import Encoding, Signal, log_requests, trace_requests
+from ingest.privacy.masker import masker_of
+from ingest.privacy.privacy_file import PrivacyRules
 from ingest.refusal import Refusal, Refused
 from ingest.rejected import Rejected
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 # Rows take up to twice the bytes of the decompressed body, and are there twice while they travel.
 _ROOM_FACTOR = 5
 # What a body is between itself and its rows is never more than a piece at a time.
@@ -48,6 +51,7 @@ class Rules:
     retention_days: int
     max_decompressed_bytes: int
     content: ContentLimits
+    privacy: PrivacyRules | None = None
 
     @property
     def most_room(self) -> int:
@@ -69,8 +73,9 @@ class Body:
 class Prepared:
     """Rows of one request as Native blocks, and what there is to say about them.
 
-    ``rejected``: reason to number. ``not_understood``: (scope, attribute) to number. ``seconds``:
-    stage to CPU seconds. ``ids``: of each span a number made of both its ids, and its fingerprint.
+    ``rejected``: reason to number. ``not_understood``: (scope, attribute) to number. ``masked``:
+    kind to number of values that were taken out. ``seconds``: stage to CPU seconds. ``ids``: of
+    each span a number made of both its ids, and its fingerprint.
     """
 
     table: str
@@ -79,6 +84,7 @@ class Prepared:
     ids: tuple[array[int], array[int]] = field(default_factory=lambda: (array("Q"), array("Q")))
     rejected: dict[str, int] = field(default_factory=dict)
     not_understood: dict[tuple[str, str], int] = field(default_factory=dict)
+    masked: dict[str, int] = field(default_factory=dict)
     ignored: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -166,8 +172,14 @@ def _traces(
     rejected = Rejected()
     prepared = Prepared("spans_raw", seconds=clock.seconds)
     requests = trace_requests(data, encoding, rejected)
+    masker = rules.privacy and masker_of(rules.privacy)
     while request := clock.run("decode", lambda: next(requests, None)):
+        if masker:
+            clock.run("mask", partial(masker.traces, request))
         result = _normalise(request, rules, clock)
+        if masker:
+            masker.rows(result.spans)
+            _add(prepared.masked, masker.take_counts())
         prepared.rows += len(result.spans)
         if result.spans:
             block = partial(
@@ -178,8 +190,7 @@ def _traces(
             prepared.ids[1].extend(each.fingerprint for each in result.spans)
         for reason, number in result.rejected.items():
             rejected.add(reason, number=number)
-        for key, number in result.not_understood.items():
-            prepared.not_understood[key] = prepared.not_understood.get(key, 0) + number
+        _add(prepared.not_understood, result.not_understood)
         if prepared.size > most_bytes:
             return None
     prepared.rejected = rejected.reasons()
@@ -209,8 +220,15 @@ def _logs(
     rejected = Rejected()
     prepared = Prepared("span_content", seconds=clock.seconds)
     requests = log_requests(data, encoding, rejected)
+    masker = rules.privacy and masker_of(rules.privacy)
     while request := clock.run("decode", lambda: next(requests, None)):
+        if masker:
+            clock.run("mask", partial(masker.logs, request))
+            _add(prepared.masked, masker.take_counts())
         batch = _content(request, rules, clock)
+        if masker and masker.drops_content:
+            prepared.ignored += len(batch.records)
+            batch.records.clear()
         prepared.rows += len(batch.records)
         prepared.ignored += batch.ignored
         if batch.records:
@@ -223,6 +241,11 @@ def _logs(
             return None
     prepared.rejected = rejected.reasons()
     return prepared
+
+
+def _add(counts: dict[_K, int], more: Mapping[_K, int]) -> None:
+    for key, number in more.items():
+        counts[key] = counts.get(key, 0) + number
 
 
 def _content(request: ExportLogsServiceRequest, rules: Rules, clock: _Stages) -> ContentBatch:

@@ -46,7 +46,7 @@ _SELF_HOSTED = frozenset(
 _ANY_CLIENT = frozenset({"openai"})
 #: Tiers at half the price. Sources: the pricing pages of OpenAI (Batch, Flex), Anthropic (Batch
 #: processing), Google (Gemini's Batch), each "50%", November 2026.
-_HALF_PRICE = frozenset({"batch", "flex"})
+HALF_PRICE = frozenset({"batch", "flex"})
 #: Bedrock's ids carry the vendor in front of the model.
 _BEDROCK_VENDORS = ("anthropic.", "amazon.", "meta.", "mistral.", "cohere.", "ai21.", "deepseek.")
 
@@ -172,7 +172,35 @@ def cost_usd(
         cost += said * rates.output.at(total_in)
     elif not total_in:
         return None
-    return cost / 2 if service_tier in _HALF_PRICE else cost
+    return cost / 2 if service_tier in HALF_PRICE else cost
+
+
+def plain_cost_usd(
+    provider: str,
+    model: str,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    at: datetime | None,
+) -> float | None:
+    """The same of a call whose tokens all cost what its model takes for text, as most do."""
+    total_in, total_out = input_tokens or 0, output_tokens or 0
+    if total_in <= 0 and total_out <= 0:
+        return None
+    found = _find(provider, model)
+    rates = None if found is None else _rates(found, at)
+    if rates is None:
+        return None
+    if rates.input is None or rates.output is None or total_in < 0 or total_out < 0:
+        return cost_usd(
+            provider=provider,
+            model=model,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_input_tokens=None,
+            at=at,
+        )
+    cost = rates.request + total_in * rates.input.at(total_in)
+    return cost + total_out * rates.output.at(total_in)
 
 
 def _positive(count: int | None) -> int:

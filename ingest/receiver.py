@@ -30,6 +30,7 @@ from ingest.prepare import (
     too_much,
     warm_up,
 )
+from ingest.privacy.privacy_file import read_privacy
 from ingest.refusal import Refusal, Refused
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
@@ -56,10 +57,12 @@ _REMEMBERED_SECONDS = 60.0
 
 
 class Receiver:
-    """Accepts bodies once ClickHouse is open and migrated; until then senders are told to retry."""
+    """Accepts bodies once ClickHouse is open and migrated; until then senders are told to retry.
+    Raises PrivacyError."""
 
     def __init__(self, settings: IngestSettings) -> None:
         self.settings = settings
+        self._privacy = read_privacy(settings.privacy_file, settings.privacy_key.get_secret_value())
         self.telemetry = Telemetry()
         self._storage = Storage(settings)
         # Clients belong to threads: health checks have one of their own.
@@ -276,6 +279,8 @@ class Receiver:
             self.telemetry.ignored.labels(signal).inc(prepared.ignored)
         if prepared.not_understood:
             self.telemetry.count_not_understood(prepared.not_understood)
+        for kind, number in prepared.masked.items():
+            self.telemetry.masked.labels(kind).inc(number)
         if reused := self._known_ids.reused(*prepared.ids):
             self.telemetry.reused_ids.inc(reused)
             self._warn_of_reuse(reused)
@@ -311,6 +316,7 @@ class Receiver:
                     self.settings.retention_days,
                     self.settings.max_decompressed_bytes,
                     ContentLimits(max_attribute_bytes=self.settings.max_attribute_bytes),
+                    self._privacy,
                 )
                 break
             await asyncio.sleep(_OPEN_AGAIN_SECONDS)

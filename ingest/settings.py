@@ -25,6 +25,20 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
             "machine."
         ),
     ] = SecretStr("")
+    privacy_file: Annotated[
+        str,
+        Field(
+            description="TOML file that says what is taken out of spans and log records before "
+            "they are stored; docs/privacy.md. Empty: nothing."
+        ),
+    ] = ""
+    privacy_key: Annotated[
+        SecretStr,
+        Field(
+            description="Key of the marks that stand for what is taken out: one value has one "
+            "mark. Keep it, and keep it the same; empty: marks say the kind alone."
+        ),
+    ] = SecretStr("")
     cors_origins: Annotated[
         str,
         Field(

@@ -44,6 +44,13 @@ class Telemetry:
             ["scope", "attribute"],
             registry=self.registry,
         )
+        self.masked = Counter(
+            "everyspan_ingest_masked_total",
+            "Values that EVERYSPAN_PRIVACY_FILE took out before storing, by kind or field;"
+            " `unreadable` counts whole texts of which no rule could tell.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.reused_ids = Counter(
             "everyspan_ingest_reused_ids_total",
             "Spans with the ids of another span that came lately, with other content or start: all"

@@ -70,6 +70,16 @@ class Pattern:
                 f" {len(text)} characters; leave out repeats within repeats"
             ) from error
 
+    def values(self, text: str) -> list[str]:
+        """All that match, in their order. Raises PatternTimeoutError."""
+        try:
+            return [found.group() for found in self._compiled.finditer(text, timeout=SECONDS)]
+        except TimeoutError as error:
+            raise PatternTimeoutError(
+                f"the regular expression '{self.text}' took over {SECONDS:g} s on a text of"
+                f" {len(text)} characters; leave out repeats within repeats"
+            ) from error
+
     def fullmatch(self, text: str) -> bool:
         """Whether it matches the whole text; False, with a warning, where it takes too long."""
         try:

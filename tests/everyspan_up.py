@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,33 @@ LAG = "0.1"
 _PART = re.compile(r"(?P<partition>[0-9a-z]+)_\d+_(?P<last>\d+)_\d+(_\d+)?")
 _LAG_VARIABLE = "EVERYSPAN_CLICKHOUSE_LAG_SECONDS"
 NAMES = ("otlp-http", "otlp-grpc", "clickhouse", "alerting", "classify", "web")
+
+
+def unset() -> dict[str, str]:
+    """The environment without settings of the caller's."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
+
+
+def begun(
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    root: Path = ROOT,
+    *,
+    session: bool = False,
+) -> subprocess.Popen[bytes]:
+    """A process of ``root``'s code. ``log``: what it says goes there, after what stands there;
+    ``environment``: beside the caller's, without its settings; ``session``: one of its own, for a
+    command that starts others."""
+    with log.open("ab") as written:
+        return subprocess.Popen(
+            command,
+            cwd=root,
+            env=unset() | dict(environment),
+            stdout=written,
+            stderr=written,
+            start_new_session=session,
+        )
 
 
 @dataclass(frozen=True)
@@ -66,23 +93,10 @@ class Up:
     def launch(self) -> None:
         """Start, and wait for nothing."""
         options = [f"--{name}-port={port}" for name, port in self.ports.items()]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "cli.main",
-                    "up",
-                    f"--data={self.data}",
-                    "--host=127.0.0.1",
-                    *options,
-                ],
-                cwd=self.root,
-                env=environment | self.environment,
-                stdout=log,
-                stderr=log,
-            )
+        command = (sys.executable, "-m", "cli.main", "up", f"--data={self.data}")
+        self.process = begun(
+            [*command, "--host=127.0.0.1", *options], self._log, self.environment, self.root
+        )
 
     def log(self) -> str:
         """What it wrote."""

@@ -11,13 +11,13 @@ from http.cookies import CookieError, SimpleCookie
 from pydantic import SecretStr
 
 from service.caller import Caller, Gate, NotAllowed, same
-from web import key
+from web.key import ENTER, FILE, cookie
 from web.settings import WebSettings
 
 _READ = ("GET", "HEAD", "OPTIONS")
 READ_ONLY = (
     "this browser may only look; open the address with the key that `everyspan up` (or `web`) "
-    f"prints when it starts, {key.ENTER}?key=…; the key is in {key.FILE} of the data directory, too"
+    f"prints when it starts, {ENTER}?key=…; the key is in {FILE} of the data directory, too"
 )
 
 
@@ -34,7 +34,7 @@ class WebGate(Gate):
             settings.host_names,
             how=", or give it as the password in a browser",
         )
-        self._key = key
+        self._key, self._cookie = key, cookie(key)
 
     def check(self, caller: Caller) -> None:
         try:
@@ -57,7 +57,7 @@ class WebGate(Gate):
 
     def may_change(self, caller: Caller) -> bool:
         """Whether it may do more than look."""
-        return self.shows_token(caller) or self.is_key(_cookie(caller, key.cookie(self._key)))
+        return self.shows_token(caller) or self.is_key(_cookie(caller, self._cookie))
 
     def is_key(self, given: str) -> bool:
         """Whether it is the page's key; False where the page has none."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from everyspan.masking.mask import masked
 from markupsafe import Markup
 
 from classify import messages
-from classify.personal_data.masking import masked
 from web import say
 from web.mark import SHOWN, marked, shown
 from web.trace import MOST_READ, Step

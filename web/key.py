@@ -65,9 +65,11 @@ def _kept(path: Path) -> str:
         # For its owner alone, and never through a link that somebody put there.
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        found = path.read_text(encoding="ascii", errors="replace").strip()
-        if _FORM.fullmatch(found) and not path.is_symlink():
-            return found
+        # A link is not read either: it may lead to what never ends.
+        if path.is_file() and not path.is_symlink():
+            found = path.read_text(encoding="ascii", errors="replace").strip()
+            if _FORM.fullmatch(found):
+                return found
         path.unlink()
         return _kept(path)
     made = secrets.token_urlsafe(_BYTES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from everyspan.masking.mask import masked
 from markupsafe import Markup, escape
 
-from classify.personal_data.masking import masked
 from service import printable
 
 #: Shown before "show all".

@@ -165,11 +165,7 @@ def _sentences(reader: Reader, start: datetime, until: datetime, service: str) -
 
 def _limit(limits: Thresholds, name: str) -> tuple[float, bool]:
     known = limits.classifier.get(name)
-    return (
-        (known.max_fail_rate, known.critical == "fail")
-        if known
-        else (limits.custom.max_fail_rate, False)
-    )
+    return (known.max_fail_rate, known.one_pages) if known else (limits.custom.max_fail_rate, False)
 
 
 def _detail(reader: Reader, each: Sentence, start: datetime, until: datetime) -> None:

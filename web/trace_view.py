@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from everyspan.masking.mask import masked
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from classify.personal_data.masking import masked
 from web import conversation, pages, say, search, trace
 from web.mark import MOST_SHOWN, marked, shown
 from web.reader import Reader, Row

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from classify.personal_data.masking import masked
+from everyspan.masking.mask import masked
+
 from grafana.build.sql import ROOT, classifiers, columns, failed
 from service import printable
 from web.filters import ORDERS, PAGE, Filters

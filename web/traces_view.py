@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from everyspan.masking.mask import masked
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from classify.personal_data.masking import masked
 from web import pages, say, search, traces
 from web.filters import COLUMNS, ORDERS, REPLAYS, Filters
 from web.mark import marked

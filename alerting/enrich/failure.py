@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from everyspan.masking.mask import masked
+
 from alerting.case import Failure, Source
 from alerting.enrich.find import Question, Row
-from classify.personal_data.masking import masked
 from grafana.failing_step import failing_step, own_code
 from grafana.replay_command import replay_command, replay_note
 

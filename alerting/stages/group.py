@@ -19,18 +19,9 @@ from alerting.store.deliveries import Deliveries, Delivery
 
 #: So many triggers due at once for one destination become one message.
 GROUP_FROM = 20
-#: So many that began together and have one cause (`cause_of`) do.
+#: So many that began together and have one cause do.
 TOGETHER_FROM = 2
-#: Those wait so long for others of the same cause: Grafana tells each group by itself.
-GATHER_MS = 10_000
 _MOST_NAMES = 20
-
-
-def cause_of(alert: Alert) -> str:
-    """The same for alerts that are one incident where they begin together; '' for all others."""
-    if alert.labels.get("layer") != "drift":
-        return ""
-    return f"drift in {alert.labels.get('environment', '')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +114,7 @@ def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
     else:
         causes: dict[str, list[Delivery]] = {}
         for each in triggers:
-            causes.setdefault(cause_of(each.alert) or f"itself {each.id}", []).append(each)
+            causes.setdefault(each.cause or f"itself {each.id}", []).append(each)
         found = [
             _folded(tuple(began))
             if len(began) >= TOGETHER_FROM

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from alerting.alert_state import REMIND_MS, Heard, advance
 from alerting.notification import Alert
 from alerting.spool import Received
-from alerting.stages.group import GATHER_MS, cause_of
 from alerting.stages.mute import is_muted
 from alerting.store.file import now_ms
 from alerting.store.silences import Silence
@@ -19,6 +18,9 @@ from alerting.unevaluated import failing_of
 
 Routed = Sequence[tuple[Alert, Sequence[str]]]
 """Alerts, each with the names of its destinations."""
+
+#: What has one cause waits so long for others of it: Grafana tells each group by itself.
+GATHER_MS = 10_000
 
 
 def record(
@@ -76,6 +78,13 @@ def hear(
                     goes_on=was_held,
                 )
     return made
+
+
+def cause_of(alert: Alert) -> str:
+    """The same for alerts that are one incident where they begin together; '' for all others."""
+    if alert.labels.get("layer") != "drift":
+        return ""
+    return f"drift in {alert.labels.get('environment', '')}"
 
 
 def release(store: Store) -> int:

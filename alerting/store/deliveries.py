@@ -26,7 +26,8 @@ LONGEST_SECONDS = 600.0
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Times in ms since 1970. ``told_with``: id of the first delivery of the group that it was told
-    with; ``case_key``: of its alert's case."""
+    with; ``case_key``: of its alert's case; ``cause``: the same for triggers that are one incident
+    where they begin together, '' for all others."""
 
     id: int
     destination: str
@@ -42,6 +43,7 @@ class Delivery:
     error: str
     told_with: int | None
     case_key: str
+    cause: str
     repeats: int
 
 
@@ -260,7 +262,7 @@ class Deliveries:
         rows = self._file.rows(
             "SELECT d.id, d.destination, d.fingerprint, d.event, d.dedup_key, d.alert,"
             " d.status, d.created_at, d.due_at, d.sent_at, d.attempts, d.error, d.told_with,"
-            " d.case_key, coalesce(a.repeats, 0) FROM deliveries d LEFT JOIN alerts a"
+            " d.case_key, d.cause, coalesce(a.repeats, 0) FROM deliveries d LEFT JOIN alerts a"
             f" USING (fingerprint) {where}",
             values,
         )

@@ -13,12 +13,13 @@ class FailingRules:
         self._file = file
 
     def put(self, it: Failing, now: int) -> None:
-        """It fails; the first time that it is heard counts where it does not say since when."""
+        """It fails; the first time that it is heard counts where it does not say since when, and
+        what it said last where it does not say why."""
+        why = "cause = excluded.cause, error = excluded.error, " if it.says_why else ""
         with self._file.transaction() as connection:
             connection.execute(
                 "INSERT INTO failing_rules VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (fingerprint) DO UPDATE SET cause = excluded.cause,"
-                " error = excluded.error, severity = excluded.severity",
+                f" ON CONFLICT (fingerprint) DO UPDATE SET {why}severity = excluded.severity",
                 (it.fingerprint, it.rule, it.cause, it.error, it.severity, it.since or now, now),
             )
 

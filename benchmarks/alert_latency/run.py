@@ -30,17 +30,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
-from opentelemetry.trace import Status, StatusCode
-
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty  # noqa: E402
-from tests.everyspan_up import Up, free_ports  # noqa: E402
+from benchmarks.alert_latency.traffic import (  # noqa: E402
+    Exporter,
+    agent,
+    healthy,
+    ports_of,
+    turn,
+)
+from demo.pagerduty import PagerDuty, pagerduty, routes  # noqa: E402
+from tests.everyspan_up import Up  # noqa: E402
 
 #: What p95 has to be under, of one span and of a fail rate.
 CRITICAL_SECONDS, RATE_SECONDS = 15.0, 45.0
@@ -56,18 +57,6 @@ STAGES = (
 _CALLS = 24
 
 
-class _Exporter(OTLPSpanExporter):
-    """Remembers when ingest said that it has the batch."""
-
-    acknowledged: float = 0.0
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = super().export(spans)
-        if result is SpanExportResult.SUCCESS:
-            self.acknowledged = time.time()
-        return result
-
-
 @dataclass
 class Failure:
     """One planted failure. Times in seconds since 1970."""
@@ -77,56 +66,8 @@ class Failure:
     at: float
     ended: float = 0.0
     paged: float = 0.0
-    exporter: _Exporter | None = None
+    exporter: Exporter | None = None
     stages: dict[str, float] = field(default_factory=dict)
-
-
-def agent(service: str, up: Up) -> tuple[TracerProvider, _Exporter]:
-    """An agent's OpenTelemetry with its default batches."""
-    exporter = _Exporter(endpoint=f"http://127.0.0.1:{up.ports['otlp-http']}/v1/traces")
-    resource = Resource(
-        {"service.name": service, "deployment.environment.name": "production"},
-    )
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider, exporter
-
-
-def turn(provider: TracerProvider, rng: Random, said: str, error: str = "") -> float:
-    """A trace of an agent, a tool and a model call. Returns when it ended."""
-    tracer = provider.get_tracer("benchmark")
-    question = f"Where is my order number {rng.randint(1, 10**9)} and when will it come?"
-    with tracer.start_as_current_span(
-        "support", attributes={"gen_ai.operation.name": "invoke_agent", "input.value": question}
-    ):
-        with tracer.start_as_current_span(
-            "execute_tool get_order",
-            attributes={
-                "gen_ai.operation.name": "execute_tool",
-                "gen_ai.tool.name": "get_order",
-                "gen_ai.tool.call.arguments": json.dumps({"order": rng.randint(1, 10**9)}),
-            },
-        ) as tool:
-            if error:
-                tool.set_status(Status(StatusCode.ERROR, error))
-            else:
-                result = json.dumps({"state": "shipped", "parcel": rng.randint(1, 10**9)})
-                tool.set_attribute("gen_ai.tool.call.result", result)
-        with tracer.start_as_current_span(
-            "chat gpt-4.1-mini",
-            attributes={
-                "gen_ai.operation.name": "chat",
-                "gen_ai.request.model": "gpt-4.1-mini",
-                "gen_ai.input.messages": _messages("user", question),
-                "gen_ai.output.messages": _messages("assistant", said),
-            },
-        ):
-            pass
-    return time.time()
-
-
-def _messages(role: str, text: str) -> str:
-    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
 
 def play(failure: Failure, up: Up, rng: Random) -> None:
@@ -143,15 +84,6 @@ def play(failure: Failure, up: Up, rng: Random) -> None:
             broken = "TimeoutError: no answer after 10 s" if number % 2 else ""
             failure.ended = turn(provider, rng, "It has shipped.", broken)
     time.sleep(30)
-    provider.shutdown()
-
-
-def healthy(up: Up, per_second: float, stop: threading.Event) -> None:
-    """A stream of traces in which nothing fails."""
-    provider, _ = agent("healthy", up)
-    rng = Random(1)
-    while not stop.wait(1 / per_second):
-        turn(provider, rng, "Your order has shipped and is on its way.")
     provider.shutdown()
 
 
@@ -224,15 +156,6 @@ def watch(failures: list[Failure], server: PagerDuty) -> int:
     return sum(not failure.paged for failure in failures)
 
 
-def ports_of(named: str) -> dict[str, int]:
-    """Free ones, but for those that ``named`` ('clickhouse=8123,alerting=8085') says."""
-    ports = free_ports()
-    for each in filter(None, named.split(",")):
-        name, _, port = each.partition("=")
-        ports[name] = int(port)
-    return ports
-
-
 def answers(url: str) -> bool:
     """Whether a Grafana is there that evaluates our rules."""
     with urllib.request.urlopen(f"{url}/api/v1/provisioning/alert-rules", timeout=10) as answer:
@@ -255,12 +178,9 @@ def main() -> int:
         parser.error(f"{given.grafana} has none of the rules of grafana/provisioning")
     rng = Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="alert-latency-") as folder, pagerduty() as server:
-        routes = Path(folder) / "routes.toml"
-        routes.write_text(
-            f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
-            f'url = "{server.url}"\n[[routes]]\ndestinations = ["oncall"]\n'
-        )
-        environment = {"EVERYSPAN_ALERT_ROUTES": str(routes)}
+        path = Path(folder) / "routes.toml"
+        path.write_text(routes(server.url))
+        environment = {"EVERYSPAN_ALERT_ROUTES": str(path)}
         if given.grafana:
             environment["EVERYSPAN_GRAFANA_EVALUATE"] = "false"
         # A Grafana remembers the services of an earlier run.

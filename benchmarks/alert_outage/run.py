@@ -29,10 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from benchmarks.alert_latency.run import agent, healthy, ports_of, turn
+from benchmarks.alert_latency.traffic import agent, healthy, ports_of, turn
+from benchmarks.faults.moments import until
 from benchmarks.faults.proxy import Proxy
-from demo.pagerduty import ROUTING_KEY, PagerDuty, pagerduty
-from tests.everyspan_up import ROOT, Up
+from demo.pagerduty import PagerDuty, pagerduty, routes
+from tests.everyspan_up import Up, begun
 
 _START_SECONDS = 120
 _FIRST_SECONDS = 240
@@ -69,26 +70,15 @@ class Process:
 
     def __init__(self, command: list[str], url: str, log: Path, **environment: str) -> None:
         self._command, self._url, self._log = command, url, log
-        self._environment = {
-            k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")
-        } | environment
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise AssertionError(f"{self._command[0]} did not start, see {self._log}")
-            time.sleep(0.2)
+        process = begun(self._command, self._log, self._environment, session=True)
+        self._process = process
+        until(lambda: self._answers() or process.poll() is not None, _START_SECONDS, 0.2)
+        if process.poll() is not None or not self._answers():
+            raise AssertionError(f"{self._command[0]} did not start, see {self._log}")
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -131,9 +121,7 @@ def scenario(name: str, act: Callable[[], None], server: PagerDuty, settle: floa
     began = time.time()
     act()
     over = time.time()
-    deadline = over + settle
-    while time.time() < deadline:
-        time.sleep(1)
+    time.sleep(settle)
     found = incidents(server)[before:]
     ended = [each for each in found if each.closed]
     still = [each.key for each in incidents(server) if not each.closed]
@@ -161,11 +149,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="alert-outage-") as folder, pagerduty() as server:
         path = Path(folder)
         up = Up(path / "data", ports, {"EVERYSPAN_GRAFANA_EVALUATE": "false"})
-        routes = path / "routes.toml"
-        routes.write_text(
-            f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
-            f'url = "{server.url}"\n[[routes]]\ndestinations = ["oncall"]\n'
-        )
+        told = path / "routes.toml"
+        told.write_text(routes(server.url))
         up.start()
         proxy = Proxy(up.ports["clickhouse"], Random(1), asked["clickhouse"])
         alerting = Process(
@@ -177,7 +162,7 @@ def main() -> int:
             ],
             f"http://127.0.0.1:{asked['alerting']}/readyz",
             path / "alerting.log",
-            EVERYSPAN_ALERT_ROUTES=str(routes),
+            EVERYSPAN_ALERT_ROUTES=str(told),
         )
         grafana = Process(
             shlex.split(given.grafana_command), f"{given.grafana}/api/health", path / "grafana.log"
@@ -189,11 +174,8 @@ def main() -> int:
             for each in (healthy, failing):
                 arguments = (up, 1.0, stop) if each is healthy else (up, stop)
                 threading.Thread(target=each, args=arguments, daemon=True).start()
-            deadline = time.monotonic() + _FIRST_SECONDS
-            while not incidents(server):
-                if time.monotonic() > deadline:
-                    raise AssertionError("the failing service pages nobody")
-                time.sleep(1)
+            if not until(lambda: bool(incidents(server)), _FIRST_SECONDS, 1):
+                raise AssertionError("the failing service pages nobody")
             # Its other rules follow.
             time.sleep(given.settle)
             print(f"open before: {[each.summary for each in incidents(server)]}\n")

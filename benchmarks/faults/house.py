@@ -20,7 +20,7 @@ import yaml
 
 from benchmarks.faults.moments import until
 from benchmarks.faults.processes import Process, send, tree
-from demo.pagerduty import ROUTING_KEY
+from demo.pagerduty import routes
 from tests.everyspan_up import NAMES, ROOT, Up
 
 _RULES = ROOT / "grafana" / "provisioning" / "alerting"
@@ -156,14 +156,11 @@ class House(Up):
 def build(directory: Path, data: Path, pagerduty: str) -> House:
     """A house in ``directory``, its data in ``data``, which pages the address ``pagerduty``."""
     directory.mkdir(parents=True, exist_ok=True)
-    routes = directory / "routes.toml"
-    routes.write_text(
-        f'[destinations.oncall]\ntype = "pagerduty"\nrouting_key = "{ROUTING_KEY}"\n'
-        f'url = "{pagerduty}"\ntimeout_seconds = 3\n[[routes]]\ndestinations = ["oncall"]\n'
-    )
+    path = directory / "routes.toml"
+    path.write_text(routes(pagerduty, "timeout_seconds = 3\n"))
     settings = {f"EVERYSPAN_{name.upper()}": value for name, value in _SETTINGS.items()}
     own = settings | {
-        "EVERYSPAN_ALERT_ROUTES": str(routes),
+        "EVERYSPAN_ALERT_ROUTES": str(path),
         "EVERYSPAN_GRAFANA_RULES": str(_rules(directory / "rules")),
         "PYTHONFAULTHANDLER": "1",
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 import time
 from random import Random
+
+from tests.connections import reset
 
 _SLOW_SECONDS = 0.4
 
@@ -36,13 +37,13 @@ class Proxy:
             except OSError:
                 return
             if self.mood == "away":
-                _reset(client)
+                reset(client)
                 continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
                 server.settimeout(None)
             except OSError:
-                _reset(client)
+                reset(client)
                 continue
             for source, sink, answers in ((client, server, False), (server, client, True)):
                 threading.Thread(
@@ -63,12 +64,11 @@ class Proxy:
                     break
                 sink.sendall(data)
         for each in (source, sink):
-            _reset(each)
+            _end(each)
 
 
-def _reset(connection: socket.socket) -> None:
+def _end(connection: socket.socket) -> None:
+    """Its other thread, which reads it, wakes up."""
     with contextlib.suppress(OSError):
-        linger = struct.pack("ii", 1, 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
+    reset(connection)

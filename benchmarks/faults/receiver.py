@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
 import threading
 import time
 from collections import Counter, defaultdict
@@ -15,6 +13,7 @@ from typing import Any
 
 from benchmarks.faults.ledger import Ledger
 from demo.pagerduty import Handler, PagerDuty
+from tests.connections import reset
 
 MOODS = ("ok", "reset", "throttle", "error", "hang", "hold")
 _HANG_SECONDS = 6.0
@@ -147,9 +146,8 @@ class _Moody(Handler):
             self.server.turned_away += 1
             if mood == "hang":
                 time.sleep(_HANG_SECONDS)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
-            self.connection.close()
+            reset(self.connection)
             return
         if mood in ("throttle", "error"):
             self.server.turned_away += 1

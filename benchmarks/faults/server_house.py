@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from benchmarks.faults.house import House
 from benchmarks.faults.moments import until
 from benchmarks.faults.proxy import Proxy
 from benchmarks.faults.scene import Broken, Scene, side_house
-from tests.everyspan_up import ROOT
+from tests.everyspan_up import begun
 
 
 @dataclass
@@ -72,16 +71,8 @@ class ServerHouse(House):
         return ""
 
     def _begun(self, *command: str) -> subprocess.Popen[bytes]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
         own = self.own | {"EVERYSPAN_DATA": str(self.data)}
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=ROOT,
-                env=environment | own,
-                stdout=log,
-                stderr=log,
-            )
+        return begun([sys.executable, "-m", *command], self._log, own)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def run(url: str, senders: int, seconds: float, headers: dict[str, str]) -> Load
 
 
 def _send(url, seconds, headers, started, results) -> None:  # type: ignore[no-untyped-def]
-    body, traces, spans = _template()
+    body, traces, spans = template()
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
     sent = {"content-type": "application/x-protobuf", **headers}
@@ -89,7 +89,7 @@ def _send(url, seconds, headers, started, results) -> None:  # type: ignore[no-u
     results.put(load)
 
 
-def _template() -> tuple[bytearray, list[list[int]], list[list[int]]]:
+def template() -> tuple[bytearray, list[list[int]], list[list[int]]]:
     """The body, and by trace and by span the offsets at which its id stands."""
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from struct import Struct
 
+from everyspan.masking.mask import masked
+
 from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, abstained, applies
 from classify.job.task import Judged, Task
 from classify.job.working import MANY, BrokenError, is_installation, is_machine, told, trouble
-from classify.personal_data.masking import masked
 from classify.settle.twins import judged_there
 from clickhouse.span import LABELS, Span, Verdict
 

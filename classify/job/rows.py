@@ -17,12 +17,23 @@ from classify.classifier import Classifier
 from classify.custom.vectors import DIMENSIONS, TYPES
 from classify.job.due import DAY_NS, DueTrace, between
 from classify.settings import ClassifySettings
-from classify.settle.twins import Twin
+from classify.settle.around import FROM_AROUND
+from classify.settle.running_totals import RUNNING_TOTAL
+from classify.settle.twins import TWIN, Twin
+from classify.settle.usage import FIELDS, REPORTED_USAGE
+from clickhouse.span import SPAN_COLUMNS
 from service.errors import UserError
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
 SESSION_TRACES = 20
 SESSION_DAYS = 7
+
+#: What says how a number is settled (classify/settle), beside attributes of ours.
+_REPORTS = frozenset(
+    "trace_id span_id parent_span_id name step_kind start_time duration_ms model response_id"
+    " scope_name fingerprint id_reuse twin_of verdict_version".split()
+).union(FIELDS)
+_REPORTED = (REPORTED_USAGE, RUNNING_TOTAL, TWIN, FROM_AROUND)
 
 _FINAL = "do_not_merge_across_partitions_select_final = 1"
 _PIECE = 4 << 20
@@ -135,6 +146,28 @@ class Rows:
         if batch.old:
             loaded.vectors = self._vectors(batch, vectors_of)
         return loaded
+
+    def read_spans(self, ids: Sequence[str], window: tuple[int, int]) -> bytes:
+        """All columns of the rows of these traces, that start within the window (ns since 1970).
+        Raises TooLargeError, and clickhouse-connect's errors."""
+        return self._spans(ids, window)
+
+    def read_reports(self, ids: Sequence[str], window: tuple[int, int]) -> bytes:
+        """The same, but of a span's columns those that its numbers hang on, and no texts."""
+        columns = [
+            name
+            if name in _REPORTS
+            else f"mapFilter((k, v) -> k IN {_REPORTED}, s.attributes) AS attributes"
+            if name == "attributes"
+            else f"defaultValueOfTypeName('{self._schema.spans[name]}') AS {name}"
+            for name in (*SPAN_COLUMNS, "verdict_version")
+        ]
+        return self._read(
+            f"SELECT {', '.join(columns)} FROM {self._database}.spans_raw AS s FINAL"
+            f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', *window)}",
+            ids,
+            limited=False,
+        )
 
     def split(self, trace: DueTrace, stretch: tuple[int, int] | None) -> tuple[int, int, str]:
         """Start of the first and the last span of a trace (or of a stretch of it), and its root.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from classify.personal_data.masking import masked
+from everyspan.masking.mask import masked
 
 MAX_EVIDENCE = 300
 #: Score of what a rule says: it is plain, though the words may have been meant loosely.

@@ -112,8 +112,8 @@ class Calibrating:
                 raise CalibrationError(f"{name} is as it came; there is nothing to take back")
             threshold = earlier.threshold if earlier and earlier.of == last.of else 0.0
             back = earlier if threshold and earlier else Calibration(name, 0, 0, 0.0, shipped)
+            reason = f"calibration {last.number} taken back"
             if record is not None:
-                reason = f"calibration {last.number} taken back"
                 version = self._rethreshold(name, threshold or None, reason).version
             return self._put(
                 client,
@@ -128,7 +128,7 @@ class Calibrating:
                     back.b,
                     self._counts(client).get(name, 0),
                     {},
-                    f"calibration {last.number} taken back",
+                    reason,
                     last.number,
                     author,
                 ),

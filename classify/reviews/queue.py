@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from classify.custom.fewshot import THRESHOLD
 from classify.registry import BUILT_IN
+from classify.reviews.calibration_store import Run
 from classify.reviews.estimate import Quality, Stratum, quality_of
 from classify.reviews.review_store import Review, settled
 from clickhouse.embedded_http.settings import quote
-
-Run = Callable[[str], list[dict[str, Any]]]
-"""SQL to rows."""
 
 #: What is asked about.
 DAYS = 7

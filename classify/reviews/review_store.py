@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from everyspan.masking.mask import masked
 
-from classify.personal_data.masking import masked
 from classify.registry import BUILT_IN
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError

@@ -22,8 +22,11 @@ _TOLD = ("output", "output_messages")
 _AROUND = frozenset({"chain", "other"})
 
 
-def from_around(spans: Sequence[Span]) -> list[Span]:
-    """Changed copies of the calls that get something; pure, and the same when run again."""
+def from_around(spans: Sequence[Span], *, texts: bool = True) -> list[Span]:
+    """Changed copies of the calls that get something; pure, and the same when run again.
+
+    ``texts``: whether texts, too, or numbers alone.
+    """
     if not any(span.step_kind == "llm" for span in spans):
         return []
     tree = Tree(spans)
@@ -37,12 +40,13 @@ def from_around(spans: Sequence[Span]) -> list[Span]:
             continue
         around = tree.spans[parent]
         found: dict[str, Any] = {}
-        if around.step_kind in _AROUND:
+        if around.step_kind in _AROUND and texts:
             found |= _texts(call, around)
         elif around.step_kind == "llm":
             found |= _thoughts(call, around)
         if found:
-            names = ",".join(sorted(found))
+            before = call.attributes.get(FROM_AROUND, "")
+            names = ",".join(sorted({*filter(None, before.split(",")), *found}))
             attributes = {**call.attributes, FROM_AROUND: names}
             changed.append(replace(call, attributes=attributes, **found))
     return changed

@@ -18,8 +18,8 @@ from ingest.attributes import dumps, loads
 from ingest.conventions.columns import fill
 from ingest.conventions.convention import Draft
 from ingest.conventions.genai_events import CONTENT_EVENTS, Event, apply_events
+from ingest.events import iso
 from ingest.limits import DROPPED_CONTENT, ContentLimits
-from ingest.normalise import iso
 
 #: Attribute that names the columns which hold late content, so that more of it may still change
 #: them; what the span itself carried never changes.

@@ -38,7 +38,8 @@ def without_earlier(spans: Sequence[Span]) -> list[Span]:
                     None if number is None else number - (earlier or 0)
                     for number, earlier in zip(said, before, strict=True)
                 )
-                if RUNNING_TOTAL not in call.attributes:
+                # Again for one that is marked: a call before it may have come since.
+                if RUNNING_TOTAL not in call.attributes or own != reported(call):
                     changed.append(_with(call, own, said))
             before = said
     return changed

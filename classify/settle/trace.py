@@ -24,11 +24,11 @@ def settled(spans: Sequence[Span], twin: Twin | None = None) -> list[Span]:
     None: what its marks say. Running it on its own result changes nothing.
     """
     twin = told(spans) if twin is None else twin
-    found = _changed(spans, mark(spans, twin))
-    found = _changed(found, without_earlier(found))
-    found = _changed(found, from_around(found))
-    found = _changed(found, settle(found, twin.counted))
-    return _changed(found, inherit(found))
+    found = with_changes(spans, mark(spans, twin))
+    found = with_changes(found, without_earlier(found))
+    found = with_changes(found, from_around(found))
+    found = with_changes(found, settle(found, twin.counted))
+    return with_changes(found, inherit(found))
 
 
 def settle_all(
@@ -51,7 +51,8 @@ def settle_all(
             spans[i] = span
 
 
-def _changed(spans: Sequence[Span], changed: Iterable[Span]) -> list[Span]:
+def with_changes(spans: Sequence[Span], changed: Iterable[Span]) -> list[Span]:
+    """The spans, in their order, the changed copies in the place of theirs."""
     new = {_key(span): span for span in changed}
     return [new.get(_key(span), span) for span in spans] if new else [*spans]
 

@@ -71,9 +71,11 @@ class TwinSearch:
         )
         return {t.trace_id: twins[t.trace_id] for t in asked if t.trace_id in twins}
 
-    def late(self, client: Client) -> tuple[list[DueTrace], dict[str, Twin]]:
-        """Traces of the last minutes that were judged and are something else than their rows say,
-        to be judged again, and what they are."""
+    def late(
+        self, client: Client, *, judged: bool = True
+    ) -> tuple[list[DueTrace], dict[str, Twin]]:
+        """Traces of the last minutes that were judged (or are still to be) and are something else
+        than their rows say, and what they are."""
         before, self._looked_at = self._looked_at, time.monotonic()
         ago = WINDOW_SECONDS if before is None else self._looked_at - before + _SLACK_SECONDS
         now = time.time_ns()
@@ -88,7 +90,7 @@ class TwinSearch:
             trace_id: twin
             for trace_id, twin in twins.items()
             if found[trace_id].ours
-            and not found[trace_id].pending
+            and found[trace_id].pending is not judged
             and twin not in (told(found[trace_id].calls), self._told.get(trace_id))
         }
         if len(self._told) > 100_000:

@@ -21,7 +21,16 @@ from clickhouse.span import Span
 from ingest.attributes import dumps, loads
 from ingest.conventions.reported import BETWEEN, CALLS, FIELDS, REPORTED_USAGE, content
 
-__all__ = ["BETWEEN", "CALLS", "FIELDS", "REPORTED_USAGE", "content", "settle"]
+__all__ = [
+    "BETWEEN",
+    "CALLS",
+    "FIELDS",
+    "REPORTED_USAGE",
+    "content",
+    "reported",
+    "settle",
+    "with_usage",
+]
 
 #: Where rows from before the column response_id have it.
 _RESPONSE_IDS = ("gen_ai.response.id", "ai.response.id", "llm.openai.id", "llm.response.id")
@@ -50,7 +59,7 @@ def settle(spans: Sequence[Span], elsewhere: Collection[str] = ()) -> list[Span]
     return [
         changed
         for node, span in enumerate(tree.spans)
-        if (changed := _with_usage(span, tree.usage[node], dropped[node])) is not span
+        if (changed := with_usage(span, tree.usage[node], dropped[node])) is not span
     ]
 
 
@@ -292,8 +301,9 @@ def _without_ancestors(tree: _Reports, group: list[int]) -> list[int]:
     return [node for node in group if node not in above]
 
 
-def _with_usage(span: Span, usage: Usage, dropped: int) -> Span:
-    """The span with its numbers but for the dropped ones; the same object where nothing changes."""
+def with_usage(span: Span, usage: Usage, dropped: int) -> Span:
+    """The span with its numbers but for the dropped ones, a bit for each of FIELDS; the same object
+    where nothing changes."""
     numbers = {name: None if dropped >> bit & 1 else usage[bit] for bit, name in enumerate(FIELDS)}
     away = {name: usage[bit] for bit, name in enumerate(FIELDS) if dropped >> bit & 1}
     note = dumps(away) if away else None

@@ -60,11 +60,15 @@ def _small_words() -> dict[str, frozenset[str]]:
     return held | {"en": held["en"] | ENGLISH}
 
 
-@lru_cache(maxsize=512)
 def language(text: str) -> str:
     """'English', 'German', 'Japanese', …, or the name of a script ('Arabic') that is all that can
     be said; '' where nothing is sure."""
-    plain = _sample(text)
+    return _language(_part_of(text))
+
+
+@lru_cache(maxsize=512)
+def _language(part: str) -> str:
+    plain = _plain(part)
     letters = sum(map(str.isalpha, plain))
     other = _other_script(plain)
     if other or letters < _LETTERS:
@@ -72,11 +76,15 @@ def language(text: str) -> str:
     return _name(_sure(_shares(plain)))
 
 
-@lru_cache(maxsize=512)
 def likely(text: str) -> str:
     """'English' unless another language is likelier: a language's or a script's name, or 'Latin'
     where nothing is known of it but that."""
-    plain = _sample(text)
+    return _likely(_part_of(text))
+
+
+@lru_cache(maxsize=512)
+def _likely(part: str) -> str:
+    plain = _plain(part)
     other = _other_script(plain)
     if other:
         return other
@@ -112,7 +120,7 @@ def in_two_languages(one: str, other: str) -> bool:
 def differs(text: str, wanted: str) -> str:
     """The language (or script) that the text is written in where it is surely not in ``wanted``, a
     code; '' where it is or where nothing can be said."""
-    plain = _sample(text)
+    plain = _plain(_part_of(text))
     scripts = _scripts(plain)
     letters = sum(scripts.values())
     if letters < _LETTERS:
@@ -135,11 +143,17 @@ def _near(code: str) -> tuple[str, ...]:
     return tuple(_known()[code].get("near", ())) if code else ()
 
 
-def _sample(text: str) -> str:
-    """Of the text, without code, addresses and what nobody sees, as much as is looked at."""
-    if len(text) > 2 * _PART:
-        text = text[:_PART] + " " + text[len(text) // 2 :][:_PART]
-    return _CODE.sub(" ", _INVISIBLE.sub("", text))
+def _part_of(text: str) -> str:
+    """As much of it as is looked at, and kept by the caches."""
+    if len(text) <= 2 * _PART:
+        return text
+    middle = len(text) // 2
+    return text[:_PART] + " " + text[middle : middle + _PART]
+
+
+def _plain(part: str) -> str:
+    """Without code, addresses and what nobody sees."""
+    return _CODE.sub(" ", _INVISIBLE.sub("", part))
 
 
 def _shares(plain: str) -> dict[str, float]:

@@ -12,14 +12,14 @@ shows.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from classify.personal_data.contacts import digits_of
-from classify.personal_data.masking import MOST_ROUNDS, findings
+from everyspan.masking.contacts import digits_of
+from everyspan.masking.mask import MOST_ROUNDS, findings
+from everyspan.masking.network import find_ips
 
 _PERSONAL_ATTRIBUTE = re.compile(r"(?:user|enduser|customer)\.(?:\w+\.)*(?:full_?)?name")
 _CAPITALISED = r"[^\W\d_a-z][\w'’-]+"
@@ -33,10 +33,6 @@ _NO_NAME = frozenset(
     "sir madam customer customers team support all user client friend friends guest member everyone"
     " colleague colleagues valued hiring service herr frau mr mrs ms dr doctor".split()
 )
-_IP = re.compile(
-    r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4})(?![\w:]|\.\d)"
-)
-_VERSION_WORD = re.compile(r"(?i)\b(?:v|version|release|build|section|chapter)\W{0,3}$")
 #: A user id that is an ordinary word must not take that word out of every text.
 _TELLING_ID = re.compile(r"(?=.*[\d@._-]).{4,}", re.S)
 
@@ -138,14 +134,7 @@ def _whole(value: str) -> str:
 
 def _findings(text: str) -> Iterator[tuple[str, str]]:
     yield from findings(text)
-    for match in _IP.finditer(text):
-        try:
-            address = ipaddress.ip_address(match.group())
-        except ValueError:
-            continue
-        before = text[max(0, match.start() - 12) : match.start()]
-        if address.is_global and not _VERSION_WORD.search(before):
-            yield "ip", match.group()
+    yield from (("ip", address) for address in find_ips(text))
 
 
 def _names(text: str) -> Iterable[str]:

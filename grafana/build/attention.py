@@ -40,13 +40,9 @@ ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
 
 
 def limits() -> dict[str, float]:
-    """Share that may fail, by check; 0 where one failure pages. An attempt that the model refused
-    is none of these (``critical = "obeyed"``): attempts count by their rate."""
+    """Share that may fail, by check; 0 where one failure pages."""
     thresholds = read()
-    own = {
-        n: 0.0 if one.critical == "fail" else one.max_fail_rate
-        for n, one in thresholds.classifier.items()
-    }
+    own = {name: one.allowed for name, one in thresholds.classifier.items()}
     operational = thresholds.operational
     return own | {
         ERRORS: operational.error_rate,
@@ -77,8 +73,8 @@ def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
             text("board", hidden=True),
         ],
         size=size,
-        empty="No span came in this time range: send some, or try everyspan demo. (With a red mark in "
-        "the corner: ClickHouse does not answer.)",
+        empty="No span came in this time range: send some, or try everyspan demo. (In Grafana, with a "
+        "red mark in the corner: ClickHouse does not answer.)",
         tall=True,
     )
 
@@ -87,7 +83,7 @@ def sql() -> str:
     """Rows of (what, how_bad, interval, since, where_, users, example, service, board), one at least."""
     rate_limits, operational = read().fail_rate, read().operational
     known = limits()
-    critical = [name for name, one in read().classifier.items() if one.critical == "fail"]
+    critical = [name for name, one in read().classifier.items() if one.one_pages]
     limit = (
         f"multiIf(startsWith(check, 'tool '), {operational.tool_failure_rate}, own > 0, own,"
         f" transform(check, {list(known)}, {list(known.values())}, {read().custom.max_fail_rate}))"

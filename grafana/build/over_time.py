@@ -89,12 +89,7 @@ def _judged(names: Sequence[str]) -> str:
     all_judged; with what it may fail, allowed."""
     thresholds = read()
     own = thresholds.classifier
-    # Where one failure pages, none is allowed.
-    allowed = {
-        name: 0.0 if own[name].critical == "fail" else own[name].max_fail_rate
-        for name in columns(names)
-        if name in own
-    }
+    allowed = {name: own[name].allowed for name in columns(names) if name in own}
     limit = (
         f"transform(classifier, {list(allowed)}, {list(allowed.values())},"
         f" {thresholds.custom.max_fail_rate})"

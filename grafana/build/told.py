@@ -17,7 +17,16 @@ from classify.signals.combiner import Rate, combiner
 from classify.signals.weighed import Weighed
 from grafana.build.columns import count, interval, rate, share, text
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, table
-from grafana.build.sql import CUSTOM, between, chosen, columns, counts, where, wilson_low
+from grafana.build.sql import (
+    CUSTOM,
+    between,
+    chosen,
+    columns,
+    counts,
+    where,
+    wilson_high,
+    wilson_low,
+)
 
 #: Share of the rows that a classifier looks at and that it judges.
 TOLD_STEPS: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
@@ -74,7 +83,9 @@ def told_sql(names: Sequence[str]) -> str:
   -- What has failed for certain fails, whatever the scores of the others say.
   least(1, greatest(0, if(v.2 = 0, 0, {wilson_low("v.2", "v.3")}), mean - 1.96 * error)) AS at_least,
   least(1, greatest(at_least, mean)) AS estimated,
-  least(1, greatest(estimated, mean + 1.96 * error)) AS at_most,
+  -- Where that says more than the scores do, the interval is its own.
+  least(1, greatest(estimated, mean + 1.96 * error,
+    if(v.2 > 0 AND at_least > mean, {wilson_high("v.2", "v.3")}, 0))) AS at_most,
   arrayFirst(r -> r.1 = v.1, reasons).2 AS why_not
 FROM (
   SELECT {counts(names)} AS counts,

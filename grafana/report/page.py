@@ -40,6 +40,7 @@ def page(run: Run, times: TimeRange, version: str) -> str:
     text: str = environment.get_template("page.html").render(
         boards=boards,
         answered=_answered(run),
+        titles=TITLES.values(),
         days=DAYS,
         start=f"{times.start.astimezone(UTC):%Y-%m-%d %H:%M}",
         end=f"{times.end.astimezone(UTC):%Y-%m-%d %H:%M}",

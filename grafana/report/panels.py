@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from classify.personal_data.masking import masked
+from everyspan.masking.mask import masked
+
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.units import told
 from grafana.variables import fill
@@ -273,11 +274,9 @@ def _chart(traces: list[dict[str, Any]], defaults: dict[str, Any], *, stacked: b
     if not traces:
         return {}
     unit = defaults.get("unit", "short")
-    axis: dict[str, Any] = {"rangemode": "tozero"}
-    axis |= {"percentunit": {"tickformat": ".1~%"}, "currencyUSD": {"tickprefix": "$"}}.get(
-        unit, {}
-    )
-    axis |= {"ms": {"ticksuffix": " ms"}, "s": {"ticksuffix": " s"}}.get(unit, {})
+    axis: dict[str, Any] = {"rangemode": "tozero", **_AXES.get(unit, {})}
+    if unit.startswith("suffix:"):
+        axis["ticksuffix"] = unit.removeprefix("suffix:")
     return {"traces": traces, "yaxis": axis, "barmode": "stack" if stacked else "group"}
 
 

@@ -15,7 +15,14 @@ from ingest.conventions.token_counts import ANSWER_KEYS, find_usage
 _MODEL_KEYS = ("model", "model_name", "modelName", "model_version", "modelVersion", "modelId")
 _ID_KEYS = ("id", "response_id", "responseId")
 _ID_STARTS = ("chatcmpl-", "cmpl-", "resp_", "msg_", "gen-", "chatcmpl_")
-_REASONS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
+_REASONS = (
+    "finish_reason",
+    "finishReason",
+    "stop_reason",
+    "stopReason",
+    "done_reason",
+    "StopReason",
+)
 _TOOLS = ("tools", "functions", "toolConfig")
 _SYSTEM = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt")
 _CONFIGS = ("config", "kwargs", "options", "generation_config")

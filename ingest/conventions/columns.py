@@ -27,7 +27,7 @@ from ingest.conventions.time_to_first_token import milliseconds
 from ingest.conventions.token_meaning import APART, UNKNOWN, meaning_of
 from ingest.conventions.tools import tool_definitions
 from ingest.limits import ContentLimits, cut
-from ingest.prices import cost_usd
+from ingest.prices import HALF_PRICE, cost_usd, plain_cost_usd
 
 _UINT32 = 2**32 - 1
 _LONGEST_RESULT = 65_536
@@ -38,7 +38,7 @@ _NO_CHAT = frozenset({"tool", "retrieval", "embedding", "reranker"})
 #: What only a price needs, and few calls have.
 _PRICED_APART = frozenset(
     "input_audio_tokens output_audio_tokens cached_audio_tokens input_image_tokens"
-    " output_image_tokens cache_write_1h_tokens service_tier".split()
+    " output_image_tokens cache_write_1h_tokens".split()
 )
 _CALLS = frozenset({"llm", "embedding", "reranker"})
 _EMBEDDING = re.compile(r"(?:^|[-/.:_])embed", re.IGNORECASE)
@@ -54,10 +54,12 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
     """Set the span's columns; the attributes whose whole text is in a content column."""
     values = draft.values
     stored: set[str] = set()
+    limit = limits.max_attribute_bytes
+    short = limit // 4  # of whatever characters
     for column, value in values.items():
         if column in _TEXT_COLUMNS and value is not None and value != "":
             text = value if type(value) is str else text_of(value)
-            setattr(span, column, cut(text, limits.max_attribute_bytes))
+            setattr(span, column, text if len(text) <= short else cut(text, limit))
     if span.replay_of and not _TRACE_ID.fullmatch(span.replay_of):
         span.replay_of = ""  # nothing that `everyspan replay` says
     line = values.get("code_line")
@@ -69,7 +71,6 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         if kind == "llm" and _embeds(values.get("model")):
             kind = span.step_kind = "embedding"
     _fill_model(span, draft)
-    limit = limits.max_attribute_bytes
     if kind == "tool":
         _fill_tool(span, draft, attributes, stored)
     else:
@@ -91,7 +92,6 @@ def fill(span: Span, draft: Draft, attributes: Attributes, limits: ContentLimits
         source = draft.sources.get(column)
         if source is not None and text and attributes.get(source) == text:
             stored.add(source)
-    short = limit // 4  # of whatever characters
     if len(span.input) > short:
         span.input = cut(span.input, limit)
     if len(span.output) > short:
@@ -107,8 +107,13 @@ def _read_the_rest(draft: Draft) -> None:
     request, answer = has("input"), has("output") or has("output_messages")
     if (
         has("input_tokens") is None
-        or (has("model") is None)
-        or (has("finish_reason") is None and _mentions(answer, "finish", "stop_reason", "stopR"))
+        or has("model") is None
+        or (
+            has("finish_reason") is None
+            # A message says it itself, see _fill_chat.
+            and not (type(answer) is str and answer.startswith('[{"role"'))
+            and _mentions(answer, "finish", "stop_reason", "stopR", "StopR")
+        )
     ):
         usage = has("usage")
         if usage is not None:
@@ -118,10 +123,15 @@ def _read_the_rest(draft: Draft) -> None:
     if answered and (not model or str(answered).startswith(model_name(model))):
         draft.values["model"] = answered
     if request is not None and (
-        (has("system_instructions") is None and _mentions(request, '"system', "instruction"))
-        or (has("tool_definitions") is None and _mentions(request, '"tool', '"functions'))
+        (has("system_instructions") is None and _mentions(request, *_SYSTEM))
+        or (has("tool_definitions") is None and _mentions(request, *_TOOLS))
     ):
         read_request(request, draft)
+
+
+#: Keys of a request; the first is a role as well.
+_SYSTEM = ('"system":', '"system_', '"systemI', 'nstructions"')
+_TOOLS = ('"tools', '"toolConfig', '"functions')
 
 
 def _mentions(value: Any, *words: str) -> bool:
@@ -217,6 +227,7 @@ def _fill_model(span: Span, draft: Draft) -> None:
             input_tokens=span.input_tokens,
             output_tokens=span.output_tokens or 0,
             total_tokens=count(get("total_tokens")),
+            uncached_tokens=count(get("uncached_tokens")),
             beside=beside,
         )
         if meaning == APART:
@@ -235,20 +246,28 @@ def _fill_model(span: Span, draft: Draft) -> None:
         # 0 is what libraries say that know no price.
         span.cost_usd = _amount(cost) or None
     if span.cost_usd is None and span.step_kind in _CALLS and span.model:
-        more: dict[str, Any] = {}
-        if not _PRICED_APART.isdisjoint(values):
-            more = {name: count(values[name]) for name in _PRICED_APART if name in values}
-            more["service_tier"] = str(get("service_tier") or "")
-        span.cost_usd = cost_usd(
-            provider=span.provider,
-            model=model,
-            input_tokens=span.input_tokens,
-            output_tokens=span.output_tokens,
-            cached_input_tokens=span.cached_input_tokens,
-            cache_write_tokens=written,
-            at=_minute(span.start_time // (60 * 10**9)),
-            **more,
-        )
+        span.cost_usd = _cost(span, model, written, values)
+
+
+def _cost(span: Span, model: str, written: int | None, values: dict[str, Any]) -> float | None:
+    at = _minute(span.start_time // (60 * 10**9))
+    tier = str(values.get("service_tier") or "")
+    if not (written or span.cached_input_tokens or tier in HALF_PRICE) and (
+        _PRICED_APART.isdisjoint(values)
+    ):
+        return plain_cost_usd(span.provider, model, span.input_tokens, span.output_tokens, at)
+    more: dict[str, Any] = {name: count(values[name]) for name in _PRICED_APART if name in values}
+    return cost_usd(
+        provider=span.provider,
+        model=model,
+        input_tokens=span.input_tokens,
+        output_tokens=span.output_tokens,
+        cached_input_tokens=span.cached_input_tokens,
+        cache_write_tokens=written,
+        service_tier=tier,
+        at=at,
+        **more,
+    )
 
 
 @lru_cache(maxsize=256)

@@ -26,9 +26,9 @@ class Draft:
 
     Beside the columns of ``clickhouse.span.Span`` there are ``tool_arguments`` and ``tool_result``
     (input and output of a tool step, whatever else is set); ``usage`` (an object of counts),
-    ``response_model``, ``total_tokens``, ``cache_write_tokens``, tokens of audio and images and
-    ``service_tier``, which only other columns are made of; and ``time_to_first_token`` (seconds or
-    a moment).
+    ``response_model``, ``total_tokens``, ``cache_write_tokens``, ``uncached_tokens``, tokens of
+    audio and images and ``service_tier``, which only other columns are made of; and
+    ``time_to_first_token`` (seconds or a moment).
     """
 
     __slots__ = ("added_up", "made_of", "ranks", "sources", "unclear", "values")

@@ -35,5 +35,6 @@ CONVENTION = Convention(
         "gcp.vertex.agent.invocation_id",
         "gcp.vertex.agent.associated_event_ids",
         "gcp.vertex.agent.data",
+        "gen_ai.tool_call.id",
     ),
 )

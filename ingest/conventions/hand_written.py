@@ -43,6 +43,7 @@ ENDINGS = (
     ("tool.name", "tool_name"),
     ("function.name", "tool_name"),
     ("tool.arguments", "tool_arguments"),
+    ("tool_call", "tool_arguments"),
     ("tool.input", "tool_arguments"),
     ("tool.args", "tool_arguments"),
     ("tool_args", "tool_arguments"),

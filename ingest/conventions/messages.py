@@ -184,8 +184,10 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
     content = item.get("content")
     if isinstance(content, dict) and isinstance(content.get("parts"), list):
         return [_message(content.get("role") or role, content["parts"])]
-    if isinstance(item.get("text"), str) and ("generation_info" in item or "finish_reason" in item):
-        return [_message(role, item["text"])]
+    if not item.keys().isdisjoint(_OF_A_CHOICE):
+        said = text_in(item, "text", "content")
+        if said:
+            return [_message(role, said)]
     output = item.get("output")
     if isinstance(output, list) and ("object" in item or "usage" in item):
         return _from_list(output, "assistant", depth + 1)
@@ -198,8 +200,11 @@ def _from_dict(item: dict[str, Any], role: str, depth: int) -> list[Message]:
             if found:
                 return found
     inner = item.get("input")
-    if isinstance(inner, list) and ("model" in item or "instructions" in item):
-        return _with_system(item, _from_list(inner, role, depth + 1))
+    if inner and ("model" in item or "instructions" in item):  # OpenAI's responses
+        if isinstance(inner, list):
+            return _with_system(item, _from_list(inner, role, depth + 1))
+        if isinstance(inner, str):
+            return _with_system(item, from_text(inner, "user"))
     return []
 
 
@@ -223,6 +228,8 @@ def _from_pydantic(item: dict[str, Any]) -> list[Message]:
     ]
 
 
+#: Keys that an answer without a role has beside its text: LangChain, langchaingo.
+_OF_A_CHOICE = frozenset({"generation_info", "finish_reason", "stop_reason"})
 #: Keys of an answer without a role: Vercel AI SDK, Mastra, Langfuse's streamed answers.
 _CALL_LISTS = ("tool_calls", "toolCalls", "toolExecutionRequests")
 _CONTENT_KEYS = (

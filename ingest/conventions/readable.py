@@ -11,6 +11,7 @@ import ast
 from typing import Any
 
 from ingest.attributes import dumps, loads, text_of
+from ingest.conventions.parts import ANSWER_PARTS, CALL_PARTS, part_of
 
 #: A dict with only one of these keys (and nothing else that says anything) is a wrapper.
 _WRAPPERS = (
@@ -98,6 +99,8 @@ def arguments(value: Any) -> str:
             return text
     parsed = loads(value) if isinstance(value, str) else value
     if isinstance(parsed, dict):
+        if str(parsed.get("type")).lower() in CALL_PARTS:  # all of the call: langchaingo
+            return text_of(part_of(parsed)["arguments"])
         # {"query": "…"} is arguments; only what names no argument is a wrapper.
         known = _ARGUMENT_WRAPPERS | _BESIDE | _BESIDE_ARGUMENTS
         for key in ("arguments", "tool_input", "inputs", "input", "input_str", "kwargs", "args"):
@@ -121,6 +124,8 @@ def tool_result(value: Any) -> str:
     if isinstance(parsed, list) and parsed and all(_says_one_thing(item) for item in parsed):
         return "\n".join(text_of(next(iter(item.values()))) for item in parsed)
     if isinstance(parsed, dict):
+        if str(parsed.get("type")).lower() in ANSWER_PARTS:
+            return text_of(part_of(parsed)["response"])
         for kind, key in (("constructor", "kwargs"), ("tool", "data")):
             inner = parsed.get(key)
             if parsed.get("type") == kind and isinstance(inner, dict):

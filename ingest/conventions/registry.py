@@ -1,6 +1,6 @@
 """All conventions, compiled so that a span's attributes are looked at once.
 
-``rules_of`` gives what an attribute means, whichever convention says so; it is learned on first
+``RULES`` says what an attribute means, whichever convention says so; it is learned on first
 sight and then one dict lookup.
 """
 
@@ -78,7 +78,7 @@ class Rules:
     ``mask``: bit i set where it is evidence of CONVENTIONS[i]. ``columns``: (column, rank), the
     lower rank wins. ``kinds``: (rank, value in lower case to step kind). ``unknown``: about agents
     and in nobody's table. ``floor``: what the end of the name says, where nothing else does (a row
-    of hand_written.ENDINGS; -1 for none).
+    of hand_written.ENDINGS; -1 for none). ``elsewhere``: one of the last two.
     """
 
     mask: int
@@ -86,6 +86,7 @@ class Rules:
     kinds: tuple[tuple[int, dict[str, str]], ...]
     unknown: bool
     floor: int
+    elsewhere: bool
 
 
 class _Patterns:
@@ -129,26 +130,27 @@ def _learn(name: str) -> Rules:
     ours = head == "everyspan"
     if not columns and not kinds and not indexed and not ours and not _EXACTLY.match(name):
         floor = max(-1, hand_written.place_of(name))
-    return Rules(mask, columns, kinds, unknown and floor < 0, floor)
+    unknown = unknown and floor < 0
+    return Rules(mask, columns, kinds, unknown, floor, unknown or floor >= 0)
 
 
-_KNOWN: dict[str, Rules] = {}
-#: Senders may invent names without end (an id in a name); the memory for them has one.
-_MAX_KNOWN = 20_000
-_LONGEST_KNOWN = 256
+class _Known(dict[str, Rules]):
+    """The rules of each attribute name, learned when it comes first."""
 
-
-def rules_of(name: str) -> Rules:
-    """The rules of an attribute name."""
-    found = _KNOWN.get(name)
-    if found is None:
+    def __missing__(self, name: str) -> Rules:
         found = _learn(name)
         if len(name) > _LONGEST_KNOWN:
             return found
-        if len(_KNOWN) >= _MAX_KNOWN:
-            _KNOWN.clear()
-        _KNOWN[name] = found
-    return found
+        # Senders may invent names without end (an id in a name); the memory for them has one.
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
+        self[name] = found
+        return found
+
+
+_MAX_KNOWN = 20_000
+_LONGEST_KNOWN = 256
+RULES = _Known()
 
 
 _CONTENTS: dict[int, tuple[Content, ...]] = {}

@@ -9,6 +9,7 @@ A pair that is in no row stays as reported and is counted as not understood.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 APART = "apart"
 INCLUDED = "included"
@@ -62,15 +63,31 @@ MEANINGS = (
     ),
     Meaning("opentelemetry.instrumentation.bedrock", "", APART, "captured: Traceloop 0.62.4"),
     Meaning("@traceloop/instrumentation-anthropic", "", APART, "captured: 0.27.0"),
-    Meaning("@traceloop/instrumentation-bedrock", "", APART, "as its Anthropic one"),
+    Meaning(
+        "@traceloop/instrumentation-bedrock",
+        "",
+        APART,
+        "its 0.27.0: usage.input_tokens of InvokeModel, usage.inputTokens of Converse",
+    ),
     Meaning("com.anthropic.claude_code", "", APART, "Claude Code, monitoring: input_tokens"),
     Meaning("org.springframework", "anthropic", APART, "captured: Spring AI 2.0.1"),
-    Meaning("org.springframework", "aws.bedrock", APART, "Spring AI's usage is Converse's"),
-    Meaning("langchain4j", "anthropic", APART, "AnthropicTokenUsage counts them apart"),
-    Meaning("langchain4j", "aws.bedrock", APART, "Converse's usage"),
+    Meaning(
+        "org.springframework",
+        "aws.bedrock",
+        APART,
+        "Spring AI 1.1.2, BedrockProxyChatModel: usage().inputTokens() of Converse",
+    ),
+    Meaning("langchain4j", "anthropic", APART, "langchain4j 1.19, AnthropicMapper.toTokenUsage"),
+    Meaning(
+        "langchain4j",
+        "aws.bedrock",
+        APART,
+        "langchain4j-bedrock 1.11, AbstractBedrockChatModel.tokenUsageFrom: Converse's inputTokens",
+    ),
     Meaning("openlit", "anthropic", APART, "openlit 1.45, instrumentation/anthropic/utils.py"),
+    # Before version 6, which says how many were not cached.
     Meaning("ai", "anthropic", APART, "captured: ai 5.0, @ai-sdk/anthropic 2.0"),
-    Meaning("ai", "aws.bedrock", APART, "Vercel AI SDK 5, @ai-sdk/amazon-bedrock 3"),
+    Meaning("ai", "aws.bedrock", APART, "@ai-sdk/amazon-bedrock 3.0.137: Converse's inputTokens"),
 )
 #: Their own APIs count cached tokens within what went in, and everybody passes that on.
 _INCLUSIVE = frozenset(
@@ -87,13 +104,22 @@ def meaning_of(
     input_tokens: int,
     output_tokens: int,
     total_tokens: int | None,
+    uncached_tokens: int | None,
     beside: int,
 ) -> str:
-    """APART, INCLUDED or UNKNOWN. ``beside``: cached and cache-writing tokens reported, over 0."""
+    """APART, INCLUDED or UNKNOWN. ``beside``: cached and cache-writing tokens reported, over 0.
+    ``uncached_tokens``: input that was neither, where the sender says it."""
+    if uncached_tokens is not None and input_tokens in (uncached_tokens, uncached_tokens + beside):
+        return APART if input_tokens == uncached_tokens else INCLUDED
     if beside > input_tokens:
         return APART  # it can be nothing else
     if total_tokens is not None and total_tokens == input_tokens + output_tokens + beside:
         return APART
+    return _said_of(scope, version, provider)
+
+
+@lru_cache(maxsize=4096)
+def _said_of(scope: str, version: str, provider: str) -> str:
     for row in MEANINGS:
         if not scope.startswith(row.scope) or row.provider not in ("", provider):
             continue

@@ -7,12 +7,16 @@ Source: gen_ai.tool.definitions of open-telemetry/semantic-conventions-genai. Re
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ingest.attributes import loads
 
 #: Keys with a definition inside: Bedrock Converse, Haystack.
 _AROUND = ("toolSpec", "tool_spec", "data")
+#: ``Tool(name='get_weather', description='Weather of a city.', …)``
+_FIELD = re.compile(r"""\b(name|description)=(['"])(.*?)(?<!\\)\2""")
+_PRINTED = 4096
 _SCHEMAS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema", "schema", "args")
 
 
@@ -33,8 +37,7 @@ def tool_definitions(value: Any) -> list[dict[str, Any]]:
     found = []
     for item in value:
         if isinstance(item, str):
-            # Several frameworks say no more of a tool than its name.
-            item = loads(item) if item[:1] in ("{", '"') else {"name": item}
+            item = loads(item) if item[:1] in ("{", '"') else _said_of_it(item)
         if not isinstance(item, dict):
             continue
         for key in _AROUND:
@@ -47,6 +50,14 @@ def tool_definitions(value: Any) -> list[dict[str, Any]]:
         else:
             found.append(_definition(item))
     return found
+
+
+def _said_of_it(text: str) -> dict[str, Any]:
+    """Several frameworks say no more of a tool than its name, or how Python prints it."""
+    if "name=" not in text[:_PRINTED]:
+        return {"name": text}
+    found = {key: value for key, _, value in _FIELD.findall(text[:_PRINTED])}
+    return found if "name" in found else {"name": text}
 
 
 def _is_definition(item: dict[str, Any]) -> bool:

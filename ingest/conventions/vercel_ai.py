@@ -95,6 +95,7 @@ CONVENTION = Convention(
         ("ai.usage.outputTokens", "output_tokens"),
         ("ai.usage.completionTokens", "output_tokens"),
         ("ai.usage.cachedInputTokens", "cached_input_tokens"),
+        ("ai.usage.inputTokenDetails.noCacheTokens", "uncached_tokens"),
         ("ai.usage.inputTokenDetails.cacheReadTokens", "cached_input_tokens"),
         ("ai.usage.inputTokenDetails.cacheWriteTokens", "cache_write_tokens"),
         ("ai.usage.reasoningTokens", "reasoning_tokens"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from typing import Any
 import jsonschema
 
 from demo.pagerduty import SCHEMA
+from tests.connections import reset
 
 
 class StandIn(ThreadingHTTPServer):
@@ -54,9 +53,7 @@ class StandIn(ThreadingHTTPServer):
                     time.sleep(4)
                     answer = "reset"
                 if answer == "reset":
-                    linger = struct.pack("ii", 1, 0)
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    self.connection.close()
+                    reset(self.connection)
                     return
                 status, after = answer if isinstance(answer, tuple) else (int(answer), "")
                 if status < 300:

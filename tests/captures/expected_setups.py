@@ -18,14 +18,9 @@ import json
 from typing import Any
 
 import expected_weather
+from expected_weather import PARIS, SUNNY, WEATHER, Listed
 from write_expected import PAYLOADS, spans_of
 
-Row = tuple[str, int | None, dict[str, Any]]
-Listed = tuple[dict[str, Any], list[Row]]
-
-PARIS = "Weather in Paris?"
-SUNNY = "It is 18 degrees and sunny in Paris."
-WEATHER = "You are a weather agent."
 CITY = {"city": "Paris"}
 CLAUDE = {"step_kind": "llm", "finish_reason": "tool_call"}
 WRITES = {**CLAUDE, "input_tokens": 800, "output_tokens": 27, "cost_usd": 0.00303}
@@ -389,6 +384,18 @@ LISTED: dict[str, Listed] = {
         [
             ("cancel_order", None, {"step_kind": "tool", "status": "error"}),
             ("get_order", None, TOOL_ORDER),
+            ("ChatOpenAI", 0, {**ASKS, **SESSION, "input": ORDER, "system_instructions": SHOP}),
+            ("ChatOpenAI", 1, {**SAYS, "output": ARRIVES, "cached_input_tokens": 64}),
+            (
+                "ChatOpenAI",
+                4,
+                {
+                    "step_kind": "llm",
+                    "input": "What is the capital of France?",
+                    "system_instructions": SHOP,
+                    "output": "Paris is the capital of France.",
+                },
+            ),
         ],
     ),
     "js-strands": (

@@ -80,6 +80,145 @@ def native(first: dict[str, Any], second: dict[str, Any]) -> list[Row]:
 
 
 LISTED: dict[str, Listed] = {
+    "haystack-3": (
+        OPENAI_TOTAL,
+        [
+            ("haystack.agent.run", None, {"step_kind": "agent", "input": PARIS, "output": SUNNY}),
+            *gpt("haystack.agent.step.llm", GPT),
+            ("haystack.agent.step.tool", None, TOOL),
+            ("haystack.agent.step", None, {"step_kind": "chain", **NONE}),
+        ],
+    ),
+    # Cached tokens, why it stopped and tools' results are but in how Python prints a message.
+    "haystack-3-openinference": (
+        OPENAI_TOTAL,
+        [
+            (
+                "OpenAIChatGenerator.run",
+                0,
+                {
+                    **GIVEN,
+                    **GPT,
+                    **IN_1,
+                    **CALLS,
+                    "tool_definitions": '[{"type":"function","name":"get_weather",'
+                    '"description":"Weather of a city."}]',
+                },
+            ),
+            ("OpenAIChatGenerator.run", 1, {**GIVEN, **GPT, **IN_2, "output": SUNNY}),
+            ("Pipeline.run", None, {"step_kind": "chain", **NONE}),
+        ],
+    ),
+    "java-google-adk": (
+        {**OPENAI_TOTAL, "cost_usd": 0.0000921 + 0.00006742},
+        [
+            ("invocation", None, {"step_kind": "chain", **NONE}),
+            ("invoke_agent weather", None, {"step_kind": "agent", "agent_name": "weather", **NONE}),
+            *(
+                (
+                    "call_llm",
+                    which,
+                    {
+                        "step_kind": "llm",
+                        "input": PARIS,
+                        "system_instructions_contains": [WEATHER],
+                        "tool_definitions_contains": ["getWeather", "city"],
+                        "provider": "gcp.vertex_ai",
+                        "model": "gemini-2.5-flash",
+                        "agent_name": "weather",
+                        "finish_reason": "stop",
+                        **more,
+                    },
+                )
+                for which, more in enumerate(
+                    (
+                        {
+                            **IN_1,
+                            "reasoning_tokens": 8,
+                            "cost_usd": 0.0000921,
+                            "output_messages_contains": ["tool_call", "getWeather", "Paris"],
+                        },
+                        {
+                            **IN_2,
+                            **CACHED,
+                            "reasoning_tokens": 4,
+                            "cost_usd": 0.00006742,
+                            "output": SUNNY,
+                        },
+                    )
+                )
+            ),
+            ("execute_tool [getWeather]", None, {**TOOL, "tool_name": "getWeather"}),
+        ],
+    ),
+    # It sends one text of all messages, neither definitions of tools nor calls of them, and nothing
+    # of what the agent was asked and said.
+    "java-quarkus-langchain4j": (
+        OPENAI_TOTAL,
+        [
+            ("langchain4j.aiservices.Weather$Agent.ask", None, {"step_kind": "agent", **NONE}),
+            (
+                "completion gpt-4.1-mini",
+                0,
+                {"step_kind": "llm", **GPT, **IN_1, **WANTS, "input": f"{WEATHER}\n{PARIS}"},
+            ),
+            (
+                "completion gpt-4.1-mini",
+                1,
+                {"step_kind": "llm", **GPT, **IN_2, **STOPS, "output": SUNNY},
+            ),
+            ("langchain4j.tools.get_weather", None, TOOL),
+            ("POST /chat/completions", None, {"step_kind": "other", **NONE}),
+        ],
+    ),
+    # langchaingo has no tracing: its callbacks written out as spans, its structures as JSON.
+    "go-langchaingo": (
+        OPENAI_TOTAL,
+        [
+            ("invoke_agent weather", None, {"step_kind": "agent", **SESSION, **NONE}),
+            (
+                "chat gpt-4.1-mini",
+                0,
+                {**GIVEN, **GPT_ASKED, **IN_1, **CALLS, **WANTS, "reasoning_tokens": 8, **SESSION},
+            ),
+            (
+                "chat gpt-4.1-mini",
+                1,
+                {
+                    **GIVEN,
+                    **GPT_ASKED,
+                    **IN_2,
+                    **CACHED,
+                    **STOPS,
+                    "reasoning_tokens": 4,
+                    "output": SUNNY,
+                    "input_messages_contains": ["tool_call_response", "18 degrees"],
+                },
+            ),
+            ("get_weather", None, {**TOOL, **SESSION}),
+        ],
+    ),
+    # It sends neither calls of tools nor their results as such; tokens of a streamed run are not
+    # sent at all.
+    "js-llamaindex-traceloop": (
+        IN_1,
+        [
+            ("chat gpt-4.1-mini", 0, {**GIVEN, **GPT_ASKED, **IN_1, **WANTS}),
+            ("chat gpt-4.1-mini", 1, {**GIVEN, **GPT_ASKED, **NONE, **WANTS}),
+            (
+                "chat gpt-4.1-mini",
+                2,
+                {
+                    "step_kind": "llm",
+                    "system_instructions": WEATHER,
+                    **GPT_ASKED,
+                    **NONE,
+                    **STOPS,
+                    "output": SUNNY,
+                },
+            ),
+        ],
+    ),
     # OpenInference's call has the texts, the SDK's own one the tokens.
     "anthropic-openinference": (
         CLAUDE_TOTAL,
@@ -263,6 +402,14 @@ LISTED: dict[str, Listed] = {
         ],
     ),
     "js-ai-5-anthropic": (
+        CLAUDE_TOTAL,
+        [
+            ("ai.generateText", None, {"step_kind": "agent", "output": SUNNY, **USER, **NONE}),
+            *claude("ai.generateText.doGenerate", {**USER, "agent_name": "weather"}),
+            ("ai.toolCall", None, {**TOOL, **USER}),
+        ],
+    ),
+    "js-ai-6-anthropic": (
         CLAUDE_TOTAL,
         [
             ("ai.generateText", None, {"step_kind": "agent", "output": SUNNY, **USER, **NONE}),

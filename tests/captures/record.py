@@ -15,6 +15,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,10 +27,30 @@ LATEST = {"OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental"}
 JSON = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
 GZIP = {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}
 
+DISTRIBUTIONS = (
+    "opentelemetry-sdk",
+    "openai",
+    "langchain",
+    "langchain-openai",
+    "langgraph",
+    "pydantic-ai-slim",
+    "opentelemetry-util-genai",
+    "opentelemetry-instrumentation-openai-v2",
+    "opentelemetry-instrumentation-genai-openai",
+    "opentelemetry-instrumentation-openai",
+    "opentelemetry-instrumentation-langchain",
+    "openinference-instrumentation",
+    "openinference-instrumentation-openai",
+    "openinference-instrumentation-langchain",
+)
+
 
 @dataclass(slots=True)
 class Recording:
-    """One row: where it is stored, what runs, in which environment, what content mode that is."""
+    """One row: where it is stored, what runs, in which environment, what content mode that is.
+
+    ``packages``: those whose versions are noted, where they are installed.
+    """
 
     venv: str
     library: str
@@ -36,6 +58,7 @@ class Recording:
     agent: str
     content: str
     env: dict[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = DISTRIBUTIONS
 
 
 def official(scenario: str, agent: str, content: str, **env: str) -> Recording:
@@ -155,22 +178,6 @@ RECORDINGS = [
     pydantic("tool_call_json", "tool_call", "format 5, span attributes", **JSON),
 ]  # fmt: skip
 
-DISTRIBUTIONS = (
-    "opentelemetry-sdk",
-    "openai",
-    "langchain",
-    "langchain-openai",
-    "langgraph",
-    "pydantic-ai-slim",
-    "opentelemetry-util-genai",
-    "opentelemetry-instrumentation-openai-v2",
-    "opentelemetry-instrumentation-genai-openai",
-    "opentelemetry-instrumentation-openai",
-    "opentelemetry-instrumentation-langchain",
-    "openinference-instrumentation",
-    "openinference-instrumentation-openai",
-    "openinference-instrumentation-langchain",
-)
 ASK_VERSIONS = """
 import importlib.metadata as m, sys
 for n in sys.argv[1:]:
@@ -186,10 +193,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def record(row: Recording, venvs: Path, workdir: Path, standin_port: int) -> int:
+def record(row: Recording, venvs: Path, workdir: Path, env: dict[str, str]) -> int:
     """Run one row; its old files go first. Returns the agent's exit status."""
     python = venvs / row.venv / "bin" / "python"
-    asked = [str(python), "-c", ASK_VERSIONS, *DISTRIBUTIONS]
+    asked = [str(python), "-c", ASK_VERSIONS, *row.packages]
     versions = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
     out = HERE / "payloads" / row.library / row.scenario
     for old in [*out.glob("0*_*"), out / "capture.json"]:
@@ -198,8 +205,7 @@ def record(row: Recording, venvs: Path, workdir: Path, standin_port: int) -> int
         "PATH": os.environ["PATH"],
         "HOME": str(workdir),
         "OTEL_RESOURCE_ATTRIBUTES": RESOURCE,
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{standin_port}/v1",
-        "OPENAI_API_KEY": "none",
+        **env,
         **row.env,
     }
     agent, *arguments = row.agent.split()
@@ -211,9 +217,30 @@ def record(row: Recording, venvs: Path, workdir: Path, standin_port: int) -> int
     return subprocess.call([*recorder, *about, "--", *run], env=env, cwd=workdir)
 
 
-def main() -> int:
-    """Record the rows asked for; the exit status is the number of failed ones."""
-    parser = argparse.ArgumentParser(description=__doc__)
+@contextmanager
+def standing_in(script: str) -> Iterator[str]:
+    """The address of a stand-in that runs meanwhile."""
+    port = free_port()
+    standin = subprocess.Popen([sys.executable, str(HERE / script), "--port", str(port)])
+    time.sleep(0.7)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        standin.terminate()
+        standin.wait()
+
+
+def record_all(
+    rows: Sequence[Recording],
+    description: str | None,
+    standin: str,
+    env: Callable[[str], dict[str, str]],
+) -> int:
+    """Record the rows asked for whose environment there is; the number of failed ones.
+
+    ``env``: the address of the stand-in to what tells an agent of it.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--venvs", type=Path, required=True)
     parser.add_argument("--workdir", type=Path, default=Path("/srv/app"))
     parser.add_argument("--only", default="")
@@ -222,21 +249,28 @@ def main() -> int:
     for agent in (HERE / "agents").glob("*.py"):
         shutil.copy(agent, options.workdir)
     failed = 0
-    for row in RECORDINGS:
+    for row in rows:
         name = f"{row.library}/{row.scenario}"
         if options.only not in name:
             continue
-        port = free_port()
-        standin = subprocess.Popen([sys.executable, str(HERE / "standin.py"), "--port", str(port)])
-        time.sleep(0.4)
-        try:
-            status = record(row, options.venvs, options.workdir, port)
-        finally:
-            standin.terminate()
-            standin.wait()
+        if not (options.venvs / row.venv).exists():
+            print(f"{name}: no environment {row.venv}", flush=True)
+            continue
+        with standing_in(standin) as address:
+            status = record(row, options.venvs, options.workdir, env(address))
         print(f"{name}: {'recorded' if status == 0 else f'exit status {status}'}", flush=True)
         failed += status != 0
     return failed
+
+
+def main() -> int:
+    """The exit status is the number of failed ones."""
+    return record_all(
+        RECORDINGS,
+        __doc__,
+        "standin.py",
+        lambda address: {"OPENAI_BASE_URL": f"{address}/v1", "OPENAI_API_KEY": "none"},
+    )
 
 
 if __name__ == "__main__":

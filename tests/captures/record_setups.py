@@ -5,15 +5,9 @@ As record.py, against standin_more.py. DIR holds the virtual environments of REA
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
-import subprocess
 import sys
-import time
-from pathlib import Path
 
-from record import ASK_VERSIONS, HERE, RESOURCE, free_port
+from record import Recording, record_all
 
 #: Library (the folder of the payload) to environment, function of setups.py, packages that matter.
 SETUPS: dict[str, tuple[str, str, str]] = {
@@ -69,58 +63,34 @@ SETUPS: dict[str, tuple[str, str, str]] = {
     "logfire-anthropic": ("c", "logfire_anthropic", "logfire anthropic"),
     "agent-framework": ("d", "agent_framework", "agent-framework-core"),
     "semantic-kernel": ("d", "semantic_kernel", "semantic-kernel"),
+    "haystack-3": ("e", "haystack_native", "haystack-ai opentelemetry-haystack"),
+    "haystack-3-openinference": (
+        "e",
+        "openinference_haystack",
+        "haystack-ai openinference-instrumentation-haystack",
+    ),
 }
-
-
-def record(library: str, venvs: Path, workdir: Path, standin: int) -> int:
-    """Run one; its old files go first. Returns the agent's exit status."""
-    venv, function, packages = SETUPS[library]
-    python = str(venvs / venv / "bin" / "python")
-    asked = [python, "-c", ASK_VERSIONS, *packages.split()]
-    versions = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
-    out = HERE / "payloads" / library / "weather"
-    for old in out.glob("*"):
-        old.unlink()
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(workdir),
-        "OTEL_RESOURCE_ATTRIBUTES": RESOURCE,
-        "OTEL_METRICS_EXPORTER": "none",
-        "STANDIN": f"http://127.0.0.1:{standin}",
-    }
-    recorder = [sys.executable, str(HERE / "recorder.py"), "--port", str(free_port())]
-    about = ["--out", str(out), "--library", library, "--content-mode", "span attributes"]
-    for version in versions:
-        about += ["--version", version]
-    run = [python, "setups.py", function]
-    return subprocess.call([*recorder, *about, "--", *run], env=env, cwd=workdir)
+RECORDINGS = [
+    Recording(
+        venv,
+        library,
+        "weather",
+        f"setups {function}",
+        "span attributes",
+        packages=tuple(packages.split()),
+    )
+    for library, (venv, function, packages) in SETUPS.items()
+]
 
 
 def main() -> int:
-    """Record those asked for; the exit status is the number of failed ones."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--venvs", type=Path, required=True)
-    parser.add_argument("--workdir", type=Path, default=Path("/srv/app"))
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    options.workdir.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "agents" / "setups.py", options.workdir)
-    failed = 0
-    for library in SETUPS:
-        if options.only not in library or not (options.venvs / SETUPS[library][0]).exists():
-            continue
-        port = free_port()
-        more = [sys.executable, str(HERE / "standin_more.py"), "--port", str(port)]
-        standin = subprocess.Popen(more)
-        time.sleep(0.7)
-        try:
-            status = record(library, options.venvs, options.workdir, port)
-        finally:
-            standin.terminate()
-            standin.wait()
-        print(f"{library}: {'recorded' if status == 0 else f'exit status {status}'}", flush=True)
-        failed += status != 0
-    return failed
+    """The exit status is the number of failed ones."""
+    return record_all(
+        RECORDINGS,
+        __doc__,
+        "standin_more.py",
+        lambda address: {"OTEL_METRICS_EXPORTER": "none", "STANDIN": address},
+    )
 
 
 if __name__ == "__main__":

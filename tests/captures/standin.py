@@ -336,7 +336,7 @@ class Handler(BaseHTTPRequestHandler):
         self._json(200, {"status": "ok"})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        body = self._body()
         failure = FAILURES.get(body.get("model", ""))
         if failure:
             status, code, message = failure
@@ -356,6 +356,10 @@ class Handler(BaseHTTPRequestHandler):
             self._json(200, embeddings(body))
         else:
             self._json(404, {"error": {"message": f"no route {self.path}", "code": "not_found"}})
+
+    def _body(self) -> dict[str, Any]:
+        length = int(self.headers.get("Content-Length") or 0)
+        return dict(json.loads(self.rfile.read(length) or b"{}"))
 
     def _json(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode()

@@ -29,6 +29,10 @@ def _turn(tools: list[str], answered: bool) -> Turn:
     return (tools[0], "") if tools else ("", PLAIN_TEXT)
 
 
+def _given(tool: str) -> dict[str, Any]:
+    return TOOL_ARGUMENTS.get(tool, {"city": "Paris"})
+
+
 def _said(body: dict[str, Any]) -> str:
     return json.dumps([body.get("messages"), body.get("contents")])
 
@@ -39,8 +43,8 @@ def anthropic(body: dict[str, Any]) -> dict[str, Any]:
     tool, text = _turn(tools, '"tool_result"' in _said(body))
     content: dict[str, Any] = {"type": "text", "text": text}
     if tool:
-        given = TOOL_ARGUMENTS.get(tool, {"city": "Paris"})
-        content = {"type": "tool_use", "id": new_id("toolu_"), "name": tool, "input": given}
+        call = {"type": "tool_use", "id": new_id("toolu_")}
+        content = {**call, "name": tool, "input": _given(tool)}
     plain = not tool and text == PLAIN_TEXT
     return {
         "id": new_id("msg_"),
@@ -94,7 +98,7 @@ def gemini(body: dict[str, Any]) -> dict[str, Any]:
     tool, text = _turn(tools, '"functionResponse"' in _said(body))
     part: dict[str, Any] = {"text": text}
     if tool:
-        part = {"functionCall": {"name": tool, "args": TOOL_ARGUMENTS.get(tool, {"city": "Paris"})}}
+        part = {"functionCall": {"name": tool, "args": _given(tool)}}
     usage = {"promptTokenCount": 24, "candidatesTokenCount": 11, "totalTokenCount": 35}
     if tool:
         usage = {
@@ -127,8 +131,8 @@ def converse(body: dict[str, Any]) -> dict[str, Any]:
     tool, text = _turn(tools, '"toolResult"' in _said(body))
     content: dict[str, Any] = {"text": text}
     if tool:
-        given = TOOL_ARGUMENTS.get(tool, {"city": "Paris"})
-        content = {"toolUse": {"toolUseId": new_id("tooluse_"), "name": tool, "input": given}}
+        call = {"toolUseId": new_id("tooluse_"), "name": tool, "input": _given(tool)}
+        content = {"toolUse": call}
     plain = not tool and text == PLAIN_TEXT
     read, written = (0 if tool or plain else 300), (300 if tool else 0)
     spent, told = (24, 11) if plain else (500, 27 if tool else 19)
@@ -152,8 +156,7 @@ def ollama(body: dict[str, Any]) -> dict[str, Any]:
     tool, text = _turn(tools, '"tool"' in _said(body))
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if tool:
-        given = TOOL_ARGUMENTS.get(tool, {"city": "Paris"})
-        message["tool_calls"] = [{"function": {"name": tool, "arguments": given}}]
+        message["tool_calls"] = [{"function": {"name": tool, "arguments": _given(tool)}}]
     return {
         "model": body.get("model"),
         "created_at": "2026-11-29T12:00:00.000000Z",
@@ -172,23 +175,19 @@ class More(Handler):
     def do_POST(self) -> None:
         path = self.path.split("?")[0]
         if path.endswith("/messages"):
-            body = self._read()
+            body = self._body()
             if body.get("stream"):
                 self._stream(anthropic_events(body), named=True)
             else:
                 self._json(200, anthropic(body))
         elif path.endswith(":generateContent"):
-            self._json(200, gemini(self._read()))
+            self._json(200, gemini(self._body()))
         elif path.endswith("/converse"):
-            self._json(200, converse(self._read()))
+            self._json(200, converse(self._body()))
         elif path.endswith("/api/chat"):
-            self._json(200, ollama(self._read()))
+            self._json(200, ollama(self._body()))
         else:
             super().do_POST()
-
-    def _read(self) -> dict[str, Any]:
-        length = int(self.headers.get("Content-Length") or 0)
-        return dict(json.loads(self.rfile.read(length) or b"{}"))
 
 
 def main() -> None:

@@ -14,11 +14,11 @@ import time
 from typing import Any
 
 import pytest
+from everyspan.masking.finding import mask
+from everyspan.masking.secrets import rules
 
 from classify.classifier import Subject, Trace
 from classify.classifiers.data_leakage import classifier
-from classify.personal_data.finding import mask
-from classify.personal_data.secrets import rules
 from clickhouse.span import Span, Verdict
 
 _random = random.Random(7)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from everyspan.masking.identifiers import luhn, mod97, verhoeff
+from everyspan.masking.secrets import entropy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from classify.classifier import Subject, Trace
 from classify.classifiers.data_leakage import classifier
-from classify.personal_data.identifiers import luhn, mod97, verhoeff
-from classify.personal_data.secrets import entropy
 from clickhouse.span import Span
 
 SECRET = "gh" + "p_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3hJ5"

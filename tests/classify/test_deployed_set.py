@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from classify.job.deployed_set import deploy, fingerprint, latest_version
-from tests.classify.job_store import Store, Tree, Words, engine, store
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("sets")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
+from tests.classify.job_store import Store, Tree, Words
 
 
 def test_the_same_set_keeps_its_number(db: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -15,20 +15,8 @@ from hypothesis import strategies as st
 from classify.settle.inherit import COLUMNS, INHERITED, inherit
 from clickhouse.span import Span
 from ingest.attributes import loads
-from tests.classify.job_store import Store, engine, now, store, trace_id
+from tests.classify.job_store import Store, now, trace_id
 from tests.ingest.test_captures import PAYLOADS, rows_of
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("inherit") / "clickhouse") as found:
-        yield found
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as found:
-        yield found
 
 
 def span(span_id: str, parent: str = "", **columns: Any) -> Span:

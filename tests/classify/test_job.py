@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,24 +17,10 @@ from tests.classify.job_store import (
     Store,
     Tree,
     Words,
-    engine,
     now,
-    store,
     trace,
     trace_id,
 )
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("job")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def labels(db: Store, where: str = "1") -> dict[str, tuple[str, str]]:

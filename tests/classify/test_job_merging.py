@@ -4,26 +4,13 @@ once."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from classify.coverage import coverage
-from tests.classify.job_store import Store, engine, now, store, trace, trace_id
+from tests.classify.job_store import Store, now, trace, trace_id
 
 EVENT = "gen_ai.client.inference.operation.details"
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("merging")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def content(number: int, text: str, *, span: int = 2) -> tuple[str, str, int, int, str, str]:

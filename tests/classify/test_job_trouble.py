@@ -3,7 +3,6 @@ inserts, traces larger than a batch, rows that can't be stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,24 +17,10 @@ from tests.classify.job_store import (
     Store,
     Tree,
     Words,
-    engine,
     now,
-    store,
     trace,
     trace_id,
 )
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("trouble")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def sample(job: ClassifyJob, where: str) -> float:

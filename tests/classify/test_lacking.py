@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-
-import pytest
 
 from classify.job.lacking import gaps as lacking
 from classify.telemetry import Telemetry
 from clickhouse.span import Span
 from grafana.build.gaps import GAP_COLUMNS, MISSING, gaps
-from tests.classify.job_store import Store, engine, store
+from tests.classify.job_store import Store
 from tests.ingest.test_captures import CAPTURES, rows_of
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("lacking") / "clickhouse") as found:
-        yield found
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def test_the_metric_counts_what_the_board_finds(db: Store) -> None:

@@ -14,9 +14,10 @@ from classify.settle.late_content import COLUMNS, LATE_CONTENT, merge
 from clickhouse.content import ContentRecord
 from clickhouse.span import Span
 from ingest.attributes import dumps, loads
+from ingest.events import iso
 from ingest.limits import DROPPED_CONTENT, ContentLimits
 from ingest.log_content import content_records
-from ingest.normalise import iso, normalise
+from ingest.normalise import normalise
 from tests.ingest.otlp_payloads import decode_logs, decode_traces
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "payloads"

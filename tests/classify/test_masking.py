@@ -7,10 +7,10 @@ import subprocess
 import time
 
 import pytest
+from everyspan.masking.mask import masked
 
 from alerting.case import Source
 from alerting.enrich.failure import masked_source
-from classify.personal_data.masking import masked
 
 KEY = "ghp_x7Jq2LmZ9vTb4RkWcYf8NsHdPa3GeU1oViQX"
 HEX = "8f14e45fceea167a5a36dedd4bea2543"

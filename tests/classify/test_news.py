@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,19 +12,7 @@ import pytest
 from classify.classifier import Subject
 from classify.job.rejudge import ask
 from clickhouse.span import Verdict
-from tests.classify.job_store import SECOND, Store, Tree, Words, engine, now, store, trace, trace_id
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("news") / "clickhouse") as found:
-        yield found
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as found:
-        yield found
+from tests.classify.job_store import SECOND, Store, Tree, Words, now, trace, trace_id
 
 
 def shift(db: Store, seconds: int, *columns: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,26 +21,12 @@ from tests.classify.job_store import (
     Store,
     Tree,
     Words,
-    engine,
     now,
-    store,
     trace,
     trace_id,
 )
 
 DAY = 86_400 * SECOND
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("rejudge")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def test_newest_first_day_by_day(db: Store) -> None:

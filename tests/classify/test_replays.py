@@ -3,26 +3,11 @@ what later turns are judged by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-
-import pytest
 
 from classify.settle.inherit import inherit
 from clickhouse.span import Span
-from tests.classify.job_store import SECOND, Recall, Store, engine, now, store, trace, trace_id
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("replays") / "clickhouse") as found:
-        yield found
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as found:
-        yield found
+from tests.classify.job_store import SECOND, Recall, Store, now, trace, trace_id
 
 
 def again(of: list[Span], number: int, *, after: int) -> list[Span]:

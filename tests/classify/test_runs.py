@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from classify.settle.runs import runs, told_apart
 from clickhouse.span import Span
-from tests.classify.job_store import SECOND, Store, Tree, Words, engine, store
+from tests.classify.job_store import SECOND, Store, Tree, Words
 from tests.ingest.spans import NOW
 
 TRACE = f"{random.Random(42).getrandbits(128):032x}"
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("runs")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def run(number: int, output: str = "fine", tokens: int = 10) -> list[Span]:

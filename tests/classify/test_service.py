@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
@@ -21,20 +21,8 @@ from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
-from tests.classify.job_store import CALLER, HERE, Store, Tree, Words, engine, store, trace
+from tests.classify.job_store import CALLER, HERE, Store, Tree, Words, trace
 from tests.everyspan_up import ROOT
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("service")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def service(db: Store, connecting: Callable[[], Client] | None = None) -> ClassifyService:

@@ -16,10 +16,10 @@ from math import inf
 
 import numpy as np
 import pytest
+from everyspan.masking.mask import masked
 
 from classify.classifier import Classifier, Subject, Trace, applies
 from classify.models.encoder import Encoder
-from classify.personal_data.masking import masked
 from classify.registry import BUILT_IN
 from classify.signals.disguise import readings
 from classify.signals.weighed import Weighed

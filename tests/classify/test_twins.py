@@ -14,23 +14,11 @@ from classify.job.rows import Rows
 from classify.settle.twins import Twin
 from classify.settle.twins import match as match_pairs
 from clickhouse.span import Span
-from tests.classify.job_store import Store, Tree, Words, engine, now, store, trace_id
+from tests.classify.job_store import Store, Tree, Words, now, trace_id
 
 MS = 10**6
 TEXT = "It is 18 degrees and sunny in Paris."
 _ids = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("twins") / "clickhouse") as found:
-        yield found
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as found:
-        yield found
 
 
 def call(number: int, parent: str = "", at: int = 0, **columns: object) -> Span:

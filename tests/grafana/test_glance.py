@@ -141,6 +141,15 @@ def test_the_timeline_has_no_holes_where_traffic_differs(client: Client) -> None
     assert len(times["toxicity"]) == len(set(times["toxicity"])) > 80
 
 
+def test_a_long_text_is_cut_between_characters(client: Client) -> None:
+    insert(client, 3, (100, 1), hallucination="'fail'", input="concat('x', repeat('أ', 500))")
+    (panel,) = [
+        p for p in panels(load(FOLDER / "dashboards/quality.json")) if "inputs fail" in p["title"]
+    ]
+    (found,) = rows(client, panel["targets"][0]["rawSql"])
+    assert found["input_like"] == "x" + 159 * "أ"
+
+
 def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:
     assert rows(client, sql()) == []
     (panel,) = [p for p in panels(load(FOLDER / "dashboards/overview.json")) if p["id"] == 12]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,19 +15,12 @@ from grafana.macros import TimeRange
 from grafana.report.page import page
 from grafana.report.panels import board, shown
 from grafana.report.units import told
+from tests.browser import LOOKS, chromium
+from tests.cli.command import everyspan
 from tests.clickhouse.databases import database, engine
 from tests.clickhouse.migrated import migrated
-from tests.everyspan_up import ROOT
 from tests.grafana import seed
 
-CHROMIUM = next(
-    (
-        found
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.which(name))
-    ),
-    None,
-)
 EVIL = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
 
 
@@ -108,6 +98,8 @@ def test_nothing_stored_says_so(dsn: str) -> None:
         (float("nan"), "short", None, "–"),
         (None, "ms", None, "–"),
         (["a", "b"], "short", None, "a, b"),
+        (0.5, "suffix: /s", None, "0.5 /s"),
+        (datetime(2026, 11, 30, 2, 21, 59), "time:YYYY-MM-DD HH:mm", None, "2026-11-30 02:21"),
     ],
 )
 def test_units(value: Any, unit: str, decimals: int | None, text: str) -> None:
@@ -118,33 +110,16 @@ def test_units(value: Any, unit: str, decimals: int | None, text: str) -> None:
     ("last", "told"), [("yesterday", "write a number"), ("0h", "write a number")]
 )
 def test_a_time_that_is_none(last: str, told: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "report", f"--last={last}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = everyspan("report", f"--last={last}")
     assert done.returncode == 2
     assert "write a number and m, h, d or w" in " ".join(done.stderr.split())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install chromium to look at the page")
-@pytest.mark.parametrize(
-    ("width", "scheme"),
-    [
-        (1440, "light"),
-        (390, "dark"),
-        pytest.param(1440, "dark", marks=pytest.mark.slow),
-        pytest.param(390, "light", marks=pytest.mark.slow),
-    ],
-)
+@LOOKS
 def test_in_chromium(client: Client, tmp_path: Path, scheme: Any, width: int) -> None:
-    from playwright.sync_api import sync_playwright
-
     path = tmp_path / "report.html"
     path.write_text(render(client), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         view = browser.new_page(
             color_scheme=scheme, viewport={"width": width, "height": 1000}, offline=True
         )
@@ -194,4 +169,3 @@ def test_in_chromium(client: Client, tmp_path: Path, scheme: Any, width: int) ->
         assert json.dumps(background) == json.dumps(
             "rgb(17, 19, 24)" if scheme == "dark" else "rgb(244, 245, 247)"
         )
-        browser.close()

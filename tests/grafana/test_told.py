@@ -91,6 +91,13 @@ def test_a_healthy_service_is_estimated_at_nothing_and_never_below(client: Clien
     assert (found["estimated"], found["interval"]) == (0, "0–0 %")
 
 
+def test_fails_of_which_the_scores_know_nothing_have_their_own_interval(client: Client) -> None:
+    insert(client, 128, "pass", "0.02")
+    insert(client, 2, "fail", "0.02")
+    (found,) = rows(client, panel_sql())
+    assert (found["estimated"], found["interval"]) == (pytest.approx(0.0042, abs=1e-4), "0.4–5.4 %")
+
+
 def test_drift_shows_where_nothing_is_certain_enough_to_fail(client: Client) -> None:
     for week in range(1, 5):
         insert(client, 300, "pass", "0.1 + 0.02 * (rand() % 3)", days=7 * week)

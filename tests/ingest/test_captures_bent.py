@@ -13,12 +13,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from ingest.limits import ContentLimits
 from ingest.log_content import content_records
 from ingest.normalise import UNREADABLE, normalise
 from tests.ingest.otlp_payloads import decode_logs, decode_traces
+from tests.ingest.spans import set_value
 from tests.ingest.test_captures import CAPTURES, body_of
 
 _LIMITS = ContentLimits()
@@ -57,26 +58,6 @@ def _bent(value: Any, random: Random) -> Any:
     return value
 
 
-def _any_value(value: Any) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, str):
-        return AnyValue(string_value=value)
-    made = AnyValue()
-    if isinstance(value, list):
-        made.array_value.values.extend(map(_any_value, value))
-        made.array_value.SetInParent()
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            made.kvlist_value.values.add(key=key).value.CopyFrom(_any_value(item))
-        made.kvlist_value.SetInParent()
-    return made
-
-
 def _bend(attributes: Iterable[KeyValue], random: Random) -> None:
     for attribute in attributes:
         if random.random() > 0.3:
@@ -89,7 +70,8 @@ def _bend(attributes: Iterable[KeyValue], random: Random) -> None:
         if value is not None and random.random() < 0.85:
             attribute.value.string_value = json.dumps(_bent(value, random))
         else:
-            attribute.value.CopyFrom(_any_value(random.choice(_ODD)))
+            attribute.value.Clear()
+            set_value(attribute.value, random.choice(_ODD))
 
 
 @pytest.fixture(scope="module")

@@ -366,8 +366,8 @@ def test_tool_definitions_have_one_form() -> None:
 #: What only other columns are made of.
 BESIDE = (
     "cache_write_tokens input_audio_tokens output_audio_tokens total_tokens usage failed"
-    " time_to_first_token cached_audio_tokens input_image_tokens output_image_tokens"
-    " cache_write_1h_tokens service_tier"
+    " uncached_tokens time_to_first_token cached_audio_tokens input_image_tokens"
+    " output_image_tokens cache_write_1h_tokens service_tier"
 ).split()
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from clickhouse.span import Span
+from ingest.events import iso
 from ingest.limits import DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, ContentLimits
 from ingest.normalise import (
     END_MISSING,
     END_REVERSED,
     START_MISSING,
     UNREADABLE,
-    iso,
     normalise,
 )
 from tests.ingest.spans import DAY, NOW, normalised, request_of, row

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.everyspan_up import ROOT, Up, running
-from tests.grafana.test_report import CHROMIUM
+from tests.browser import chromium
+from tests.everyspan_up import ROOT, Up, running, unset
 from tests.ingest.otlp_payloads import trace_id
 from tests.service import hostile
 
@@ -61,7 +61,6 @@ def up(tmp_path_factory: pytest.TempPathFactory, trace: bytes, mark: Path) -> It
 def on_terminal(up: Up, *arguments: str, answers: bytes = b"") -> str:
     """What a command writes to a terminal, stdout and stderr together."""
     ours, its = pty.openpty()
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVERYSPAN_")}
     ports = {
         f"EVERYSPAN_{name.upper()}_PORT": str(up.ports[name])
         for name in ("clickhouse", "classify", "alerting")
@@ -69,7 +68,7 @@ def on_terminal(up: Up, *arguments: str, answers: bytes = b"") -> str:
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", *arguments],
         cwd=ROOT,
-        env={**clean, **ports, "COLUMNS": "250", "TERM": "xterm-256color"},
+        env={**unset(), **ports, "COLUMNS": "250", "TERM": "xterm-256color"},
         stdin=its,
         stdout=its,
         stderr=its,
@@ -282,12 +281,7 @@ def test_the_report_runs_loads_and_shows_nothing_of_it(up: Up, tmp_path: Path) -
     runs = [given for given in page.scripts if given.get("type") != "application/json"]
     assert len(runs) == 2
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
-    if CHROMIUM is None:
-        return
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         view = browser.new_page()
         view.set_default_timeout(90_000)  # a machine that runs tests is busy
         asked: list[str] = []
@@ -307,4 +301,3 @@ def test_the_report_runs_loads_and_shows_nothing_of_it(up: Up, tmp_path: Path) -
             " || a.getAttribute('xlink:href') || '').filter(h => h && !h.startsWith('#'))"
         )
         assert links == []
-        browser.close()

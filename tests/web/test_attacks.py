@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from tests.browser import chromium
 from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 from tests.service.test_every_route import ask, served, sites
@@ -25,7 +26,6 @@ from web.key import FILE, cookie
 from web.key import key as key_of
 from web.settings import WebSettings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 REVIEW = "/review/tool_call_error"
 
 
@@ -127,6 +127,22 @@ def test_the_key_stays_and_is_its_owner_s_alone(tmp_path: Path) -> None:
     path.symlink_to(elsewhere)
     assert key_of(WebSettings(data=tmp_path)).get_secret_value() != "x" * 32
     assert elsewhere.read_text() == "x" * 32
+    for lay in (
+        path.touch,
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to("/dev/zero"),
+        lambda: path.symlink_to(tmp_path / "nowhere"),
+    ):
+        path.unlink()
+        lay()
+        new = key_of(WebSettings(data=tmp_path)).get_secret_value()
+        assert path.read_text() == new
+        assert not path.is_symlink()
+    path.unlink()
+    path.mkdir()
+    new = key_of(WebSettings(data=tmp_path)).get_secret_value()
+    assert new == key_of(WebSettings(data=tmp_path)).get_secret_value() != ""
+    path.rmdir()
     assert not key_of(WebSettings(data=tmp_path, web_token="t")).get_secret_value()
     server = WebSettings(data=tmp_path, clickhouse_dsn="http://db:8123")
     assert key_of(server).get_secret_value() == key_of(server).get_secret_value() != made
@@ -197,17 +213,8 @@ def evil(pages: dict[str, str]) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """In which names of the attacker's lead to this machine."""
-    if not CHROMIUM:
-        pytest.skip("no Chromium")
-    from playwright.sync_api import sync_playwright
-
-    mapped = "--host-resolver-rules=MAP *.example 127.0.0.1"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", mapped]
-        )
+    with chromium("--host-resolver-rules=MAP *.example 127.0.0.1") as started:
         yield started
-        started.close()
 
 
 def test_a_browser_with_the_key_is_used_by_no_other_page(

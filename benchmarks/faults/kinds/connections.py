@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import socket
-import struct
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from benchmarks.faults.kinds import kind
 from benchmarks.faults.scene import Scene, in_threads
 from benchmarks.faults.traffic import healthy
+from tests.connections import reset
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
@@ -140,15 +140,10 @@ def senders_go_away(scene: Scene) -> None:
         body = message.SerializeToString()
         if connection := _open(port):
             cut = scene.random.choice([len(body), len(body), len(body) // 2])
-            try:
+            with suppress(OSError):
                 connection.sendall(_head(len(body)) + body[:cut])
                 time.sleep(scene.random.uniform(0, 0.05))
-                linger = struct.pack("ii", 1, 0)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            except OSError:
-                pass
-            finally:
-                connection.close()
+            reset(connection)
         scene.traffic.send(message)
 
 

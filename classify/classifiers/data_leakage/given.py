@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
+from everyspan.masking.contacts import digits_of
+from everyspan.masking.finding import Finding
+
 from classify import messages
 from classify.classifier import Trace
-from classify.personal_data.contacts import digits_of
-from classify.personal_data.finding import Finding
-from classify.personal_data.whose import is_persons
+from classify.classifiers.data_leakage.whose import is_persons
 
 #: Characters around a value that must be equal for a text to be a copy of a document.
 _COPY_CONTEXT = 12

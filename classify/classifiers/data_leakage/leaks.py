@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from everyspan.masking.contacts import find_emails, find_phones
+from everyspan.masking.finding import Finding, mask, mask_email
+from everyspan.masking.identifiers import find_identifiers, has_long_number
+from everyspan.masking.mask import findings, masked
+from everyspan.masking.pseudonyms import marks_in
+from everyspan.masking.secrets import find_secrets
+
 from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
 from classify.classifiers.data_leakage.given import Given, instructions_of
 from classify.classifiers.data_leakage.outgoing import Outgoing, outgoing
 from classify.classifiers.data_leakage.prompt_echo import Echo, prepared, words_of
-from classify.personal_data.contacts import find_emails, find_phones
-from classify.personal_data.finding import Finding, mask, mask_email
-from classify.personal_data.identifiers import find_identifiers, has_long_number
-from classify.personal_data.masking import findings, masked
-from classify.personal_data.secrets import find_secrets
-from classify.personal_data.whose import is_persons
+from classify.classifiers.data_leakage.whose import is_persons
 from clickhouse.span import Span, Verdict
 
 #: The user's own secret or number said back to the user: still in one place more than before.
@@ -88,7 +90,10 @@ def _given(known: dict[int, Given], trace: Trace) -> Given:
 def _leaks(out: Outgoing, given: Given) -> Iterator[Finding]:
     numbers = has_long_number(out.text)
     identifiers = find_identifiers(out.text) if numbers else []
-    for finding in (*find_secrets(out.text), *identifiers):
+    taken_out = _taken_out(out.text)
+    for finding in (*find_secrets(out.text), *identifiers, *taken_out):
+        if finding.rule in ("email", "phone", "ip"):
+            continue
         if given.is_users_own(finding.value):
             own = OWN_REPEATED if out.audience == "user" else OWN_USED
             yield replace(finding, score=min(finding.score, own))
@@ -103,9 +108,22 @@ def _leaks(out: Outgoing, given: Given) -> Iterator[Finding]:
     for finding in find_emails(out.text):
         if not (given.is_users_own(finding.value) or given.in_instructions(finding.value)):
             yield _less_if_public(finding, out.text, given)
+    for finding in taken_out:
+        if finding.rule in ("email", "phone") and not (
+            given.is_users_own(finding.value) or given.in_instructions(finding.value)
+        ):
+            yield _less_if_public(finding, out.text, given)
     for finding in find_phones(out.text) if numbers else ():
         if not given.is_given_number(finding.value):
             yield _less_if_public(finding, out.text, given)
+
+
+def _taken_out(text: str) -> list[Finding]:
+    """What was masked before it was stored leaks as it did: its mark says which value it was."""
+    return [
+        Finding(kind, mark, 0.65 if kind in ("email", "phone") else 0.95, place)
+        for kind, mark, place in marks_in(text)
+    ]
 
 
 def _less_if_public(finding: Finding, text: str, given: Given) -> Finding:
@@ -118,7 +136,9 @@ def _less_if_public(finding: Finding, text: str, given: Given) -> Finding:
 
 
 def _told(finding: Finding, out: Outgoing, given: Given) -> str:
-    shown = mask_email(finding.value) if finding.rule == "email" else mask(finding.value)
+    shown = mask_email(finding.value) if "@" in finding.value else mask(finding.value)
+    if finding.value.startswith(f"[{finding.rule}"):
+        shown = finding.value
     source = given.source_of(finding.value)
     if given.is_users_own(finding.value):
         source = "the user's own input"

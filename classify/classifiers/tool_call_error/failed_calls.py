@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from everyspan.masking.mask import masked
+
 from classify import messages
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Trace, Unit
 from classify.classifiers.tool_call_error import arguments
@@ -22,7 +24,6 @@ from classify.classifiers.tool_call_error.exit_codes import ran_before
 from classify.classifiers.tool_call_error.failure_rules import rules
 from classify.classifiers.tool_call_error.failure_text import Failure, failure_in
 from classify.classifiers.tool_call_error.made_up import Read, invented
-from classify.personal_data.masking import masked
 from clickhouse.span import Span, Verdict
 
 ERROR_STATUS = 0.95

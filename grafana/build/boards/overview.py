@@ -127,7 +127,7 @@ def _numbers() -> list[Json]:
             "The classifier that fails most: what share of its spans is estimated to fail, as far as all "
             "its scores tell (95 % interval), which is more than what is certain enough to page.",
             "SELECT concat(replaceAll(classifier, '_', ' '), ' ',"
-            " replaceAll(interval, ' ', '\u00a0')) AS estimate\nFROM (\n"
+            " translateUTF8(interval, ' –', '\u00a0\u2011')) AS estimate\nFROM (\n"
             f"{told_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY"
             f" {wilson_low('failed', 'judged')} DESC\nLIMIT 1",
             unit=TEXT,

@@ -74,12 +74,12 @@ def _by(panel_id: int, column: str, label: str, expression: str, alias: str) -> 
 
 def _inputs() -> Json:
     # Digits, ids and quoted values aside, so that the same question about two orders is one group.
-    sql = f"""SELECT substring(pattern, 1, 160) AS input_like, classifier, count() AS failures,
+    sql = f"""SELECT substringUTF8(pattern, 1, 160) AS input_like, classifier, count() AS failures,
   argMax(trace_id, start_time) AS newest_trace, uniq(trace_id) AS traces, uniq(user_id) AS users,
   max(start_time) AS last_seen
 FROM (
   SELECT trace_id, user_id, start_time, v.1 AS classifier, replaceRegexpAll(
-      lower(substring(if(input != '', input, input_messages), 1, 400)),
+      lower(substringUTF8(if(input != '', input, input_messages), 1, 400)),
       '[0-9a-f]{{8,}}|[0-9]+|\\\\s+', ' ') AS pattern
   FROM (
     SELECT trace_id, user_id, start_time, input, input_messages, {verdicts(_NAMES)} AS verdicts

@@ -146,7 +146,7 @@ def _sources() -> Json:
     source = f"""multiIf({_SOURCE} != '', {_SOURCE},
     tool_name != '', concat('tool ', tool_name),
     notEmpty(documents), concat('document ', if(JSONExtractString(documents[1], 'id') != '',
-      JSONExtractString(documents[1], 'id'), substring(documents[1], 1, 60))),
+      JSONExtractString(documents[1], 'id'), substringUTF8(documents[1], 1, 60))),
     concat('step ', name))"""
     sql = f"""SELECT {source} AS source, classifier, count() AS failures,
   argMax(trace_id, start_time) AS newest_trace, max(start_time) AS last_seen, uniq(trace_id) AS traces

@@ -69,9 +69,9 @@ def _turns(names: list[str]) -> Json:
   counted AS trace_id, time, duration, cost
 FROM (
   SELECT {TRACE} AS counted, min(start_time) AS time,
-    substring(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
+    substringUTF8(argMin(if(input != '', input, input_messages), (parent_span_id != '', start_time)),
       1, 1000) AS question,
-    substring(argMin(if(output != '', output, output_messages), (parent_span_id != '', start_time)),
+    substringUTF8(argMin(if(output != '', output, output_messages), (parent_span_id != '', start_time)),
       1, 1000) AS answer,
     arrayStringConcat(groupUniqArrayArray({failed(names)}), ', ') AS failures,
     max(duration_ms) AS duration, sum(cost_usd) AS cost

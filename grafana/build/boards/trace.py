@@ -186,10 +186,10 @@ LIMIT 1000"""
 
 def _contents() -> Json:
     sql = f"""SELECT concat(toString(row_number() OVER o), ' of ', toString(count() OVER ())) AS step,
-  name, substring(if(input != '', input, input_messages), 1, 4000) AS input,
-  substring(if(output != '', output, output_messages), 1, 4000) AS output,
-  arrayStringConcat(arrayMap(d -> substring(d, 1, 400), arraySlice(documents, 1, 10)), '\\n') AS documents,
-  substring(system_instructions, 1, 2000) AS instructions,
+  name, substringUTF8(if(input != '', input, input_messages), 1, 4000) AS input,
+  substringUTF8(if(output != '', output, output_messages), 1, 4000) AS output,
+  arrayStringConcat(arrayMap(d -> substringUTF8(d, 1, 400), arraySlice(documents, 1, 10)), '\\n') AS documents,
+  substringUTF8(system_instructions, 1, 2000) AS instructions,
   concat('everyspan trace ', substring(trace_id, 1, 12)) AS read_it
 FROM spans
 {_WHERE}

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
 from everyspan._closing import Closer
 from everyspan._delivery import unheard
+from everyspan._masking import Masking
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 
@@ -31,13 +32,16 @@ class ExportCounts:
 
 
 class CountingExporter(OTLPSpanExporter):
-    """The OTLP exporter, counting what was acknowledged."""
+    """The OTLP exporter, counting what was acknowledged. `masking`: before anything is sent."""
 
     sent = 0
     failed = 0
+    masking: Masking | None = None
     _counting = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self.masking is not None:
+            spans = [self.masking.span(span) for span in spans]
         with unheard():
             result = super().export(spans)
         with self._counting:
@@ -51,7 +55,11 @@ class CountingExporter(OTLPSpanExporter):
 class LogExporter(OTLPLogExporter):
     """The OTLP exporter of log records, which leaves the telling to `Delivery`."""
 
+    masking: Masking | None = None
+
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        if self.masking is not None:
+            batch = [self.masking.record(record) for record in batch]
         with unheard():
             return super().export(batch)
 

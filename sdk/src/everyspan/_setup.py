@@ -26,6 +26,7 @@ from everyspan import (
     _git,
     _ids,
     _instrumentation,
+    _masking,
     _notices,
     _source,
     _step,
@@ -60,6 +61,7 @@ def init(
     version: str | None = None,
     instrument: bool | Sequence[str] = True,
     capture_content: bool = True,
+    mask: _masking.Mask | None = None,
     experiments: str | os.PathLike[str] | None = None,
     entry: str | None = None,
     quiet: bool | None = None,
@@ -73,6 +75,9 @@ def init(
     version          service.version.
     instrument       True: every GenAI instrumentation installed; or a list of names; or False.
     capture_content  False: no prompts, answers, arguments or results leave the process.
+    mask             True: secrets and personal data are taken out of all that is sent; or some of
+                     their kinds; or a function from a text to what may be sent; left out:
+                     EVERYSPAN_MASK.
     experiments      TOML file or ClickHouse's URL for `variant`; left out: EVERYSPAN_EXPERIMENTS.
     entry            `module:function` that runs the agent, for `everyspan replay`: declared like
                      `everyspan.entry`, and named by every trace.
@@ -82,9 +87,9 @@ def init(
     A TracerProvider of the OpenTelemetry SDK that is set already gets our processors and keeps
     its resource; its ids come from the system's random numbers where they came from `random`.
     Raises RuntimeError where the provider set is of another make, ValueError for an endpoint that
-    is no URL, an entry that is no module:function, for EVERYSPAN_EXIT_SECONDS that is no number
-    and for a file of experiments that
-    can't be used. A second call warns and changes nothing.
+    is no URL, an entry that is no module:function, a kind to mask that is none,
+    EVERYSPAN_EXIT_SECONDS that is no number and a file of experiments that can't be used. A second
+    call warns and changes nothing.
     """
     global _setup, provisional
     if entry:
@@ -107,6 +112,7 @@ def init(
         logs_url = _export.signal_endpoint(endpoint, "logs")
         headers = _export.headers(token)
         exit_seconds = _delivery.exit_seconds()
+        masking = _masking.of_init(mask)
         _experiment.configure(None if experiments is None else os.fspath(experiments))
 
         checkout = _find_checkout()
@@ -123,17 +129,17 @@ def init(
         exporter = CountingExporter(
             endpoint=traces_url, headers=headers, session=_delivery.session(delivery)
         )
+        exporter.masking = masking
         spans = _export.SpanProcessor(exporter, closer)
         provider.add_span_processor(spans)
 
         # Some instrumentations send prompts and answers as log records, not on the span.
         logs = _logger_provider(resource)
-        records = _export.LogProcessor(
-            _export.LogExporter(
-                endpoint=logs_url, headers=headers, session=_delivery.session(delivery)
-            ),
-            closer,
+        log_exporter = _export.LogExporter(
+            endpoint=logs_url, headers=headers, session=_delivery.session(delivery)
         )
+        log_exporter.masking = masking
+        records = _export.LogProcessor(log_exporter, closer)
         logs.add_log_record_processor(records)
 
         _content.capture.enabled = capture_content

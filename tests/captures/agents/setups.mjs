@@ -51,6 +51,35 @@ const SETUPS = {
     const { OpenAIInstrumentation } = await import("@traceloop/instrumentation-openai");
     await instrumented(new OpenAIInstrumentation());
   },
+  async traceloop_llamaindex() {
+    const { LlamaIndexInstrumentation } = await import("@traceloop/instrumentation-llamaindex");
+    const { createRequire } = await import("node:module");
+    const require = createRequire(import.meta.url);
+    const llamaindex = require("llamaindex");
+    const openai = require("@llamaindex/openai");
+    const { agent } = require("@llamaindex/workflow");
+    const { z } = await import("zod");
+    const instrumentation = new LlamaIndexInstrumentation();
+    instrumentation.setTracerProvider(provider);
+    instrumentation.manuallyInstrument(llamaindex, openai);
+    const weather = llamaindex.tool({
+      name: "get_weather",
+      description: "Weather.",
+      parameters: z.object({ city: z.string() }),
+      execute: async () => RESULT,
+    });
+    const llm = new openai.OpenAI({
+      model: "gpt-4.1-mini",
+      apiKey: "none",
+      baseURL: `${STANDIN}/v1`,
+    });
+    const messages = [
+      { role: "system", content: SYSTEM },
+      { role: "user", content: QUESTION },
+    ];
+    await llm.chat({ messages, tools: [weather] });
+    await agent({ name: "weather", llm, tools: [weather], systemPrompt: SYSTEM }).run(QUESTION);
+  },
   async ai_5_anthropic() {
     const { generateText, tool, stepCountIs } = await import("ai");
     const { createAnthropic } = await import("@ai-sdk/anthropic");

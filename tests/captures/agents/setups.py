@@ -323,14 +323,9 @@ def logfire_anthropic() -> None:
     logfire.force_flush()
 
 
-def strands_anthropic() -> None:
-    configured()
+def strands_agent(model: Any) -> None:
     from strands import Agent, tool
-    from strands.models.anthropic import AnthropicModel
 
-    model = AnthropicModel(
-        client_args={"api_key": "none", "base_url": STANDIN}, model_id=CLAUDE, max_tokens=200
-    )
     agent = Agent(
         model=model,
         tools=[tool(get_weather)],
@@ -342,10 +337,19 @@ def strands_anthropic() -> None:
     agent(QUESTION)
 
 
+def strands_anthropic() -> None:
+    configured()
+    from strands.models.anthropic import AnthropicModel
+
+    model = AnthropicModel(
+        client_args={"api_key": "none", "base_url": STANDIN}, model_id=CLAUDE, max_tokens=200
+    )
+    strands_agent(model)
+
+
 def strands_bedrock() -> None:
     configured()
     import boto3
-    from strands import Agent, tool
     from strands.models import BedrockModel
 
     os.environ.update(
@@ -358,15 +362,7 @@ def strands_bedrock() -> None:
         streaming=False,
         boto_session=boto3.Session(region_name="us-east-1"),
     )
-    agent = Agent(
-        model=model,
-        tools=[tool(get_weather)],
-        system_prompt=SYSTEM,
-        name="weather",
-        callback_handler=None,
-        trace_attributes={"session.id": "session-42", "user.id": "user-7"},
-    )
-    agent(QUESTION)
+    strands_agent(model)
 
 
 def agent_framework() -> None:
@@ -407,6 +403,51 @@ def semantic_kernel() -> None:
         await agent.get_response(messages=QUESTION)
 
     asyncio.run(run())
+
+
+def haystack_parts() -> tuple[Any, Any, Any]:
+    """Haystack 3: a model, its tool, the messages."""
+    from haystack.components.generators.chat import OpenAIChatGenerator
+    from haystack.dataclasses import ChatMessage
+    from haystack.tools import Tool
+    from haystack.utils import Secret
+
+    key = Secret.from_token("none")
+    model = OpenAIChatGenerator(model=GPT, api_key=key, api_base_url=OPENAI)
+    weather = Tool("get_weather", "Weather of a city.", SCHEMA, get_weather)
+    return model, weather, [ChatMessage.from_system(SYSTEM), ChatMessage.from_user(QUESTION)]
+
+
+def haystack_native() -> None:
+    os.environ["HAYSTACK_CONTENT_TRACING_ENABLED"] = "true"
+    provider = configured()
+    from haystack import tracing
+    from haystack.components.agents import Agent
+    from haystack_integrations.tracing.opentelemetry import OpenTelemetryTracer
+
+    tracing.tracer.is_content_tracing_enabled = True
+    tracing.enable_tracing(OpenTelemetryTracer(provider.get_tracer("weather")))
+    model, weather, messages = haystack_parts()
+    Agent(chat_generator=model, tools=[weather], system_prompt=SYSTEM).run(messages=messages[1:])
+
+
+def openinference_haystack() -> None:
+    """It knows pipelines, not agents: a tool loop by hand."""
+    configured()
+    from haystack import Pipeline
+    from haystack.dataclasses import ChatMessage
+    from openinference.instrumentation.haystack import HaystackInstrumentor
+
+    HaystackInstrumentor().instrument()
+    model, weather, messages = haystack_parts()
+    pipeline = Pipeline()
+    pipeline.add_component("model", model)
+    for _ in range(2):
+        found = pipeline.run({"model": {"messages": messages, "tools": [weather]}})
+        (reply,) = found["model"]["replies"]
+        messages.append(reply)
+        for call in reply.tool_calls:
+            messages.append(ChatMessage.from_tool(weather.invoke(**call.arguments), call))
 
 
 if __name__ == "__main__":

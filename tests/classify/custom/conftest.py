@@ -9,15 +9,9 @@ import pytest
 from classify.custom.catalog import Catalog
 from clickhouse.connection import connect
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers
-from tests.classify.job_store import Store, engine, store
+from tests.classify.job_store import Store, store
 
 BUILT_IN = ("words", "tree")
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("custom")) as opened:
-        yield opened
 
 
 @pytest.fixture

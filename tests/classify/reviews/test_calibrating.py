@@ -3,7 +3,7 @@ rows are judged again and page nobody. On the real engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from classify.reviews.calibration_store import run_of
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers, span_of
-from tests.classify.job_store import Store, Tree, Words, engine, store
+from tests.classify.job_store import Store, Tree, Words
 
 
 @dataclass
@@ -34,18 +34,6 @@ class Scored(Words):
         first = [subject.span.output.partition(" ")[0] for subject in subjects]
         scores = [float(each) if each[:1].isdigit() else 0.0 for each in first]
         return [Verdict("fail" if s >= self.threshold else "pass", s) for s in scores]
-
-
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with engine(tmp_path_factory.mktemp("calibrating")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def db(dsn: str) -> Iterator[Store]:
-    with store(dsn) as opened:
-        yield opened
 
 
 def calibrating(db: Store, *classifiers: Classifier, fixed: Sequence[str] = ()) -> Calibrating:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from everyspan.masking.contacts import find_emails, find_phones
+from everyspan.masking.identifiers import find_identifiers
+from everyspan.masking.secrets import find_secrets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classify.personal_data.contacts import find_emails, find_phones
-from classify.personal_data.identifiers import find_identifiers
-from classify.personal_data.secrets import find_secrets
 from experiments.datasets.masking import Masker
 
 KEY = "sk-proj-" + "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"

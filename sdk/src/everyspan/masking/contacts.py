@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from classify.personal_data.finding import Finding
+from everyspan.masking.finding import Finding
 
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+/=-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@"
@@ -71,21 +71,22 @@ _NOBODY = re.compile(
     r"|49800\d{6,9}|33800\d{6}|1?\d{3}55501\d\d|447700900\d{3}|441632960\d{3}|442079460\d{3}"
     r"|1?5555555555|1?1234567890|1?(\d)\1{9})$"
 )
+#: A verdict needs no more than these; who masks asks for all.
 _MAX_LOOKS = 2000
 _MAX_FINDINGS = 10
 
 
-def find_emails(text: str) -> Iterator[Finding]:
-    """Addresses of persons, at most ten."""
+def find_emails(text: str, *, every: bool = False) -> Iterator[Finding]:
+    """Addresses of persons, at most ten, or every one."""
     if "@" not in text:
         return
     found: set[str] = set()
     for looks, match in enumerate(_EMAIL.finditer(text)):
         address = match.group()
         name, _, domain = address.lower().rpartition("@")
-        if looks == _MAX_LOOKS or len(found) == _MAX_FINDINGS:
+        if not every and (looks == _MAX_LOOKS or len(found) == _MAX_FINDINGS):
             return
-        if address.lower() in found or is_nobodys(name, domain):
+        if (address.lower() in found and not every) or is_nobodys(name, domain):
             continue
         # The password of a URL has an @ behind it, and message ids look like addresses.
         before = text[max(0, match.start() - 64) : match.start()]
@@ -106,15 +107,16 @@ def is_nobodys(name: str, domain: str) -> bool:
     )
 
 
-def find_phones(text: str) -> Iterator[Finding]:
-    """Numbers of persons, at most ten: written as one, or named as one in the words before."""
+def find_phones(text: str, *, every: bool = False) -> Iterator[Finding]:
+    """Numbers of persons, at most ten, or every one: written as one, or named as one in the words
+    before. Of one number written in several ways the first, unless it is every one."""
     found: set[str] = set()
     for looks, match in enumerate(_PHONE.finditer(text)):
-        if looks == _MAX_LOOKS or len(found) == _MAX_FINDINGS:
+        if not every and (looks == _MAX_LOOKS or len(found) == _MAX_FINDINGS):
             return
         written = match.group()
         digits = digits_of(written)
-        if digits in found or not 9 <= len(digits) <= 15 or _NOBODY.match(digits):
+        if (digits in found and not every) or not 9 <= len(digits) <= 15 or _NOBODY.match(digits):
             continue
         before = text[max(0, match.start() - 56) : match.start()]
         american = not written.startswith(("+", "0"))

@@ -1,4 +1,4 @@
-"""Finds secrets by the rules of secrets.yaml.
+"""Finds secrets by the rules of secrets.toml.
 
 Costs on ordinary text: one look for a run of 16 characters without a space; where there is none,
 only the rules for short secrets are tried, and each rule only where one of its keywords occurs.
@@ -7,19 +7,23 @@ only the rules for short secrets are tried, and each rule only where one of its 
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import log2
 from pathlib import Path
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict
+from everyspan.masking.finding import Finding
 
-from classify.personal_data.finding import Finding
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
-RULES_FILE = Path(__file__).with_name("secrets.yaml")
+RULES_FILE = Path(__file__).with_name("secrets.toml")
 
 #: What follows a secret in prose and can't be told from it by a pattern.
 _TRAILING = ".,;:!?"
@@ -30,32 +34,9 @@ _MAX_FINDINGS_PER_RULE = 5
 _MAX_LOOKS_PER_RULE = 500
 
 
-class _RuleText(BaseModel):
-    """One entry of secrets.yaml as written."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    keywords: list[str]
-    pattern: str
-    min_entropy: float = 0.0
-    must: list[str] = []
-    allow: list[str] = []
-    allow_before: str = ""
-    short: bool = False
-    score: float = 0.95
-
-
-class _RulesFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    placeholders: list[str]
-    rules: list[_RuleText]
-
-
 @dataclass(slots=True, frozen=True)
 class SecretRule:
-    """One rule, compiled. The fields are explained in secrets.yaml."""
+    """One rule, compiled. The fields are explained in secrets.toml."""
 
     id: str
     keywords: tuple[str, ...]
@@ -67,18 +48,45 @@ class SecretRule:
     short: bool
     score: float
 
-    def find(self, text: str) -> Iterator[Finding]:
-        """Secrets of this kind in ``text``, at most five."""
+    @classmethod
+    def of(
+        cls,
+        *,
+        id: str,
+        keywords: list[str],
+        pattern: str,
+        min_entropy: float = 0.0,
+        must: Sequence[str] = (),
+        allow: Sequence[str] = (),
+        allow_before: str = "",
+        short: bool = False,
+        score: float = 0.95,
+    ) -> SecretRule:
+        """From one entry as written. Raises TypeError or re.error where it is broken."""
+        return cls(
+            id,
+            tuple(keywords),
+            re.compile(pattern),
+            min_entropy,
+            tuple(map(re.compile, must)),
+            tuple(map(re.compile, allow)),
+            re.compile(allow_before) if allow_before else None,
+            short,
+            score,
+        )
+
+    def find(self, text: str, *, every: bool = False) -> Iterator[Finding]:
+        """Secrets of this kind in ``text``, at most five, or every one."""
         found = 0
         for looks, match in enumerate(self.pattern.finditer(text)):
-            if looks == _MAX_LOOKS_PER_RULE:
+            if looks == _MAX_LOOKS_PER_RULE and not every:
                 return
             secret = (match.groupdict().get("secret") or match.group()).rstrip(_TRAILING)
             if not self._counts(secret, text, match.start()):
                 continue
             yield Finding(self.id, secret, self.score, match.start())
             found += 1
-            if found == _MAX_FINDINGS_PER_RULE:
+            if found == _MAX_FINDINGS_PER_RULE and not every:
                 return
 
     def _counts(self, secret: str, text: str, start: int) -> bool:
@@ -100,33 +108,21 @@ def entropy(text: str) -> float:
 
 
 @cache
-def _rules_file() -> _RulesFile:
-    return _RulesFile.model_validate(yaml.safe_load(RULES_FILE.read_text("utf-8")))
+def _rules_file() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(RULES_FILE.read_text("utf-8"))
+    return found
 
 
 @cache
 def placeholder() -> re.Pattern[str]:
     """Found in what stands where a secret would be, e.g. 'your-api-key'."""
-    return re.compile("|".join(f"(?:{p})" for p in _rules_file().placeholders), re.IGNORECASE)
+    return re.compile("|".join(f"(?:{p})" for p in _rules_file()["placeholders"]), re.IGNORECASE)
 
 
 @cache
 def rules() -> tuple[SecretRule, ...]:
-    """The rules of secrets.yaml. Raises ValidationError or re.error if broken."""
-    return tuple(
-        SecretRule(
-            id=rule.id,
-            keywords=tuple(rule.keywords),
-            pattern=re.compile(rule.pattern),
-            min_entropy=rule.min_entropy,
-            must=tuple(map(re.compile, rule.must)),
-            allow=tuple(map(re.compile, rule.allow)),
-            allow_before=re.compile(rule.allow_before) if rule.allow_before else None,
-            short=rule.short,
-            score=rule.score,
-        )
-        for rule in _rules_file().rules
-    )
+    """The rules of secrets.toml, in its order."""
+    return tuple(SecretRule.of(**rule) for rule in _rules_file()["rules"])
 
 
 @cache
@@ -135,17 +131,25 @@ def _short_rules() -> tuple[SecretRule, ...]:
 
 
 def find_secrets(text: str) -> list[Finding]:
-    """Each secret once, under the first rule that finds it."""
-    candidates = rules() if _LONG_TOKEN.search(text) else _short_rules()
-    lowered = text.lower()
+    """Each secret once, under the first rule that finds it; at most five a rule."""
     found: dict[str, Finding] = {}
-    for rule in candidates:
-        for keyword in rule.keywords:
-            if keyword in lowered:
-                break
-        else:
-            continue
+    for rule in _candidates(text):
         for finding in rule.find(text):
             if not any(finding.value in known for known in found):
                 found[finding.value] = finding
     return list(found.values())
+
+
+def every_secret(text: str) -> Iterator[Finding]:
+    """Each place that any rule finds, so that some come twice."""
+    for rule in _candidates(text):
+        yield from rule.find(text, every=True)
+
+
+def _candidates(text: str) -> Iterator[SecretRule]:
+    lowered = text.lower()
+    for rule in rules() if _LONG_TOKEN.search(text) else _short_rules():
+        for keyword in rule.keywords:
+            if keyword in lowered:
+                yield rule
+                break

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from classify.personal_data.finding import Finding
+from everyspan.masking.finding import Finding
 
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?P<more>\1\d{1,3})?|\d{4}([ -])\d{6}\3\d{4,5}"
@@ -106,16 +106,22 @@ def has_long_number(text: str) -> bool:
 
 
 def find_identifiers(text: str) -> list[Finding]:
-    """Cards, IBANs and national ids, each once."""
+    """Cards, IBANs and national ids, each once, at most ten. IBANs are without their blanks and in
+    capitals."""
     found: dict[str, Finding] = {}
-    for finding in _all(text):
-        found.setdefault(_compact(finding.value), finding)
+    for finding in every_identifier(text):
+        compact = _compact(finding.value)
+        if finding.rule == "iban":
+            compact = compact.upper()
+            finding = replace(finding, value=compact)
+        found.setdefault(compact, finding)
         if len(found) == _MAX_FINDINGS:
             break
     return list(found.values())
 
 
-def _all(text: str) -> Iterator[Finding]:
+def every_identifier(text: str) -> Iterator[Finding]:
+    """Each place of each, as it is written there."""
     yield from _cards(text)
     yield from _ibans(text)
     for national in _NATIONAL:
@@ -178,7 +184,16 @@ def _ibans(text: str) -> Iterator[Finding]:
         iban = compact[:length]
         if not mod97(iban) or _is_specimen(iban, _around(text, match.start(), match.end())):
             continue
-        yield Finding("iban", iban, 0.95, match.start())
+        yield Finding("iban", _first(match.group(), length), 0.95, match.start())
+
+
+def _first(written: str, length: int) -> str:
+    """As far as it has ``length`` letters and digits."""
+    for place, character in enumerate(written, 1):
+        length -= character.isalnum()
+        if not length:
+            return written[:place]
+    return written
 
 
 def _is_ssn(digits: str) -> bool:

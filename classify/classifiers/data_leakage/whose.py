@@ -13,9 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from everyspan.masking.finding import Finding
 from pydantic import BaseModel, ConfigDict
-
-from classify.personal_data.finding import Finding
 
 WORDS_FILE = Path(__file__).with_name("whose.yaml")
 
