@@ -95,7 +95,7 @@ class UserFrustration(Weighed):
 
     name = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
-    code_version = 3
+    code_version = 4
     reads: ClassVar[Reads | None] = "text"
     unit: Unit = "session"
     layer: Layer = "quality"
