@@ -56,8 +56,16 @@ class Testing(_Body):
     labels: dict[str, str] = {}
 
 
+class Forgetting(_Body):
+    """``traces``: ids."""
+
+    traces: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]], Field(max_length=10_000)
+    ]
+
+
 def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
-    """/v1/alerts and /v1/silences."""
+    """/v1/alerts, /v1/silences and /v1/forget."""
     api = APIRouter()
 
     @api.get("/v1/alerts")
@@ -133,6 +141,13 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no silence {number}")
         release(store())
         return {"id": number}
+
+    @api.post("/v1/forget")
+    def forget(asked: Forgetting) -> Any:
+        """Delete what was told about these traces; ``left``: what is to be told yet, or still
+        fires."""
+        deleted, left = store().erase(asked.traces)
+        return {"deleted": deleted, "left": left}
 
     return api
 

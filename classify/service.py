@@ -22,6 +22,7 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
+from classify.forgetting import Forgetting, forgetting
 from classify.job.classify_job import ClassifyJob
 from classify.job.mending import MODEL
 from classify.job.rejudge import ask
@@ -43,6 +44,7 @@ _COVERAGE_SECONDS = 15.0
 _COVERAGE_DAYS = 2
 _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
+_FORGET_SECONDS = 15.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -86,6 +88,8 @@ class ClassifyService:
         self.calibrating = Calibrating(
             connect, settings.database, classifiers, fixed, self.catalog.rethreshold
         )
+        #: What somebody asked to have forgotten.
+        self.forgetting = Forgetting(connect, settings)
         if settings.classifiers and not settings.classifiers.is_dir():
             raise DefinitionError(
                 f"EVERYSPAN_CLASSIFIERS: {settings.classifiers} is no folder; make it, or leave the"
@@ -117,6 +121,7 @@ class ClassifyService:
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
             schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
+            schedule.every(_FORGET_SECONDS, self._forget)
             if self._settings.classify_calibrate:
                 schedule.every(_CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
@@ -238,6 +243,14 @@ class ClassifyService:
             self.telemetry.errors.labels("storage").inc()
             self._warn("reviews could not be weighed", error)
 
+    def _forget(self) -> None:
+        """What has come since of what is forgotten."""
+        try:
+            self.forgetting.go_on()
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("what is to be forgotten could not be removed", error)
+
     def _warn(self, what: str, error: Exception) -> None:
         """Once for each error: what is tried every few seconds would fill the log."""
         told = f"{type(error).__name__}: {error}"
@@ -270,8 +283,8 @@ def _who(names: Sequence[str]) -> str:
 
 
 def create_app(service: ClassifyService) -> ServiceApp:
-    """/v1/rejudge, /v1/classifiers, /v1/calibrations, health and /openapi.json. Whoever made
-    ``service`` starts and stops it."""
+    """/v1/rejudge, /v1/classifiers, /v1/calibrations, /v1/forget, health and /openapi.json. Whoever
+    made ``service`` starts and stops it."""
 
     async def ready() -> str:
         return service.not_ready
@@ -281,6 +294,7 @@ def create_app(service: ClassifyService) -> ServiceApp:
     )
     app.include_router(router(service.catalog))
     app.include_router(calibrations(service.calibrating))
+    app.include_router(forgetting(service.forgetting))
 
     @app.post("/v1/rejudge", status_code=202)
     def rejudge(stretch: Stretch) -> dict[str, str]:

@@ -57,6 +57,10 @@ COMMANDS = {
     "status": Declared(
         "cli.status:status", "Show how much is stored and how much of it is judged."
     ),
+    "forget": Declared(
+        "cli.forget:forget",
+        "Remove traces and all that was made of them, from the disk too.",
+    ),
     "report": Declared(
         "cli.report:report",
         "Write traffic, latency, cost, verdicts and newest failures to one HTML page.",

@@ -148,7 +148,7 @@ def _keep_merged_parts(client: Client, settings: ClickHouseSettings) -> None:
         parameters={"database": settings.database},
     ).result_rows
     for name, ddl in rows:
-        if "old_parts_lifetime" not in ddl:
+        if f"old_parts_lifetime = {MERGED_PARTS_SECONDS}" not in ddl:
             client.command(
                 f"ALTER TABLE {settings.database}.{name}"
                 f" MODIFY SETTING old_parts_lifetime = {MERGED_PARTS_SECONDS}"

@@ -66,6 +66,10 @@ class Cases:
                 "DELETE FROM cases WHERE case_key NOT IN (SELECT case_key FROM deliveries)"
             )
 
+    def forget_last(self) -> None:
+        """What is in memory: it is read again."""
+        self._last.clear()
+
     def _remember(self, key: str, case: Case) -> Case:
         self._last[key] = case
         while len(self._last) > _IN_MEMORY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -15,6 +16,8 @@ from pydantic import ValidationError
 from alerting.notification import Alert
 from alerting.spool import Spool
 from clickhouse.set_aside import set_aside, why
+
+log = logging.getLogger(__name__)
 
 
 class AlertFile:
@@ -51,6 +54,16 @@ class AlertFile:
         """Of a SELECT."""
         with self.lock:
             return self._spool.connection.execute(sql, values).fetchall()
+
+    def tidy(self) -> None:
+        """Write the file anew without what was deleted, and empty its log. Where another process
+        uses it just now, that happens when it is closed."""
+        with self.lock:
+            try:
+                self._spool.connection.execute("VACUUM")
+                self._spool.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:
+                log.warning("%s could not be tidied up now: %s", self.path, error)
 
     def alert(self, table: str, name: str, text: str) -> Alert | None:
         """None for a record that can't be read: it is set aside."""

@@ -93,7 +93,7 @@ class UserFrustration(Weighed):
 
     name = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
-    code_version = 3
+    code_version = 4
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()

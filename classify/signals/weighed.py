@@ -8,17 +8,15 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from classify.classifier import NOT_APPLICABLE, Subject
+from classify.classifier import NOT_APPLICABLE, Subject, abstained
 from classify.models import files
 from classify.models.checksums import SUMS
 from classify.models.encoder import encoder, sigmoid
 from classify.models.evidence import quoted
 from classify.models.files import heads
-from classify.models.form import Pair
 from classify.signals.combiner import Combiner, combiner, deciding, file_of, table
-from classify.signals.signal import Item, Likeness, Logit, Signal, texts_of
+from classify.signals.signal import Item, Likeness, Logit, Signal
 from clickhouse.span import Verdict
 
 Values = dict[str, float]
@@ -49,6 +47,10 @@ class Weighed:
     def items(self, subject: Subject) -> Sequence[Item]:
         """What is weighed; the worst counts. [] where there is nothing: not applicable."""
         raise NotImplementedError
+
+    def unsure(self, item: Item) -> str:
+        """Why an item can't fail, whatever its score: its row is abstained; '' where it can."""
+        return ""
 
     @property
     def version(self) -> int:
@@ -130,7 +132,7 @@ class Weighed:
                 sizes = [len(some) for some in each]
             else:
                 pairs = [signal.pairs(item) for item in items]
-                given = _cosines([one for some in pairs for one in some], signal.beside)
+                given = encoder().cosines([one for some in pairs for one in some])
                 sizes = [len(some) for some in pairs]
             at = 0
             for values, size in zip(found, sizes, strict=True):
@@ -145,6 +147,8 @@ class Weighed:
         score, values = weighed[worst]
         if score < threshold:
             return Verdict("pass", score)
+        if reason := self.unsure(items[worst]):
+            return abstained(reason)
         return Verdict("fail", score, self._evidence(items[worst], values))
 
     def _evidence(self, item: Item, values: Values) -> str:
@@ -170,13 +174,3 @@ class Weighed:
     @property
     def _combiner(self) -> Combiner:
         return combiner(self.name)
-
-
-def _cosines(pairs: Sequence[Pair], beside: str) -> NDArray[np.float64]:
-    """Shape (len(pairs),); relative to the texts of ``beside`` where it names some."""
-    found = encoder().cosines(pairs)
-    if not beside or not len(found):
-        return found
-    usual = encoder().vectors([one for one, _ in pairs]) @ encoder().vectors(texts_of(beside)).T
-    above: NDArray[np.float64] = (found - usual.mean(axis=1)) / np.maximum(usual.std(axis=1), 0.02)
-    return above

@@ -1,0 +1,1 @@
+"""Forgetting: rows that are really gone, with a receipt."""

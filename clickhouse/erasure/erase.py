@@ -1,0 +1,251 @@
+"""Removes traces from every table that has something of them, and from the disk.
+
+Rows go with ``ALTER TABLE … DELETE``, which writes the parts anew without them; the parts before
+that stay for a while for those who read them. A lightweight DELETE would only hide the rows.
+See: https://clickhouse.com/docs/sql-reference/statements/alter/delete
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import orjson
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.erasure.erasures import NEVER, Erasure, begin, put
+from clickhouse.migrate import MERGED_PARTS_SECONDS
+from clickhouse.settings import ClickHouseSettings
+
+log = logging.getLogger(__name__)
+
+By = Literal["user", "session", "trace", "where"]
+#: The column by which it is asked.
+_COLUMN: Mapping[By, str] = {"user": "user_id", "session": "session_id"}
+#: Table to its column of trace ids. The Distributed ones have a table of their own on each shard.
+_TABLES = {
+    "spans_raw": "trace_id",
+    "span_content": "trace_id",
+    "reviews": "trace_id",
+    "dataset_items": "trace_id",
+}
+_SHARDED = frozenset(("spans_raw", "span_content", "text_vectors"))
+_EVERY_TABLE = (*_TABLES, "text_vectors", "custom_classifiers")
+#: Embedded: how long parts stay for readers while something is being forgotten.
+_PARTS_STAY = timedelta(seconds=60)
+_FORGOTTEN = "[forgotten]"
+#: Nothing of what is asked for stays in the engine's own logs.
+_QUIET = {"log_queries": 0}
+#: Done when the statement comes back, everywhere.
+_MUTATION = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``traces``: their ids. ``rows``: spans."""
+
+    traces: tuple[str, ...]
+    rows: int
+
+
+def find(client: Client, settings: ClickHouseSettings, by: By, values: Sequence[str]) -> Found:
+    """The traces that a row of names it, whole; those that report the same calls; and the replays
+    of all of these. ``values``: ids of users, sessions or traces."""
+    table = f"{settings.database}.spans_raw"
+    values = [value for value in values if value]
+    if column := _COLUMN.get(by):
+        ids = _ids(client, f"SELECT DISTINCT trace_id FROM {table} WHERE {column} IN %(v)s", values)
+    else:
+        ids = set(values)
+    before: set[str] = set()
+    while ids != before:
+        more = ids - before
+        before = set(ids)
+        # '' is what all rows that are no twins and no replays have.
+        ids |= _ids(
+            client,
+            f"SELECT DISTINCT arrayJoin([trace_id, substring(twin_of, 1, 32)]) FROM {table}"
+            " WHERE trace_id IN %(v)s OR substring(twin_of, 1, 32) IN %(v)s OR replay_of IN %(v)s",
+            sorted(more),
+        )
+        ids.discard("")
+    if not ids:
+        return Found((), 0)
+    ((rows,),) = client.query(
+        f"SELECT count() FROM {settings.database}.spans WHERE trace_id IN %(v)s",
+        parameters={"v": sorted(ids)},
+        settings=_QUIET,
+    ).result_rows
+    return Found(tuple(sorted(ids)), int(rows))
+
+
+def erase(client: Client, settings: ClickHouseSettings, by: By, found: Found) -> Erasure:
+    """Remove them. ``finish`` does what is left to do, and goes on with what was interrupted.
+    Raises clickhouse-connect's errors."""
+    erasure = begin(client, settings.database, by, found.traces)
+    return _once(client, settings, erasure)
+
+
+def finish(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Erasure:
+    """Remove what has come since. It is finished once nothing did and the disk has no part from
+    before. Raises clickhouse-connect's errors."""
+    if erasure.removed_at == NEVER or _left(client, settings.database, erasure):
+        return _once(client, settings, erasure)
+    if not erasure.is_finished and not _old_parts(client, settings, erasure):
+        erasure = replace(erasure, finished_at=datetime.now(UTC))
+        put(client, settings.database, erasure)
+        log.info("erasure %s: nothing of it is left on the disk", erasure.id)
+    return erasure
+
+
+def keep_parts(client: Client, settings: ClickHouseSettings, *, shortly: bool) -> None:
+    """Embedded: for how long parts from before stay for readers. A server has its own way."""
+    if not settings.embedded:
+        return
+    seconds = int(_PARTS_STAY.total_seconds()) if shortly else MERGED_PARTS_SECONDS
+    for name, ddl in client.query(
+        "SELECT name, create_table_query FROM system.tables WHERE database = {d:String}"
+        " AND name IN {t:Array(String)}",
+        parameters={"d": settings.database, "t": list(_EVERY_TABLE)},
+    ).result_rows:
+        if f"old_parts_lifetime = {seconds}" not in ddl:
+            client.command(
+                f"ALTER TABLE {settings.database}.{name} MODIFY SETTING old_parts_lifetime ="
+                f" {seconds}"
+            )
+
+
+def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Erasure:
+    database = settings.database
+    keep_parts(client, settings, shortly=True)
+    traces = f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
+    notes = (*erasure.notes, *_of_datasets(client, database, traces))
+    removed: dict[str, int] = {}
+    # First, while the rows say which texts they had.
+    hashes = (
+        f"(SELECT arrayJoin([MD5(input), MD5(output)]) FROM {database}.spans_raw"
+        f" WHERE trace_id IN {traces})"
+    )
+    removed["text_vectors"] = _delete(client, settings, "text_vectors", f"hash IN {hashes}")
+    for table, column in _TABLES.items():
+        removed[table] = _delete(client, settings, table, f"{column} IN {traces}")
+    changed, more = _of_classifiers(client, settings, traces)
+    removed["examples"] = changed
+    erasure = replace(
+        erasure.with_more({table: rows for table, rows in removed.items() if rows}),
+        notes=tuple(dict.fromkeys((*notes, *more, *_of_detached(client, database)))),
+    )
+    put(client, database, erasure)
+    return erasure
+
+
+def _delete(client: Client, settings: ClickHouseSettings, table: str, condition: str) -> int:
+    """Rows removed."""
+    place = f"{settings.database}.{table}"
+    ((rows,),) = client.query(f"SELECT count() FROM {place} WHERE {condition}").result_rows
+    if rows:
+        local = "_local" if settings.cluster and table in _SHARDED else ""
+        client.command(
+            f"ALTER TABLE {place}{local} {settings.on_cluster} DELETE WHERE {condition}",
+            settings=_MUTATION,
+        )
+    return int(rows)
+
+
+def _left(client: Client, database: str, erasure: Erasure) -> bool:
+    traces = f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
+    found = " + ".join(
+        f"(SELECT count() FROM {database}.{table} WHERE {column} IN {traces})"
+        for table, column in _TABLES.items()
+    )
+    ((rows,),) = client.query(f"SELECT {found}").result_rows
+    return bool(rows)
+
+
+def _old_parts(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> bool:
+    """Whether parts that were written before rows were removed are there still, for readers."""
+    rows = client.query(
+        "SELECT DISTINCT table FROM system.parts WHERE database = {d:String}"
+        " AND NOT active AND table IN {t:Array(String)}"
+        " AND modification_time <= {at:DateTime64(3)}",
+        parameters={
+            "d": settings.database,
+            "t": [*_EVERY_TABLE, *(f"{table}_local" for table in _SHARDED)],
+            "at": erasure.removed_at,
+        },
+    ).result_rows
+    if settings.embedded and datetime.now(UTC) - erasure.removed_at > _PARTS_STAY:
+        # The engine looks after a table where nothing happens every ten minutes.
+        for (table,) in rows:
+            client.command(f"OPTIMIZE TABLE {settings.database}.{table}")
+    return bool(rows)
+
+
+def _of_datasets(client: Client, database: str, traces: str) -> list[str]:
+    rows = client.query(
+        f"SELECT dataset, version, uniqExact(id) FROM {database}.dataset_items"
+        f" WHERE trace_id IN {traces} GROUP BY ALL ORDER BY ALL"
+    ).result_rows
+    return [
+        f"version {version} of the data set {name} lost {items} of its items; files that were"
+        " exported from it have them still"
+        for name, version, items in rows
+    ]
+
+
+def _of_classifiers(
+    client: Client, settings: ClickHouseSettings, traces: str
+) -> tuple[int, list[str]]:
+    """Examples that came from the traces, in every revision of a custom classifier: how many, and
+    what to say of them. What was learned from them are weights, and stays."""
+    place = f"{settings.database}.custom_classifiers"
+    rows = client.query(
+        f"SELECT name, revision, definition FROM {place} WHERE hasAny("
+        'extractAll(definition, \'"trace_id":\\s*"([0-9a-f]{32})"\'),'
+        f" (SELECT groupArray(trace_id) FROM {traces}))"
+    ).result_rows
+    wanted = {
+        str(trace)
+        for (trace,) in (client.query(f"SELECT * FROM {traces}").result_rows if rows else ())
+    }
+    changed = 0
+    for name, revision, text in rows:
+        definition = orjson.loads(text)
+        for example in definition.get("examples", []):
+            if example.get("trace_id") in wanted:
+                example["texts"] = [_FORGOTTEN] * len(example["texts"])
+                example["trace_id"] = example["span_id"] = ""
+                changed += 1
+        client.command(
+            f"ALTER TABLE {place} {settings.on_cluster} UPDATE definition = {{text:String}}"
+            " WHERE name = {name:String} AND revision = {revision:UInt64}",
+            parameters={
+                "text": orjson.dumps(definition).decode(),
+                "name": name,
+                "revision": revision,
+            },
+            settings=_MUTATION,
+        )
+    return changed, [
+        f"the classifier {name} had examples of it, which say {_FORGOTTEN} now: give it others"
+        for name in sorted({str(name) for name, _, _ in rows})
+    ]
+
+
+def _of_detached(client: Client, database: str) -> list[str]:
+    ((parts,),) = client.query(
+        "SELECT count() FROM system.detached_parts WHERE database = {d:String}",
+        parameters={"d": database},
+    ).result_rows
+    return [
+        f"{parts} parts that the engine put aside as broken were not looked into: delete the"
+        " folders `detached` of the tables where they are of no use"
+    ] * bool(parts)
+
+
+def _ids(client: Client, sql: str, values: Sequence[str]) -> set[str]:
+    rows = client.query(sql, parameters={"v": list(values)}, settings=_QUIET).result_rows
+    return {str(trace) for (trace,) in rows}
