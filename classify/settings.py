@@ -113,6 +113,20 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             description="Folder of TOML files of custom classifiers, kept in git; none for none."
         ),
     ] = None
+    detectors: Annotated[
+        Path | None,
+        Field(
+            description="TOML file of detectors: ONNX classifiers of others that have a say in "
+            "built-in verdicts; none for none."
+        ),
+    ] = None
+    detector_files: Annotated[
+        Path | None,
+        Field(
+            description="Folder that `everyspan detector pull` puts models into; `detectors` "
+            "beside the TOML file by default."
+        ),
+    ] = None
     classify_shard: Annotated[
         str,
         Field(

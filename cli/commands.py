@@ -89,6 +89,10 @@ COMMANDS = {
         "Evaluation data sets out of production: failures, healthy controls, without personal"
         " data.",
     ),
+    "detector": Declared(
+        "cli.detector:app",
+        "Classifiers of others, from a model hub, that have a say in built-in verdicts.",
+    ),
     "classifier": Declared(
         "cli.classifier:app",
         "Classifiers of your own, from a few examples, from rules, or both.",

@@ -72,7 +72,7 @@ def main() -> None:
         for path in sorted((given.healthy / task).glob("*.jsonl")):
             healthy[path.stem] = [r for r in read(path, classifier, given.limit) if not r.label]
     combined = combine(classifier, by_source, healthy, recipe)
-    print(report(combined.left_out, combined.combiner, healthy, combined.healthy))
+    print(report(combined))
     if not given.dry:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / file_of(given.name)).write_text(
@@ -90,6 +90,9 @@ class Combined:
         self.left_out: dict[str, tuple[Floats, Floats]] = {}
         #: kind of healthy traffic to scores
         self.healthy: dict[str, Floats] = {}
+        #: the same, 0 for rows that can't fail (Row.can_fail)
+        self.left_out_able: dict[str, Floats] = {}
+        self.healthy_able: dict[str, Floats] = {}
 
 
 def combine(
@@ -122,6 +125,10 @@ def combine(
     for source, (_, labels) in left_out.items():
         found.left_out[source] = (sigmoid(logits[source]), labels)
     found.healthy = {name: scores_of(model, first, rows) for name, rows in healthy.items()}
+    for source, (scores, _) in found.left_out.items():
+        found.left_out_able[source] = _able(scores, by_source[source])
+    for source, scores in found.healthy.items():
+        found.healthy_able[source] = _able(scores, healthy[source])
     wanted = float(recipe.get("false_alarms", 0.0005))
     threshold, alarms, rows_seen = _threshold(found, wanted, recipe.get("threshold_on"))
     found.combiner = Combiner(
@@ -135,6 +142,11 @@ def combine(
         sources=sorted(by_source),
     )
     return found
+
+
+def _able(scores: Floats, rows: Sequence[Row]) -> Floats:
+    able: Floats = np.where([row.can_fail for row in rows], scores, np.minimum(scores, 0.0))
+    return able
 
 
 def scores_of(model: AnyModel, first: First | None, rows: Sequence[Row]) -> Floats:
@@ -368,15 +380,15 @@ def _first(
 def _threshold(
     found: Combined, wanted: float, on: Sequence[str] | None
 ) -> tuple[float, float, int]:
-    """The lowest score over which at most ``wanted`` of the healthy lie, and ten times that of any
-    source; the share there, and of how many. ``on``: the sources that are looked at, all for None;
+    """The lowest score over which at most ``wanted`` of the healthy lie (of those that may fail, but
+    counted of all), and ten times that of any source; the share there, and of how many. ``on``: the sources that are looked at, all for None;
     healthy traffic always is."""
     sources = [
-        scores[labels == 0]
-        for source, (scores, labels) in found.left_out.items()
+        found.left_out_able[source][labels == 0]
+        for source, (_, labels) in found.left_out.items()
         if on is None or source in on
     ]
-    sources += list(found.healthy.values())
+    sources += found.healthy_able.values()
     sources = [each[~np.isnan(each)] for each in sources]
     everything = np.sort(np.concatenate([np.zeros(0), *sources]))[::-1]
     if not len(everything):
@@ -410,31 +422,28 @@ def _rate(found: Combined) -> Rate | None:
     )  # fmt: skip
 
 
-def report(
-    left_out: dict[str, tuple[Floats, Floats]],
-    combiner: Combiner,
-    healthy: dict[str, list[Row]],
-    scores_of: dict[str, Floats],
-) -> str:
+def report(found: Combined) -> str:
     """A table for people: each source left out, then healthy traffic."""
+    combiner = found.combiner
     lines = [
         f"threshold {combiner.threshold:.5f}, {combiner.false_alarms:.5f} of"
         f" {combiner.healthy_rows} healthy rows over it",
         "| left out | fails | healthy | judged | AUROC | recall at 1 % | recall | alarms |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for source, (scores, labels) in left_out.items():
+    for source, (scores, labels) in found.left_out.items():
         told = ~np.isnan(scores)
         s, y = scores[told], labels[told]
+        able = found.left_out_able[source][told]
         both = bool((y == 1).any() and (y == 0).any())
         lines.append(
             f"| {source} | {int((labels == 1).sum())} | {int((labels == 0).sum())} |"
             f" {told.mean():.2f} |"
             + (f" {auroc(s, y):.3f} | {recall_at(s, y):.3f} |" if both else "  |  |")
-            + f" {_over(s[y == 1], combiner)} | {_over(s[y == 0], combiner)} |"
+            + f" {_over(able[y == 1], combiner)} | {_over(able[y == 0], combiner)} |"
         )
-    for name in healthy:
-        each = scores_of[name][~np.isnan(scores_of[name])]
+    for name, each in found.healthy_able.items():
+        each = each[~np.isnan(each)]
         lines.append(f"| {name} (healthy) | | {len(each)} | | | | | {_over(each, combiner)} |")
     model = combiner.model
     if isinstance(model, Logistic):

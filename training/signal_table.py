@@ -24,7 +24,8 @@ _BATCH = 256
 @dataclass(slots=True)
 class Row:
     """One record. ``decided``: its score where no weighing was needed (NaN where the classifier
-    abstained or had nothing to judge); else None, and ``items`` are weighed, the worst counting."""
+    abstained or had nothing to judge); else None, and ``items`` are weighed, the worst counting.
+    ``can_fail``: False where the classifier is unsure of each, whatever its score."""
 
     id: str
     source: str
@@ -33,6 +34,7 @@ class Row:
     label: float
     decided: float | None = None
     items: list[Values] = field(default_factory=list)
+    can_fail: bool = True
 
 
 def rows(classifier: Any, records: Iterable[record.Record]) -> list[Row]:
@@ -71,6 +73,7 @@ def _fill(classifier: Any, waiting: Sequence[tuple[Row, list[Subject]]]) -> None
         if BY_RULE in scores or not weighed:
             row.decided = max((s for s in scores if s == s), default=math.nan)
             continue
+        row.can_fail = not all(map(classifier.unsure, weighed))
         owners += [row] * len(weighed)
         flat += weighed
     for row, values in zip(owners, classifier.values(flat), strict=True):
@@ -81,7 +84,7 @@ def read(path: Path, classifier: Any, limit: int = 0) -> list[Row]:
     """Of one source's JSONL; at most ``limit`` of each label, spread over the file. What was read
     before with the same code lies beside it (``*.signals``), since the encoder takes its time."""
     # The form of a row counts too.
-    names = "id," + ",".join(signal.name for signal in classifier.signals)
+    names = "id,can_fail," + ",".join(signal.name for signal in classifier.signals)
     key = f"{classifier.name} {classifier.code_version} {names} {limit} {path.stat().st_mtime_ns}"
     kept = path.with_suffix(f".{classifier.name}.signals")
     if kept.exists():

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
+from classify.detectors.reading import Reading, Reads
 from classify.models.evidence import BY_RULE
 from classify.models.form import Pair, cleaned, excerpt
-from classify.models.windows import sentences
+from classify.models.windows import is_prose, sentences
 from classify.signals import query
-from classify.signals.language import in_two_languages
+from classify.signals.language import in_two_languages, reads
 from classify.signals.query import Retrieved
-from classify.signals.signal import Item, Likeness, Signal
+from classify.signals.signal import Item, Likeness
 from classify.signals.weighed import Weighed
 from clickhouse.span import Verdict
 
@@ -39,29 +40,30 @@ _MESSAGE = re.compile(
 _WORDS = 5
 
 
+#: In another language than English, from which share of missing words on nothing can be told: the
+#: encoder finds all of its texts alike (of xquad's paragraphs that are off topic, hardly any lies
+#: under a cosine of 0.15; their words are missing as in English).
+_UNREAD = 0.75
+#: Words that a query has to have so that a low cosine says something: how many, how rare together
+#: ("Summary" and "Notes" are headings of every document), and which share of them no document has.
+_LEAST_WORDS, _LEAST_RARITY, _MISSING = 3, 0.65, 0.99
+
+
 class RetrievalRelevance(Weighed):
-    """The query against the windows of each document; the best of all counts."""
+    """The query against the windows of each document; the best of all counts. Plain cosine ranks as
+    well as anything that was learned beside it. That something is off topic takes more than a low
+    one: a query that says what it is about, in words that no document has."""
 
     name = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
-    code_version = 4
+    code_version = 5
+    reads: ClassVar[Reads | None] = "question, document"
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("retrieval", "reranker"))
     needs: tuple[str, ...] = ("documents",)
     signals: ClassVar = (
-        Signal("missing_words", "no document has the words of the query", query.missing_words),
-        Signal(
-            "missing_in_best", "the nearest document lacks what is asked", query.missing_in_best
-        ),
-        Signal("many_missing", "many words of the query are in no document", query.many_missing),
         Likeness("likeness", "no document is about the query", lambda item: _pairs(item)),
-        Likeness(
-            "standing",
-            "no document is nearer to the query than any text is",
-            lambda item: _pairs(item),
-            beside="background",
-        ),
     )
 
     def decided(self, subject: Subject) -> Verdict | None:
@@ -79,11 +81,34 @@ class RetrievalRelevance(Weighed):
         told = "\n".join(documents)
         if in_two_languages(asked, told):
             return abstained("the query is in another language than the documents")
+        if not (reads(asked) and reads(told)) and not self._shares_words(subject):
+            return abstained("not all in English, where words alone are compared: few are shared")
         return None
+
+    def unsure(self, item: Item) -> str:
+        """See Weighed."""
+        assert isinstance(item, Retrieved)
+        named = query.named(item)
+        if len(named) < _LEAST_WORDS or sum(named.values()) < _LEAST_RARITY:
+            return "the query hardly says what it is about"
+        if query.missing_words(item) < _MISSING:
+            return "the documents have words of the query, and are not near it"
+        if not any(is_prose(window.text) for window in item.nearest):
+            return "the documents are code or markup"
+        return ""
+
+    def _shares_words(self, subject: Subject) -> bool:
+        (item,) = self.items(subject)
+        assert isinstance(item, Retrieved)
+        return query.missing_words(item) <= _UNREAD
 
     def items(self, subject: Subject) -> Sequence[Item]:
         documents = dict.fromkeys(text for text in subject.span.documents if text.strip())
         return [Retrieved(subject.span.input.strip(), tuple(documents))]
+
+    def readings(self, subject: Subject) -> Sequence[Reading]:
+        documents = tuple(text for text in subject.span.documents if text.strip())
+        return [Reading("", subject.span.input.strip(), documents)] if documents else []
 
 
 def _asks_nothing(message: str) -> bool:

@@ -37,12 +37,12 @@ def weight(text: str) -> int:
     """About how many tokens the text has, rather too many than too few."""
     if text.isascii():
         # WordPiece: a token for a short word, a sign or two digits, one for each 4 further letters.
-        return len(text) // 4 + 1 if _is_prose(text) else len(text) // 2 + 1
+        return len(text) // 4 + 1 if is_prose(text) else len(text) // 2 + 1
     ascii_characters = sum(map(str.isascii, text))
     return ascii_characters // 4 + (len(text) - ascii_characters) + 1
 
 
-def _is_prose(text: str) -> bool:
+def is_prose(text: str) -> bool:
     """Mostly letters in words of usual length: a token has more than 4 characters there."""
     letters = sum(map(str.isalpha, text))
     spaces = text.count(" ") + text.count("\n")

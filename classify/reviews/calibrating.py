@@ -64,6 +64,10 @@ class Calibrating:
         #: Classifier to the answers that there were when it was looked at last.
         self._looked: dict[str, int] = {}
 
+    def use(self, classifiers: Sequence[Classifier]) -> None:
+        """From now on these judge: the same, with other detectors."""
+        self._classifiers = {each.name: each for each in classifiers}
+
     def all_new(self) -> list[Calibration]:
         """Look at each classifier that has got enough new answers. Returns new states."""
         with self._lock, self._connected() as client:

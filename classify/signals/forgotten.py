@@ -17,7 +17,7 @@ _OFFERS = re.compile(
     r"\b(?:instead|another|other|different|alternative\w*|available|options?|how about|what about"
     r"|recommend\w*|suggest\w*|there (?:is|are)|i (?:have )?(?:found|see|saw)|we have|next|nearest"
     r"|closest|also|or|would you (?:like|prefer)|unfortunately|sorry|no longer|not|from|until"
-    r"|costs?|price|fee|rating|opens?|closes?|leaves?|arrives?|departs?|takes|lasts|e\.g"
+    r"|costs?|price|fee|rating|opens?|closes?|leav(?:es?|ing)|arriv(?:es?|ing)|depart(?:s|ing)?|takes|lasts|e\.g"
     r"|for example)\b",
     re.I,
 )
@@ -64,6 +64,13 @@ _SHORT = re.compile(r"\b[A-Z]{2,4}\b")
 _WAY = re.compile(
     r"(?i)\b(?:depart\w*|leav\w*|from|going|destination|fly\w*|headed|travel\w*|return\w*|origin"
     r"|pick\w*|drop\w*|check\w* ?(?:in|out)|till|until|up to|back|arriv\w*|start\w*|end\w*)\b"
+)
+#: The end of a stay or a way, which says nothing of its beginning.
+_END = re.compile(r"(?i)\b(?:until|till|return\w*|back|arriv\w*|end\w*)\b")
+#: What a question is about: what was told of another thing does not answer it.
+_THING = re.compile(
+    r"(?i)\b(hotels?|guest ?houses?|rooms?|restaurants?|tables?|trains?|bus(?:es)?|taxis?|cabs?"
+    r"|cars?|flights?|movies?|films?|concerts?|attractions?|appointments?|meetings?|events?)\b"
 )
 _TWO_ENDS = frozenset(("place", "day", "weekday", "time"))
 _MOST_ANSWER = 4000
@@ -143,7 +150,9 @@ def asks_again(held: Held) -> tuple[float, str]:
             if of_text(held.answer).get(kind.name):
                 continue
             # Whoever has told where to, or until when, has not told where from, or since when.
-            if kind.name in _TWO_ENDS and _WAY.search(part):
+            if kind.name in _TWO_ENDS and (_WAY.search(part) or _END.search(said[-1].sentence)):
+                continue
+            if _of_another(part, held.mine[said[-1].turn]):
                 continue
             # Of several that were told it may be asked which.
             if len({each.value for each in said}) > 1 and not _UPDATES.search(said[-1].sentence):
@@ -153,6 +162,13 @@ def asks_again(held: Held) -> tuple[float, str]:
             if value > worst:
                 worst, place = value, f"{part} (told: {said[-1].sentence})"
     return worst, place
+
+
+def _of_another(question: str, turn: str) -> bool:
+    """Whether the question names a thing and the turn other ones only."""
+    asked = {each.lower().rstrip("s") for each in _THING.findall(question)}
+    spoken = {each.lower().rstrip("s") for each in _THING.findall(turn)}
+    return bool(asked) and not asked & spoken
 
 
 def other_value(held: Held, found_too: bool = False) -> tuple[float, str]:

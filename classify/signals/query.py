@@ -17,6 +17,18 @@ _ASKING = EMPTY | frozenset(
     " does use used using make example information question answer anyone someone there way best"
     " say says mean means happen happens difference between please customer user".split()
 )
+#: What documents and their parts are called: a query of nothing else names no subject.
+_PARTS = frozenset(map(stem, (
+    "handbook book guide guideline manual cookbook wiki cheat sheet documentation docs"
+    " document page article chapter section part passage paragraph text file site note"
+    " summary example overview introduction conclusion background reference resource reading"
+    " explainer explanation direction instruction ingredient rule goal agenda checklist scope"
+    " pros cons lesson recommendation basics fundamentals foreword preface appendix faq step"
+    " detail description definition purpose context result option requirement item thing"
+    " other another new updated get getting start started one two three four five six remark"
+    " tip best practice closing"
+).split()))  # fmt: skip
+_YEAR = 4
 #: Windows of the documents that the encoder is asked about.
 _WINDOWS = 4
 
@@ -81,15 +93,14 @@ def missing_words(item: Retrieved) -> float:
     return 1.0 - share(item.asked, _known(item)) if item.asked else math.nan
 
 
-def missing_in_best(item: Retrieved) -> float:
-    """Share of the query's telling words that the best window lacks."""
-    return 1.0 - item.ranked[0][0] if item.ranked and item.asked else math.nan
-
-
-def many_missing(item: Retrieved) -> float:
-    """How many telling words no document has, rare ones counting more, on a logarithmic scale."""
-    known = _known(item)
-    return math.log1p(sum(each for word, each in item.asked.items() if word not in known))
+def named(item: Retrieved) -> dict[str, float]:
+    """Stems of the query that name its subject, and how rare each is. The number of a section names
+    none, a year may."""
+    return {
+        word: rare
+        for word, rare in item.asked.items()
+        if word not in _PARTS and not (word.isdigit() and len(word) < _YEAR)
+    }
 
 
 def _known(item: Retrieved) -> frozenset[str]:

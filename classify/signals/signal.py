@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
-
-import yaml
 
 from classify.models.form import Pair
 
@@ -63,22 +59,12 @@ class Logit(Generic[I]):
 
 @dataclass(frozen=True)
 class Likeness(Generic[I]):
-    """Cosine of the encoder's vectors. ``pairs``: of one item, of which the nearest counts.
-    ``beside``: a list of texts (a file of signals/); the cosine is then taken relative to those of
-    the pair's first text to them: how many standard deviations it lies above their mean."""
+    """Cosine of the encoder's vectors. ``pairs``: of one item, of which the nearest counts."""
 
     name: str
     says: str
     pairs: Callable[[I], list[Pair]]
     rises: bool | None = False
-    beside: str = ""
-
-
-@cache
-def texts_of(name: str) -> list[str]:
-    """A list of texts beside this module."""
-    path = Path(__file__).with_name(f"{name}.yaml")
-    return list(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 Asked = Logit[I] | Likeness[I]

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from classify import messages
 from classify.classifier import Classifier, Trace
 from classify.registry import BUILT_IN
+from clickhouse.span import Span
 from tests.captures.judging import Judged, judged, replace_texts, traces_of
 from tests.ingest.test_captures import CAPTURES, PAYLOADS, name, rows_of
 
@@ -76,6 +78,14 @@ def in_results(text: str, said: str, answer: str = "") -> str:
     return text
 
 
+def results_of(span: Span) -> list[str]:
+    """What tools answered, as the row tells it; some set-ups record none."""
+    if span.step_kind == "tool":
+        return [span.output]
+    read = messages.messages(span.input_messages)
+    return [messages.encode(told) for one in read for _, told in messages.tool_results(one)]
+
+
 def test_a_price_that_the_tool_did_not_say_is_found() -> None:
     price = "icket to the tower costs"
     planted = by_capture(partial(in_results, said=f", a t{price} $49", answer=f"A t{price} $79."))
@@ -83,6 +93,7 @@ def test_a_price_that_the_tool_did_not_say_is_found() -> None:
         where
         for where, traces in planted.items()
         if any("$79" in span.output and span.step_kind == "llm" for t in traces for span in t.spans)
+        and any("$49" in told for t in traces for span in t.spans for told in results_of(span))
     }
     assert len(wanted) > 60
     found = failing(judged(classifier("hallucination"), planted))

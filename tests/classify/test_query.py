@@ -6,11 +6,12 @@ import math
 
 import pytest
 
+from classify.classifier import Subject, Trace
+from classify.classifiers.retrieval_relevance import classifier
 from classify.models.rarity import rarity
 from classify.signals import query
 from classify.signals.query import Retrieved
-from classify.signals.signal import Likeness, texts_of
-from classify.signals.weighed import Weighed
+from clickhouse.span import Span
 
 LAMP = "Charge the trail lamp by USB-C for 3 hours. It shines for 6 hours at full power."
 KAYAK = "Kayaks are rented for up to 4 hours."
@@ -22,8 +23,8 @@ def test_rare_words_count_more() -> None:
     asked = "How many hours may I keep a rented kayak?"
     off, right = Retrieved(asked, (LAMP,)), Retrieved(asked, (LAMP, KAYAK))
     assert query.missing_words(off) > 0.9 > 0.1 > query.missing_words(right)
-    assert query.missing_in_best(off) > query.missing_in_best(right)
-    assert query.many_missing(off) > query.many_missing(right)
+    assert query.named(off).keys() == {"hour", "keep", "rent", "kayak"}
+    assert not query.named(Retrieved("What does the guide say in its Summary?", (LAMP,)))
     assert right.where == "document 2"
     assert right.text == KAYAK
 
@@ -33,16 +34,26 @@ def test_a_query_without_words() -> None:
     assert query.telling("what is it").keys() == {"what", "is", "it"}
 
 
-def test_standing_is_relative_to_what_is_usual() -> None:
-    def pairs(item: tuple[str, str]) -> list[tuple[str, str]]:
-        return [item]
-
-    class Standing(Weighed):
-        name = "standing"
-        signals = (Likeness("near", "", pairs), Likeness("far", "", pairs, beside="background"))
-
-    asked = "How many hours may I keep a rented kayak?"
-    found = Standing().values([(asked, KAYAK), (asked, LAMP)])  # type: ignore[list-item]
-    assert found[0]["far"] > 4 > 3 > found[1]["far"]
-    assert found[0]["near"] == pytest.approx(0.7, abs=0.15)
-    assert len(texts_of("background")) == 60
+@pytest.mark.parametrize(
+    ("asked", "text", "want"),
+    [
+        ("How do I rent a kayak for the weekend?", LAMP, "fail"),
+        ("How do I rent a kayak for the weekend?", KAYAK, "pass"),
+        # Headings name parts of a document, not what it is about.
+        ("What does the handbook say about Notes?", LAMP, "abstained"),
+        ("What does the guide say about One Paragraph Explainer?", LAMP, "abstained"),
+        # Words of the query are there, and what is said is far from it.
+        ("trail maintenance volunteers of the county", LAMP, "pass|abstained"),
+        # In other languages the encoder finds all texts alike; words tell.
+        ("Wie viele Stunden darf ich ein Kajak behalten?", "Die Lampe wird drei Stunden lang mit"
+         " dem Kabel geladen und leuchtet danach sechs Stunden.", "abstained"),
+        ("Wie viele Stunden leuchtet die Lampe?", "Die Lampe wird drei Stunden lang mit dem Kabel"
+         " geladen und leuchtet danach sechs Stunden.", "pass"),
+        ("ما هي مدة استئجار القارب؟", "يتم شحن المصباح عبر كابل ثم يضيء.", "abstained"),
+    ],
+)  # fmt: skip
+def test_off_topic_takes_more_than_a_low_cosine(asked: str, text: str, want: str) -> None:
+    span = Span("1" * 32, "1" * 16, step_kind="retrieval", input=asked, documents=[text])
+    (verdict,) = classifier.judge([Subject(span, Trace((span,)))])
+    assert verdict.label in want.split("|"), verdict
+    assert bool(verdict.evidence) == (verdict.label != "pass")

@@ -158,9 +158,12 @@ class Course:
 
     @property
     def said_nothing(self) -> bool:
-        """Whether the last model's message is recorded and is empty."""
+        """Whether the last model's message is recorded and is empty. One that stopped to call a
+        tool did not end, though the call itself may not be recorded."""
         span = self.last_model
         if span is None or is_answer(span) or not span.output_messages:
+            return False
+        if "tool" in self.finish or "function" in self.finish:
             return False
         found = messages.messages(span.output_messages)
         return (

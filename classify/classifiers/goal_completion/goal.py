@@ -39,7 +39,7 @@ class GoalCompletion:
     name = "goal_completion"
     description = "The request was not done: given up, only claimed, or only promised."
     #: Above those that earlier versions, which asked the encoder, counted.
-    version = 4_000_000
+    version = 5_000_000
     unit: Unit = "trace"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()

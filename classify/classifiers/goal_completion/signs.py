@@ -27,6 +27,8 @@ _SHORTEST_CUT = 60
 #: Longer answers are what was asked for: a plan, a draft, a table.
 _LONGEST_DENIAL = 600
 _MOST = 8_000
+#: Characters behind a promise from which on the sentence tells more: "One sec, how about …".
+_BEHIND = 60
 _WAITS = frozenset(("poll", "wait", "status", "sleep"))
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -168,8 +170,8 @@ def claims_without_call(course: Course) -> str:
 
 
 def promises(course: Course) -> str:
-    """The answer ends with what it is going to do."""
-    if len(course.answer) > 700 or asks(course) or hands_over(course):
+    """Something was asked for, and the answer ends with what it is going to do."""
+    if len(course.answer) > 700 or asks(course) or hands_over(course) or not _wants(course):
         return ""
     if any(call.may_write and not call.failed for call in course.calls):
         return ""
@@ -178,7 +180,16 @@ def promises(course: Course) -> str:
         return ""
     last = parts[-1] if not _phrases()["closing"].search(parts[-1]) else "".join(parts[-2:-1])
     found = _phrases()["promise"].search(last.replace("’", "'"))
-    return last.strip() if found else ""
+    if found is None or len(last) - found.end() > _BEHIND:
+        return ""
+    return last.strip()
+
+
+def _wants(course: Course) -> bool:
+    """Whether the last message of the user wants anything: of two sentences of thanks and one that
+    asks, it does."""
+    asked = course.asked[-_MOST:].replace("’", "'")
+    return _phrases()["request"].search(asked) is not None
 
 
 def asks(course: Course) -> str:
@@ -249,6 +260,9 @@ def asked_again(course: Course) -> str:
     for asked, answered in course.earlier:
         alike = _alike(mine, _words(asked))
         if alike < (0.25 if again else 0.7) or len(mine) < 3:
+            continue
+        # Two questions of the assistant, and the answer to the first: nobody was left waiting.
+        if not again and "?" in course.answer and "?" in answered:
             continue
         if _alike(_words(course.answer), _words(answered)) >= 0.5:
             return f"“{course.asked.strip()[:80]}” after “{asked.strip()[:80]}”, the same answer"
