@@ -150,8 +150,8 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         Field(
             gt=0,
             le=86_400,
-            description="Seconds between two looks at experiments that stop by themselves when they"
-            " lose a guard-rail.",
+            description="Seconds between two looks at experiments: boards show the last, and what"
+            " stops by itself when it loses a guard-rail is stopped. More where a look takes long.",
         ),
     ] = 60.0
 

@@ -57,6 +57,10 @@ COMMANDS = {
     "status": Declared(
         "cli.status:status", "Show how much is stored and how much of it is judged."
     ),
+    "backup": Declared(
+        "cli.backup:backup",
+        "Copy the data directory, in use or not, and open the copy to see that it is whole.",
+    ),
     "forget": Declared(
         "cli.forget:forget",
         "Remove traces and all that was made of them, from the disk too.",
