@@ -127,6 +127,17 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             "beside the TOML file by default."
         ),
     ] = None
+    teacher_url: Annotated[
+        str,
+        Field(
+            description="OpenAI-compatible address, up to `/v1`, whose model `everyspan review"
+            " --budget` has answer reviews; empty for none. Nothing else asks it."
+        ),
+    ] = ""
+    teacher_model: Annotated[str, Field(description="Name of the teacher's model.")] = ""
+    teacher_token: Annotated[
+        SecretStr, Field(description="Bearer token that the teacher wants; empty for none.")
+    ] = SecretStr("")
     classify_shard: Annotated[
         str,
         Field(
