@@ -127,6 +127,17 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             "beside the TOML file by default."
         ),
     ] = None
+    teacher_url: Annotated[
+        str,
+        Field(
+            description="OpenAI-compatible address, up to `/v1`, whose model `everyspan review"
+            " --budget` has answer reviews; empty for none. Nothing else asks it."
+        ),
+    ] = ""
+    teacher_model: Annotated[str, Field(description="Name of the teacher's model.")] = ""
+    teacher_token: Annotated[
+        SecretStr, Field(description="Bearer token that the teacher wants; empty for none.")
+    ] = SecretStr("")
     classify_shard: Annotated[
         str,
         Field(
@@ -139,8 +150,8 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         Field(
             gt=0,
             le=86_400,
-            description="Seconds between two looks at experiments that stop by themselves when they"
-            " lose a guard-rail.",
+            description="Seconds between two looks at experiments: boards show the last, and what"
+            " stops by itself when it loses a guard-rail is stopped. More where a look takes long.",
         ),
     ] = 60.0
 

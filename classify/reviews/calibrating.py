@@ -27,6 +27,7 @@ from classify.reviews.calibration import Answered, propose
 from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
 from classify.reviews.queue import DAYS, label_of, score_of
 from classify.reviews.review_store import Review, settled
+from classify.reviews.teacher import taught
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError
 
@@ -156,7 +157,9 @@ class Calibrating:
                 " move it"
             )
         run = run_of(client)
-        answered = answers(run, name, review_store.read(client, self._database, name))
+        given = review_store.read(client, self._database, name)
+        teachers = review_store.read(client, self._database, name, kind="teacher")
+        answered = answers(run, name, [*given, *taught(given, teachers)])
         found = propose(answered, shipped)
         states = history(run, self._database, name)
         last = states[-1] if states and states[-1].of == version else None

@@ -169,8 +169,11 @@ def failures(names: Sequence[str]) -> str:
 
 
 def by_variant(names: Sequence[str], source: str, condition: str, variant: str) -> str:
-    """Time series of fail rates, one a classifier and variant."""
-    inner = f"""SELECT slot, concat(v.1, ' · ', variant) AS of_all, v.2 AS failed, v.3 AS judged
+    """Time series of fail rates, one a variant, of the classifier by which two of them differ the
+    most for how much they were judged."""
+    inner = f"""SELECT slot, concat(v.1, ' · ', variant) AS of_all, v.2 AS failed, v.3 AS judged,
+          sum(failed) OVER (PARTITION BY v.1, variant) AS all_failed,
+          sum(judged) OVER (PARTITION BY v.1, variant) AS all_judged
         FROM (
           SELECT {slot()} AS slot, {variant} AS variant, {counts(names)} AS counts
           FROM {source}
@@ -179,4 +182,16 @@ def by_variant(names: Sequence[str], source: str, condition: str, variant: str) 
         )
         ARRAY JOIN counts AS v
         WHERE v.3 > 0 AND {chosen("v.1")}"""
+    inner = f"""SELECT * FROM (
+        SELECT *, dense_rank() OVER (ORDER BY apart DESC, classifier) AS place FROM (
+        SELECT *, splitByString(' · ', of_all)[1] AS classifier,
+          max(all_failed / all_judged) OVER (PARTITION BY classifier)
+            - min(all_failed / all_judged) OVER (PARTITION BY classifier) AS difference,
+          difference / max({wilson_high("all_failed", "all_judged")}
+            - {wilson_low("all_failed", "all_judged")}) OVER (PARTITION BY classifier) AS apart
+        FROM (
+        {inner}
+        )
+        )
+        ) WHERE place = 1"""
     return _of("sum(failed) / sum(judged) AS fail_rate", inner, "judged", "series")

@@ -149,6 +149,8 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
                 text = text[:_MOST_CHARACTERS] + "…"
             colored = own.get("custom.cellOptions", {}).get("type") in ("color-text", "gauge")
             color = _color(value, own.get("thresholds")) if colored else ""
+            for mapping in own.get("mappings", []):
+                color = mapping["options"].get(text, {}).get("color", color)
             cells.append((text, color, isinstance(value, (int, float))))
         found.cells.append(cells)
 
