@@ -32,7 +32,7 @@ TROUBLES = ("none", "away", "killed", "throttled")
 SPANS_A_BATCH = 512
 #: Room for a few batches at once.
 THROTTLED = {"EVERYSPAN_MAX_PENDING_BYTES": str(4 << 20)}
-_LONGEST_SECONDS = 120.0
+_LONGEST_SECONDS = 300.0
 
 
 @dataclass(slots=True, frozen=True)

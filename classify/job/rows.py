@@ -21,7 +21,6 @@ from classify.settle.around import FROM_AROUND
 from classify.settle.running_totals import RUNNING_TOTAL
 from classify.settle.twins import TWIN, Twin
 from classify.settle.usage import FIELDS, REPORTED_USAGE
-from clickhouse.span import SPAN_COLUMNS
 from service.errors import UserError
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
@@ -29,10 +28,11 @@ SESSION_TRACES = 20
 SESSION_DAYS = 7
 
 #: What says how a number is settled (classify/settle), beside attributes of ours.
-_REPORTS = frozenset(
-    "trace_id span_id parent_span_id name step_kind start_time duration_ms model response_id"
-    " scope_name fingerprint id_reuse twin_of verdict_version".split()
-).union(FIELDS)
+_REPORTS = (
+    *"trace_id span_id parent_span_id name step_kind start_time duration_ms model".split(),
+    *"response_id scope_name fingerprint id_reuse twin_of".split(),
+    *FIELDS,
+)
 _REPORTED = (REPORTED_USAGE, RUNNING_TOTAL, TWIN, FROM_AROUND)
 
 _FINAL = "do_not_merge_across_partitions_select_final = 1"
@@ -153,17 +153,11 @@ class Rows:
         return self._spans(ids, window)
 
     def read_reports(self, ids: Sequence[str], window: tuple[int, int]) -> bytes:
-        """The same, but of a span's columns those that its numbers hang on, and no texts."""
-        columns = [
-            name
-            if name in _REPORTS
-            else f"mapFilter((k, v) -> k IN {_REPORTED}, s.attributes) AS attributes"
-            if name == "attributes"
-            else f"defaultValueOfTypeName('{self._schema.spans[name]}') AS {name}"
-            for name in (*SPAN_COLUMNS, "verdict_version")
-        ]
+        """The same, but only the columns that a span's numbers hang on, and no texts."""
         return self._read(
-            f"SELECT {', '.join(columns)} FROM {self._database}.spans_raw AS s FINAL"
+            f"SELECT {', '.join(_REPORTS)}, verdict_version,"
+            f" mapFilter((k, v) -> k IN {_REPORTED}, s.attributes) AS attributes"
+            f" FROM {self._database}.spans_raw AS s FINAL"
             f" PREWHERE trace_id IN %(ids)s WHERE {between('start_time', *window)}",
             ids,
             limited=False,

@@ -13,7 +13,7 @@ stays as it is, so a stop loses nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -22,7 +22,7 @@ from clickhouse_connect.driver.client import Client
 
 from classify.job.due import DAY_NS, ROOT_CALL, DueTrace, Share
 from classify.job.rows import Rows, Schema, TooLargeError, read_schema
-from classify.job.traces import spans_of, traces_of
+from classify.job.traces import spans_of, spans_of_some, traces_of
 from classify.settings import ClassifySettings
 from classify.settle.early import counted_early
 from classify.settle.runs import runs
@@ -214,14 +214,19 @@ class Settling:
         window = (min(t.first for t in line) - DAY_NS, max(t.last for t in line) + DAY_NS)
         quiet = {i for i in ids if self._waiting[i].quiet_at <= time.monotonic()}
         columns = read_columns(rows.read_reports(ids, window))
-        changed = {trace_id for trace_id, *_ in _changes(columns, twins, quiet)}
-        later = {trace_id for trace_id, *_ in _changes(columns, twins, set(ids))} - quiet
+        changed, later = [], set()
+        for trace in _traces(columns, spans_of_some(columns)):
+            twin = twins.get(trace.id)
+            if trace.changes(twin, quiet=trace.id in quiet):
+                changed.append(trace.id)
+            if trace.id not in quiet and trace.changes(twin, quiet=True):
+                later.add(trace.id)
         for trace_id in ids:
             if trace_id in later:
                 self._waiting[trace_id].at = self._waiting[trace_id].quiet_at
             else:
                 del self._waiting[trace_id]
-        return self._write(rows, sorted(changed), window, twins, quiet)
+        return self._write(rows, changed, window, twins, quiet)
 
     def _write(
         self,
@@ -241,33 +246,48 @@ class Settling:
                 return 0  # the job takes it in parts
             halves = (ids[:middle], ids[middle:])
             return sum(self._write(rows, half, window, twins, quiet) for half in halves)
-        found = [(i, span) for _, i, span in _changes(columns, twins, quiet)]
+        found = [
+            change
+            for trace in _traces(columns, spans_of(columns))
+            for change in trace.changes(twins.get(trace.id), quiet=trace.id in quiet)
+        ]
         if found:
             assert self._schema is not None
             rows.write_spans(_block(self._schema.spans, columns, found))
         return len(found)
 
 
-def _changes(
-    columns: Mapping[str, Sequence[Any]], twins: Mapping[str, Twin], quiet: set[str]
-) -> Iterable[tuple[str, int, Span]]:
-    """Trace, position and what becomes of each row without verdict that changes."""
-    if not columns:
+@dataclass(slots=True)
+class _Trace:
+    """One run of a trace, some of which has no verdict. ``positions``: of its rows."""
+
+    id: str
+    positions: Sequence[int]
+    spans: Sequence[Span]
+    judged: Sequence[bool]
+
+    def changes(self, twin: Twin | None, *, quiet: bool) -> list[tuple[int, Span]]:
+        """Position and what becomes of it, of each row without verdict that changes."""
+        found = counted_early(self.spans, self.judged, twin, quiet=quiet)
+        return [
+            (i, after)
+            for i, before, after in zip(self.positions, self.spans, found, strict=True)
+            if after is not before and after != before
+        ]
+
+
+def _traces(columns: Mapping[str, Sequence[Any]], spans: list[Span]) -> Iterator[_Trace]:
+    """``spans``: one for each row."""
+    if not spans:
         return
-    spans = spans_of(columns)
     number = runs(columns["trace_id"], columns["span_id"], columns["start_time"])
     for span, run in zip(spans, number, strict=False):
         span.id_reuse = run
     for positions in traces_of(spans):
-        trace = [spans[i] for i in positions]
-        trace_id = trace[0].trace_id
         judged = [columns["verdict_version"][i] > 0 for i in positions]
-        if all(judged):
-            continue
-        found = counted_early(trace, judged, twins.get(trace_id), quiet=trace_id in quiet)
-        for i, before, after in zip(positions, trace, found, strict=True):
-            if after is not before and after != before:
-                yield trace_id, i, after
+        if not all(judged):
+            trace = [spans[i] for i in positions]
+            yield _Trace(trace[0].trace_id, positions, trace, judged)
 
 
 def _block(

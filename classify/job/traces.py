@@ -16,6 +16,13 @@ def spans_of(columns: Mapping[str, Sequence[Any]]) -> list[Span]:
     return [Span(*values) for values in zip(*(columns[c] for c in SPAN_COLUMNS), strict=True)]
 
 
+def spans_of_some(columns: Mapping[str, Sequence[Any]]) -> list[Span]:
+    """The same where not all of a span's columns were read."""
+    names = [name for name in SPAN_COLUMNS if name in columns]
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [Span(**dict(zip(names, values, strict=True))) for values in rows]
+
+
 def traces_of(spans: Sequence[Span]) -> list[list[int]]:
     """Positions of the spans of each run of a trace, by start time."""
     found: dict[tuple[str, int], list[int]] = {}
