@@ -9,11 +9,7 @@ from grafana.build.panels import Json, table
 from grafana.build.sql import CUSTOM, between, chosen, classifiers, columns
 
 #: Figure to the title of its column.
-_FIGURES = {
-    "precision": "of its fails right",
-    "recall": "of all fails found",
-    "fail_rate": "really fails",
-}
+_FIGURES = {"precision": "precision", "recall": "recall", "fail_rate": "really fails"}
 #: A look that is older says nothing of now.
 _DAYS = 2
 
