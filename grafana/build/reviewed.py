@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from grafana.build.columns import count, share, text, time
 from grafana.build.panels import Json, table
-from grafana.build.sql import CUSTOM, between, chosen, classifiers, columns
+from grafana.build.sql import CUSTOM, between, chosen, columns
 
 #: Figure to the title of its column.
 _FIGURES = {"precision": "precision", "recall": "recall", "fail_rate": "really fails"}
@@ -25,10 +25,9 @@ def reviewed_sql(names: Sequence[str]) -> str:
             f"  if(has(figures, '{figure}'), {between(low, high)}, '') AS {figure}_between"
         )
     known = ", ".join(f"'{n}'" for n in columns(names))
-    every = ", ".join(f"'{n}'" for n in columns(classifiers()))
     mine = f"classifier IN ({known})"
     if CUSTOM in names:
-        mine = f"({mine} OR classifier NOT IN ({every}))"
+        mine = f"({mine} OR classifier IN (SELECT name FROM custom_classifiers))"
     joined = ",\n  ".join(each)
     return f"""SELECT classifier, {joined},
   answers, measured_at
