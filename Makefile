@@ -56,8 +56,9 @@ format: $(READY)  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(READY)  ## Write docs/settings.md from the settings themselves.
+docs: $(READY)  ## Write docs/settings.md and docs/metrics.md from the services themselves.
 	$(BIN)/python -m cli.settings_table
+	$(BIN)/python -m cli.metrics_table
 
 # Versions with hashes, for every platform and Python that is promised. `make lock UPGRADE=` keeps
 # the versions that there are and adds what pyproject.toml newly asks for.

@@ -42,6 +42,7 @@ class Watch:
         self._clickhouse, self._settings = clickhouse, settings
         self._telemetry, self._told = telemetry, told
         self._next = 0.0
+        self._began = now_ms()
 
     def look(self) -> bool:
         """If it is time; False, since there is never more to do at once."""
@@ -105,7 +106,9 @@ class Watch:
         for cause, rules in by_cause.items():
             key = _key(cause)
             since = min(each.since for each in rules)
-            if now - heard[cause] >= 1000 * self._settings.alert_unevaluated_seconds:
+            # What was heard before this service was started may be over.
+            heard_at = max(heard[cause], self._began)
+            if now - heard_at >= 1000 * self._settings.alert_unevaluated_seconds:
                 found[key] = own_alert(
                     key,
                     "rules_not_evaluated",

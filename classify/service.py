@@ -22,6 +22,7 @@ from classify.custom.api import router
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import DefinitionError
 from classify.custom.file import Folder
+from classify.detectors.standing import Standing
 from classify.forgetting import Forgetting, forgetting
 from classify.job.classify_job import ClassifyJob
 from classify.job.mending import MODEL
@@ -61,8 +62,8 @@ class ClassifyService:
     """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
     built-in ones unless given. ``telemetry``: shared by the shares of one process.
 
-    Raises ThresholdError where the settings' thresholds name no classifier, and DefinitionError
-    where EVERYSPAN_CLASSIFIERS is no folder.
+    Raises ThresholdError where the settings' thresholds name no classifier, DefinitionError where
+    EVERYSPAN_CLASSIFIERS is no folder, and DetectorError where EVERYSPAN_DETECTORS can't be read.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class ClassifyService:
         self._settings = settings
         self._connect = connect
         self._classifiers = classifiers
+        self._detectors = Standing(settings.detectors, settings.detector_files, classifiers)
         #: Custom classifiers, to add to and to look at.
         self.catalog = Catalog(connect, settings.database, [each.name for each in classifiers])
         #: What reviews make of thresholds.
@@ -109,8 +111,11 @@ class ClassifyService:
     def start(self) -> None:
         """Begin to judge. Raises SchemaError, and clickhouse-connect's errors where the storage
         is not there; the database must have been migrated."""
-        job = ClassifyJob(self._settings, self._connect, self._classifiers, self.telemetry)
+        job = ClassifyJob(
+            self._settings, self._connect, self._classifiers, self.telemetry, self._detectors
+        )
         self._job = job
+        self.calibrating.use(job.equipped)
         self._stopping.clear()
         self._failure = ""
         schedule = Schedule()
@@ -171,11 +176,15 @@ class ClassifyService:
 
     @property
     def degraded(self) -> list[str]:
-        """What can't judge, why, and what to do: a sentence for each cause."""
+        """What can't judge, why, and what to do: a sentence for each cause; and each detector that
+        has no say."""
         by_reason: dict[str, list[str]] = {}
         for name, reason in (self._job.broken if self._job else {}).items():
             by_reason.setdefault(reason, []).append(name)
-        return [f"{_who(names)}: {reason}" for reason, names in by_reason.items()]
+        return [
+            *(f"{_who(names)}: {reason}" for reason, names in by_reason.items()),
+            *self._detectors.told(),
+        ]
 
     def judge_again(self, since: datetime, until: datetime) -> None:
         """Have the spans that start in [since, until) judged again, after new ones, newest first.
@@ -261,6 +270,7 @@ class ClassifyService:
     def _observe(self) -> None:
         if self._job is not None:
             self._job.tell_lag()
+            self.calibrating.use(self._job.equipped)
         try:
             with self._connect() as client:
                 found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)

@@ -113,6 +113,31 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             description="Folder of TOML files of custom classifiers, kept in git; none for none."
         ),
     ] = None
+    detectors: Annotated[
+        Path | None,
+        Field(
+            description="TOML file of detectors: ONNX classifiers of others that have a say in "
+            "built-in verdicts; none for none."
+        ),
+    ] = None
+    detector_files: Annotated[
+        Path | None,
+        Field(
+            description="Folder that `everyspan detector pull` puts models into; `detectors` "
+            "beside the TOML file by default."
+        ),
+    ] = None
+    teacher_url: Annotated[
+        str,
+        Field(
+            description="OpenAI-compatible address, up to `/v1`, whose model `everyspan review"
+            " --budget` has answer reviews; empty for none. Nothing else asks it."
+        ),
+    ] = ""
+    teacher_model: Annotated[str, Field(description="Name of the teacher's model.")] = ""
+    teacher_token: Annotated[
+        SecretStr, Field(description="Bearer token that the teacher wants; empty for none.")
+    ] = SecretStr("")
     classify_shard: Annotated[
         str,
         Field(
@@ -125,8 +150,8 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         Field(
             gt=0,
             le=86_400,
-            description="Seconds between two looks at experiments that stop by themselves when they"
-            " lose a guard-rail.",
+            description="Seconds between two looks at experiments: boards show the last, and what"
+            " stops by itself when it loses a guard-rail is stopped. More where a look takes long.",
         ),
     ] = 60.0
 

@@ -55,7 +55,8 @@ class Telemetry:
         self.broken = Gauge(
             "everyspan_classify_broken",
             "1 while a classifier can't judge; its rows wait. Besides classifiers: vectors (of"
-            " texts, made ahead), model (a file that none of them needs now).",
+            " texts, made ahead), model (a file that none of them needs now), 'detector NAME' (it"
+            " has no say; its classifier judges without it).",
             ["classifier"],
             registry=self.registry,
         )

@@ -57,6 +57,10 @@ COMMANDS = {
     "status": Declared(
         "cli.status:status", "Show how much is stored and how much of it is judged."
     ),
+    "backup": Declared(
+        "cli.backup:backup",
+        "Copy the data directory, in use or not, and open the copy to see that it is whole.",
+    ),
     "forget": Declared(
         "cli.forget:forget",
         "Remove traces and all that was made of them, from the disk too.",
@@ -84,6 +88,10 @@ COMMANDS = {
         "cli.dataset:app",
         "Evaluation data sets out of production: failures, healthy controls, without personal"
         " data.",
+    ),
+    "detector": Declared(
+        "cli.detector:app",
+        "Classifiers of others, from a model hub, that have a say in built-in verdicts.",
     ),
     "classifier": Declared(
         "cli.classifier:app",

@@ -16,6 +16,7 @@ from cli.classify_client import call
 from cli.console import console, fail, plain_errors, read_settings
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
+from cli.teacher import teach
 from web import conversation, say, trace
 from web.mark import shown
 from web.reader import Reader
@@ -28,6 +29,17 @@ def review(
     classifier: Annotated[str, typer.Argument(help="Whose verdicts.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Stop after so many.")] = 20,
     reviewer: Annotated[str, typer.Option(help="Who answers, for others.")] = "",
+    budget: Annotated[
+        int,
+        typer.Option(
+            "--budget",
+            min=0,
+            help="Let the teacher of EVERYSPAN_TEACHER_URL answer so many, instead of you.",
+        ),
+    ] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --budget: do not ask before it begins.")
+    ] = False,
     host: Host = None,
     classify_port: ClassifyPort = None,
     data: Data = None,
@@ -44,6 +56,9 @@ def review(
             fail(f"there is no classifier {classifier}; there are {', '.join(names)}", 2)
         threshold = queue.thresholds(reader.rows).get(classifier, 0.5)
         reviews = reviews_of(reader, classifier)
+    if budget:
+        teach(settings, reader, classifier, reviews, threshold, budget, agreed_to=yes)
+        return
     answered = 0
     last: Review | None = reviews[-1] if reviews else None
     while answered < count:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import NoneType
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -123,6 +123,8 @@ def _default(name: str, field: FieldInfo) -> str:
 
 def _unit(name: str, field: FieldInfo) -> str:
     """Raises KeyError for a number whose name does not say what it counts: add it to _UNITS."""
+    if get_origin(field.annotation) is Literal:
+        return "one of these"
     (kind,) = {*(get_args(field.annotation) or (field.annotation,))} - {NoneType}
     return _KINDS[kind] if kind in _KINDS else _UNITS[name.split("_")[-1]]
 

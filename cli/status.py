@@ -13,6 +13,7 @@ from rich.text import Text
 
 from classify.coverage import coverage, told
 from classify.custom.classifier_store import everything
+from classify.detectors.definition import own_version
 from classify.job.back_fill import progress
 from classify.job.deployed_set import latest_version
 from classify.job.own_traffic import limits
@@ -120,12 +121,13 @@ def status(
         "classifier_set": number,
         "classifiers": {
             each["name"]: {
-                "version": each["version"],
+                "version": own_version(each["version"]),
                 "threshold": each["threshold"],
                 "judged": can_tell[each["name"]].judged,
                 "abstained": can_tell[each["name"]].abstained,
             }
             | _moved(moved.get(each["name"]))
+            | ({"detectors": each["detectors"]} if each.get("detectors") else {})
             | (
                 {"quantile": each["quantile"], "own_traffic": of_own[each["name"]]}
                 if each["name"] in of_own
@@ -207,10 +209,12 @@ def _calibration(facts: dict[str, Any]) -> str:
 
 
 def _classifier(name: str, facts: dict[str, Any]) -> str:
-    """'toxicity 1002, fails from 0.97, judged 1,204 of 1,204'."""
+    """'toxicity 1002 with prompt-guard (signal), fails from 0.97, judged 1,204 of 1,204'."""
     judged, looked = facts["judged"], facts["judged"] + facts["abstained"]
     share = f" ({judged / looked:.0%})" if judged < looked else ""
     fails_from = f"{facts['threshold']:.3g}"
+    others = ", ".join(f"{who} ({use})" for who, use in facts.get("detectors", {}).items())
+    beside = f" with {others}" if others else ""
     if "quantile" in facts:
         each = ", ".join(
             f"{service} {score:.3g}" for service, score in facts["own_traffic"].items()
@@ -221,7 +225,7 @@ def _classifier(name: str, facts: dict[str, Any]) -> str:
     if "calibration" in facts:
         fails_from += _calibration(facts["calibration"])
     return (
-        f"{name} {facts['version']}, fails from {fails_from},"
+        f"{name} {facts['version']}{beside}, fails from {fails_from},"
         f" judged {judged:,} of {looked:,}{share}"
     )
 

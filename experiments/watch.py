@@ -1,18 +1,25 @@
-"""Stops experiments whose variants lose a guard-rail, where their definition asks for it."""
+"""Looks at experiments: keeps what boards show of them, and stops those whose variants lose a
+guard-rail, where their definition asks for it."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
 from experiments.datasets.dataset_store import versions
 from experiments.experiment_store import StateError, stop, stored
+from experiments.measured import measure
 from experiments.views import complete
 
 log = logging.getLogger(__name__)
+
+#: So many times as long as a look takes is the time until the next: a twentieth of a processor.
+_PAUSE = 20
 
 
 def losers(client: Client, database: str) -> list[str]:
@@ -73,7 +80,8 @@ class Watch:
             self._thread.join(timeout=30)
 
     def look(self) -> list[str]:
-        """Stop what is to be stopped; names of what was. Raises clickhouse-connect's errors."""
+        """Keep what there is to say, and stop what is to be stopped; names of what was. Raises
+        clickhouse-connect's errors."""
         stopped = []
         with self._connect() as client:
             # A migration makes the view for the built-in classifiers alone.
@@ -88,10 +96,15 @@ class Watch:
                     continue
                 stopped.append(name)
                 log.warning("experiment %s is stopped: every variant loses a guard-rail", name)
+            # One of several workers is enough.
+            recently = datetime.now(UTC) - timedelta(seconds=self._every / 2)
+            measure(client, self._database, recently)
         return stopped
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self._every):
+        took = 0.0
+        while not self._stopping.wait(max(self._every, _PAUSE * took)):
+            began = time.monotonic()
             try:
                 self.look()
                 self._trouble = ""
@@ -99,3 +112,4 @@ class Watch:
                 if str(error) != self._trouble:
                     log.warning("experiments are not watched for now: %s", error)
                 self._trouble = str(error)
+            took = time.monotonic() - began

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +26,11 @@ class ListenSettings(BaseSettings):
             "machine that show no token or password may call its services (the Host header)."
         ),
     ] = ""
+
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="What a line of the log is: `text`, or `json` for a program."),
+    ] = "text"
 
     @property
     def host_names(self) -> frozenset[str]:

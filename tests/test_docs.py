@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 
+from cli import metrics_table
 from cli.lazy import Lazy
 from cli.main import app
 from cli.settings_table import _DESCRIBED, CLASSES, PAGE, page
@@ -24,6 +25,22 @@ PAGES = sorted(
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: make docs"
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    assert metrics_table.PAGE.read_text(encoding="utf-8") == metrics_table.page(), "run: make docs"
+
+
+def test_what_operations_names_is_there() -> None:
+    """Metrics by the end of their names, alerts by their titles."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z]+_)+[a-z]+)(?:\{[^`]*)?`", text))
+    known = set(re.findall(r"`(everyspan_[a-z_]+)`", metrics_table.page()))
+    for name in named - {"client_max_body_size"}:
+        assert any(metric.endswith(name) for metric in known), name
+    rules = (ROOT / "grafana/provisioning/alerting/rules.yaml").read_text(encoding="utf-8")
+    for title in re.findall(r'alert "([^"…]+)"', text):
+        assert f"title: {title}" in rules, title
 
 
 #: Run until they are ended; the others do one thing.

@@ -56,11 +56,14 @@ def hear(
                 else:
                     store.failing_rules.remove(failing.fingerprint)
                 continue
+            name = alert.labels.get("alertname", "")
+            if alert.status == "firing" and store.failing_rules.evaluated(name, _starts_at(alert)):
+                blind = store.failing_rules.names()
             was_held = store.held_resolutions.remove(alert.key)
             if alert.status == "resolved" and not store.alerts.known(alert.key):
                 # Over before it was heard of.
                 continue
-            if alert.status == "resolved" and alert.labels.get("alertname") in blind:
+            if alert.status == "resolved" and name in blind:
                 # Nobody has looked: the watch tells of the end once somebody has.
                 store.held_resolutions.put(alert)
                 continue
@@ -78,6 +81,11 @@ def hear(
                     goes_on=was_held,
                 )
     return made
+
+
+def _starts_at(alert: Alert) -> int:
+    """In ms since 1970, 0 where it does not say."""
+    return int(alert.starts_at.timestamp() * 1000) if alert.says_since else 0
 
 
 def cause_of(alert: Alert) -> str:
@@ -114,7 +122,7 @@ def _advance(
         was,
         heard,
         now,
-        starts_at=int(alert.starts_at.timestamp() * 1000) if alert.says_since else 0,
+        starts_at=_starts_at(alert),
         muted=is_muted(alert, silences),
         remind_ms=remind_ms,
         goes_on=goes_on,

@@ -28,6 +28,15 @@ class FailingRules:
         with self._file.transaction() as connection:
             connection.execute("DELETE FROM failing_rules WHERE fingerprint = ?", (fingerprint,))
 
+    def evaluated(self, rule: str, at: int) -> bool:
+        """What it found began at ``at`` (ms since 1970): it no longer fails for what began before,
+        though Grafana says so later. Whether it was said to fail."""
+        with self._file.transaction() as connection:
+            done = connection.execute(
+                "DELETE FROM failing_rules WHERE rule = ? AND since < ?", (rule, at)
+            )
+            return done.rowcount > 0
+
     def names(self) -> frozenset[str]:
         """Of the rules."""
         return frozenset(name for (name,) in self._file.rows("SELECT rule FROM failing_rules"))

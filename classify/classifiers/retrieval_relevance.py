@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
+from classify.detectors.reading import Reading, Reads
 from classify.models.evidence import BY_RULE
 from classify.models.form import Pair, cleaned, excerpt
 from classify.models.windows import is_prose, sentences
@@ -56,6 +57,7 @@ class RetrievalRelevance(Weighed):
     name = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
     code_version = 5
+    reads: ClassVar[Reads | None] = "question, document"
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("retrieval", "reranker"))
@@ -103,6 +105,10 @@ class RetrievalRelevance(Weighed):
     def items(self, subject: Subject) -> Sequence[Item]:
         documents = dict.fromkeys(text for text in subject.span.documents if text.strip())
         return [Retrieved(subject.span.input.strip(), tuple(documents))]
+
+    def readings(self, subject: Subject) -> Sequence[Reading]:
+        documents = tuple(text for text in subject.span.documents if text.strip())
+        return [Reading("", subject.span.input.strip(), documents)] if documents else []
 
 
 def _asks_nothing(message: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit
+from classify.detectors.reading import Reading, Reads
 from classify.models import form
 from classify.models.rows import exchange_of, turns_of
 from classify.signals.complaint import complaints, not_done
@@ -94,6 +96,7 @@ class UserFrustration(Weighed):
     name = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
     code_version = 4
+    reads: ClassVar[Reads | None] = "text"
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()
@@ -122,6 +125,9 @@ class UserFrustration(Weighed):
         if not turns:
             return []
         return [Said(turns[-1][1], tuple(turns[:-1][-_MAX_TURNS:]))]
+
+    def readings(self, subject: Subject) -> Sequence[Reading]:
+        return [Reading(each.where, each.text) for each in self.items(subject)]
 
 
 classifier: Classifier = UserFrustration()

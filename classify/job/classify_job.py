@@ -21,6 +21,7 @@ from classify.classifier import Classifier
 from classify.custom.classifier_store import everything, members, newest_revision
 from classify.custom.member import Members
 from classify.custom.vectors import model
+from classify.detectors.standing import Standing, with_detectors
 from classify.job.back_fill import BackFill, debts
 from classify.job.batch_size import BatchSize
 from classify.job.deployed_set import deploy, latest_version
@@ -52,6 +53,8 @@ SWEEP_SECONDS = 3600.0
 LATE_SECONDS = 15.0
 #: How often somebody's wish to have rows judged again is looked for.
 ASK_SECONDS = 10.0
+#: How often the files of detectors are looked at.
+DETECTOR_SECONDS = 5.0
 # Looking for twins takes this part of the time at most: one in so many seconds.
 _TWIN_SHARE = 20
 
@@ -69,11 +72,16 @@ class ClassifyJob:
         connect: Callable[[], Client],
         classifiers: Sequence[Classifier],
         telemetry: Telemetry | None = None,
+        detectors: Standing | None = None,
     ) -> None:
         self.telemetry = telemetry or Telemetry()
         self._settings = settings
         self._connect = connect
         self._as_they_come = self._classifiers = classifiers
+        self._detectors = detectors
+        self._detectors_at = 0.0
+        #: The classifiers with their detectors, as they are before reviews move their thresholds.
+        self.equipped: Sequence[Classifier] = classifiers
         #: Names whose threshold somebody has set, and what reviews had said when it was looked at.
         self._fixed = frozenset(read_thresholds(settings.classify_thresholds))
         self._reviewed = ""
@@ -93,6 +101,7 @@ class ClassifyJob:
         self._pool = JudgePool(
             classifiers, settings.classify_workers, settings.classify_timeout_seconds
         )
+        self._look_at_detectors()
         client = connect()
         try:
             self._schema = read_schema(client, settings.database, classifiers)
@@ -120,7 +129,10 @@ class ClassifyJob:
         settings = self._settings
         self._reviewed = mark(client, settings.database)
         states = standing(history(run_of(client), settings.database))
-        self._classifiers = calibrated(self._as_they_come, states, self._fixed)
+        self.equipped = with_detectors(
+            self._as_they_come, self._detectors.usable if self._detectors else ()
+        )
+        self._classifiers = calibrated(self.equipped, states, self._fixed)
         self._pool.use(self._classifiers)
         try:
             self.version = deploy(client, settings.database, self._classifiers)
@@ -143,6 +155,20 @@ class ClassifyJob:
             settings.classify_trace_max_wait_seconds,
         )
         self._look_for_debts()
+
+    def _look_at_detectors(self) -> set[str]:
+        """Those whose files have come, changed or gone. Returns names of classifiers that have
+        others than before."""
+        now = time.monotonic()
+        if self._detectors is None or (self._detectors_at and now < self._detectors_at):
+            return set()
+        self._detectors_at = now + DETECTOR_SECONDS
+        known, before = set(self._detectors.aside), set(self._detectors.classifiers)
+        changed = self._detectors.look(self._pool.trial)
+        for name in known | set(self._detectors.aside):
+            broken = self.telemetry.broken.labels(f"detector {name}")
+            broken.set(name in self._detectors.aside)
+        return before | self._detectors.classifiers if changed else set()
 
     def _look_for_debts(self) -> None:
         """Look everywhere for the rows that working classifiers owe a verdict: built-in ones, whose
@@ -185,7 +211,9 @@ class ClassifyJob:
     def _refresh(self, client: Client) -> None:
         """Take over thresholds that reviews moved, and custom classifiers that were added or
         changed since."""
-        if mark(client, self._settings.database) != self._reviewed:
+        if changed := self._look_at_detectors():
+            self._mending.anew(changed)
+        if changed or mark(client, self._settings.database) != self._reviewed:
             self._take_up(client)
         revision = newest_revision(client, self._settings.database)
         if revision == self._revision:

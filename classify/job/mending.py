@@ -3,7 +3,7 @@ looked at again once their time has come."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from classify.classifier import Classifier
 from classify.custom.member import Members
@@ -59,6 +59,11 @@ class Mending:
         self._tried -= set(found)
         if news:
             self._changed()
+
+    def anew(self, names: Set[str]) -> None:
+        """These judge otherwise than before: whatever was found out about them is over."""
+        self._tried -= names
+        self._outages.mended(names & set(self._outages.reasons))
 
     def killed(self, names: set[str], custom: bytes) -> bool:
         """Whether some of these, of which one may have killed its worker, take no trace at all.

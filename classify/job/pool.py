@@ -14,6 +14,8 @@ from functools import lru_cache
 from classify.classifier import Classifier
 from classify.custom.member import unpickled
 from classify.custom.vectors import Vectors
+from classify.detectors import model as detector_model
+from classify.detectors.files import Installed
 from classify.job.judging import judge
 from classify.job.task import VECTORS, Judged, Task
 from classify.job.working import told, trouble
@@ -72,11 +74,19 @@ class JudgePool:
                     found[name] = "it kills its worker process"
             return found
 
+    def trial(self, installed: Installed) -> str:
+        """Why a detector can't read an everyday text; '' where it can."""
+        try:
+            return self._pool.submit(_trial_in_worker, installed, self._timeout).result()
+        except BrokenProcessPool:
+            return f"detector {installed.detector.name}: it kills its worker process"
+
     def renew(self) -> None:
         """New workers, which know nothing of the model that the old ones had loaded."""
         self._pool.close()
         files.heads.cache_clear()
         encoder.encoder.cache_clear()
+        detector_model.model.cache_clear()
         self._pool = WorkerPool(self._workers)
 
     def use(self, classifiers: Sequence[Classifier]) -> None:
@@ -99,6 +109,17 @@ def _judge_in_worker(task: Task, classifiers: bytes, timeout: float) -> Judged:
         judged = judge(task, _unpickled(classifiers))
     judged.seconds = time.monotonic() - began
     return judged
+
+
+def _trial_in_worker(installed: Installed, timeout: float) -> str:
+    with _watchdog(timeout):
+        try:
+            detector_model.trial(installed)
+        except Exception as error:
+            reason = told(error)
+            name = f"detector {installed.detector.name}"
+            return reason if reason.startswith(name) else f"{name}: {reason}"
+    return ""
 
 
 def _troubles_in_worker(

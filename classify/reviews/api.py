@@ -31,6 +31,7 @@ class Answer(BaseModel):
     answer: Literal["right", "wrong", "unsure", ""]
     chosen: Literal["random", "near", "asked"] = "asked"
     reviewer: Annotated[str, Field(max_length=200)] = ""
+    kind: Literal["person", "teacher"] = "person"
 
 
 def router(connect: Callable[[], Client], database: str) -> APIRouter:
@@ -52,6 +53,7 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
                         body.answer,
                         reviewer=body.reviewer,
                         chosen=body.chosen,
+                        kind=body.kind,
                     )
                 )
         except ReviewError as error:

@@ -27,6 +27,7 @@ from classify.reviews.calibration import Answered, propose
 from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
 from classify.reviews.queue import DAYS, label_of, score_of
 from classify.reviews.review_store import Review, settled
+from classify.reviews.teacher import taught
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError
 
@@ -63,6 +64,10 @@ class Calibrating:
         self._lock = threading.Lock()
         #: Classifier to the answers that there were when it was looked at last.
         self._looked: dict[str, int] = {}
+
+    def use(self, classifiers: Sequence[Classifier]) -> None:
+        """From now on these judge: the same, with other detectors."""
+        self._classifiers = {each.name: each for each in classifiers}
 
     def all_new(self) -> list[Calibration]:
         """Look at each classifier that has got enough new answers. Returns new states."""
@@ -152,7 +157,9 @@ class Calibrating:
                 " move it"
             )
         run = run_of(client)
-        answered = answers(run, name, review_store.read(client, self._database, name))
+        given = review_store.read(client, self._database, name)
+        teachers = review_store.read(client, self._database, name, kind="teacher")
+        answered = answers(run, name, [*given, *taught(given, teachers)])
         found = propose(answered, shipped)
         states = history(run, self._database, name)
         last = states[-1] if states and states[-1].of == version else None

@@ -17,6 +17,9 @@ from service.errors import UserError
 
 #: 'right' and 'wrong' are said of the verdict; 'unsure': can't say; '' takes an answer back.
 ANSWERS = ("right", "wrong", "unsure", "")
+#: Who answers: a person, or a teacher (teacher.py), whose answers are read only where they are
+#: asked for.
+KINDS = ("person", "teacher")
 CHOSEN = ("random", "near", "asked")
 _MOST_SHOWN = 4000
 _LABELS = ("pass", "fail")
@@ -111,25 +114,33 @@ def add(
     )
     (kept,) = [
         each
-        for each in read(client, database, classifier, with_undone=True)
+        for each in read(client, database, classifier, with_undone=True, kind=kind)
         if (each.trace_id, each.span_id, each.reviewer) == (trace_id, span_id, reviewer[:200])
     ]
     return kept
 
 
 def read(
-    client: Client, database: str, classifier: str = "", *, with_undone: bool = False
+    client: Client,
+    database: str,
+    classifier: str = "",
+    *,
+    with_undone: bool = False,
+    kind: str = "person",
 ) -> list[Review]:
-    """The newest answers, oldest first."""
+    """The newest answers of people, or of teachers, oldest first."""
     return [
         review(row)
-        for row in client.query(statement(database, classifier, with_undone)).result_rows
+        for row in client.query(statement(database, classifier, with_undone, kind)).result_rows
     ]
 
 
-def statement(database: str, classifier: str = "", with_undone: bool = False) -> str:
-    """SQL of the newest answers."""
-    where = f"WHERE classifier = {quote(classifier)}" if classifier else ""
+def statement(
+    database: str, classifier: str = "", with_undone: bool = False, kind: str = "person"
+) -> str:
+    """SQL of the newest answers of people, or of teachers."""
+    where = f"WHERE kind = {quote(kind)}"
+    where += f" AND classifier = {quote(classifier)}" if classifier else ""
     having = "" if with_undone else "HAVING newest.1 != ''"
     return (
         "SELECT classifier, trace_id, span_id, argMax((answer, label, score, chosen, service_name),"

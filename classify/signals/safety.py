@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Subject, abstained
+from classify.detectors.reading import Reading, Reads
 from classify.models.evidence import BY_RULE, quoted
 from classify.signals import ngrams
 from classify.signals.attempt import with_outcome
@@ -27,6 +29,8 @@ class Text:
 
 class Safety(Weighed):
     """A classifier adds its name, signals and ``texts``."""
+
+    reads: ClassVar[Reads | None] = "text"
 
     def texts(self, subject: Subject) -> list[Text]:
         """What the row says or was given; [] where that is nothing to this classifier."""
@@ -59,6 +63,13 @@ class Safety(Weighed):
         # found in another language than English, nobody can tell.
         unknown = sorted({likely(each.text) for each in texts})
         return abstained(f"no signal is proven in its language ({', '.join(unknown)})")
+
+    def readings(self, subject: Subject) -> Sequence[Reading]:
+        return [
+            Reading(each.where, each.text[:MAX_CHARACTERS])
+            for each in self.texts(subject)
+            if each.text.strip()
+        ]
 
     def items(self, subject: Subject) -> Sequence[Passage]:
         texts = [

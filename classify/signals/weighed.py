@@ -10,6 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from classify.classifier import NOT_APPLICABLE, Subject, abstained
+from classify.detectors.definition import BESIDE, numbered
+from classify.detectors.files import Installed
+from classify.detectors.model import EVERYDAY, model
+from classify.detectors.opinion import heard, wanted
+from classify.detectors.reading import Reading, Reads
 from classify.models import files
 from classify.models.checksums import SUMS
 from classify.models.encoder import encoder, sigmoid
@@ -38,6 +43,10 @@ class Weighed:
     #: ``limits``: service to that score, as far as it is known (job/own_traffic.py).
     quantile: float = 0.0
     limits: Mapping[str, float] = MappingProxyType({})
+    #: What it gives to detectors to read; None where it takes none.
+    reads: ClassVar[Reads | None] = None
+    #: Those that have their say, one after the other (detectors/opinion.py).
+    detectors: tuple[Installed, ...] = ()
 
     def decided(self, subject: Subject) -> Verdict | None:
         """The verdict where no weighing is needed (a rule that is certain, nothing to judge, a text
@@ -48,15 +57,21 @@ class Weighed:
         """What is weighed; the worst counts. [] where there is nothing: not applicable."""
         raise NotImplementedError
 
+    def readings(self, subject: Subject) -> Sequence[Reading]:
+        """What detectors read of the row; [] where there is nothing."""
+        raise NotImplementedError
+
     def unsure(self, item: Item) -> str:
         """Why an item can't fail, whatever its score: its row is abstained; '' where it can."""
         return ""
 
     @property
     def version(self) -> int:
-        return (self.code_version * 1000 + self._combiner.version) * 1000 + (
+        own = (self.code_version * 1000 + self._combiner.version) * 1000 + (
             heads().version if self._asked() else 0
         )
+        others = numbered([each.detector for each in self.detectors])
+        return own * BESIDE + others if others else own
 
     @property
     def threshold(self) -> float:
@@ -80,6 +95,7 @@ class Weighed:
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         found = [self.decided(subject) for subject in subjects]
+        by_rule = [verdict is not None for verdict in found]
         rows: list[tuple[int, list[Item]]] = [
             (i, list(self.items(subject))) for i, subject in enumerate(subjects) if found[i] is None
         ]
@@ -91,12 +107,32 @@ class Weighed:
             at += len(items)
             limit = self.limits.get(subjects[i].span.service_name, self.threshold)
             found[i] = self._verdict(items, mine, limit) if items else NOT_APPLICABLE
-        return [verdict or NOT_APPLICABLE for verdict in found]
+        given = [verdict or NOT_APPLICABLE for verdict in found]
+        for each in self.detectors:
+            given = self._heard(each, subjects, given, by_rule)
+        return given
+
+    def _heard(
+        self,
+        installed: Installed,
+        subjects: Sequence[Subject],
+        found: Sequence[Verdict],
+        by_rule: Sequence[bool],
+    ) -> list[Verdict]:
+        own = self._combiner.threshold
+        readings = [
+            self.readings(subject) if wanted(installed.detector, verdict, own, by_rule=rule) else []
+            for subject, verdict, rule in zip(subjects, found, by_rule, strict=True)
+        ]
+        limits = [self.limits.get(each.span.service_name, self.threshold) for each in subjects]
+        return heard(installed, readings, found, own, limits)
 
     def ask_all(self, subjects: Sequence[Subject]) -> None:
         """Read all signals of these, also what the cheap ones would leave unasked: whether the
-        encoder can be asked at all."""
+        encoder can be asked at all, and the detectors."""
         self.values([item for subject in subjects for item in self.items(subject)])
+        for each in self.detectors:
+            model(each).fails([EVERYDAY[each.detector.reads]])
 
     def values(self, items: Sequence[Item], asked: bool = True) -> list[Values]:
         """Each item's signals by name; those of the encoder too where ``asked``."""

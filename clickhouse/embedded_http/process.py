@@ -84,7 +84,7 @@ class ReaderProcess:
         self._children: set[_Child] = set()
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self.metrics = _Metrics()
+        self.metrics = Telemetry()
 
     async def start(self, listener: socket.socket) -> None:
         """Begin to answer what connects to ``listener``; back when the first reader does."""
@@ -152,7 +152,7 @@ class _Child:
         self,
         process: asyncio.subprocess.Process,
         orders: Orders,
-        metrics: _Metrics,
+        metrics: Telemetry,
         largest: int,
         start_seconds: float,
         known_reloads: int,
@@ -171,7 +171,7 @@ class _Child:
 
     @classmethod
     async def start(
-        cls, orders: Orders, metrics: _Metrics, largest: int, start_seconds: float, known: int
+        cls, orders: Orders, metrics: Telemetry, largest: int, start_seconds: float, known: int
     ) -> _Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -291,7 +291,7 @@ class _Child:
             self._process.kill()
 
 
-class _Metrics:
+class Telemetry:
     """What readers do, in a registry of its own."""
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ SESSION_LINK = (
 @dataclass(frozen=True, slots=True)
 class Column:
     """``name``: of the query. ``width``: pixels, 0 for what the others leave. ``steps``: colours by
-    value; ``gauge``: as a bar as well, 0 to ``most``. ``wrap``: long text over several lines.
+    value; ``words``: colours of texts; ``gauge``: as a bar as well, 0 to ``most``. ``wrap``: long text over several lines.
     ``link``: title and address. ``hidden``: only for the links of other columns."""
 
     name: str
@@ -44,6 +44,7 @@ class Column:
     unit: str = TEXT
     title: str = ""
     steps: Steps = ()
+    words: Sequence[tuple[str, str]] = ()
     gauge: bool = False
     most: float | None = None
     wrap: bool = False
@@ -128,6 +129,15 @@ def override(column: Column, thresholds: Json | None) -> Json:
         cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
         properties.append({"id": "custom.cellOptions", "value": cell})
         properties += [{"id": "min", "value": 0}, {"id": "max", "value": column.most or 1}]
+    elif column.words:
+        colors = {word: {"color": each, "index": i} for i, (word, each) in enumerate(column.words)}
+        # All others are as texts are.
+        plain = {"mode": "absolute", "steps": [{"color": "text", "value": None}]}
+        properties += [
+            {"id": "mappings", "value": [{"type": "value", "options": colors}]},
+            {"id": "thresholds", "value": plain},
+            {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+        ]
     elif column.wrap:
         properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})
     elif thresholds is not None:

@@ -20,6 +20,8 @@ _WIDE = f"greatest({_NARROW}, arrayLast(w -> w <= {_RANGE} / 20, {_WIDTHS}))"
 ENOUGH = 30
 #: Series of a chart, besides "others".
 SERIES = 5
+#: Stands where a classifier would.
+NOTHING = "no span was judged"
 _BUCKET = "toDateTime(intDiv(slot, width) * width)"
 #: Of rates: what is less than half a bucket at an end of the range counts with its neighbour.
 _WHOLE = (
@@ -110,8 +112,11 @@ def _judged(names: Sequence[str]) -> str:
 def states(names: Sequence[str]) -> str:
     """Time series of each classifier: 0 within its threshold, 1 above it but for chance, 2 above it
     by the lower end of the interval, or at all where one failure is too much. All have a row for each
-    of the narrowest buckets: where one has none, Grafana leaves a hole."""
-    return f"""SELECT toDateTime(at) AS time, classifier, state
+    of the narrowest buckets: where one has none, Grafana leaves a hole. Where nothing was judged, one
+    row without a state says so: of no row at all Grafana says that it has no time field."""
+    return f"""SELECT each.1 AS time, each.2 AS classifier, each.3 AS state
+FROM (
+SELECT arraySort(groupArray((toDateTime(at), toString(classifier), toNullable(toInt8(state))))) AS judged_at_all
 FROM (
 SELECT classifier, state, toUnixTimestamp(time) AS began, min(wide) OVER () AS narrow,
   least(leadInFrame(began, 1, toUInt32(toUnixTimestamp($__toTime) + 1)) OVER (PARTITION BY classifier ORDER BY time
@@ -135,7 +140,9 @@ GROUP BY time, classifier
 )
 )
 ARRAY JOIN range(began, greatest(ended, began + 1), narrow) AS at
-ORDER BY time, classifier"""
+)
+ARRAY JOIN if(empty(judged_at_all),
+  [(toDateTime($__toTime), '{NOTHING}', CAST(NULL, 'Nullable(Int8)'))], judged_at_all) AS each"""
 
 
 def worst(names: Sequence[str]) -> str:
@@ -169,8 +176,11 @@ def failures(names: Sequence[str]) -> str:
 
 
 def by_variant(names: Sequence[str], source: str, condition: str, variant: str) -> str:
-    """Time series of fail rates, one a classifier and variant."""
-    inner = f"""SELECT slot, concat(v.1, ' · ', variant) AS of_all, v.2 AS failed, v.3 AS judged
+    """Time series of fail rates, one a variant, of the classifier by which two of them differ the
+    most for how much they were judged."""
+    inner = f"""SELECT slot, concat(v.1, ' · ', variant) AS of_all, v.2 AS failed, v.3 AS judged,
+          sum(failed) OVER (PARTITION BY v.1, variant) AS all_failed,
+          sum(judged) OVER (PARTITION BY v.1, variant) AS all_judged
         FROM (
           SELECT {slot()} AS slot, {variant} AS variant, {counts(names)} AS counts
           FROM {source}
@@ -179,4 +189,16 @@ def by_variant(names: Sequence[str], source: str, condition: str, variant: str) 
         )
         ARRAY JOIN counts AS v
         WHERE v.3 > 0 AND {chosen("v.1")}"""
+    inner = f"""SELECT * FROM (
+        SELECT *, dense_rank() OVER (ORDER BY apart DESC, classifier) AS place FROM (
+        SELECT *, splitByString(' · ', of_all)[1] AS classifier,
+          max(all_failed / all_judged) OVER (PARTITION BY classifier)
+            - min(all_failed / all_judged) OVER (PARTITION BY classifier) AS difference,
+          difference / max({wilson_high("all_failed", "all_judged")}
+            - {wilson_low("all_failed", "all_judged")}) OVER (PARTITION BY classifier) AS apart
+        FROM (
+        {inner}
+        )
+        )
+        ) WHERE place = 1"""
     return _of("sum(failed) / sum(judged) AS fail_rate", inner, "judged", "series")

@@ -114,6 +114,9 @@ def timeseries(
     }
     if maximum is not None:
         defaults["max"] = maximum
+    elif unit == "percentunit":
+        # Where all shares are 0, Grafana's axis goes up to 10000 %.
+        custom["axisSoftMax"] = 0.01
     if label:
         defaults["displayName"] = "${__field.labels." + label + "}"
     queries = [sql] if isinstance(sql, str) else list(sql)

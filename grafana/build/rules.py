@@ -23,6 +23,7 @@ from grafana.build.sql import (
     counts,
     custom_counts,
     layer_of_each,
+    measured,
     wilson_low,
 )
 from grafana.conditions import OPERATIONAL, ROOT, verdict, within
@@ -530,9 +531,9 @@ def _experiments(thresholds: Thresholds) -> list[Json]:
         rule(
             "everyspan-experiment-split",
             "An experiment's units are not split as intended",
-            """SELECT experiment, evidence
-FROM experiment_status
-WHERE status = 'running'""",
+            f"""SELECT experiment, evidence
+FROM {measured("experiment_status")}
+WHERE experiment IN (SELECT name FROM experiments WHERE status = 'running')""",
             # The rule fires at the limit itself, as the verdict does.
             above=limits.sample_ratio_evidence * (1 - 1e-9),
             labels={"layer": "experiments", "kind": "experiment_split"},
@@ -547,8 +548,8 @@ WHERE status = 'running'""",
         rule(
             "everyspan-experiment-guardrail",
             "A variant loses a guard-rail",
-            """SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
-FROM experiment_effects
+            f"""SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
+FROM {measured("experiment_effects")}
 WHERE role = 'guardrail' AND state = 'worse'
   AND experiment IN (SELECT name FROM experiments WHERE status = 'running')""",
             above=0,

@@ -245,3 +245,10 @@ def _wilson(k: str, n: str, sign: str) -> str:
         f"least(1, greatest(0, ({k} + 1.9208 {sign}"
         f" 1.96 * sqrt({k} * ({n} - {k}) / {n} + 0.9604)) / ({n} + 3.8416)))"
     )
+
+
+def measured(view: str) -> str:
+    """What a view of experiments said when classify looked last: asked by itself, it reads every
+    span that takes part."""
+    table = f"{view}_measured"
+    return f"(SELECT * FROM {table} WHERE measured_at = (SELECT max(measured_at) FROM {table}))"

@@ -21,7 +21,7 @@ function draw() {
       font: { color: color("--text"), size: 11 }, margin: { l: 8, r: 8, t: 6, b: 8 },
       xaxis: { ...grid, ...given.xaxis }, yaxis: { ...grid, ...given.yaxis },
       hoverlabel: { bgcolor: color("--panel"), font: { color: color("--text") } },
-      showlegend: given.traces.length > 1, legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 10 } },
+      showlegend: given.traces.length > 1 || Boolean(given.named), legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 10 } },
     }, { displayModeBar: false, responsive: true });
   }
 }

@@ -48,7 +48,8 @@ Run = Callable[[str], tuple[Sequence[str], Sequence[Sequence[Any]]]]
 
 @dataclass(slots=True)
 class Shown:
-    """A panel. ``kind``: stat, chart, table or row. ``width``: of 24. ``chart``: what Plotly draws.
+    """A panel. ``kind``: stat, chart, table or row. ``width``: of 24. ``chart``: what Plotly draws,
+    ``height`` pixels high, 0 for as high as others.
 
     ``cells``: text, colour ('' for none) and whether it is a number, of each row.
     """
@@ -64,6 +65,7 @@ class Shown:
     cells: list[list[tuple[str, str, bool]]] = field(default_factory=list)
     more: int = 0
     chart: dict[str, Any] = field(default_factory=dict)
+    height: int = 0
     empty: str = ""
 
 
@@ -149,6 +151,8 @@ def _table(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequence
                 text = text[:_MOST_CHARACTERS] + "…"
             colored = own.get("custom.cellOptions", {}).get("type") in ("color-text", "gauge")
             color = _color(value, own.get("thresholds")) if colored else ""
+            for mapping in own.get("mappings", []):
+                color = mapping["options"].get(text, {}).get("color", color)
             cells.append((text, color, isinstance(value, (int, float))))
         found.cells.append(cells)
 
@@ -184,6 +188,9 @@ def _timeseries(found: Shown, panel: dict[str, Any], names: list[str], rows: Seq
         for name, (x, y) in series.items()
     ]
     found.chart = _chart(traces, defaults, stacked=stacked and bars)
+    if found.chart and any(isinstance(value, str) for value in rows[0]):
+        # Whose line it is must be said where it is the only one, too.
+        found.chart["named"] = True
 
 
 def _band(series: dict[str, tuple[list[str], list[float | None]]]) -> list[dict[str, Any]]:
@@ -210,6 +217,9 @@ def _states(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequenc
     mapped = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
     series: dict[str, list[tuple[Any, int]]] = {}
     for at, name, state in rows:
+        if state is None:
+            # That there is none, which the page says in its own way.
+            continue
         series.setdefault(_label(str(name)), []).append((at, int(state)))
     order = sorted(series, key=lambda name: sum(state for _, state in series[name]))
     times = sorted({at for points in series.values() for at, _ in points})
@@ -240,7 +250,14 @@ def _states(found: Shown, panel: dict[str, Any], names: list[str], rows: Sequenc
         for state in sorted(stretches)
     ]
     names_in_order = [name.replace("_", " ") for name in order]
-    yaxis = {"type": "category", "categoryorder": "array", "categoryarray": names_in_order}
+    # Every row has its name: where they are many, Plotly would name every other.
+    found.height = max(260, 120 + 18 * len(order))
+    yaxis = {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": names_in_order,
+        "dtick": 1,
+    }
     found.chart = {"traces": traces, "yaxis": yaxis, "barmode": "overlay"}
 
 
@@ -254,7 +271,7 @@ def _barchart(found: Shown, panel: dict[str, Any], names: list[str], rows: Seque
             "y": [_plain(row[i]) for row in rows],
         }
         for i, name in enumerate(names)
-        if i and rows and isinstance(rows[0][i], (int, float))
+        if i and any(row[i] for row in rows) and isinstance(rows[0][i], (int, float))
     ]
     found.chart = _chart(traces, panel["fieldConfig"]["defaults"], stacked=False)
 
@@ -274,6 +291,10 @@ def _chart(traces: list[dict[str, Any]], defaults: dict[str, Any], *, stacked: b
     if not traces:
         return {}
     unit = defaults.get("unit", "short")
+    if unit == "ms" and max((y for each in traces for y in each["y"] if y), default=0) >= 2000:
+        unit = "s"
+        for each in traces:
+            each["y"] = [None if y is None else y / 1000 for y in each["y"]]
     axis: dict[str, Any] = {"rangemode": "tozero", **_AXES.get(unit, {})}
     if unit.startswith("suffix:"):
         axis["ticksuffix"] = unit.removeprefix("suffix:")

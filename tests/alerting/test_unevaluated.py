@@ -166,6 +166,26 @@ def test_seventeen_rules_of_one_cause_are_one_incident(
         assert len(oncall.taken) == 2
 
 
+def test_a_rule_that_finds_something_is_evaluated(
+    tmp_path: Path, oncall: StandIn, server: Server
+) -> None:
+    """Grafana says so later, by up to the interval of its group: no data while rows come again."""
+    settings = FAST | {"alert_unevaluated_seconds": 600}
+    with served(tmp_path, pagerduty_routes(oncall), server, **settings) as ask:
+        tell(ask, post(failing(1, WRONG)))
+        tell(ask, post(_finding("firing", "2026-11-28T23:00:00Z")))
+        wait(lambda: len(oncall.taken) == 1, lambda: oncall.tried, 60)
+    with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        server.asked_again()
+        # Of what began before the failure nobody knows.
+        old = alert("old", labels={"alertname": "rule 2"}, startsAt="2026-11-28T01:00:00Z")
+        tell(ask, post(failing(2, WRONG)), post(old))
+        wait(lambda: len(oncall.taken) == 3, lambda: oncall.tried, 60)
+        told = sorted(summaries(oncall))
+        assert told[0].startswith("Everyspan can't evaluate rule rule 2 since 22:00 UTC")
+        assert not told[1].startswith("Everyspan")
+
+
 def _down(ask: Ask, oncall: StandIn, server: Server) -> None:
     server.away = True
     # Those that Grafana tells of late are without a reason.

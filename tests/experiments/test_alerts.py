@@ -15,6 +15,7 @@ from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
 from experiments.experiment_store import start, stop
+from experiments.measured import measure
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import Result, evaluate
 from tests.clickhouse.databases import database, engine
@@ -41,6 +42,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Al
         metrics = [PRIMARY, {"metric": "hallucination", "role": "guardrail", "margin": 0.01}]
         for each in ("fine", "split", "harm", "over"):
             start(client, name, definition(each, metrics=metrics), since=LONG_AGO)
+        # Rules read what was seen before it was stopped, but not of what is stopped.
+        measure(client, name)
         stop(client, name, "over")
         alerting = AlertingSettings(
             clickhouse_dsn=dsn, database=name, data=folder, enrich_seconds=60

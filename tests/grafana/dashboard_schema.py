@@ -87,6 +87,7 @@ class ThresholdsStyle(Strict):
 
 
 class Custom(Strict):
+    axisSoftMax: float | None = None
     barAlignment: Literal[-1, 0, 1] | None = None
     drawStyle: Literal["line", "bars", "points"] | None = None
     fillOpacity: Annotated[int, Field(ge=0, le=100)] | None = None
@@ -111,6 +112,16 @@ class Mapped(Strict):
 class Mapping(Strict):
     type: Literal["value"]
     options: dict[Annotated[str, Field(pattern=r"^\d+$")], Mapped]
+
+
+class Word(Strict):
+    color: str
+    index: int
+
+
+class Words(Strict):
+    type: Literal["value"]
+    options: dict[str, Word]
 
 
 class Defaults(Strict):
@@ -157,6 +168,11 @@ class ThresholdsProperty(Strict):
     value: Thresholds
 
 
+class WordsProperty(Strict):
+    id: Literal["mappings"]
+    value: list[Words]
+
+
 class CellProperty(Strict):
     id: Literal["custom.cellOptions"]
     value: CellOptions
@@ -197,6 +213,7 @@ Property = Annotated[
     | NoValueProperty
     | PointsProperty
     | ThresholdsProperty
+    | WordsProperty
     | CellProperty
     | WidthProperty
     | NameProperty

@@ -154,6 +154,8 @@ def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:
     assert rows(client, sql()) == []
     (panel,) = [p for p in panels(load(FOLDER / "dashboards/overview.json")) if p["id"] == 12]
     assert "No span came" in panel["fieldConfig"]["defaults"]["noValue"]
+    (found,) = rows(client, states(["hallucination", "toxicity"]))
+    assert (found["classifier"], found["state"]) == ("no span was judged", None)
 
 
 def test_every_classifier_and_check_has_its_limit(client: Client) -> None:

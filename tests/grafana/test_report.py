@@ -74,6 +74,9 @@ def test_the_numbers_are_those_of_the_dashboards(client: Client) -> None:
     assert chart["traces"]
     assert chart["xaxis"]["range"] == [f"{at:%Y-%m-%d %H:%M:%S}" for at in (times.start, times.end)]
     assert found["Which are the ten worst traces?"].cells
+    assert found["How much traffic does each service get?"].chart["named"]
+    states = found["Which classifiers fail, and since when?"]
+    assert states.height >= 18 * len(states.chart["yaxis"]["categoryarray"])
 
 
 def test_nothing_stored_says_so(dsn: str) -> None:
@@ -83,6 +86,7 @@ def test_nothing_stored_says_so(dsn: str) -> None:
         text = render(client)
     assert "No span came in this time range" in text
     assert 'class="none red"' not in text
+    assert 'class="plot"' not in text, "an axis without anything on it says nothing"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,20 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, text: str, said: str) -> None
         read_privacy(str(path), "")
     assert said in str(error.value)
     assert str(path) in str(error.value)
+
+
+def test_the_example() -> None:
+    example = Path(__file__).parents[2] / "ingest/config/privacy.toml"
+    assert read_privacy(str(example), "") == PrivacyRules(kinds=KINDS)
+
+
+def test_the_example_with_every_line(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[2] / "ingest/config/privacy.toml").read_text()
+    path = tmp_path / "privacy.toml"
+    path.write_text(re.sub(r"(?m)^# (?=[a-z_\"*.]+ = )", "", example))
+    rules = read_privacy(str(path), KEY)
+    assert rules is not None
+    assert (len(rules.patterns), len(rules.fields)) == (1, 3)
 
 
 def test_no_file(tmp_path: Path) -> None:

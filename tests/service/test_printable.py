@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -68,7 +70,8 @@ def test_a_traceback_stays_readable_and_begins_no_record() -> None:
     assert told[-1] == "    ERROR x: forged\\x1b[2J"
 
 
-def test_what_nobody_catches_goes_the_same_way() -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_nobody_catches_goes_the_same_way(form: str) -> None:
     """Threads and libraries' warnings print to stderr past the log; so do worker processes."""
     code = (
         "import threading, warnings\n"
@@ -83,9 +86,21 @@ def test_what_nobody_catches_goes_the_same_way() -> None:
         "    pool = WorkerPool(1); wait([pool.submit(log_it)]); pool.close()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"EVERYSPAN_LOG_FORMAT": form},
     )
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stderr
+    if form == "json":
+        records = [json.loads(line) for line in done.stderr.splitlines()]
+        assert sum("forged" in str(record) for record in records) == 3
+        (ended,) = (record for record in records if "error" in record)
+        assert (ended["level"], ended["logger"]) == ("ERROR", "service.log")
+        assert "Traceback" in ended["traceback"]
+        return
     assert done.stderr.count("forged") == 3
     assert not [line for line in done.stderr.splitlines() if line.startswith("forged")]

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Layer, Subject, Unit, abstained
-from classify.classifiers.hallucination.answers import claimed, plain, specific, stated
+from classify.classifiers.hallucination.answers import (
+    Claimed,
+    claimed,
+    plain,
+    specific,
+    stated,
+)
 from classify.classifiers.hallucination.sources import asked_of, grounds_of
 from classify.classifiers.hallucination.without_sources import made_up
+from classify.detectors.reading import Reading, Reads
 from classify.models import figures
 from classify.models.claims import claims
 from classify.models.evidence import BY_RULE, quoted
@@ -36,6 +43,7 @@ class Hallucination(Weighed):
     name = "hallucination"
     description = "The answer states what its documents and tool results do not say."
     code_version = 5
+    reads: ClassVar[Reads | None] = "context, claim"
     unit: Unit = "span"
     layer: Layer = "quality"
     step_kinds = frozenset(("llm", "agent", "chain"))
@@ -90,12 +98,23 @@ class Hallucination(Weighed):
         return None if self.items(subject) else Verdict("pass", 0.0)
 
     def items(self, subject: Subject) -> Sequence[Item]:
+        return _claimed(subject, grounds_of(subject))
+
+    def readings(self, subject: Subject) -> Sequence[Reading]:
         grounds = grounds_of(subject)
-        acts = any(span.step_kind == "tool" for span in subject.trace.spans)
-        found = claimed(subject.span.output, grounds, acts)
-        if any(where.startswith(("document ", "the prompt")) for where, _ in grounds.sources):
-            return found
-        return [claim for claim in found if specific(claim)]
+        if not grounds.told:
+            return []
+        return [
+            Reading(claim.where, claim.told, grounds.told) for claim in _claimed(subject, grounds)
+        ]
+
+
+def _claimed(subject: Subject, grounds: Grounds) -> list[Claimed]:
+    acts = any(span.step_kind == "tool" for span in subject.trace.spans)
+    found = claimed(subject.span.output, grounds, acts)
+    if any(where.startswith(("document ", "the prompt")) for where, _ in grounds.sources):
+        return found
+    return [claim for claim in found if specific(claim)]
 
 
 def _contradicted(subject: Subject, answer: str, grounds: Grounds) -> Verdict | None:

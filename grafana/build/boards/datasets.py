@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from grafana.build.columns import count, share, text, time
 from grafana.build.dashboard import dashboard
+from grafana.build.over_time import SERIES
 from grafana.build.panels import GREEN, RED, YELLOW, Json, table, timeseries
 
 _NONE = "No data set yet: everyspan dataset build NAME makes one of what failed."
 _UNCOVERED_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (0.1, YELLOW), (0.25, RED)]
+_DRIFTS = (("fresh", GREEN), ("shifting", YELLOW), ("stale", RED))
+#: A legend shows so much of a name.
+_NAMED = "concat(substringUTF8(dataset, 1, 30), if(lengthUTF8(dataset) > 30, '…', ''), ' v', toString(version))"
 
 
 def build() -> Json:
@@ -37,7 +41,7 @@ LIMIT 200"""
         sql,
         [
             text("dataset"),
-            text("drift", 90),
+            text("drift", 90, words=_DRIFTS),
             share("uncovered", 100, steps=_UNCOVERED_STEPS),
             time("drift_measured_at", 150, "drift measured at"),
             count("version", 80),
@@ -52,15 +56,17 @@ LIMIT 200"""
 
 
 def _uncovered() -> Json:
-    sql = """SELECT measured_at AS time, concat(dataset, ' v', toString(version)) AS series,
+    sql = f"""SELECT measured_at AS time, {_NAMED} AS series,
   uncovered
 FROM dataset_drift FINAL
-WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
+WHERE $__timeFilter(measured_at) AND verdict != 'unknown' AND (dataset, version) IN (
+  SELECT dataset, version FROM datasets ORDER BY uncovered DESC NULLS LAST, dataset LIMIT {SERIES})
 ORDER BY time, series"""
     return timeseries(
         2,
         "Does production ask what the data set lacks?",
-        "Share of inputs that are farther from every item than 95 % were at the build.",
+        "Share of inputs that are farther from every item than 95 % were at the build, of the five "
+        "data sets that lack the most.",
         sql,
         unit="percentunit",
         label="series",
@@ -70,17 +76,21 @@ ORDER BY time, series"""
 
 
 def _mix() -> Json:
-    sql = """SELECT measured_at AS time,
-  concat(dataset, ' v', toString(version), ' · ', name) AS series, value
+    sql = f"""SELECT measured_at AS time, concat(name, ' of ', {_NAMED}) AS series, value
 FROM dataset_drift FINAL
 ARRAY JOIN mapKeys(psi) AS name, mapValues(psi) AS value
-WHERE $__timeFilter(measured_at) AND verdict != 'unknown'
+WHERE $__timeFilter(measured_at) AND verdict != 'unknown' AND (dataset, version, name) IN (
+  SELECT dataset, version, moved FROM (
+    SELECT * FROM dataset_drift FINAL ORDER BY measured_at DESC LIMIT 1 BY dataset, version)
+  ARRAY JOIN mapKeys(psi) AS moved, mapValues(psi) AS by_what
+  WHERE (dataset, version) IN (SELECT dataset, version FROM datasets)
+  ORDER BY by_what DESC, dataset, moved LIMIT {SERIES})
 ORDER BY time, series"""
     return timeseries(
         3,
         "What has the mix moved by?",
         "Population stability index against the inputs at the build: 0.1 is a moderate shift, 0.25 "
-        "a large one.",
+        "a large one. The five largest.",
         sql,
         unit="short",
         label="series",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.build.columns import count, dollars, ms, number, rate, share, text, time
+from grafana.build.columns import count, dollars, ms, rate, share, text, time
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import dashboard, filters, query_variable
 from grafana.build.over_time import by_variant, over_time
@@ -15,6 +15,7 @@ from grafana.build.sql import (
     classifiers,
     counts,
     interval,
+    measured,
     where,
 )
 from grafana.thresholds import read
@@ -23,10 +24,30 @@ EVIDENCE = read().experiments.sample_ratio_evidence
 _EVIDENCE_STEPS: list[tuple[float | None, str]] = [(None, GREEN), (100, YELLOW), (EVIDENCE, RED)]
 _NONE = "No experiment has units yet: everyspan experiment start FILE begins one."
 
+_TO_DO = (("ship", GREEN), ("stop", RED), ("broken", RED))
+_DECIDED = (("better", GREEN), ("safe", GREEN), ("worse", RED))
+
 # A span may take part in several at once.
 _SPANS = "spans\nARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of"
 _IN = f"$__conditionalAll(name_of IN ({several('experiment')}), $experiment)"
 _WANTED = f"$__conditionalAll(experiment IN ({several('experiment')}), $experiment)"
+
+
+def _words(column: str) -> str:
+    """too_early as it is read."""
+    return f"replaceAll({column}, '_', ' ')"
+
+
+def _told(column: str, sign: str = "") -> str:
+    """A figure of a metric with its unit, '' where there is none. ``sign``: of what is over 0."""
+    amount = f"abs({column})"
+    # Four digits or so of what may be a millionth of a dollar or a thousand tokens.
+    plain = f"""toString(multiIf({amount} < 0.01, round({amount}, 6), {amount} < 1, round({amount}, 4),
+    {amount} < 100, round({amount}, 2), round({amount})))"""
+    return f"""if(NOT isFinite({column}), '', concat(if({column} < 0, '-', if({column} > 0, '{sign}', '')),
+    multiIf(rate = 1, concat(toString(round(100 * {amount}, 2)), ' %'),
+      metric = 'latency_ms', concat({plain}, ' ms'),
+      startsWith(metric, 'cost_usd'), concat('$', {plain}), {plain})))"""
 
 
 def build() -> Json:
@@ -53,28 +74,31 @@ def build() -> Json:
 
 
 def _status() -> Json:
-    sql = f"""SELECT experiment, verdict, variant AS ship, arrayStringConcat(lost, ', ') AS variants_to_stop,
-  status, toString(broken) AS broken, units, evidence, counted_from AS since
-FROM experiment_status
+    sql = f"""SELECT experiment, {_words("verdict")} AS what_to_do, toString(broken) AS why_broken,
+  variant AS ship, arrayStringConcat(lost, ', ') AS variants_to_stop, status, units, evidence,
+  counted_from AS since, measured_at
+FROM {measured("experiment_status")}
 WHERE {_WANTED}
-ORDER BY status, experiment
+ORDER BY status, units = 0, experiment
 LIMIT 100"""
     return table(
         1,
         "What should be done?",
-        "ship the variant named, stop, keep_going, or broken. Valid however often you look; the "
-        "time range does not matter. Why, in words: everyspan experiment status NAME.",
+        "ship the variant named, stop, keep going, or broken. Valid however often you look; the "
+        "time range does not matter, classify looks each minute. Why, in words: everyspan "
+        "experiment status NAME.",
         sql,
         [
-            text("experiment", 220),
-            text("verdict", 120, "what to do"),
-            text("ship", 150, "variant to ship"),
-            text("variants_to_stop"),
-            text("status", 100),
-            text("broken", 150),
-            count("units", 80),
-            count("evidence", 110, "evidence", steps=_EVIDENCE_STEPS),
+            text("experiment"),
+            text("what_to_do", 100, words=_TO_DO),
+            text("why_broken", 205),
+            text("ship", 125, "variant to ship"),
+            text("variants_to_stop", 130),
+            text("status", 80),
+            count("units", 70),
+            count("evidence", 85, "evidence", steps=_EVIDENCE_STEPS),
             time("since"),
+            time("measured_at"),
         ],
         size=(24, 6),
         empty=_NONE,
@@ -82,30 +106,30 @@ LIMIT 100"""
 
 
 def _effects() -> Json:
-    sql = f"""SELECT metric, variant, state, effect, low, high, control_value, variant_value, role,
-  experiment
-FROM experiment_effects
+    sql = f"""SELECT metric, variant, {_words("state")} AS decided, {_told("effect", "+")} AS difference,
+  if({_told("effect")} = '', '', concat({_told("low", "+")}, ' to ', {_told("high", "+")})) AS between,
+  {_told("control_value")} AS control, {_told("variant_value")} AS with_variant, role, experiment
+FROM {measured("experiment_effects")}
 WHERE {_WANTED}
-ORDER BY experiment, variant, position
+ORDER BY least(control_units, variant_units) = 0, experiment, variant, position
 LIMIT 500"""
     return table(
         2,
         "Which metrics differ, and by how much?",
         "Variant minus control with the interval that holds at every look, for all metrics and "
-        "variants of the experiment together. Rates are 0 to 1. worse and better are decided, open "
-        "is not, safe is within a guard-rail's margin, no_gain can't reach min_effect any more.",
+        "variants of the experiment together. worse and better are decided, open is not, safe is "
+        "within a guard-rail's margin, no gain can't reach min_effect any more.",
         sql,
         [
-            text("metric"),
-            text("variant", 110),
-            text("state", 70),
-            number("effect", 75),
-            number("low", 75),
-            number("high", 75),
-            number("control_value", 110),
-            number("variant_value", 110),
+            text("metric", 170),
+            text("variant", 120),
+            text("decided", 85, words=_DECIDED),
+            text("difference", 95),
+            text("between", 210),
+            text("control", 95),
+            text("with_variant", 105),
             text("role", 85),
-            text("experiment", 0),
+            text("experiment"),
         ],
         size=(24, 10),
         empty=_NONE,
@@ -117,12 +141,12 @@ def _balance() -> Json:
   variant_of_units AS units, experiment
 FROM (
   SELECT experiment, units AS total, evidence, variant, variant_of_units, intended
-  FROM experiment_balance
+  FROM {measured("experiment_balance")}
   ARRAY JOIN variant_names AS variant, variant_units AS variant_of_units,
     variant_shares AS intended
 )
 WHERE {_WANTED}
-ORDER BY experiment, variant
+ORDER BY total = 0, experiment, variant
 LIMIT 200"""
     return table(
         3,
@@ -131,7 +155,7 @@ LIMIT 200"""
         "then no effect can be trusted.",
         sql,
         [
-            text("variant"),
+            text("variant", 220),
             share("share", 80),
             share("intended", 90),
             count("evidence", 90, steps=_EVIDENCE_STEPS),
@@ -182,8 +206,8 @@ def _over_time() -> Json:
     return timeseries(
         6,
         "Since when do they differ?",
-        "Failed / judged per classifier and variant, of the five most judged; choose a classifier "
-        "above.",
+        "Failed / judged of each variant, by the classifier that tells them apart the most; choose "
+        "another above.",
         sql,
         unit="percentunit",
         label="series",

@@ -43,7 +43,7 @@ def test_every_panel_shows_them(source: Source) -> None:
     assert newest[0]["failures"] == version.failure_count
     assert uncovered[0]["uncovered"] == drift.uncovered
     assert {row["series"] for row in mix} == {
-        f"d v1 · {name}" for name in ("length", "model", "prompt_version", "topic")
+        f"{name} of d v1" for name in ("length", "model", "prompt_version", "topic")
     }
     assert versions[0]["author"] == "ann"
     assert versions[0]["added"] == len(version.items)
