@@ -8,8 +8,8 @@ reviewed as the page asks: half from rows that it fails, half from those that it
 
 - whether the 95 % intervals hold, and how wide that of the fail rate is against the reviews alone;
 - what reviews make of the threshold (classify/reviews/calibration.py), and whether a local head on
-  the encoder's vectors and the shipped score would be better than the shipped score, on rows that
-  were not reviewed.
+  vectors of the encoder and the shipped score would be better than that score. Reviewed is one
+  half of the source, told of the other; near-duplicates are in one half.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ _TASKS = {"tool_call_error": "tool_result"}
 
 @dataclass
 class Source:
-    """Judged rows of one source. ``vectors``: of what was judged, shape (rows, 384)."""
+    """Judged rows of one source. ``groups``: of near-duplicates."""
 
     name: str
     scores: Floats
     fails: Floats
     called: NDArray[np.bool_]
     texts: list[str]
+    groups: list[str]
     threshold: float
 
 
@@ -69,7 +70,7 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for name, found in sources.items():
         for source in found:
-            for n in REVIEWS:
+            for n in REVIEWS if given.runs else ():
                 print(_coverage(f"{name}, {source.name}", source, n, given.runs), flush=True)
     print("\n| classifier, source | reviews | moved | precision, recall as shipped | after |"
           " AUROC as shipped | local head |")  # fmt: skip
@@ -104,6 +105,7 @@ def _sources(name: str, folders: Sequence[Path], limit: int) -> list[Source]:
                 fails,
                 np.array([told[i].label == "fail" for i in kept]),
                 [_text(records[i]) for i in kept],
+                [records[i].group or records[i].id for i in kept],
                 classifier.threshold,
             )
         )
@@ -120,9 +122,12 @@ def _text(one: Labelled) -> str:
     return (one.output or said)[:1000]
 
 
-def _population(source: Source, random: np.random.Generator) -> NDArray[np.intp]:
+def _population(
+    source: Source, random: np.random.Generator, among: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
     """Rows with repeats, one in ten of which fails."""
-    bad, good = np.flatnonzero(source.fails == 1), np.flatnonzero(source.fails == 0)
+    there = np.ones(len(source.fails), bool) if among is None else among
+    bad, good = (np.flatnonzero((source.fails == each) & there) for each in (1, 0))
     failing = int(_ROWS * _FAILS)
     rows = np.concatenate([random.choice(bad, failing), random.choice(good, _ROWS - failing)])
     return random.permutation(rows)
@@ -153,15 +158,18 @@ def _coverage(title: str, source: Source, n: int, runs: int) -> str:
 
 
 def _learned(title: str, source: Source, vectors: Floats, n: int, runs: int = 40) -> str:
-    """Means over draws of the reviews; figures on a population without the reviewed rows."""
+    """Means over draws of the reviews; figures on the half that was not reviewed."""
     before, after, moved, heads, plain = [], [], 0, [], []
     for run in range(runs):
         random = np.random.default_rng([run, n, 7])
-        rows = _population(source, random)
-        reviewed, drawn = _asked(source, rows, n, random)
-        rest = rows[~np.isin(rows, reviewed)]
-        if len(np.unique(source.fails[rest])) < 2:
+        groups = random.permutation(sorted(set(source.groups)))
+        first = set(groups[: len(groups) // 2])
+        half = np.array([group in first for group in source.groups])
+        kinds = [np.unique(source.fails[side]) for side in (half, ~half)]
+        if min(map(len, kinds)) < 2 or half.sum() < n:
             continue
+        rows, rest = (_population(source, random, side) for side in (half, ~half))
+        reviewed, drawn = _asked(source, rows, n, random)
         shares = {label: float((source.called[rows] == label).sum()) for label in (True, False)}
         asked = {
             label: sum(
