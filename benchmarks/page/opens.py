@@ -3,8 +3,8 @@
 python -m benchmarks.page.opens --rows 1000000
 
 Rows as benchmarks.page.search makes them, of the last day; the page's own application in this
-process, so that what is timed is the server: SQL, rendering, bytes. The median of several, after one
-that is not counted; beside the time its processor time, which others on the machine don't stretch.
+process, so that what is timed is the server: SQL, rendering, bytes. The median of several, after
+one that is not counted; beside it the processor time, which others on the machine stretch less.
 """
 
 from __future__ import annotations
