@@ -227,7 +227,7 @@ def line(found: Measured) -> str:
 
 def _of_kinds(combined: Combined, rows: dict[str, list[Row]], threshold: float) -> dict[str, str]:
     """Of failing rows that are off topic and of the others: mean AUROC over sources against the
-    healthy ones, and how many fail at the shipped threshold. {} where no record tells them apart."""
+    healthy ones, and how many fail at the shipped threshold. {} where none says which."""
     found = {}
     for kind in ("off topic", "near miss"):
         each, over, count = [], 0, 0
