@@ -32,6 +32,7 @@ from classify.job.task import VECTORS
 from classify.models.checksums import ModelError
 from classify.reviews.api import calibrations
 from classify.reviews.calibrating import Calibrating
+from classify.reviews.measuring import Measuring
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings
 from classify.telemetry import Telemetry
@@ -45,6 +46,7 @@ _COVERAGE_SECONDS = 15.0
 _COVERAGE_DAYS = 2
 _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
+_MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
@@ -98,6 +100,7 @@ class ClassifyService:
                 " setting out"
             )
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
+        self._measuring = Measuring(settings.database)
         self._up_to_date = False
         self._job: ClassifyJob | None = None
         self._settling: Settling | None = None
@@ -126,6 +129,7 @@ class ClassifyService:
         if self._settings.shard[0] == 0:
             # Once at the start, and where there is a folder to watch, again and again.
             schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
+            schedule.every(_MEASURE_SECONDS, self._measure)
             schedule.every(_FORGET_SECONDS, self._forget)
             if self._settings.classify_calibrate:
                 schedule.every(_CALIBRATE_SECONDS, self._calibrate)
@@ -259,6 +263,15 @@ class ClassifyService:
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._warn("what is to be forgotten could not be removed", error)
+
+    def _measure(self) -> None:
+        """What reviews say now, for boards."""
+        try:
+            with self._connect() as client:
+                self._measuring.look(client)
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("what reviews say could not be written down", error)
 
     def _warn(self, what: str, error: Exception) -> None:
         """Once for each error: what is tried every few seconds would fill the log."""

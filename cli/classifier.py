@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -15,10 +16,13 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
+from classify.custom.answers import HELD
 from classify.settings import ClassifySettings
 from cli.classify_client import call
 from cli.console import console, fail, plain_errors, put, read_settings
 from cli.options import ClassifyPort, Host
+from web.interval import wilson
+from web.say import interval
 
 app = typer.Typer(
     help="Classifiers of your own, from a few examples, from rules, or both.",
@@ -123,7 +127,10 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Learn a classifier and let it judge every row, old ones too."""
+    """Learn a classifier and let it judge every row, old ones too.
+
+    On a terminal it asks about the ten nearest rows before it judges any.
+    """
     body = _toml(rule) if rule else {}
     if body.setdefault("name", name) != name:
         fail(f"{rule}: name is '{body['name']}', but you are adding '{name}'; make them the same")
@@ -141,10 +148,19 @@ def add(
         written = _jsonl(examples, ids)
         body["examples"] = [*body.get("examples", []), *written]
     learns = bool(body.get("examples") or ids["positive"])
-    how = {"enable": enable, "hold": draft}
+    asks = learns and not (enable or draft or as_json) and _on_a_terminal()
+    how = {"enable": enable, "hold": draft or asks}
     answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | how)
-    _say(answer, as_json)
-    if learns and answer["nearest"] and not as_json:
+    if asks and answer["nearest"]:
+        answer = _ask_nearest(_settings(context), name, answer)
+    elif asks and answer["reason"] == HELD:
+        # There is no row yet that anybody could be asked about.
+        call(_settings(context), "POST", f"/v1/classifiers/{name}/enable", {})
+        answer = call(_settings(context), "GET", f"/v1/classifiers/{name}/review")
+        _say(answer, as_json)
+    else:
+        _say(answer, as_json)
+    if learns and answer["nearest"] and not (as_json or asks):
         console.print(
             f"  nobody was asked about the {len(answer['nearest'])} nearest rows: how much of what"
             f" it fails is right is not known; `everyspan classifier review {name}` asks",
@@ -350,6 +366,49 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
             " (`everyspan classifier list` shows how far it is)",
             soft_wrap=True,
         )
+
+
+def _on_a_terminal() -> bool:
+    """Whether somebody is there to answer."""
+    return console.is_terminal and sys.stdin.isatty()
+
+
+def _ask_nearest(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The nearest rows, before it judges any; what it would have failed of them says how precise
+    it is."""
+    _say(answer | {"nearest": [], "borderline": []})
+    console.print(
+        f"\nThe {len(answer['nearest'])} rows nearest to your examples, before {name} judges any:"
+    )
+    said: list[tuple[dict[str, Any], bool]] = []
+    for row in answer["nearest"]:
+        console.print(Text.assemble((f"\n{row['score']:.2f}", "bold"), f"  {_quoted(row['text'])}"))
+        key = typer.prompt("should it fail? y, n, s to skip, q to end", default="s").lower()[:1]
+        if key == "q":
+            break
+        if key in ("y", "n"):
+            said.append((row, key == "y"))
+    if not said:
+        console.print(
+            f"nobody answered: {name} stays a draft; `everyspan classifier review {name}` asks"
+            " again, `everyspan classifier enable` lets it judge all the same"
+        )
+        return answer
+    places = [(f"{row['trace_id']}/{row['span_id']}", fails) for row, fails in said]
+    body = {
+        "positive": [place for place, fails in places if fails],
+        "negative": [place for place, fails in places if not fails],
+    }
+    after: dict[str, Any] = call(settings, "POST", f"/v1/classifiers/{name}/examples", body)
+    failed = [fails for row, fails in said if row["score"] >= answer["threshold"]]
+    if failed:
+        low, high = wilson(sum(failed), len(failed))
+        console.print(
+            f"of the {len(failed)} that it failed, {sum(failed)} rightly: before your answers its"
+            f" precision was {interval(low, high)}, at these the likeliest rows"
+        )
+    _say(after | {"nearest": [], "borderline": []})
+    return after
 
 
 def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:

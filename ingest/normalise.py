@@ -299,12 +299,12 @@ def _kept(attributes: dict[str, Any], stored: set[str], limits: ContentLimits) -
     """The attributes as text, within the limits; those in ``stored`` live on in a column."""
     limit = limits.max_attribute_bytes
     short = limit // 4
-    kept = {
-        key: text if len(text) <= short else cut(text, limit)
-        for key, value in attributes.items()
-        if key not in stored
-        for text in (value if type(value) is str else text_of(value),)
-    }
+    kept: dict[str, str] = {}
+    for key, value in attributes.items():
+        if key not in stored:
+            if type(value) is not str:
+                value = text_of(value)
+            kept[key] = value if len(value) <= short else cut(value, limit)
     longest = limits.max_attribute_name_bytes
     if kept and max(map(len, kept)) * 4 > longest:
         kept = {cut(key, longest): text for key, text in kept.items()}

@@ -36,11 +36,13 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class Row:
-    """A span in its trace, with what it came from."""
+    """A span in its trace, with what it came from. ``seen_by``: classifiers that its source served
+    in training; they are not counted on it."""
 
     kind: str
     source: str
     subject: Subject
+    seen_by: tuple[str, ...] = ()
 
 
 def sessions(source: dict[str, Any], mirror: Path | None, cache: Path, seed: int) -> list[Session]:
@@ -116,6 +118,7 @@ def judged(rows: list[Row], names: Collection[str] = ()) -> dict[str, list[tuple
             for row in rows
             if (classifier.unit == "span" or row.subject.span is row.subject.trace.root)
             and applies(classifier, row.subject.span)
+            and classifier.name not in row.seen_by
         ]
         start = time.perf_counter()
         for at in range(0, len(mine), _BATCH):
@@ -165,10 +168,13 @@ def rows_of(given: argparse.Namespace) -> list[Row]:
         kinds[source["kind"]] += len(made)
         languages.update(source["languages"])
         rows += [
-            Row(source["kind"], source["repository"], Subject(span, trace))
+            Row(
+                source["kind"], source["repository"], Subject(span, trace),
+                tuple(source.get("seen_by", ())),
+            )
             for trace in made
             for span in trace.spans
-        ]
+        ]  # fmt: skip
     print(
         f"{kinds.total()} traces, {len(rows)} rows, {len(languages)} languages: "
         + ", ".join(f"{kind} {n}" for kind, n in kinds.items()),

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from benchmarks.verdicts.baselines import baselines
 from benchmarks.verdicts.figures import Cell, below, cells, mean
 from classify.registry import BUILT_IN
+from classify.scoring.figures import auroc
 from classify.scoring.record import Record as Scored
 from classify.scoring.score import verdicts
 from classify.signals.weighed import Weighed
 from training import record
-from training.combine import combine, scores_of
+from training.combine import Combined, combine, scores_of
 from training.signal_table import Row, chosen, read
 from training.unseen_wording import SIGNALS as NGRAMS
 from training.unseen_wording import reread
@@ -47,8 +48,13 @@ class Measured:
     of: dict[str, dict[str, Cell]] = field(default_factory=dict)
     #: Source to the share of rows that pass or fail.
     judged: dict[str, float] = field(default_factory=dict)
-    #: Source to (precision, recall) of what fails at the threshold, where rules decide alone.
-    fails: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: Source to how many fail, how many of them are right, and how many should, where rules decide
+    #: alone: they find, and do not rank.
+    fails: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    #: Source to AUROC of what ships and of the best plain one on the rows that no rule decided.
+    weighed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: 'off topic' or 'near miss', where records say so, to a line of figures.
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -87,6 +93,7 @@ def measured(
     alone = {p.stem: p for p in sorted((data / "evaluation" / task).glob("*.jsonl"))}
     records = {source: chosen(path, limit) for source, path in (paths | alone).items()}
     columns: dict[str, dict[str, Floats]] = {source: {} for source in records}
+    open_: dict[str, NDArray[np.bool_]] = {}
     result = Measured(name)
     if isinstance(classifier, Weighed):
         rows = {source: read(path, classifier, limit) for source, path in (paths | alone).items()}
@@ -101,19 +108,21 @@ def measured(
         for source in records:
             mine = fitted.get(source, rows[source])
             columns[source] |= _alone(classifier, mine)
+            open_[source] = np.array([row.decided is None for row in mine], bool)
             columns[source][SHIPPED] = (
                 combined.left_out[source][0]
                 if source in fitted
                 else scores_of(combined.combiner.model, combined.combiner.first, mine)
             )
+        result.kinds = _of_kinds(combined, fitted, classifier.threshold)
     else:
         for source, found in records.items():
             told = verdicts(classifier, [_scored(one) for one in found])
             columns[source][SHIPPED] = np.array([v.score for v in told])
             fails = np.array([v.label == "fail" for v in told])
-            right = float((fails & np.array([one.label == 1 for one in found])).sum())
-            bad = sum(one.label == 1 for one in found)
-            result.fails[source] = right / max(1, int(fails.sum())), right / max(1, bad)
+            told_of = np.array([v.label in ("pass", "fail") for v in told])
+            bad = np.array([one.label == 1 for one in found]) & told_of
+            result.fails[source] = int(fails.sum()), int((fails & bad).sum()), int(bad.sum())
     plain = {k: each for k, each in baselines(name).items() if k not in without}
     taught = [source for source in records if source in paths]
     for source, found in records.items():
@@ -121,6 +130,13 @@ def measured(
         columns[source] |= {k: each(found, others) for k, each in plain.items()}
     result.plain = (*plain, *PLAIN)
     labels = {s: np.array([one.label for one in found]) for s, found in records.items()}
+    for source, undecided in open_.items():
+        label, mine = labels[source][undecided], columns[source]
+        if undecided.all() or len(set(label)) < 2:
+            continue
+        each = {k: auroc(mine[k][undecided], label) for k in (*plain, SHIPPED) if k in mine}
+        best = max((v for k, v in each.items() if k != SHIPPED), default=0.0)
+        result.weighed[source] = each[SHIPPED], best
     for source, mine in columns.items():
         judged = ~np.isnan(mine[SHIPPED])
         result.judged[source] = float(judged.mean())
@@ -154,18 +170,31 @@ def table(found: Measured) -> str:
         lines.append(f"| {name} | {told} | {mean(mine).auroc:.3f} |")
     judged = ", ".join(f"{source} {share:.2f}" for source, share in found.judged.items())
     lines.append(f"\nJudged (pass or fail): {judged}.")
-    if found.fails:
+    if found.weighed:
         told = ", ".join(
-            f"{source} precision {p:.2f}, recall {r:.2f}, F1 {2 * p * r / (p + r or 1):.2f}"
-            for source, (p, r) in found.fails.items()
+            f"{s} {mine:.3f} ({best:.3f})" for s, (mine, best) in found.weighed.items()
         )
-        lines.append(f"\nAt the threshold: {told}.")
+        lines.append(f"\nAUROC of the rows that no rule decides (best plain baseline): {told}.")
+    lines += [f"\n{kind}: {told}." for kind, told in found.kinds.items()]
+    if found.fails:
+        told = ", ".join(f"{source} {_of_rules(*each)}" for source, each in found.fails.items())
+        lines.append(f"\nWhat fails by rule: {told}.")
     return "\n".join(lines)
+
+
+def _of_rules(fails: int, right: int, bad: int) -> str:
+    precision, recall = right / max(1, fails), right / max(1, bad)
+    f1 = 2 * precision * recall / (precision + recall or 1)
+    return (
+        f"precision {precision:.2f} ({right} of {fails}), recall {recall:.2f} ({right} of {bad}),"
+        f" F1 {f1:.2f}"
+    )
 
 
 _HEADING = (
     "| classifier | unseen sources | best plain baseline | head alone | ships | 95 % interval"
-    " | recall at 1 % | a plain one is better on |\n|---|---:|---|---:|---:|---|---:|---|"
+    " | recall at 1 % | a plain one is better on | by rule alone |"
+    "\n|---|---:|---|---:|---:|---|---:|---|---|"
 )
 
 
@@ -173,7 +202,7 @@ def line(found: Measured) -> str:
     """A row of the table of all. A plain baseline is better on a source where it is so by more than
     chance, whichever it is."""
     if not found.of:
-        return f"| {found.name} | 0 | | | | | | |"
+        return f"| {found.name} | 0 | | | | | | | |"
     each = list(found.of.values())
     means = {k: mean([c[k] for c in each]) for k in each[0]}
     best = max((k for k in found.plain if k in means), key=lambda k: means[k].auroc, default="")
@@ -187,10 +216,32 @@ def line(found: Measured) -> str:
             worse.append(f"{source.partition('+')[2]} ({most}, {by:.2f})")
     head = f"{means[HEAD].auroc:.3f}" if HEAD in means else ""
     plain = f"{means[best].auroc:.3f} ({best.strip('`')})" if best else ""
+    by_rule = ""
+    if found.fails:
+        by_rule = _of_rules(*(sum(each) for each in zip(*found.fails.values(), strict=True)))
     return (
         f"| {found.name} | {len(each)} | {plain} | {head} | **{mine.auroc:.3f}** |"
-        f" {mine.low:.3f} to {mine.high:.3f} | {mine.recall:.2f} | {', '.join(worse)} |"
+        f" {mine.low:.3f} to {mine.high:.3f} | {mine.recall:.2f} | {', '.join(worse)} | {by_rule} |"
     )
+
+
+def _of_kinds(combined: Combined, rows: dict[str, list[Row]], threshold: float) -> dict[str, str]:
+    """Of failing rows that are off topic and of the others: mean AUROC over sources against the
+    healthy ones, and how many fail at the shipped threshold. {} where none says which."""
+    found = {}
+    for kind in ("off topic", "near miss"):
+        each, over, count = [], 0, 0
+        for source, (scores, labels) in combined.left_out.items():
+            off = np.array(["off_topic" in row.kind for row in rows[source]])
+            mine = (labels == 1) & (off == (kind == "off topic")) & ~np.isnan(scores)
+            both = mine | ((labels == 0) & ~np.isnan(scores))
+            if mine.any():
+                each.append(auroc(scores[both], labels[both]))
+                over += int((combined.left_out_able[source][mine] >= threshold).sum())
+                count += int(mine.sum())
+        if each:
+            found[kind] = f"mean AUROC {np.mean(each):.3f}; {over} of {count} fail"
+    return found if len(found) == 2 else {}
 
 
 def _scored(one: record.Record) -> Scored:

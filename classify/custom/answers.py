@@ -9,6 +9,9 @@ from pydantic import BaseModel
 from classify.custom.classifier_definition import State
 from classify.custom.classifier_store import Record, Unreadable
 
+#: Why a classifier is a draft that was told to ask before it judges.
+HELD = "the rows nearest to its examples are asked first"
+
 
 class Shown(BaseModel):
     """A row of real traffic and what the classifier says of it. ``score``: 0 to 1."""

@@ -18,7 +18,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from classify.custom import classifier_store
-from classify.custom.answers import Answer, Listed, listed, listed_aside
+from classify.custom.answers import HELD, Answer, Listed, listed, listed_aside
 from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
@@ -293,7 +293,7 @@ class Catalog:
             found = learned(definition, self._reviewer.sample(client, definition))
             head, quality, reason = found.to_bytes(), found.quality, found.reason
         if hold and not reason:
-            reason = "the rows nearest to its examples are asked first"
+            reason = HELD
         state: State = "draft" if reason and not enable else "live"
         if before and before.state in ("disabled", "live"):
             # Somebody has decided; more examples do not overrule that.

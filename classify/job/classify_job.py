@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from clickhouse_connect.driver.client import Client
 
@@ -114,6 +114,8 @@ class ClassifyJob:
         self._put_off = PutOff(self.telemetry)
         self._sweep_at = self._late_at = time.monotonic()
         self._days: list[str] = []
+        #: Rows of twins that this run has marked between batches.
+        self._marked = 0
         #: When rows were last written, by time.monotonic(); 0 for never.
         self.written_at = 0.0
 
@@ -239,7 +241,7 @@ class ClassifyJob:
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         self._look_for_days(client)
-        written = 0
+        written = self._marked = 0
         self._put_off.new_pass()
         done: set[DueTrace] = set()
         while not stopping():
@@ -254,13 +256,23 @@ class ClassifyJob:
                     continue
             if todo:
                 done.update(todo)
-                found = batches(todo, self._size.rows)
+                found = self._with_twins(batches(todo, self._size.rows), client, stopping)
                 written += self._process(found, stopping)
             elif more := self._of_judged_rows(client, stopping):
                 written += more
             else:
                 break
-        return written
+        return written + self._marked
+
+    def _with_twins(
+        self, found: Iterable[list[DueTrace]], client: Client, stopping: Callable[[], bool]
+    ) -> Iterator[list[DueTrace]]:
+        """The batches. Between them twins are marked, when it is time: a backlog is no reason for a
+        call to count twice. What is in the air is no twin's yet: it waits for a verdict."""
+        for batch in found:
+            if time.monotonic() >= self._twins_at:
+                self._marked += self._mark_twins(client, stopping)
+            yield batch
 
     def _look_for_days(self, client: Client) -> None:
         """Days older than two that have rows without verdicts: all of them now and then, those that

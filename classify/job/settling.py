@@ -79,17 +79,15 @@ class Settling:
         """Settle what has come; returns rows written. Does nothing while its share of the time is
         used up."""
         began = time.monotonic()
-        if began < self._next_at:
+        if began < min(self._next_at, self._twins_at):
             return 0
         try:
             if self._client is None:
                 self._client = self._connect()
-            written = self._run(self._client, stopping, began + _LONGEST_SECONDS)
+            return self._run(self._client, stopping)
         except Exception:
             self.close()
             raise
-        self._next_at = time.monotonic() + (_TIME_SHARE - 1) * (time.monotonic() - began)
-        return written
 
     def close(self) -> None:
         """End the connection; what was seen is looked at again."""
@@ -100,19 +98,25 @@ class Settling:
         self._waiting.clear()
         self._seen.clear()
 
-    def _run(self, client: Client, stopping: Callable[[], bool], until: float) -> int:
+    def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         if self._schema is None:
             self._schema = read_schema(client, self._settings.database, ())
         rows = Rows(client, self._settings, self._schema)
         first = self._looked_at is None
-        self._look(client)
         written = 0
-        if first or time.monotonic() >= self._twins_at:
-            written += self._mark_twins(client, rows, first=first)
-        for ids in self._due():
-            written += self._settle(rows, ids, {})
-            if stopping() or time.monotonic() >= until:
-                break
+        began = time.monotonic()
+        if began >= self._next_at:
+            self._look(client)
+            found = dict(self._waiting)
+            for ids in self._due():
+                written += self._settle(rows, ids, {})
+                if stopping() or time.monotonic() >= began + _LONGEST_SECONDS:
+                    break
+            self._next_at = time.monotonic() + (_TIME_SHARE - 1) * (time.monotonic() - began)
+            if first:
+                return written + self._mark_twins(client, rows, found)
+        if time.monotonic() >= self._twins_at:
+            written += self._mark_twins(client, rows)
         return written
 
     def _look(self, client: Client) -> None:
@@ -182,23 +186,26 @@ class Settling:
         if ids:
             yield ids
 
-    def _mark_twins(self, client: Client, rows: Rows, *, first: bool) -> int:
-        """Settle what turned out to be the same call as one of another trace."""
+    def _mark_twins(
+        self, client: Client, rows: Rows, found: Mapping[str, _Waiting] | None = None
+    ) -> int:
+        """Settle what turned out to be the same call as one of another trace. ``found``: of these
+        traces; else of what has come since."""
         began = time.monotonic()
-        if first:
+        if found is not None:
             asked = [
                 DueTrace(i, each.first, each.last, each.rows, 0.0, each.root_calls)
-                for i, each in self._waiting.items()
+                for i, each in found.items()
                 if each.root_calls
             ]
             twins = self._twins.of(client, asked)
         else:
-            traces, twins = self._twins.late(client, judged=False)
-            for trace in traces:
-                self._waiting.setdefault(
-                    trace.trace_id,
-                    _Waiting(trace.first, trace.last, trace.rows, 0, began, began),
-                )
+            asked, twins = self._twins.late(client, judged=False)
+        quiet_at = began + self._settings.classify_trace_quiet_seconds
+        for trace in asked:
+            if trace.trace_id in twins:
+                waiting = _Waiting(trace.first, trace.last, trace.rows, 0, began, quiet_at)
+                self._waiting.setdefault(trace.trace_id, waiting)
         self._twins_at = began + max(TWIN_SECONDS, _TIME_SHARE * (time.monotonic() - began))
         ids = [i for i in twins if i in self._waiting]
         return sum(

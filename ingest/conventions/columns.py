@@ -119,9 +119,10 @@ def _read_the_rest(draft: Draft) -> None:
         if usage is not None:
             read_answer({"usage": data_of(usage)}, draft)
         read_answer(answer, draft)
-    model, answered = str(has("model") or ""), has("response_model")
-    if answered and (not model or str(answered).startswith(model_name(model))):
-        draft.values["model"] = answered
+    if answered := has("response_model"):
+        model = str(has("model") or "")
+        if not model or str(answered).startswith(model_name(model)):
+            draft.values["model"] = answered
     if request is not None and (
         (has("system_instructions") is None and _mentions(request, *_SYSTEM))
         or (has("tool_definitions") is None and _mentions(request, *_TOOLS))

@@ -7,13 +7,16 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import ClassVar
 
 import pytest
 
+from classify.classifier import Subject
+from classify.job.classify_job import ClassifyJob
 from classify.job.rows import Rows
 from classify.settle.twins import Twin
 from classify.settle.twins import match as match_pairs
-from clickhouse.span import Span
+from clickhouse.span import Span, Verdict
 from tests.classify.job_store import Store, Tree, Words, now, trace_id
 
 MS = 10**6
@@ -112,6 +115,38 @@ def test_a_running_job_sees_a_second_report_that_comes_later(db: Store) -> None:
         assert sums(db) == (80, 20, 1)
         job._twins_at = 0
         assert job.run() == 0
+    finally:
+        job.close()
+
+
+class Watching(Words):
+    """Looks for marks whenever it is asked, and has them due again."""
+
+    db: ClassVar[Store]
+    job: ClassVar[ClassifyJob]
+    seen: ClassVar[list[int]] = []
+
+    def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
+        rows = Watching.db.query("SELECT count() FROM spans WHERE twin_of != ''")
+        Watching.seen.append(rows[0][0])
+        Watching.job._twins_at = 0
+        return super().judge(subjects)
+
+
+def test_a_second_report_is_seen_before_a_backlog_is_through(db: Store) -> None:
+    at = now()
+    job = db.job(Watching(), Tree(), classify_batch_rows=1)
+    Watching.db, Watching.job = db, job
+    try:
+        db.insert([call(2, at=at)])
+        job.run()
+        db.insert(run(1, at))
+        others = {"scope_name": "framework", "start_time": at + 10**9}
+        db.insert([call(i, at=at, response_id=f"r-{i}", **others) for i in range(100, 110)])
+        Watching.seen.clear()
+        job.run()
+        assert Watching.seen[-1] == 1
+        assert sums(db) == (80 * 11, 20 * 11, 11)
     finally:
         job.close()
 

@@ -96,6 +96,9 @@ def test_from_the_first_page_to_the_failure_in_three_clicks(
     opened.wait_for_url(f"**/traces/{failing}**")
     step = opened.locator(".step.failing").first
     assert "order not found" in step.locator("mark.fail").first.inner_text()
+    # Beside words of nearly its colour, a link is known by its line.
+    link = step.locator("h2 a")
+    assert link.evaluate("each => getComputedStyle(each).textDecorationLine") == "underline"
     assert 0 <= step.evaluate("each => each.getBoundingClientRect().top") < 450, "it is seen"
 
 

@@ -7,6 +7,7 @@ from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.failing import fail_states, worst_of
 from grafana.build.panels import FAIL_RATE_STEPS, Json, barchart, row, table
+from grafana.build.reviewed import reviewed_table
 from grafana.build.seasonal import drift_table, token_drift_table
 from grafana.build.sql import (
     any_failed,
@@ -33,6 +34,7 @@ def build() -> Json:
             worst_of(15, _NAMES),
             _newest(),
             told_table(14, _NAMES),
+            reviewed_table(16, _NAMES),
             row(3, "What do failures have in common?"),
             *(_by(*one) for one in _DIMENSIONS),
             _scores(),

@@ -7,6 +7,7 @@ from grafana.build.dashboard import STANDARD, dashboard, filters
 from grafana.build.failing import fail_states
 from grafana.build.over_time import failures
 from grafana.build.panels import GREEN, ORANGE, RED, YELLOW, Json, id_for, stat, table, timeseries
+from grafana.build.reviewed import reviewed_table
 from grafana.build.sql import (
     any_failed,
     chosen,
@@ -53,6 +54,7 @@ def build() -> Json:
             fail_states(6, _NAMES, "What share of the judged spans fails?", (12, 8)),
             _newest(),
             told_table(id_for("told"), _NAMES, [(None, GREEN), (0.01, YELLOW), (0.02, RED)]),
+            reviewed_table(id_for("reviewed"), _NAMES),
             _kinds(),
             _users(),
             _sources(),

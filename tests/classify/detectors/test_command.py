@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from classify.detectors.definition import own_version
+from cli.status import _classifier
 from tests.classify.detectors.hub import COMMIT, hub
 from tests.classify.detectors.small import BAD, GOOD, entry, onnx, tokenizer, write
 from tests.cli.command import everyspan
@@ -70,3 +72,12 @@ def test_what_can_not_be_done_says_what_to_do(tmp_path: Path) -> None:
     assert "can't be had from http://127.0.0.1:9" in away
     file.write_text("[[detector]]\nname = 'xy'")
     assert "classifier: Field required" in told("list", "--file", str(file))
+
+
+def test_status_says_who_judges_with_whom() -> None:
+    facts = {"version": own_version(4001002 * 10**9 + 77), "threshold": 0.97, "judged": 12,
+             "abstained": 0, "detectors": {"prompt-guard-2": "signal"}}  # fmt: skip
+    assert _classifier("jailbreak", facts) == (
+        "jailbreak 4001002 with prompt-guard-2 (signal), fails from 0.97, judged 12 of 12"
+    )
+    assert own_version(4001002) == 4001002
