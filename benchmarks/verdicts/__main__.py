@@ -25,7 +25,7 @@ from classify.scoring.record import Record as Scored
 from classify.scoring.score import verdicts
 from classify.signals.weighed import Weighed
 from training import record
-from training.combine import combine, scores_of
+from training.combine import Combined, combine, scores_of
 from training.signal_table import Row, chosen, read
 from training.unseen_wording import SIGNALS as NGRAMS
 from training.unseen_wording import reread
@@ -53,6 +53,8 @@ class Measured:
     fails: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     #: Source to AUROC of what ships and of the best plain one on the rows that no rule decided.
     weighed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: 'off topic' or 'near miss', where records say so, to a line of figures.
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -112,6 +114,7 @@ def measured(
                 if source in fitted
                 else scores_of(combined.combiner.model, combined.combiner.first, mine)
             )
+        result.kinds = _of_kinds(combined, fitted, classifier.threshold)
     else:
         for source, found in records.items():
             told = verdicts(classifier, [_scored(one) for one in found])
@@ -172,6 +175,7 @@ def table(found: Measured) -> str:
             f"{s} {mine:.3f} ({best:.3f})" for s, (mine, best) in found.weighed.items()
         )
         lines.append(f"\nAUROC of the rows that no rule decides (best plain baseline): {told}.")
+    lines += [f"\n{kind}: {told}." for kind, told in found.kinds.items()]
     if found.fails:
         told = ", ".join(f"{source} {_of_rules(*each)}" for source, each in found.fails.items())
         lines.append(f"\nWhat fails by rule: {told}.")
@@ -219,6 +223,25 @@ def line(found: Measured) -> str:
         f"| {found.name} | {len(each)} | {plain} | {head} | **{mine.auroc:.3f}** |"
         f" {mine.low:.3f} to {mine.high:.3f} | {mine.recall:.2f} | {', '.join(worse)} | {by_rule} |"
     )
+
+
+def _of_kinds(combined: Combined, rows: dict[str, list[Row]], threshold: float) -> dict[str, str]:
+    """Of failing rows that are off topic and of the others: mean AUROC over sources against the
+    healthy ones, and how many fail at the shipped threshold. {} where none says which."""
+    found = {}
+    for kind in ("off topic", "near miss"):
+        each, over, count = [], 0, 0
+        for source, (scores, labels) in combined.left_out.items():
+            off = np.array(["off_topic" in row.kind for row in rows[source]])
+            mine = (labels == 1) & (off == (kind == "off topic")) & ~np.isnan(scores)
+            both = mine | ((labels == 0) & ~np.isnan(scores))
+            if mine.any():
+                each.append(auroc(scores[both], labels[both]))
+                over += int((combined.left_out_able[source][mine] >= threshold).sum())
+                count += int(mine.sum())
+        if each:
+            found[kind] = f"mean AUROC {np.mean(each):.3f}; {over} of {count} fail"
+    return found if len(found) == 2 else {}
 
 
 def _scored(one: record.Record) -> Scored:
