@@ -10,9 +10,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import tomllib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from classify.settle.late_content import merge
 from classify.settle.trace import settled
 from classify.settle.twins import is_orphan, match
-from classify.settle.usage import CALLS, REPORTED_USAGE
+from classify.settle.usage import CALLS
 from clickhouse.content import ContentRecord
 from clickhouse.span import Span
 from ingest.limits import ContentLimits
@@ -179,36 +178,3 @@ def test_nothing_is_rejected_and_every_attribute_about_agents_is_known(capture: 
     for result in normalised(capture):
         assert not result.rejected
         assert not result.not_understood
-
-
-#: Capture to what its steps lack since the library does not send it, and how many of them do.
-NOT_SENT: dict[str, dict[str, int]] = tomllib.loads(
-    (PAYLOADS.parent / "not_sent.toml").read_text(encoding="utf-8")
-)
-
-
-def lacks(row: Span) -> Iterator[str]:
-    """What a call of a model or a tool should have, and has not. One that failed has no answer."""
-    done = row.status != "error"
-    counted = row.twin_of == "" and REPORTED_USAGE not in row.attributes
-    if row.step_kind == "llm":
-        wanted = {"model": True, "input": True, "output": done}
-        wanted |= {"input_tokens": done and counted, "output_tokens": done and counted}
-        wanted |= {"cost_usd": bool(row.input_tokens)}
-    else:
-        wanted = {"tool_name": True, "input": True, "output": done}
-    return (
-        f"{row.step_kind} {column}"
-        for column, is_wanted in wanted.items()
-        if is_wanted and getattr(row, column) in (None, "")
-    )
-
-
-def test_calls_have_all_that_their_libraries_send() -> None:
-    found: dict[str, Counter[str]] = {}
-    for capture in CAPTURES:
-        rows = [row for row in rows_of(capture) if row.step_kind in ("llm", "tool")]
-        if lacking := Counter(lack for row in rows for lack in lacks(row)):
-            found[name(capture)] = lacking
-    assert found == NOT_SENT
-    assert len({capture.parent for capture in CAPTURES}) >= 77
