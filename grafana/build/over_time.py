@@ -142,7 +142,7 @@ GROUP BY time, classifier
 ARRAY JOIN range(began, greatest(ended, began + 1), narrow) AS at
 )
 ARRAY JOIN if(empty(judged_at_all),
-  [(toDateTime($__toTime), '{NOTHING}', CAST(NULL, 'Nullable(Int8)'))], judged_at_all) AS each"""
+  [(toDateTime(toStartOfHour($__toTime)), '{NOTHING}', CAST(NULL, 'Nullable(Int8)'))], judged_at_all) AS each"""
 
 
 def worst(names: Sequence[str]) -> str:
