@@ -45,18 +45,19 @@ _WORDS = 5
 #: under a cosine of 0.15; their words are missing as in English).
 _UNREAD = 0.75
 #: Words that a query has to have so that a low cosine says something: how many, how rare together
-#: ("Summary" and "Notes" are headings of every document), and which share of them no document has.
-_LEAST_WORDS, _LEAST_RARITY, _MISSING = 3, 0.65, 0.99
+#: ("Summary" and "Notes" are headings of every document), and which share of them, rare ones
+#: counting more, no document has.
+_LEAST_WORDS, _LEAST_RARITY, _MISSING = 3, 0.65, 0.9
 
 
 class RetrievalRelevance(Weighed):
     """The query against the windows of each document; the best of all counts. Plain cosine ranks as
     well as anything that was learned beside it. That something is off topic takes more than a low
-    one: a query that says what it is about, in words that no document has."""
+    one: a query that says what it is about, in words that hardly any document has."""
 
     name = "retrieval_relevance"
     description = "No document that the retrieval found helps to answer the query."
-    code_version = 5
+    code_version = 6
     reads: ClassVar[Reads | None] = "question, document"
     unit: Unit = "span"
     layer: Layer = "quality"
@@ -91,6 +92,8 @@ class RetrievalRelevance(Weighed):
         named = query.named(item)
         if len(named) < _LEAST_WORDS or sum(named.values()) < _LEAST_RARITY:
             return "the query hardly says what it is about"
+        if query.is_title(item.query):
+            return "the query is a title, which its section need not repeat"
         if query.missing_words(item) < _MISSING:
             return "the documents have words of the query, and are not near it"
         if not any(is_prose(window.text) for window in item.nearest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -29,6 +30,9 @@ _PARTS = frozenset(map(stem, (
     " tip best practice closing"
 ).split()))  # fmt: skip
 _YEAR = 4
+#: From which rarity on a word with a capital in the middle of a sentence is a name.
+_A_NAME = 0.35
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
 #: Windows of the documents that the encoder is asked about.
 _WINDOWS = 4
 
@@ -101,6 +105,18 @@ def named(item: Retrieved) -> dict[str, float]:
         for word, rare in item.asked.items()
         if word not in _PARTS and not (word.isdigit() and len(word) < _YEAR)
     }
+
+
+def is_title(query: str) -> bool:
+    """Whether what it is about is written as a title: behind the first word every telling one has a
+    capital, or the first that has one is an everyday word. It names a part of a document, whose
+    text need not say it."""
+    behind = [word for word in _WORD.findall(query)[1:] if len(word) > 1]
+    capitals = [word for word in behind if word[0].isupper() and not word.isupper()]
+    if capitals and rarity(capitals[0].lower()) < _A_NAME:
+        return True
+    told = [w for w in behind if w.lower() not in _ASKING and stem(w.lower()) not in _PARTS]
+    return len(told) > 1 and all(word[0].isupper() for word in told)
 
 
 def _known(item: Retrieved) -> frozenset[str]:

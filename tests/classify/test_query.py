@@ -57,3 +57,20 @@ def test_off_topic_takes_more_than_a_low_cosine(asked: str, text: str, want: str
     (verdict,) = classifier.judge([Subject(span, Trace((span,)))])
     assert verdict.label in want.split("|"), verdict
     assert bool(verdict.evidence) == (verdict.label != "pass")
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_title"),
+    [
+        ("What does the handbook say about Strategic Planning and Advisory?", True),
+        ("What does the guide say about Some concrete tools at your disposal?", True),
+        ("What does the handbook say about Effective use of taxpayer funds?", True),
+        ("What is the return policy?", False),
+        ("Who founded Nokia Siemens Networks in Espoo, and when did they merge?", False),
+        ("Can I pay with my ACME card?", False),
+        ("kayak", False),
+        ("", False),
+    ],
+)
+def test_a_query_that_is_a_title(asked: str, is_title: bool) -> None:
+    assert query.is_title(asked) is is_title
