@@ -11,7 +11,7 @@ from ingest.conventions.registry import RULES
 #: Columns of text that people or models wrote, beside those of content.
 _SAID = ("status_message",)
 #: What the SDK records of a step for its replay, and what a person wrote.
-_OURS_SAID = ("everyspan.step.", "everyspan.feedback.comment", "everyspan.attributes")
+_OURS_SAID = ("everyspan.step", "everyspan.feedback.comment")
 _NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,19})?(?:[eE][+-]?\d{1,3})?|true|false")
 
 
