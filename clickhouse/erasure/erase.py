@@ -8,10 +8,10 @@ See: https://clickhouse.com/docs/sql-reference/statements/alter/delete
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from clickhouse_connect.driver.client import Client
@@ -37,6 +37,8 @@ _EVERY_TABLE = (*_TABLES, "text_vectors", "custom_classifiers")
 #: Embedded: how long parts stay for readers while something is being forgotten.
 _PARTS_STAY = timedelta(seconds=60)
 _FORGOTTEN = "[forgotten]"
+#: Ids in one statement, which may have 256 KiB (ClickHouse's ``max_query_size``).
+_AT_ONCE = 2_000
 #: Nothing of what is asked for stays in the engine's own logs.
 _QUIET = {"log_queries": 0}
 #: Done when the statement comes back, everywhere.
@@ -74,12 +76,9 @@ def find(client: Client, settings: ClickHouseSettings, by: By, values: Sequence[
         ids.discard("")
     if not ids:
         return Found((), 0)
-    ((rows,),) = client.query(
-        f"SELECT count() FROM {settings.database}.spans WHERE trace_id IN %(v)s",
-        parameters={"v": sorted(ids)},
-        settings=_QUIET,
-    ).result_rows
-    return Found(tuple(sorted(ids)), int(rows))
+    traces = tuple(sorted(ids))
+    counted = f"SELECT count() FROM {settings.database}.spans WHERE trace_id IN %(v)s"
+    return Found(traces, sum(int(rows) for rows in _asked(client, counted, traces)))
 
 
 def erase(client: Client, settings: ClickHouseSettings, by: By, found: Found) -> Erasure:
@@ -121,7 +120,7 @@ def keep_parts(client: Client, settings: ClickHouseSettings, *, shortly: bool) -
 def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Erasure:
     database = settings.database
     keep_parts(client, settings, shortly=True)
-    traces = f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
+    traces = _traces(database, erasure)
     notes = (*erasure.notes, *_of_datasets(client, database, traces))
     removed: dict[str, int] = {}
     # First, while the rows say which texts they had.
@@ -142,6 +141,11 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     return erasure
 
 
+def _traces(database: str, erasure: Erasure) -> str:
+    """As a subquery: there may be more of them than a statement can have."""
+    return f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
+
+
 def _delete(client: Client, settings: ClickHouseSettings, table: str, condition: str) -> int:
     """Rows removed."""
     place = f"{settings.database}.{table}"
@@ -156,7 +160,7 @@ def _delete(client: Client, settings: ClickHouseSettings, table: str, condition:
 
 
 def _left(client: Client, database: str, erasure: Erasure) -> bool:
-    traces = f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
+    traces = _traces(database, erasure)
     found = " + ".join(
         f"(SELECT count() FROM {database}.{table} WHERE {column} IN {traces})"
         for table, column in _TABLES.items()
@@ -247,5 +251,12 @@ def _of_detached(client: Client, database: str) -> list[str]:
 
 
 def _ids(client: Client, sql: str, values: Sequence[str]) -> set[str]:
-    rows = client.query(sql, parameters={"v": list(values)}, settings=_QUIET).result_rows
-    return {str(trace) for (trace,) in rows}
+    return {str(trace) for trace in _asked(client, sql, values)}
+
+
+def _asked(client: Client, sql: str, values: Sequence[str]) -> Iterator[Any]:
+    """The first column. ``values``: as ``%(v)s``, as many at a time as a statement may have."""
+    for at in range(0, len(values), _AT_ONCE):
+        part = list(values[at : at + _AT_ONCE])
+        rows = client.query(sql, parameters={"v": part}, settings=_QUIET).result_rows
+        yield from (row[0] for row in rows)

@@ -137,6 +137,14 @@ def test_a_session_and_a_trace(house: House) -> None:
     assert house.ids() == {trace("b")}
 
 
+def test_more_traces_than_a_statement_can_name(house: House) -> None:
+    house.spans(*(span(f"a{n}", user_id="ann") for n in range(9000)), span("b"))
+    found = find(house.client, house.settings, "user", ["ann"])
+    assert (len(found.traces), found.rows) == (9000, 9000)
+    assert erase(house.client, house.settings, "user", found).removed["spans_raw"] == 9000
+    assert house.ids() == {trace("b")}
+
+
 def test_what_comes_late_goes_too(house: House) -> None:
     house.spans(span("a", user_id="ann"), span("b"))
     receipt = erase(
