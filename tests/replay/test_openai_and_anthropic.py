@@ -10,7 +10,8 @@ from tests.captures import standin
 from tests.replay.anthropic_model import Messages
 from tests.replay.model import CORRECTED, INVENTED, KNOWN
 from tests.replay.responses_model import Responses
-from tests.replay.running import Replays, serving
+from tests.replay.running import Replays
+from tests.serving import serving
 
 pytest.importorskip("openai")
 pytest.importorskip("opentelemetry.instrumentation.genai.openai")

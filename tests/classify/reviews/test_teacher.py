@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import typer
@@ -25,6 +25,7 @@ from cli import teacher as command
 from clickhouse.connection import connect
 from tests.classify.job_store import Store, engine, store, trace
 from tests.classify.reviews.test_calibrating import Scored, calibrating
+from tests.serving import serving
 from web.reader import Reader
 
 SECRET = "AKIAIOSFODNN7EXAMPLQ"
@@ -62,16 +63,9 @@ def endpoint(says: Callable[[str], str | None]) -> Iterator[Answering]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    it.address = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        it.address = f"{address}/v1"
         yield it
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
