@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -75,21 +77,33 @@ def _beside_the_engine(source: Path, target: Path, engine: Path) -> Copied:
     """All other files of the directory; those of SQLite by its own way, which waits for nobody."""
     copied = Copied()
     target.mkdir(parents=True)
-    for file in sorted(source.rglob("*")):
-        inside = file.resolve().is_relative_to(engine.resolve())
-        if inside or not file.is_file() or file.name.endswith(_WITH_SQLITE):
-            continue
+    for file in _files_outside(source, engine.resolve()):
         into = target / file.relative_to(source)
         into.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("rb") as opened:
-            is_sqlite = opened.read(len(_SQLITE)) == _SQLITE
-        if is_sqlite:
-            _copy_sqlite(file, into)
-        else:
-            shutil.copy2(file, into)
+        try:
+            with file.open("rb") as opened:
+                is_sqlite = opened.read(len(_SQLITE)) == _SQLITE
+            if is_sqlite:
+                _copy_sqlite(file, into)
+            else:
+                shutil.copy2(file, into)
+        except FileNotFoundError:
+            if file.exists():
+                raise  # it's the copy that can't be written
+            continue  # written under a name for the moment, or done with
         copied.files += 1
         copied.bytes += into.stat().st_size
     return copied
+
+
+def _files_outside(source: Path, engine: Path) -> Iterator[Path]:
+    """The engine's own folder isn't entered: what it holds comes and goes while it is listed."""
+    for folder, folders, names in os.walk(source):
+        here = Path(folder)
+        folders[:] = [name for name in folders if (here / name).resolve() != engine]
+        for name in names:
+            if (here / name).is_file() and not name.endswith(_WITH_SQLITE):
+                yield here / name
 
 
 def _copy_sqlite(file: Path, into: Path) -> None:

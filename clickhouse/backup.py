@@ -56,7 +56,11 @@ def _copy_missing(source: Path, target: Path, copied: Copied) -> bool:
     for table in source.glob("*/*"):
         into = target / table.relative_to(source)
         into.mkdir(parents=True, exist_ok=True)
-        for found in list(table.iterdir()):
+        try:
+            inside = list(table.iterdir())
+        except FileNotFoundError:
+            continue  # a table that was dropped
+        for found in inside:
             if found.is_file():
                 try:
                     shutil.copy2(found, into / found.name)
@@ -78,8 +82,8 @@ def _copy_missing(source: Path, target: Path, copied: Copied) -> bool:
 def _copy(source: Path, target: Path, copied: Copied) -> None:
     target.mkdir(parents=True)
     for found in source.iterdir():
-        if found.is_symlink():
-            continue  # of a database to its folder: the engine makes its own
+        if found.is_symlink() or found.suffix == ".tmp":
+            continue  # to a database's folder, which the engine makes; a definition half written
         if found.is_dir():
             _copy(found, target / found.name, copied)
         else:

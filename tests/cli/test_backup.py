@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import time
@@ -85,6 +86,42 @@ def test_while_it_is_written_and_merged(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is damaged in the copy" in done.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["copy", "data"]
+
+
+def test_what_is_gone_while_it_is_listed(tmp_path: Path) -> None:
+    settings = ClickHouseSettings(data=tmp_path / "data")
+    client = connect(settings.dsn)
+    migrate(client, settings)
+    client.close()
+    spool = tmp_path / "data/spool"
+    spool.mkdir()
+    table = next((tmp_path / "data/clickhouse/store").glob("*/*"))
+    stopping = threading.Event()
+
+    def come_and_go(of: int) -> None:
+        folders = [table / f"tmp_insert_{of}_{n}" for n in range(50)]
+        while not stopping.is_set():
+            for n, folder in enumerate(folders):
+                folder.mkdir()
+                (folder / "data.bin").touch()
+                (spool / f"{of}_{n}.tmp").touch()
+            for n, folder in enumerate(folders):
+                shutil.rmtree(folder)
+                (spool / f"{of}_{n}.tmp").unlink()
+
+    threads = [threading.Thread(target=come_and_go, args=(of,)) for of in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        tried = [
+            everyspan("backup", str(tmp_path / f"copy {n}"), f"--data={tmp_path / 'data'}")
+            for n in range(3)
+        ]
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    assert [done.stderr for done in tried if done.returncode] == []
 
 
 @pytest.mark.parametrize(
