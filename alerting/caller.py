@@ -30,6 +30,8 @@ class AlertingGate(Gate):
     def check(self, caller: Caller) -> Who:
         if caller.path != WEBHOOK:
             return super().check(caller)
+        if who := self.key_of(caller):
+            self.check_scope(caller, who)
         if not self.has_secret:
             self.check_local(caller)
         else:

@@ -25,7 +25,6 @@ from clickhouse.migrate import migrate
 from clickhouse.projects.keyring import StoredKeyring
 from clickhouse.settings import ClickHouseSettings
 from service.client import Client as Service
-from service.errors import UserError
 from service.health import Degraded
 from service.http_protocol import ConnectionLimits
 from service.keys import Who
@@ -41,15 +40,11 @@ if TYPE_CHECKING:  # each is loaded where it runs
 log = logging.getLogger(__name__)
 
 _OPEN_SECONDS = 120
-_A_PAGE_EACH = (
+_ONE_PAGE_EACH = (
     "this page reads a ClickHouse server as a user who sees all projects, so it takes no project's"
     " key; start `everyspan web` for each project, with the project's ClickHouse user in"
     " EVERYSPAN_CLICKHOUSE_DSN (docs/projects.md)"
 )
-
-
-class ProjectPageError(UserError):
-    """The page can't read as a project here."""
 
 
 class Part:
@@ -323,7 +318,7 @@ class Web(Part):
         settings = self._readers
         if not settings.embedded:
             if who.key is not None:
-                raise ProjectPageError(_A_PAGE_EACH)
+                raise _one_page_each()
             return connect(settings.dsn)
         if not self._port:
             raise StorageUnavailableError("the stack is starting; try again in a moment")
@@ -343,10 +338,16 @@ def _operators(connecting: Callable[[], Client]) -> Callable[[Who], Client]:
 
     def connected(who: Who) -> Client:
         if who.key is not None:
-            raise ProjectPageError(_A_PAGE_EACH)
+            raise _one_page_each()
         return connecting()
 
     return connected
+
+
+def _one_page_each() -> Exception:
+    from web.reader import NotReadError
+
+    return NotReadError(_ONE_PAGE_EACH)
 
 
 def _called(service: str, url: str, here: tuple[str, int], token: SecretStr) -> Service:

@@ -22,7 +22,7 @@ from service.keys import Keys
 from web import alerts, now, pages, reviews, trace_view, traces_view
 from web.caller import WebGate
 from web.key import ENTER, cookie
-from web.reader import Connecting, Reader
+from web.reader import Connecting, NotReadError, Reader
 from web.settings import WebSettings
 from web.trace import NotStoredError
 from web.when import AddressError
@@ -93,6 +93,8 @@ def create_app(
         status = HTTPStatus.SERVICE_UNAVAILABLE
         if isinstance(error, AddressError):
             status = HTTPStatus.BAD_REQUEST
+        if isinstance(error, NotReadError):
+            status = HTTPStatus.FORBIDDEN
         if isinstance(error, NotStoredError):
             status = HTTPStatus.NOT_FOUND
         heading = "No data to read" if isinstance(error, StorageUnavailableError) else ""

@@ -25,6 +25,10 @@ class ReadError(UserError):
     """ClickHouse refuses or does not answer; the text says what it said, and what to do."""
 
 
+class NotReadError(UserError):
+    """The page can't read as who asks; the text says what to do."""
+
+
 #: A new client that reads what this one may.
 Connecting = Callable[[Who], Client]
 

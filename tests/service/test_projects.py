@@ -277,7 +277,7 @@ def _is_common(each: tuple[str, str, str]) -> bool:
     """What concerns all projects: experiments, data sets and custom classifiers."""
     name, _, path = each
     return name == "classify" and path.startswith(
-        ("/v1/experiments/", "/v1/datasets", "/v1/classifiers")
+        ("/v1/experiments/", "/v1/datasets", "/v1/import", "/v1/classifiers")
     )
 
 
