@@ -75,6 +75,7 @@ lock: $(READY)  ## Renew the locked versions in requirements/.
 	$(LOCK) --python-version 3.10 sdk/pyproject.toml requirements/sdk.in requirements/build.in \
 		--extra openai -o requirements/sdk.txt
 	$(LOCK) --python-version 3.11 requirements/deepeval.in -o requirements/deepeval.txt
+	$(LOCK) --python-version 3.11 requirements/release.in -o requirements/release.txt
 
 clean:  ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
