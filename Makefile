@@ -81,6 +81,7 @@ lock: $(READY)  ## Renew the locked versions in requirements/.
 	$(LOCK) --python-version 3.11 requirements/deepeval.in -o requirements/deepeval.txt
 	for name in phoenix mlflow; do $(LOCK) --python-version 3.11 \
 		benchmarks/suite/requirements/$$name.in -o benchmarks/suite/requirements/$$name.txt; done
+	$(LOCK) --python-version 3.11 requirements/release.in -o requirements/release.txt
 
 clean:  ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
