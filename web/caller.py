@@ -24,7 +24,11 @@ READ_ONLY = (
 
 #: What a project's key opens: the scope, methods, and the whole path.
 _SCOPES: tuple[tuple[Scope, tuple[str, ...], re.Pattern[str]], ...] = (
-    ("read", _READ, re.compile(r"/|/traces(/.*)?|/sessions/.*|/static/[^/]+")),
+    (
+        "read",
+        _READ,
+        re.compile(r"/|/traces(\.json|/.*)?|/api/traces/[^/]+|/sessions/.*|/static/[^/]+"),
+    ),
 )
 
 
