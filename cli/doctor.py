@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 import requests
 import typer
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from everyspan import versions
 from pydantic import SecretStr
 from rich.text import Text
 from urllib3.exceptions import ProtocolError
@@ -257,6 +259,28 @@ def _arrived(client: Client, database: str) -> Iterator[Finding]:
         )
     if not rows:
         yield Finding("good", "clock", "starts agree with when spans came")
+    yield from _versions(client, database, window)
+
+
+def _versions(client: Client, database: str, window: str) -> Iterator[Finding]:
+    """Of the SDK in agents, beside the server's own, which is this program's."""
+    server = version("everyspan-server")
+    sent = client.query(
+        "SELECT resource_attributes['telemetry.distro.version'] AS version,"
+        f" arrayStringConcat(arraySort(groupUniqArray(5)(service_name)), ', ') AS services"
+        f" FROM {database}.spans WHERE {window}"
+        f" AND resource_attributes['telemetry.distro.name'] = '{versions.DISTRIBUTION}'"
+        " GROUP BY version ORDER BY version LIMIT 100"
+    ).result_rows
+    for sdk, services in sent:
+        if versions.newer(sdk, server):
+            yield Finding(
+                "bad",
+                "versions",
+                f"{services or 'a service without a name'}: everyspan-sdk {sdk[:40]};"
+                f" the server is {server}, which may not read all of it",
+                "upgrade the server first, then the agents (docs/operations.md)",
+            )
 
 
 def _judged(client: Client, database: str) -> Iterator[Finding]:
@@ -266,8 +290,8 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             "bad",
             "judging",
             f"{found.pending:,} rows wait, the oldest for {found.oldest_pending_seconds:,.0f} s",
-            "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS or a second share"
-            " (EVERYSPAN_CLASSIFY_SHARD) where it can't keep up",
+            "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS, or another"
+            " `everyspan classify` beside a server, where it can't keep up",
         )
     else:
         yield Finding("good", "judging", f"{found.ratio:.1%} of rows have their verdicts")

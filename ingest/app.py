@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from importlib.metadata import version
 
+from everyspan.versions import HEADER as VERSION_HEADER
 from fastapi import Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
@@ -34,6 +36,8 @@ _CONTENT_TYPES: dict[str, Encoding] = {
     "application/jsonl": "json",
     "application/json-lines": "json",
 }
+#: The SDK compares it with its own, and says where they don't fit.
+_VERSION = {VERSION_HEADER: version("everyspan-server")}
 _MEDIA_TYPES: dict[Encoding, str] = {
     "protobuf": "application/x-protobuf",
     "json": "application/json",
@@ -104,6 +108,7 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
         response = Response(
             otlp.answer(signal, encoding, await receiver.receive(body, held)),
             media_type=_MEDIA_TYPES[encoding],
+            headers=_VERSION,
         )
     except Refused as refused:
         response = _refuse(refused.refusal, encoding or "protobuf")

@@ -67,6 +67,7 @@ def lines(name: str) -> list[Requirement]:
         ("sdk.txt", [*wanted(SDK, "openai"), *lines("sdk.in"), *lines("build.in")]),
         ("build.txt", lines("build.in")),
         ("deepeval.txt", lines("deepeval.in")),
+        ("release.txt", lines("release.in")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -88,6 +89,7 @@ def test_the_list_of_locks_is_whole() -> None:
     assert [path.name for path in LOCKS] == [
         "build.txt",
         "deepeval.txt",
+        "release.txt",
         "sdk.txt",
         "server.txt",
         "test.txt",

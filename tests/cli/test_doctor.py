@@ -1,16 +1,22 @@
-"""What doctor says of ports that are mixed up."""
+"""What doctor says of ports that are mixed up, and of agents that are ahead of the server."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
 
 import grpc
 import pytest
 
 from alerting.settings import AlertingSettings
 from classify.settings import ClassifySettings
-from cli.doctor import _services
+from cli.doctor import _arrived, _services
+from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from ingest.settings import IngestSettings
+from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 from web.settings import WebSettings
 
 
@@ -34,3 +40,38 @@ def test_a_port_that_speaks_grpc() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid", "a b"])
 def test_nothing_that_speaks_anything(host: str) -> None:
     assert "nothing answers" in said_of_ingest(host, 1)
+
+
+def test_an_sdk_that_is_ahead_of_the_server(tmp_path: Path) -> None:
+    def span(number: int, service: str, sdk: str) -> Span:
+        said = {"telemetry.distro.name": "everyspan-sdk", "telemetry.distro.version": sdk}
+        return Span(
+            f"{number:032x}",
+            "b" * 16,
+            service_name=service,
+            start_time=time.time_ns(),
+            resource_attributes=said if sdk else {},
+        )
+
+    with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
+        migrated(client, settings)
+        rows = [
+            span(1, "same", version("everyspan-server")),
+            span(2, "older", "0.0.1"),
+            span(3, "other", ""),
+            span(4, "odd", "'; DROP TABLE spans"),
+            span(5, "ahead", "99.1.0"),
+            span(6, "also ahead", "99.1.0"),
+        ]
+        client.insert(
+            "spans_raw",
+            columns_of(rows),
+            column_names=list(SPAN_COLUMNS),
+            column_oriented=True,
+            database=settings.database,
+        )
+        found = [each for each in _arrived(client, settings.database) if each.about == "versions"]
+    (one,) = found
+    assert one.state == "bad"
+    assert one.found.startswith("ahead, also ahead: everyspan-sdk 99.1.0; the server is")
+    assert "upgrade the server first" in one.remedy

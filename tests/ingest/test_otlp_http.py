@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import zlib
+from importlib.metadata import version
 
 import pytest
 import zstandard
@@ -35,6 +36,7 @@ def partial(answer: Answer) -> tuple[int, str]:
     """Rejected spans and the reason of a protobuf answer."""
     assert answer.status == 200, answer.body
     assert answer.headers["content-type"] == "application/x-protobuf"
+    assert answer.headers["everyspan-version"] == version("everyspan-server")
     success = ExportTraceServiceResponse.FromString(answer.body).partial_success
     return success.rejected_spans, success.error_message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,8 +93,10 @@ def _log_bodies(body: bytes) -> list[Any]:
 
 
 @contextmanager
-def receiving(delay: float = 0, port: int = 0) -> Iterator[Receiver]:
-    """Answers each request `delay` seconds after it came; port 0: any."""
+def receiving(
+    delay: float = 0, port: int = 0, headers: Mapping[str, str] | None = None
+) -> Iterator[Receiver]:
+    """Answers each request `delay` seconds after it came, with `headers`; port 0: any."""
     received = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -114,6 +116,8 @@ def receiving(delay: float = 0, port: int = 0) -> Iterator[Receiver]:
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:

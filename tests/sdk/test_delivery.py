@@ -17,7 +17,9 @@ import pytest
 
 from tests.sdk.receiver import receiving
 
-pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
+versions = pytest.importorskip(
+    "everyspan.versions", reason="the SDK is not installed: pip install -e sdk"
+)
 
 #: Prints how long the exit took: an atexit function that is registered first runs last.
 PROGRAM = """
@@ -190,6 +192,48 @@ def test_an_answer_that_refuses(tmp_path: Path, status: int, remedy: str) -> Non
     assert f"answered {status}" in line
     assert remedy in line
     assert seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ("0.0.9", "upgrade the server, or pip install 'everyspan-sdk==0.0.*'"),
+        (versions.own(), ""),
+        ("99.0.0", ""),
+        ("of another kind", ""),
+        ("", ""),
+    ],
+)
+def test_a_server_that_does_not_fit(tmp_path: Path, server: str, said: str) -> None:
+    """Said once, however many batches there are; what is sent arrives all the same."""
+    answers = {versions.HEADER: server} if server else {}
+    with receiving(headers=answers) as receiver:
+        _, stderr = run(tmp_path, receiver.endpoint, spans=1100, OTEL_BSP_SCHEDULE_DELAY="50")
+    assert len(receiver.spans) == 1100
+    assert len(receiver.headers) > 1
+    assert receiver.spans[0].resource["telemetry.distro.name"] == "everyspan-sdk"
+    assert receiver.spans[0].resource["telemetry.distro.version"] == versions.own()
+    lines = told(stderr)
+    assert len(lines) == bool(said)
+    assert said in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("sdk", "server", "newer"),
+    [
+        ("0.2.0", "0.1.9", True),
+        ("1.0.0", "0.9.0", True),
+        ("0.10.0", "0.9.3", True),
+        ("0.1.9", "0.1.0", False),
+        ("0.1.0", "0.2.0", False),
+        ("0.2.0rc1", "0.1.0", True),
+        ("", "0.1.0", False),
+        ("0.2.0", "²٣.1", False),
+        ("0.2.0", "9" * 5000 + ".1", False),
+    ],
+)
+def test_which_is_newer(sdk: str, server: str, newer: bool) -> None:
+    assert versions.newer(sdk, server) is newer
 
 
 def test_quiet_says_nothing(tmp_path: Path) -> None:

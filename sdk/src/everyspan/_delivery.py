@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from everyspan import _notices
+from everyspan import _notices, versions
 
 logger = logging.getLogger("everyspan")
 
@@ -60,6 +60,7 @@ class Delivery:
         self._answered_at = 0.0  # monotonic, as are the others
         self._closing_since: float | None = None
         self._told: tuple[str, float] | None = None
+        self._compared = False
         self._lock = threading.Lock()
 
     def trying(self) -> None:
@@ -76,6 +77,15 @@ class Delivery:
                     self._told = None
                 return
         self._tell(f"answered {status}", _remedy(status))
+
+    def compare(self, headers: Mapping[str, str]) -> None:
+        """Whether the server's version, in its first answer, fits the SDK's. Said once."""
+        with self._lock:
+            if self._compared:
+                return
+            self._compared = True
+        if said := versions.misfit(headers):
+            _notices.say(said)
 
     def failed(self, error: Exception) -> None:
         """No answer: `error` is what requests raised."""
@@ -178,6 +188,8 @@ class WatchedSession(requests.Session):
             self._delivery.failed(error)
             raise
         self._delivery.answered(response.status_code)
+        if response.ok:
+            self._delivery.compare(response.headers)
         return response
 
 

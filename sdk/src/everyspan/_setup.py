@@ -30,6 +30,7 @@ from everyspan import (
     _notices,
     _source,
     _step,
+    versions,
 )
 from everyspan._closing import Closer
 from everyspan._export import CountingExporter, ExportCounts
@@ -230,6 +231,8 @@ def _resource(
         "service.version": version,
         "deployment.environment.name": environment,
         "everyspan.entry": entry,
+        "telemetry.distro.name": versions.DISTRIBUTION,
+        "telemetry.distro.version": versions.own(),
     }
     attributes = {name: value for name, value in given.items() if value}
     # What was read from .git gives way to OTEL_RESOURCE_ATTRIBUTES, arguments do not.
