@@ -129,6 +129,14 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
     kafka_group: Annotated[
         str, Field(description="Consumer group: all ingest processes of one have the same.")
     ] = "everyspan"
+    kafka_project: Annotated[
+        str,
+        Field(
+            pattern="^([a-z0-9][a-z0-9-]{0,62})?$",
+            description="Project that the topics' spans go to; empty for the default one. Who may"
+            " write to a topic writes to it: no key is asked for.",
+        ),
+    ] = ""
     kafka_aside_topic: Annotated[
         str,
         Field(

@@ -26,6 +26,7 @@ from ingest.otlp import Encoding, Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.refusal import Refusal, Refused
+from service.keys import DEFAULT, Key, Who
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -74,6 +75,8 @@ class KafkaInput:
             )
         self._make_consumer, self._make_producer = Consumer, Producer
         self._aside_topic = settings.kafka_aside_topic
+        project = "" if settings.kafka_project == DEFAULT else settings.kafka_project
+        self._who = Who(Key("kafka", project, "kafka", frozenset({"write"})))
         self._consumer: Consumer | None = None
         self._producer: Producer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -200,7 +203,7 @@ class KafkaInput:
         held = receiver.account.open()
         # Over the limit it waits for its turn, and with it what would be fetched next.
         await receiver.account.until_fits(held, len(data), _ROOM_SECONDS)
-        await receiver.receive(Body(signal, _encoding(data), "", data), held)
+        await receiver.receive(Body(signal, _encoding(data), "", data), held, self._who)
 
     def _count(self, signal: Signal, status: int) -> None:
         self._receiver.telemetry.requests.labels(signal, "kafka", int(status)).inc()
