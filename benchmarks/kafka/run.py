@@ -130,11 +130,14 @@ def main() -> int:
         seen = []
         for _ in range(KILLS):
             with process(*ingest, log=folder / "ingest.log", **settings):
-                time.sleep(given.batches / 40)
+                before = waiting(given.brokers, topic)
+                end = time.monotonic() + 120
+                while waiting(given.brokers, topic) >= before and time.monotonic() < end:
+                    time.sleep(0.1)
             seen.append(stored(dsn)[0])
         with process(*ingest, log=folder / "ingest.log", **settings) as last:
             end = time.monotonic() + 300
-            while _waiting(given.brokers, topic, len(data)) and time.monotonic() < end:
+            while waiting(given.brokers, topic) and time.monotonic() < end:
                 time.sleep(1)
             last.terminate()
             last.wait(60)
@@ -145,13 +148,14 @@ def main() -> int:
         return int(not rows == unique == sent)
 
 
-def _waiting(brokers: str, topic: str, messages: int) -> bool:
+def waiting(brokers: str, topic: str) -> int:
+    """Messages that are not committed."""
     asking = Consumer({"bootstrap.servers": brokers, "group.id": topic})
     try:
         places = [TopicPartition(topic, number) for number in range(4)]
         ends = [asking.get_watermark_offsets(place, timeout=10)[1] for place in places]
         done = [max(0, place.offset) for place in asking.committed(places, timeout=10)]
-        return sum(ends) > sum(done)
+        return sum(ends) - sum(done)
     finally:
         asking.close()
 

@@ -256,7 +256,8 @@ def test_log_records_come_by_their_own_topic(scene: Scene) -> None:
         await until(lambda: scene._one("SELECT count() FROM {}.span_content") == 1)
         await until(lambda: scene.rows() == 1)
 
-    asyncio.run(scene.reading(work))
+    asyncio.run(scene.reading(work, kafka_project="shop"))
+    assert scene._one("SELECT countIf(project = 'shop') FROM {}.spans") == 1
 
 
 def test_offsets_wait_for_the_first_that_is_not_done() -> None:
