@@ -167,6 +167,12 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         ),
     ] = 60.0
 
+    @field_validator("classifiers", "detectors", "detector_files", mode="before")
+    @classmethod
+    def _none(cls, given: object) -> object:
+        """An empty variable names no file, and not this folder."""
+        return None if given == "" else given
+
     @field_validator("classify_shard")
     @classmethod
     def _is_a_share(cls, value: str) -> str:

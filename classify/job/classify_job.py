@@ -37,8 +37,8 @@ from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
-from classify.reviews.calibrating import calibrated
 from classify.reviews.calibration_store import history, mark, run_of, standing
+from classify.reviews.in_force import calibrated
 from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
