@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format docs lock test-sdk clean
+.PHONY: help demo test test-all bench check format docs lock test-sdk clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ test: $(READY)  ## Run the tests, but for the slow ones.
 
 test-all: $(READY)  ## Run all tests, with examples that were never tried before.
 	EVERYSPAN_TEST_NEW_EXAMPLES=1 $(PYTEST)
+
+# `make bench ONLY="ingest page"` runs some; `.venv/bin/python -m benchmarks.suite --list` says which.
+bench: $(READY)  ## Run the benchmarks beside what else there is, and print one table.
+	@$(BIN)/python -m benchmarks.suite $(if $(ONLY),--only $(ONLY))
 
 # The SDK promises older Pythons than the server: `PYTHON=python3.10 make test-sdk`.
 SDK := $(VENV)/sdk
@@ -75,6 +79,8 @@ lock: $(READY)  ## Renew the locked versions in requirements/.
 	$(LOCK) --python-version 3.10 sdk/pyproject.toml requirements/sdk.in requirements/build.in \
 		--extra openai -o requirements/sdk.txt
 	$(LOCK) --python-version 3.11 requirements/deepeval.in -o requirements/deepeval.txt
+	for name in phoenix mlflow; do $(LOCK) --python-version 3.11 \
+		benchmarks/suite/requirements/$$name.in -o benchmarks/suite/requirements/$$name.txt; done
 	$(LOCK) --python-version 3.11 requirements/release.in -o requirements/release.txt
 
 clean:  ## Remove the environment and caches.

@@ -35,6 +35,8 @@ from classify.reviews.calibrating import Calibrating
 from classify.reviews.measuring import Measuring
 from classify.schedule import Schedule
 from classify.settings import ClassifySettings
+from classify.shares.fence import LeaseLostError
+from classify.shares.leases import Grant, Leases, alone
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
 from clickhouse.erasure.old_text import remove_old_text
@@ -49,7 +51,7 @@ _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
 _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
-_OLD_TEXT_SECONDS = 600.0
+_OLD_TEXT_SECONDS = 120.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -64,7 +66,8 @@ class Stretch(BaseModel):
 
 class ClassifyService:
     """``connect`` gives a client of its own to each thread that asks. ``classifiers``: the
-    built-in ones unless given. ``telemetry``: shared by the shares of one process.
+    built-in ones unless given. ``telemetry``: shared by the shares of one process. ``leased``:
+    whether shares of the traces are leased, which they are unless the engine is embedded.
 
     Raises ThresholdError where the settings' thresholds name no classifier, DefinitionError where
     EVERYSPAN_CLASSIFIERS is no folder, and DetectorError where EVERYSPAN_DETECTORS can't be read.
@@ -76,6 +79,7 @@ class ClassifyService:
         connect: Callable[[], Client],
         classifiers: Sequence[Classifier] | None = None,
         telemetry: Telemetry | None = None,
+        leased: bool | None = None,
     ) -> None:
         if classifiers is None:
             from classify.registry import BUILT_IN
@@ -103,6 +107,11 @@ class ClassifyService:
             )
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
         self._measuring = Measuring(settings.database)
+        if leased is None:
+            leased = not settings.embedded
+        #: Which shares of the traces are this worker's; None: those of the settings.
+        lost = self.telemetry.leases_lost.inc
+        self.leases = Leases(settings, connect, lost) if leased else None
         self._up_to_date = False
         self._job: ClassifyJob | None = None
         self._settling: Settling | None = None
@@ -123,20 +132,21 @@ class ClassifyService:
         self.calibrating.use(job.equipped)
         self._stopping.clear()
         self._failure = ""
+        if self.leases is not None:
+            self.leases.start()
         schedule = Schedule()
         schedule.every(self._settings.classify_interval_seconds, lambda: self._run(job))
         self._settling = settling = Settling(self._settings, self._connect)
         schedule.every(self._settings.classify_interval_seconds, lambda: self._settle(settling))
         schedule.every(_COVERAGE_SECONDS, self._observe)
-        if self._settings.shard[0] == 0:
-            # Once at the start, and where there is a folder to watch, again and again.
-            schedule.every(_FILES_SECONDS, self._keep_custom, at_once=True)
-            schedule.every(_MEASURE_SECONDS, self._measure)
-            schedule.every(_FORGET_SECONDS, self._forget)
-            if self._settings.content_days:
-                schedule.every(_OLD_TEXT_SECONDS, self._remove_old_text, at_once=True)
-            if self._settings.classify_calibrate:
-                schedule.every(_CALIBRATE_SECONDS, self._calibrate)
+        # Once at the start, and where there is a folder to watch, again and again.
+        self._once(schedule, _FILES_SECONDS, self._keep_custom, at_once=True)
+        self._once(schedule, _MEASURE_SECONDS, self._measure)
+        self._once(schedule, _FORGET_SECONDS, self._forget)
+        if self._settings.content_days:
+            self._once(schedule, _OLD_TEXT_SECONDS, self._remove_old_text, at_once=True)
+        if self._settings.classify_calibrate:
+            self._once(schedule, _CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
         self._schedule = schedule
         logger.info(
@@ -159,6 +169,8 @@ class ClassifyService:
         if self._job is not None:
             self._job.close()
             self._job = None
+        if self.leases is not None:
+            self.leases.stop()
 
     @property
     def version(self) -> int:
@@ -180,7 +192,8 @@ class ClassifyService:
     def not_ready(self) -> str:
         """Why the service is not ready; '' when it is. Where only some classifiers can't judge, the
         others do."""
-        return self._failure or "; ".join(self.degraded)
+        leasing = self.leases.not_ready if self.leases is not None else ""
+        return self._failure or "; ".join(filter(None, (leasing, *self.degraded)))
 
     @property
     def degraded(self) -> list[str]:
@@ -203,7 +216,25 @@ class ClassifyService:
         with self._connect() as client:
             ask(client, self._settings.database, since, until)
 
+    def _once(
+        self, schedule: Schedule, seconds: float, work: Callable[[], None], *, at_once: bool = False
+    ) -> None:
+        """Do what one worker of all is to do: the one that has the first share."""
+
+        def if_first() -> None:
+            leases = self.leases
+            if 0 in (leases.held if leases is not None else alone(self._settings).shares):
+                work()
+
+        schedule.every(seconds, if_first, at_once=at_once)
+
     def _run(self, job: ClassifyJob) -> None:
+        # Also while nothing is tried: what it had is to be let go.
+        grant = self._granted("job")
+        if grant is not None:
+            job.work_on(grant)
+            if not grant.shares:
+                return
         if self._stopping.is_set() or time.monotonic() < self._retry_at:
             return
         began = time.monotonic()
@@ -213,10 +244,13 @@ class ClassifyService:
             # before it is over as soon as rows are written again.
             if job.written_at > began and not self._stopping.is_set():
                 self._failure = ""
-            return self._stopping.is_set()
+            return self._is_to_end("job")
 
         try:
             job.run(stopping)
+        except LeaseLostError as error:
+            # Its traces are another's by now, or will be its own again.
+            self._warn("what was judged was not written", error)
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._retry_seconds = min(
@@ -231,10 +265,31 @@ class ClassifyService:
             if not self._stopping.is_set():
                 self._failure = ""
 
+    def _granted(self, user: str) -> Grant | None:
+        """What ``user`` may work on now; None where nobody leases."""
+        if self.leases is None:
+            return None
+        grant = self.leases.use(user)
+        self.telemetry.shares.set(len(self.leases.held))
+        return grant
+
+    def _is_to_end(self, user: str) -> bool:
+        """Whether to finish the batch at hand and come back."""
+        moved = self.leases is not None and self.leases.changed(user)
+        return moved or self._stopping.is_set()
+
     def _settle(self, settling: Settling) -> None:
         """What waits for the classifiers. The job does it as well when it judges."""
+        grant = self._granted("settling")
+        if grant is not None:
+            settling.work_on(grant)
+            if not grant.shares:
+                return
         try:
-            self.telemetry.settled_rows.inc(settling.run(self._stopping.is_set))
+            rows = settling.run(lambda: self._is_to_end("settling"))
+            self.telemetry.settled_rows.inc(rows)
+        except LeaseLostError as error:
+            self._warn("what was settled was not written", error)
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._warn("rows that wait could not be settled", error)

@@ -12,7 +12,9 @@ from pydantic import Field, SecretStr, field_validator
 from clickhouse.settings import ClickHouseSettings
 from service.settings import ListenSettings
 
-_SHARD = re.compile(r"(\d{1,4})/(\d{1,4})")
+_SHARD = re.compile(r"(auto|\d{1,4})/(\d{1,4})")
+#: Shares that workers divide the traces into by themselves: more than there are workers.
+_SHARES = 64
 
 
 class ClassifySettings(ClickHouseSettings, ListenSettings):
@@ -151,10 +153,20 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
     classify_shard: Annotated[
         str,
         Field(
-            description="`index/count`: this worker's share of the traces. Run one worker for each "
-            "index, never two of the same."
+            description="This worker's share of the traces. `auto`: workers find theirs by"
+            " themselves, as many as run, up to 64 of them (`auto/256` for up to 256, the same for"
+            " all). `index/count`: a fixed one; of two with the same index the second waits."
         ),
-    ] = "0/1"
+    ] = "auto"
+    classify_lease_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=600,
+            description="How long a worker's shares are its own without a sign of life. Of one that"
+            " was killed another takes over within two and a half times as long.",
+        ),
+    ] = 15.0
     experiment_watch_seconds: Annotated[
         float,
         Field(
@@ -165,18 +177,27 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         ),
     ] = 60.0
 
+    @field_validator("classifiers", "detectors", "detector_files", mode="before")
+    @classmethod
+    def _none(cls, given: object) -> object:
+        """An empty variable names no file, and not this folder."""
+        return None if given == "" else given
+
     @field_validator("classify_shard")
     @classmethod
     def _is_a_share(cls, value: str) -> str:
-        found = _SHARD.fullmatch(value.strip())
-        if not found or int(found[1]) >= int(found[2]):
+        value = value.strip()
+        found = _SHARD.fullmatch(f"auto/{_SHARES}" if value == "auto" else value)
+        count = int(found[2]) if found else 0
+        if not found or not count or (found[1] != "auto" and int(found[1]) >= count):
             raise ValueError(
-                f"'{value}' is no share; write index/count with index from 0, e.g. 0/2 and 1/2"
+                f"'{value}' is no share; write auto, or index/count with index from 0, e.g. 0/2 and"
+                " 1/2"
             )
-        return value.strip()
+        return value
 
     @property
-    def shard(self) -> tuple[int, int]:
-        """Index and count."""
-        index, count = self.classify_shard.split("/")
-        return int(index), int(count)
+    def shard(self) -> tuple[int | None, int]:
+        """Index and count. Index None: whichever are free."""
+        index, _, count = self.classify_shard.partition("/")
+        return None if index == "auto" else int(index), int(count or _SHARES)

@@ -85,6 +85,17 @@ class Telemetry:
             ["share"],
             registry=self.registry,
         )
+        self.shares = Gauge(
+            "everyspan_classify_shares",
+            "Shares of the traces that this worker holds; beside an embedded engine all.",
+            registry=self.registry,
+        )
+        self.leases_lost = Counter(
+            "everyspan_classify_leases_lost_total",
+            "How often this worker was taken for dead while it lived: it was halted, or ClickHouse"
+            " did not answer for longer than EVERYSPAN_CLASSIFY_LEASE_SECONDS.",
+            registry=self.registry,
+        )
         self.coverage = Gauge(
             "everyspan_classify_coverage_ratio",
             "Rows of the last two days that have all their verdicts, 0 to 1.",

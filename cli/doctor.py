@@ -290,8 +290,8 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             "bad",
             "judging",
             f"{found.pending:,} rows wait, the oldest for {found.oldest_pending_seconds:,.0f} s",
-            "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS or a second share"
-            " (EVERYSPAN_CLASSIFY_SHARD) where it can't keep up",
+            "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS, or another"
+            " `everyspan classify` beside a server, where it can't keep up",
         )
     else:
         yield Finding("good", "judging", f"{found.ratio:.1%} of rows have their verdicts")

@@ -119,13 +119,15 @@ class Verdict:
 
     ``label``: see LABELS. ``score``: 0 to 1, higher is worse, NaN where there is none.
     ``evidence``: the text or reason that made it fail, quoted; '' for none. ``outcome``: of an
-    attack, what the model made of it: one of OUTCOMES, '' where no answer is known.
+    attack, what the model made of it: one of OUTCOMES, '' where no answer is known. ``own_score``:
+    without the head of one's own traffic, where one has moved the score; else NaN.
     """
 
     label: str
     score: float = nan
     evidence: str = ""
     outcome: str = ""
+    own_score: float = nan
 
 
 #: Columns that ingest fills, in the table's order.

@@ -6,6 +6,7 @@ rate's interval is over what grafana/thresholds.toml allows, as in the alert rul
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from grafana.build.sql import CUSTOM, JUDGED, PRODUCTION, ROOT, classifiers, counts
+from grafana.build.sql import (
+    CUSTOM,
+    JUDGED,
+    ONCE,
+    PRODUCTION,
+    ROOT,
+    classifiers,
+    counts,
+)
 from grafana.thresholds import Thresholds
 from grafana.thresholds import read as thresholds
 from web import pages, say
@@ -92,12 +101,11 @@ def router(reader: Reader) -> APIRouter:
         start = moment("since", since, until)
         if start >= until:
             raise AddressError("since lies ahead; write 1h, 24h or 7d")
-        facts = _facts(reader, start, until, service)
-        sentences = _sentences(reader, start, until, service)
+        facts, verdicts = _facts(reader, start, until, service)
+        sentences = _sentences(verdicts)
         over = sorted((s for s in sentences if s.is_over), key=lambda s: -s.weight)
         shown = over[:_MOST_SENTENCES]
-        for each in shown:
-            _detail(reader, each, start, until)
+        _detail(reader, shown, start, until)
         return pages.page(
             "now",
             here="now",
@@ -122,44 +130,57 @@ def _where(start: datetime, until: datetime, service: str) -> str:
     return f"{PRODUCTION} AND start_time >= {at(start)} AND start_time <= {at(until)}{own}"
 
 
-def _facts(reader: Reader, start: datetime, until: datetime, service: str) -> dict[str, Any]:
-    """Of the window and of the one before it."""
+def _facts(
+    reader: Reader, start: datetime, until: datetime, service: str
+) -> tuple[dict[str, Any], list[Any]]:
+    """Of the window and of the one before it, and what each service's verdicts were along the
+    window. All that is said of the window comes out of one reading: what takes the time is to find
+    the newest state of each row."""
     before = start - (until - start)
-    columns = (
-        f"countIf({ROOT}) AS traces, uniqIf(user_id, user_id != '') AS users,"
+    seconds = max(1.0, (until - start).total_seconds() / _SLOTS)
+    (now,) = (
+        reader.rows(f"""SELECT sum(traces) AS traces, uniqMerge(seen) AS users, sum(wrong) AS errors,
+  quantileMerge(0.95)(durations) AS p95, sum(paid) AS cost, sum(rows) AS spans, sum(done) AS judged,
+  groupArrayIf((service_name, slot, counts), once) AS verdicts
+FROM (
+  SELECT service_name, {ONCE} AS once,
+    least({_SLOTS - 1}, toInt32((toUnixTimestamp64Milli(start_time)
+      - {int(start.timestamp() * 1000)}) / {seconds * 1000:.1f})) AS slot,
+    {counts(classifiers())} AS counts, countIf({ROOT}) AS traces,
+    uniqStateIf(user_id, user_id != '') AS seen, countIf({ROOT} AND status = 'error') AS wrong,
+    quantileStateIf(0.95)(duration_ms, {ROOT}) AS durations, sum(cost_usd) AS paid,
+    count() AS rows, countIf({JUDGED}) AS done
+  FROM spans
+  WHERE {_where(start, until, service)}
+  GROUP BY service_name, slot, once
+)""")
+    )
+    (then,) = reader.rows(
+        f"SELECT countIf({ROOT}) AS traces, uniqIf(user_id, user_id != '') AS users,"
         f" countIf({ROOT} AND status = 'error') AS errors,"
         f" quantileIf(0.95)(duration_ms, {ROOT}) AS p95, sum(cost_usd) AS cost,"
         f" count() AS spans, countIf({JUDGED}) AS judged"
+        f" FROM spans WHERE {_where(before, start, service)}"
     )
-    (now,) = reader.rows(f"SELECT {columns} FROM spans WHERE {_where(start, until, service)}")
-    (then,) = reader.rows(f"SELECT {columns} FROM spans WHERE {_where(before, start, service)}")
-    return {"now": now, "then": then}
+    return {"now": now, "then": then}, now.pop("verdicts")
 
 
-def _sentences(reader: Reader, start: datetime, until: datetime, service: str) -> list[Sentence]:
-    seconds = max(1.0, (until - start).total_seconds() / _SLOTS)
-    rows = reader.rows(
-        f"SELECT service_name, least({_SLOTS - 1}, toInt32((toUnixTimestamp64Milli(start_time)"
-        f" - {int(start.timestamp() * 1000)}) / {seconds * 1000:.1f})) AS slot,"
-        f" {counts(classifiers())} AS counts FROM spans"
-        f" WHERE {_where(start, until, service)} AND twin_of = '' GROUP BY service_name, slot"
-    )
+def _sentences(verdicts: Iterable[tuple[str, int, list[Any]]]) -> list[Sentence]:
+    """Of (service, slot, counts)."""
     limits = thresholds()
     found: dict[tuple[str, str], Sentence] = {}
-    for row in rows:
-        for name, failed, judged, _ in row["counts"]:
-            key = (name, row["service_name"])
+    for service, slot, counted in verdicts:
+        for name, fails, judged, _ in counted:
+            key = (name, service)
             each = found.get(key)
             if each is None:
                 limit, critical = _limit(limits, name)
-                each = found[key] = Sentence(
-                    name, row["service_name"], limit=limit, critical=critical
-                )
-            each.failed += failed
+                each = found[key] = Sentence(name, service, limit=limit, critical=critical)
+            each.failed += fails
             each.judged += judged
-            slot = max(0, int(row["slot"]))
-            before = each.slots[slot]
-            each.slots[slot] = (before[0] + failed, before[1] + judged)
+            at_slot = max(0, int(slot))
+            before = each.slots[at_slot]
+            each.slots[at_slot] = (before[0] + fails, before[1] + judged)
     return list(found.values())
 
 
@@ -168,23 +189,43 @@ def _limit(limits: Thresholds, name: str) -> tuple[float, bool]:
     return (known.max_fail_rate, known.one_pages) if known else (limits.custom.max_fail_rate, False)
 
 
-def _detail(reader: Reader, each: Sentence, start: datetime, until: datetime) -> None:
-    """Whom it hits, since when, and two traces."""
-    failed = (
-        f"{each.classifier} = 'fail'"
-        if each.classifier in classifiers() and each.classifier != CUSTOM
-        else f"custom[{literal(each.classifier)}] = 'fail'"
-    )
-    (row,) = reader.rows(
-        "SELECT min(start_time) AS since, uniqIf(user_id, user_id != '') AS users,"
-        " topKIf(1)(prompt_version, prompt_version != '') AS prompts,"
-        " countIf(prompt_version != '') AS prompted,"
-        " arrayReverseSort(groupUniqArray(1000)((start_time, trace_id))) AS newest FROM spans"
-        f" WHERE {_where(start, until, each.service)} AND twin_of = '' AND {failed}"
-    )
-    each.since, each.users = row["since"], row["users"]
-    each.prompt = row["prompts"][0] if row["prompts"] and 2 * row["prompted"] > each.failed else ""
-    each.examples = list(dict.fromkeys(trace for _, trace in row["newest"]))[:2]
+def _detail(reader: Reader, shown: Sequence[Sentence], start: datetime, until: datetime) -> None:
+    """Whom each hits, since when, and two traces."""
+    if not shown:
+        return
+    names = list(dict.fromkeys(each.classifier for each in shown))
+    services = ", ".join(literal(name) for name in {each.service: 0 for each in shown})
+    failures = ", ".join(f"if({_failed(name)}, {literal(name)}, '')" for name in names)
+    pairs = ", ".join(f"({literal(each.classifier)}, {literal(each.service)})" for each in shown)
+    rows = reader.rows(f"""SELECT classifier, service_name, min(start_time) AS since,
+  uniqIf(user_id, user_id != '') AS users,
+  topKIf(1)(prompt_version, prompt_version != '') AS prompts,
+  countIf(prompt_version != '') AS prompted,
+  arrayReverseSort(groupUniqArray(1000)((start_time, trace_id))) AS newest
+FROM (
+  SELECT service_name, start_time, trace_id, user_id, prompt_version, [{failures}] AS failures
+  FROM spans
+  WHERE {_where(start, until, "")} AND {ONCE} AND service_name IN ({services})
+    AND ({" OR ".join(map(_failed, names))})
+)
+ARRAY JOIN failures AS classifier
+WHERE (classifier, service_name) IN ({pairs})
+GROUP BY classifier, service_name""")
+    found = {(row["classifier"], row["service_name"]): row for row in rows}
+    for each in shown:
+        row = found.get((each.classifier, each.service))
+        if row is None:
+            # Judged otherwise since it was counted.
+            continue
+        each.since, each.users = row["since"], row["users"]
+        often = 2 * row["prompted"] > each.failed
+        each.prompt = row["prompts"][0] if row["prompts"] and often else ""
+        each.examples = list(dict.fromkeys(trace for _, trace in row["newest"]))[:2]
+
+
+def _failed(classifier: str) -> str:
+    own = classifier in classifiers() and classifier != CUSTOM
+    return f"{classifier} = 'fail'" if own else f"custom[{literal(classifier)}] = 'fail'"
 
 
 def _quiet(sentences: list[Sentence]) -> dict[str, Any]:

@@ -18,6 +18,10 @@ from web.sql import at
 _SAID = 200
 #: A trace may begin before and end after the time that was asked for.
 _MARGIN = timedelta(hours=6)
+_SKEW = timedelta(minutes=10)
+#: How far back the newest are looked for before all of the time that was asked for is read: where
+#: traces are many, a page of them is minutes long.
+_NEAR = (timedelta(minutes=15), timedelta(hours=3))
 #: What the fields suggest.
 _MOST_SUGGESTED = 200
 _SUGGESTED_SECONDS = 60
@@ -33,13 +37,20 @@ class Found:
     more: bool
 
 
-def statement(filters: Filters, now: datetime) -> str:
+def statement(filters: Filters, now: datetime, begun: datetime | None = None) -> str:
     """The traces of one page and one more, a row each: runs by itself, on any ClickHouse that has
-    them."""
+    them. ``begun``: of those that began since then, and no others."""
     where, steps = filters.where(now), filters.steps()
     start, end = filters.times(now)
+    before = _MARGIN
+    if begun:
+        start = begun
+        read_from = begun - _MARGIN if steps else begun
+        # A trace's first step is its earliest, but for clocks that differ.
+        before = _MARGIN if steps else _SKEW
+        where += f" AND start_time >= {at(read_from)}"
     offset = f" OFFSET {PAGE * (filters.page - 1)}" if filters.page > 1 else ""
-    around = f"start_time BETWEEN {at(start - _MARGIN)} AND {at(end + _MARGIN)}"
+    around = f"start_time BETWEEN {at(start - before)} AND {at(end + _MARGIN)}"
     order = ORDERS[filters.order]
     limit = f"ORDER BY {order}, trace_id\nLIMIT {PAGE + 1}{offset}"
     by_start = filters.order in ("newest", "oldest")
@@ -54,7 +65,10 @@ def statement(filters: Filters, now: datetime) -> str:
         limit = f"ORDER BY {order}, trace_id"
     else:
         some = f"\n    AND ({' OR '.join(steps)})" if steps else ""
-        having = " AND ".join(f"countIf({each}) > 0" for each in steps) if len(steps) > 1 else ""
+        wanted = [f"countIf({each}) > 0" for each in steps] if len(steps) > 1 else []
+        if begun:
+            wanted.append(f"min(start_time) >= {at(begun)}")
+        having = " AND ".join(wanted)
         found = f"""SELECT trace_id FROM spans
   WHERE {where}{some}
   GROUP BY trace_id"""
@@ -87,6 +101,15 @@ GROUP BY trace_id
 def load(reader: Reader, filters: Filters, now: datetime) -> Found:
     """Raises AddressError and ReadError."""
     sql = statement(filters, now)
+    start, end = filters.times(now)
+    if filters.order == "newest":
+        for near in _NEAR:
+            if end - near <= start:
+                break
+            rows = reader.rows(statement(filters, now, end - near))
+            if len(rows) > PAGE:
+                # A whole page and one more began since: the statement over all finds the same.
+                return Found(rows[:PAGE], sql, True)
     rows = reader.rows(sql)
     return Found(rows[:PAGE], sql, len(rows) > PAGE)
 

@@ -40,6 +40,7 @@ from benchmarks.alert_latency.traffic import (  # noqa: E402
     ports_of,
     turn,
 )
+from benchmarks.suite import figures  # noqa: E402
 from demo.pagerduty import PagerDuty, pagerduty, routes  # noqa: E402
 from tests.everyspan_up import Up  # noqa: E402
 
@@ -221,6 +222,10 @@ def main() -> int:
                 table("Critical: one span", critical, CRITICAL_SECONDS),
                 table("Fail rate", rates, RATE_SECONDS),
             ]
+            for name, told in (("one span", critical), ("a fail rate", rates)):
+                whole = [f.paged - f.ended for f in told if f.paged]
+                if len(whole) == len(told):
+                    figures.tell(f"alert of {name}, p95 s", quantile(whole, 0.95), "s")
             if server.refused:
                 print("PagerDuty's schema refused:", *server.refused[:5], sep="\n  ")
             return 0 if all(good) and not server.refused else 1

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from benchmarks.suite import figures
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import Definition
 from classify.custom.texts import hash_of
@@ -64,6 +65,10 @@ def main() -> None:
     assert isinstance(without, dict)
     found["rows_per_second_ratio"] = round(with_["rows_per_second"] / without["rows_per_second"], 1)
     print(json.dumps(found, indent=1))
+    figures.tell(
+        "back-fill rows/s, stored vectors", with_["rows_per_second"], "rows/s",
+        other=without["rows_per_second"], of="the encoder reads each text",
+    )  # fmt: skip
 
 
 def measure(rows: int, chosen: argparse.Namespace, *, stored: bool) -> dict[str, float]:

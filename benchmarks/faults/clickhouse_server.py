@@ -88,7 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
                     file.write(statement[insert.end() :])
                     file.flush()
                     into, form = insert[1].decode(), insert[2].decode()
-                    connection.query(f"{into} FROM INFILE '{file.name}' {form}")
+                    if " FROM input('" in into:
+                        # The engine knows no body of a request: a file is as good.
+                        source = f" FROM file('{file.name}', 'Native', '"
+                        connection.query(into.replace(" FROM input('", source))
+                    else:
+                        connection.query(f"{into} FROM INFILE '{file.name}' {form}")
                 return b"", "TSV"
             sql = statement.decode()
             found = _FORMAT.search(sql)

@@ -89,6 +89,13 @@ def _send(url, seconds, headers, started, results) -> None:  # type: ignore[no-u
     results.put(load)
 
 
+def batch() -> tuple[bytes, list[str]]:
+    """A body with ids of its own, and its traces."""
+    body, traces, spans = template()
+    _new_ids(body, traces, spans)
+    return bytes(body), [body[places[0] : places[0] + 16].hex() for places in traces]
+
+
 def template() -> tuple[bytearray, list[list[int]], list[list[int]]]:
     """The body, and by trace and by span the offsets at which its id stands."""
     request = ExportTraceServiceRequest()

@@ -23,6 +23,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from benchmarks.ingest import load, servers  # noqa: E402
+from benchmarks.suite import figures  # noqa: E402
 
 _DRAIN_SECONDS = 60.0
 _STAGE = re.compile(r'everyspan_ingest_stage_cpu_seconds_total\{stage="(\w+)"\} ([\d.e+-]+)')
@@ -140,6 +141,12 @@ def main() -> None:
                 continue
             ratio = ours["stored_per_s"] / other["stored_per_s"]
             print(f"{senders} senders: {ratio:,.1f} times the stored spans/s of {other['server']}")
+        if others:
+            best = max(others, key=lambda row: float(row["stored_per_s"]))
+            figures.tell(
+                f"stored spans/s, {senders} senders", ours["stored_per_s"], "spans/s",
+                other=best["stored_per_s"], of=best["server"],
+            )  # fmt: skip
     if options.json:
         print(json.dumps(results))
 

@@ -137,7 +137,7 @@ def mlflow(directory: Path, python: Path) -> Iterator[Server]:
 
 def _serve(server: Server, ready: str) -> Iterator[Server]:
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 400
         while True:
             try:
                 with urllib.request.urlopen(ready, timeout=5) as answer:

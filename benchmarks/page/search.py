@@ -20,6 +20,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from benchmarks.suite import figures
 from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
@@ -80,6 +81,10 @@ def main() -> None:
                 f"| {title} | {1000 * took['everyspan']:,.0f} | {1000 * took['bare']:,.0f} |"
                 f" {took['bare'] / took['everyspan']:.1f} |"
             )
+            figures.tell(
+                f"{title}, ms", 1000 * took["everyspan"], "ms",
+                other=1000 * took["bare"], of="without the index", less_is_better=True,
+            )  # fmt: skip
         client.close()
 
 

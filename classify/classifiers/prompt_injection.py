@@ -25,6 +25,7 @@ class PromptInjection(Safety):
     name = "prompt_injection"
     description = "A document, tool result or message holds instructions meant for the model."
     code_version = 5
+    learns_here: ClassVar[bool] = True
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "retrieval", "reranker", "tool", "agent", "chain"))

@@ -93,7 +93,8 @@ def _stored_verdict(stored: Columns, name: str, row: int, *, custom: bool) -> Ve
     else:
         label, score = stored[name][row], stored[f"{name}_score"][row]
     evidence, outcome = (stored[map_][row].get(name, "") for map_ in ("evidence", "outcomes"))
-    return Verdict(label, score, evidence, outcome)
+    own = math.nan if custom else stored["own_scores"][row].get(name, math.nan)
+    return Verdict(label, score, evidence, outcome, own)
 
 
 def _labels(stored: Columns, verdicts: Verdicts, custom: Members, row: int) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The batch job: finds traces that are due, has them judged, and writes their rows again.
 
-There must be one writer per row: run one job per shard, and let nothing else insert rows of
-spans_raw with a verdict_version. A row is inserted whole, so a second writer's columns would be
-lost. Ingest is no second writer: its rows have version 0 and never replace a judged one.
+There must be one writer per row: one job per share, which classify/shares sees to, and let nothing
+else insert rows of spans_raw with a verdict_version. A row is inserted whole, so a second writer's
+columns would be lost. Ingest is no second writer: its rows have version 0 and never replace a
+judged one.
 
 Each trace is written in an order that a stop at any point leaves it pending: first rows judged
 before that change (the root, when spans came late), then rows not judged yet, then the marks on
@@ -36,12 +37,13 @@ from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
-from classify.reviews.calibrating import calibrated
 from classify.reviews.calibration_store import history, mark, run_of, standing
+from classify.reviews.in_force import calibrated
 from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
 from classify.settle.twins import Twin
+from classify.shares.leases import Grant, alone
 from classify.signals.weighed import Weighed
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds
@@ -88,6 +90,8 @@ class ClassifyJob:
         self._outages = Outages(self.telemetry)
         self._outages.broke(damage(classifiers))
         self._lag = (time.monotonic(), 0.0)
+        self._grant = alone(settings)
+        self._has_moved = False
         #: Custom classifiers as they are now, and their rows to go over.
         self._revision = -1
         self._custom = Members()
@@ -145,8 +149,8 @@ class ClassifyJob:
             newest = latest_version(client, settings.database)
             self.version = newest or deploy(client, settings.database, known)
         self.telemetry.version.set(self.version)
-        index, count = settings.shard
-        self._share = share = Share(settings.database, self.version, index, count)
+        grant = self._grant
+        self._share = share = Share(settings.database, self.version, grant.shares, grant.shares_of)
         self._old = OldRows(share)
         # What the set before judged is looked for at once.
         self._ask_at = self._look_at = time.monotonic()
@@ -178,6 +182,14 @@ class ClassifyJob:
         built_in = {each.name for each in self._classifiers}
         self._left, self._back_fill = debts(self._share, built_in, set(self.broken), self._custom)
 
+    def work_on(self, grant: Grant) -> None:
+        """Of these shares from the next run on. Not while one goes on."""
+        if (grant.shares, grant.shares_of) != (self._grant.shares, self._grant.shares_of):
+            self._has_moved = True
+        self._grant = grant
+        if self._client is not None:
+            self._rows.fence = grant.fence
+
     def close(self) -> None:
         """End the worker processes and the connection."""
         self._pool.close()
@@ -192,7 +204,7 @@ class ClassifyJob:
         try:
             if self._client is None:
                 self._client = self._connect()
-                self._rows = Rows(self._client, self._settings, self._schema)
+                self._rows = Rows(self._client, self._settings, self._schema, self._grant.fence)
                 ground = Ground(self._load, self._task, self._killed, self._take_note)
                 self._flights = Flights(
                     self._rows, self._pool, self._put_off, ground, self.telemetry
@@ -240,6 +252,11 @@ class ClassifyJob:
                 self._take_up(client)
 
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
+        if self._has_moved:
+            self._take_up(client)
+            # What waits there may be older than what is looked for each second.
+            self._sweep_at = time.monotonic()
+            self._has_moved = False
         self._look_for_days(client)
         written = self._marked = 0
         self._put_off.new_pass()

@@ -34,6 +34,7 @@ def describe(classifiers: Sequence[Classifier]) -> list[dict[str, Any]]:
             "needs": list(c.needs),
             # Only where it is set: others stay the set that they were.
             **({"quantile": c.quantile} if isinstance(c, Weighed) and c.quantile else {}),
+            **({"head": c.head_number} if isinstance(c, Weighed) and c.head else {}),
             **(
                 {"detectors": {e.detector.name: e.detector.use for e in c.detectors}}
                 if isinstance(c, Weighed) and c.detectors

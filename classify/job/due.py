@@ -52,18 +52,21 @@ class DueTrace:
 
 @dataclass(slots=True, frozen=True)
 class Share:
-    """Whose work it is: traces with ``cityHash64(trace_id) % count = index`` and verdicts older
-    than ``version``."""
+    """Whose work it is: traces whose ``cityHash64(trace_id) % count`` is one of ``indices``, and
+    verdicts older than ``version``."""
 
     database: str
     version: int
-    index: int
+    indices: frozenset[int]
     count: int
 
     @property
     def traces(self) -> str:
         """As SQL."""
-        return f"cityHash64(trace_id) % {self.count} = {self.index}" if self.count > 1 else "1"
+        if len(self.indices) == self.count:
+            return "1"
+        these = ", ".join(map(str, sorted(self.indices)))
+        return f"cityHash64(trace_id) % {self.count} IN ({these})" if these else "0"
 
 
 class Finder:

@@ -50,6 +50,7 @@ def _built_in(found: After, rows: Sequence[int], task: Task) -> dict[str, Sequen
     }
     if found.verdicts.built_in:
         new["outcomes"] = [_outcomes(found, i) for i in rows]
+        new["own_scores"] = [_own_scores(found, i) for i in rows]
     for name, verdicts in found.verdicts.built_in.items():
         new[name] = [verdicts[i].label for i in rows]
         new[f"{name}_score"] = [verdicts[i].score for i in rows]
@@ -64,6 +65,17 @@ def _outcomes(found: After, row: int) -> dict[str, str]:
     asked = found.verdicts.built_in
     kept = {n: told for n, told in found.stored["outcomes"][row].items() if n not in asked}
     return kept | {n: told for n, each in asked.items() if (told := each[row].outcome)}
+
+
+def _own_scores(found: After, row: int) -> dict[str, float]:
+    """Of classifiers that were not asked, as they are."""
+    asked = found.verdicts.built_in
+    kept = {n: score for n, score in found.stored["own_scores"][row].items() if n not in asked}
+    return kept | {
+        name: each[row].own_score
+        for name, each in asked.items()
+        if not math.isnan(each[row].own_score)
+    }
 
 
 def _custom(found: After, rows: Sequence[int]) -> dict[str, Sequence[Any]]:

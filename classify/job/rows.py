@@ -21,6 +21,7 @@ from classify.settle.around import FROM_AROUND
 from classify.settle.running_totals import RUNNING_TOTAL
 from classify.settle.twins import TWIN, Twin
 from classify.settle.usage import FIELDS, REPORTED_USAGE
+from classify.shares.fence import Fence
 from service.errors import UserError
 
 #: Earlier traces of a session that a classifier gets to see, and how far back, in days.
@@ -114,7 +115,15 @@ def read_schema(client: Client, database: str, classifiers: Sequence[Classifier]
 class Rows:
     """Reads and writes for one worker. Not for several threads."""
 
-    def __init__(self, client: Client, settings: ClassifySettings, schema: Schema) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: ClassifySettings,
+        schema: Schema,
+        fence: Fence | None = None,
+    ) -> None:
+        #: What is written goes through it: it fails where the worker may have been replaced.
+        self.fence = fence
         self._client = client
         self._database = settings.database
         self._schema = schema
@@ -180,15 +189,15 @@ class Rows:
 
     def write_spans(self, block: bytes) -> None:
         """Insert rows of spans_raw, all columns."""
-        self._write("spans_raw", list(self._schema.spans), block)
+        self._write("spans_raw", self._schema.spans, block)
 
     def write_content(self, block: bytes) -> None:
         """Insert rows of span_content, all columns."""
-        self._write("span_content", list(self._schema.content), block)
+        self._write("span_content", self._schema.content, block)
 
     def write_vectors(self, block: bytes) -> None:
         """Insert rows of text_vectors."""
-        self._write("text_vectors", list(TYPES), block)
+        self._insert_block("text_vectors", list(TYPES), block)
 
     def _vectors(self, batch: Batch, model: int) -> bytes:
         """What is stored of the texts of the batch's hours."""
@@ -210,7 +219,13 @@ class Rows:
             limited=False,
         )
 
-    def _write(self, table: str, columns: list[str], block: bytes) -> None:
+    def _write(self, table: str, types: Mapping[str, str], block: bytes) -> None:
+        if self.fence is None:
+            self._insert_block(table, list(types), block)
+        else:
+            self.fence.insert(self._client, table, types, block, self._insert)
+
+    def _insert_block(self, table: str, columns: list[str], block: bytes) -> None:
         self._client.raw_insert(
             f"{self._database}.{table}", columns, block, settings=self._insert, fmt="Native"
         )

@@ -29,6 +29,7 @@ from classify.settle.runs import runs
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
 from classify.settle.twins import Twin
+from classify.shares.leases import Grant, alone
 from clickhouse.native import read_columns, write_columns
 from clickhouse.span import SPAN_COLUMNS, Span
 
@@ -64,8 +65,8 @@ class Settling:
     def __init__(self, settings: ClassifySettings, connect: Callable[[], Client]) -> None:
         self._settings = settings
         self._connect = connect
-        index, count = settings.shard
-        self._share = Share(settings.database, 0, index, count)
+        self._grant = alone(settings)
+        self._share = self._shares()
         self._client: Client | None = None
         self._schema: Schema | None = None
         self._twins = TwinSearch(self._share)
@@ -74,6 +75,18 @@ class Settling:
         self._waiting: dict[str, _Waiting] = {}
         #: Traces that were looked at as they are now: newest row, ms since 1970, and rows.
         self._seen: dict[str, tuple[int, int]] = {}
+
+    def work_on(self, grant: Grant) -> None:
+        """Of these shares from now on, all that waits."""
+        if grant != self._grant:
+            self.close()
+            self._grant = grant
+            self._share = self._shares()
+            self._twins = TwinSearch(self._share)
+            self._next_at = self._twins_at = 0.0
+
+    def _shares(self) -> Share:
+        return Share(self._settings.database, 0, self._grant.shares, self._grant.shares_of)
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle what has come; returns rows written. Does nothing while its share of the time is
@@ -101,7 +114,7 @@ class Settling:
     def _run(self, client: Client, stopping: Callable[[], bool]) -> int:
         if self._schema is None:
             self._schema = read_schema(client, self._settings.database, ())
-        rows = Rows(client, self._settings, self._schema)
+        rows = Rows(client, self._settings, self._schema, self._grant.fence)
         first = self._looked_at is None
         written = 0
         began = time.monotonic()

@@ -1,4 +1,5 @@
-"""Lets reviews move a classifier's threshold, one state after the other, and takes them back.
+"""Lets reviews move a classifier's threshold, or give it a head of your own traffic, one state
+after the other, and takes them back.
 
 A state holds for the version of the classifier that it was found for: another version's scores mean
 something else, and it begins as it comes. What somebody has set (EVERYSPAN_CLASSIFY_THRESHOLDS, a
@@ -7,11 +8,9 @@ threshold in a definition) is left alone.
 
 from __future__ import annotations
 
-import copy
 import logging
-import math
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,13 +20,19 @@ from clickhouse_connect.driver.client import Client
 from classify.classifier import Classifier
 from classify.custom import classifier_store
 from classify.custom.classifier_store import CALIBRATED, Record
+from classify.custom.texts import shown
 from classify.models.checksums import ModelError
-from classify.reviews import calibration_store, review_store
+from classify.models.encoder import encoder
+from classify.models.files import heads
+from classify.reviews import calibration_store, local_head, review_store
 from classify.reviews.calibration import Answered, propose
 from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
-from classify.reviews.queue import DAYS, label_of, score_of
+from classify.reviews.deciding_texts import deciding_texts
+from classify.reviews.local_head import Found
+from classify.reviews.queue import DAYS, label_of, own_score_of
 from classify.reviews.review_store import Review, settled
 from classify.reviews.teacher import taught
+from classify.signals.weighed import Weighed
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError
 
@@ -37,6 +42,10 @@ logger = logging.getLogger(__name__)
 _MORE, _AFTER_UNDO = 10, 20
 #: Two thresholds nearer than this are one.
 _SAME = 1e-3
+#: A head is learned again from so many times the answers on: each has all rows judged again.
+_AGAIN = 1.5
+#: Answered rows that a head is learned from: the newest.
+_MOST_ROWS = 600
 
 
 class CalibrationError(UserError):
@@ -112,7 +121,8 @@ class Calibrating:
             if last is None:
                 raise CalibrationError(f"{name} is as it came; there is nothing to take back")
             threshold = earlier.threshold if earlier and earlier.of == last.of else 0.0
-            back = earlier if threshold and earlier else Calibration(name, 0, 0, 0.0, shipped)
+            fits = earlier is not None and earlier.moves and earlier.of == last.of
+            back = earlier if earlier and fits else Calibration(name, 0, 0, 0.0, shipped)
             reason = f"calibration {last.number} taken back"
             if record is not None:
                 version = self._rethreshold(name, threshold or None, reason).version
@@ -127,6 +137,10 @@ class Calibrating:
                     back.c,
                     back.a,
                     back.b,
+                    back.head,
+                    back.shift,
+                    back.relabels,
+                    back.model,
                     self._counts(client).get(name, 0),
                     {},
                     reason,
@@ -160,14 +174,39 @@ class Calibrating:
         given = review_store.read(client, self._database, name)
         teachers = review_store.read(client, self._database, name, kind="teacher")
         answered = answers(run, name, [*given, *taught(given, teachers)])
-        found = propose(answered, shipped)
         states = history(run, self._database, name)
         last = states[-1] if states and states[-1].of == version else None
+        count = self._counts(client).get(name, 0)
+        if last and last.head and count < _AGAIN * last.answers:
+            return None, f"{count} answers; its head is learned again from half as many more on"
+        joins = self._head(client, name, answered, shipped)
+        if joins.head is not None:
+            head = joins.head
+            state = Calibration(
+                name,
+                (states[-1].number if states else 0) + 1,
+                version,
+                0.0,
+                shipped,
+                head.map.c,
+                head.map.a,
+                head.map.b,
+                tuple(head.weights),
+                head.shift,
+                head.relabels,
+                heads().version,
+                count,
+                joins.figures,
+                joins.reason,
+                author=author or "reviews",
+            )
+            return self._put(client, state), joins.reason
+        found = propose(answered, shipped)
         held = last.threshold if last else 0.0
         if not found.figures:
             return None, found.reason
         wanted = found.threshold or 0.0
-        if abs(wanted - held) < _SAME:
+        if abs(wanted - held) < _SAME and not (last and last.head):
             return None, f"{found.reason}; nothing changes"
         if record is not None:
             version = self._rethreshold(name, found.threshold, found.reason).version
@@ -179,12 +218,28 @@ class Calibrating:
             wanted,
             shipped,
             *((map.c, map.a, map.b) if map else (0.0, 1.0, 1.0)),
-            answers=self._counts(client).get(name, 0),
+            answers=count,
             figures=found.figures,
             reason=found.reason,
             author=author or "reviews",
         )
         return self._put(client, state), found.reason
+
+    def _head(self, client: Client, name: str, answered: Answered, shipped: float) -> Found:
+        """What answers say of texts beyond the score, of a classifier that learns here."""
+        classifier = self._classifiers.get(name)
+        if not isinstance(classifier, Weighed) or not classifier.learns_here:
+            return Found(None, "", {})
+        if reason := local_head.too_few(answered):
+            return Found(None, reason, {})
+        try:
+            rows = answered.rows[-_MOST_ROWS:]
+            texts = deciding_texts(client, self._database, classifier, rows)
+            known = [i for i, row in enumerate(answered.rows) if texts.get(row, "").strip()]
+            vectors = encoder().vectors([shown(texts[answered.rows[i]]) for i in known])
+        except ModelError as error:
+            raise CalibrationError(f"{name} can't judge now: {error}") from error
+        return local_head.look(answered.only(known), vectors, shipped)
 
     def _put(self, client: Client, state: Calibration) -> Calibration:
         calibration_store.put(client, self._database, state)
@@ -225,9 +280,9 @@ def _own_threshold(record: Record) -> float:
 
 
 def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Review]) -> Answered:
-    """As they stand with the scores that their rows have now: what an older version scored means
-    something else, and a row that is gone is left out. Those that were chosen by whoever answered
-    are left out too: they were, for what they say."""
+    """Oldest first, as they stand with the scores that their rows have now, without a head: what an
+    older version scored means something else, and a row that is gone is left out. Those that were
+    chosen by whoever answered are left out too: they were, for what they say."""
     found = {
         key: fails
         for key, (review, fails) in settled(
@@ -237,12 +292,12 @@ def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Revie
     drawn = {(e.trace_id, e.span_id) for e in reviews if e.chosen == "random"}
     if not found:
         return Answered([], [], [])
-    said, score = label_of(classifier), score_of(classifier)
+    said, score = label_of(classifier), own_score_of(classifier)
     listed = ", ".join(f"({quote(t)}, {quote(s)})" for t, s in sorted(found))
     rows = run(
         f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score"
         f" FROM spans WHERE (trace_id, span_id) IN ({listed}) AND {said} IN ('pass', 'fail')"
-        f" AND isFinite({score}) ORDER BY trace_id, span_id"
+        f" AND isFinite({score})"
     )
     shares = {
         row["label"]: int(row["n"])
@@ -252,6 +307,8 @@ def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Revie
             f" AND {said} IN ('pass', 'fail') GROUP BY label"
         )
     }
+    order = {key: number for number, key in enumerate(found)}
+    rows.sort(key=lambda row: order[row["trace_id"], row["span_id"]])
     random = [(row["trace_id"], row["span_id"]) in drawn for row in rows]
     asked: dict[str, int] = {}
     for row, at_random in zip(rows, random, strict=True):
@@ -263,27 +320,8 @@ def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Revie
             shares.get(row["label"], 0) / asked[row["label"]] if at_random else 0.0
             for row, at_random in zip(rows, random, strict=True)
         ],
+        [(row["trace_id"], row["span_id"]) for row in rows],
     )
-
-
-def calibrated(
-    classifiers: Sequence[Classifier], states: Mapping[str, Calibration], fixed: Collection[str]
-) -> tuple[Classifier, ...]:
-    """The built-in classifiers, in their order, with the thresholds that hold here."""
-    made = []
-    for classifier in classifiers:
-        state = states.get(classifier.name)
-        if state is not None and state.moves and classifier.name not in fixed:
-            try:
-                fits = classifier.version == state.of
-            except ModelError:
-                # It can't judge before it can be read; then it is asked again.
-                fits = False
-            if fits and math.isfinite(state.threshold):
-                classifier = copy.copy(classifier)
-                classifier.threshold = state.threshold
-        made.append(classifier)
-    return tuple(made)
 
 
 def told(state: Calibration) -> dict[str, Any]:
@@ -295,6 +333,7 @@ def told(state: Calibration) -> dict[str, Any]:
         "threshold": state.threshold or state.before,
         "own": state.before,
         "moved": state.moves,
+        "head": bool(state.head),
         "answers": state.answers,
         "figures": dict(state.figures),
         "reason": state.reason,

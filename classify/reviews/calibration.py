@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ LEAST, LEAST_EACH = 20, 3
 COST = 2.0
 _FAILS = COST / (COST + 1)
 #: Standard deviations of c, a and b around the shipped map.
-_SPREAD = np.array([1.0, 0.3, 0.3])
+SPREAD = np.array([1.0, 0.3, 0.3])
 _EDGE = 1e-4
 _FOLDS, _TIMES = 5, 4
 #: Standard errors by which a threshold must be better to move.
@@ -39,14 +40,23 @@ _SURE = 1.5
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Scores of rows, 0 to 1, and whether each fails, as people see it. ``weights``: rows that each
-    answer stands for; 0 for one that was not drawn at random."""
+    answer stands for; 0 for one that was not drawn at random. ``rows``: trace and span of each."""
 
     scores: Sequence[float]
     fails: Sequence[bool]
     weights: Sequence[float]
+    rows: Sequence[tuple[str, str]] = ()
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def only(self, chosen: Sequence[int]) -> Answered:
+        """Those at these positions."""
+        each: tuple[list[Any], ...] = tuple(
+            [values[i] for i in chosen]
+            for values in (self.scores, self.fails, self.weights, self.rows)
+        )
+        return Answered(*each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Map:
 
     def probabilities(self, scores: Sequence[float] | Floats) -> Floats:
         """Shape (n,)."""
-        logits = _features(np.asarray(scores, np.float64)) @ np.array([self.c, self.a, self.b])
+        logits = features(np.asarray(scores, np.float64)) @ np.array([self.c, self.a, self.b])
         return _sigmoid(logits)
 
 
@@ -125,7 +135,7 @@ def propose(answered: Answered, shipped: float) -> Proposal:
 
 def shipped_map(threshold: float) -> Map:
     """The scores as they come, with the middle where the threshold asks for it."""
-    at = float((_features(np.array([threshold])) @ np.array([0.0, 1.0, 1.0]))[0])
+    at = float((features(np.array([threshold])) @ np.array([0.0, 1.0, 1.0]))[0])
     return Map(log(COST) - at)
 
 
@@ -135,7 +145,7 @@ def fit(scores: Floats, fails: Floats, shipped: float) -> Map:
     free = np.array([True, True, True])
     # A slope that would turn the order around is none; the rest is fitted without it.
     for _ in range(3):
-        found = _newton(_features(scores), fails, middle, free)
+        found = _newton(features(scores), fails, middle, free)
         wrong = free & (np.array([0.0, found[1], found[2]]) < 0)
         if not wrong.any():
             break
@@ -185,7 +195,7 @@ def _held_out(
     loss, cost = np.zeros(n), np.zeros(n)
     random = np.random.default_rng(n)
     for _ in range(_TIMES):
-        fold = _folds(fails, random)
+        fold = folds(fails, random, _FOLDS)
         for number in range(_FOLDS):
             out = fold == number
             if not out.any() or not (~out).any():
@@ -193,18 +203,18 @@ def _held_out(
             map = fit(scores[~out], fails[~out], shipped)
             threshold = threshold_of(map, scores[~out])
             loss[out] += _log_loss(map.probabilities(scores[out]), fails[out]) / _TIMES
-            cost[out] += _costs(scores[out], fails[out], threshold) / _TIMES
+            cost[out] += costs(scores[out], fails[out], threshold) / _TIMES
     before = _log_loss(shipped_map(shipped).probabilities(scores), fails)
     means = [float(np.average(each, weights=weights)) for each in (before, loss)]
-    return means[0], means[1], (_costs(scores, fails, shipped), cost)
+    return means[0], means[1], (costs(scores, fails, shipped), cost)
 
 
-def _folds(fails: Floats, random: np.random.Generator) -> NDArray[np.int64]:
+def folds(fails: Floats, random: np.random.Generator, count: int) -> NDArray[np.int64]:
     """The number of the fold of each answer, as many of each kind in every one."""
     fold = np.zeros(len(fails), np.int64)
     for kind in (0.0, 1.0):
         mine = random.permutation(np.flatnonzero(fails == kind))
-        fold[mine] = np.arange(len(mine)) % _FOLDS
+        fold[mine] = np.arange(len(mine)) % count
     return fold
 
 
@@ -212,8 +222,8 @@ def _newton(x: Floats, y: Floats, middle: Floats, free: NDArray[np.bool_]) -> Fl
     found = np.where(free, middle, 0.0)
     for _ in range(40):
         p = _sigmoid(x @ found)
-        slope = x.T @ (p - y) + (found - middle) / _SPREAD**2
-        bend = (x * (p * (1 - p))[:, None]).T @ x + np.diag(1 / _SPREAD**2)
+        slope = x.T @ (p - y) + (found - middle) / SPREAD**2
+        bend = (x * (p * (1 - p))[:, None]).T @ x + np.diag(1 / SPREAD**2)
         step = np.zeros(3)
         step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope[free])
         # Half steps where a whole one would leap over.
@@ -223,7 +233,8 @@ def _newton(x: Floats, y: Floats, middle: Floats, free: NDArray[np.bool_]) -> Fl
     return found
 
 
-def _features(scores: Floats) -> Floats:
+def features(scores: Floats) -> Floats:
+    """1, ln s and -ln(1 - s), shape (n, 3)."""
     s = np.clip(scores, _EDGE, 1 - _EDGE)
     return np.stack([np.ones(len(s)), np.log(s), -np.log1p(-s)], axis=1)
 
@@ -239,7 +250,8 @@ def _log_loss(p: Floats, fails: Floats) -> Floats:
     return found
 
 
-def _costs(scores: Floats, fails: Floats, threshold: float) -> Floats:
+def costs(scores: Floats, fails: Floats, threshold: float) -> Floats:
+    """What each answer costs where scores from the threshold up fail; shape (n,)."""
     called = scores >= threshold
     found: Floats = COST * (called & (fails == 0)) + 1.0 * (~called & (fails == 1))
     return found

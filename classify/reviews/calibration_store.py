@@ -15,15 +15,17 @@ Run = Callable[[str], list[dict[str, Any]]]
 """SQL to rows."""
 
 _COLUMNS = (
-    "classifier", "number", "of", "threshold", "before", "c", "a", "b", "answers", "figures",
-    "reason", "undoes", "author",
+    "classifier", "number", "of", "threshold", "before", "c", "a", "b", "head", "shift", "relabels",
+    "model", "answers", "figures", "reason", "undoes", "author",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """One state. ``number``: from 1. ``of``: the classifier's version. ``threshold``: 0 for the
-    classifier's own, which was ``before``. ``undoes``: the number that it takes back, else 0."""
+    classifier's own, which was ``before``. ``undoes``: the number that it takes back, else 0.
+    ``head``, ``shift``: what a text adds to the score (local_head.py), () for no head;
+    ``relabels``: whether other rows fail by it; ``model``: of the encoder that it reads by."""
 
     classifier: str
     number: int
@@ -33,6 +35,10 @@ class Calibration:
     c: float = 0.0
     a: float = 1.0
     b: float = 1.0
+    head: tuple[float, ...] = ()
+    shift: float = 0.0
+    relabels: bool = False
+    model: int = 0
     answers: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
@@ -42,8 +48,8 @@ class Calibration:
 
     @property
     def moves(self) -> bool:
-        """Whether another score than the classifier's own fails."""
-        return self.threshold > 0
+        """Whether another score than the classifier's own fails, or it has a head."""
+        return self.threshold > 0 or bool(self.head)
 
 
 def put(client: Client, database: str, new: Calibration) -> None:
@@ -112,4 +118,5 @@ def _read(row: Mapping[str, Any]) -> Calibration:
     except (ValueError, TypeError, AttributeError):
         figures = {}
     values = {name: row[name] for name in _COLUMNS} | {"figures": figures}
+    values["head"] = tuple(row["head"])
     return Calibration(**values, changed_at=str(row["at"]))

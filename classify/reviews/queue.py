@@ -49,6 +49,12 @@ def score_of(classifier: str) -> str:
     return f"custom_scores[{quote(classifier)}]"
 
 
+def own_score_of(classifier: str) -> str:
+    """SQL of the score without the head of one's own traffic."""
+    name, score = quote(classifier), score_of(classifier)
+    return f"if(mapContains(own_scores, {name}), own_scores[{name}], {score})"
+
+
 def next_case(
     run: Run, classifier: str, reviews: Sequence[Review], threshold: float, skip: str = ""
 ) -> Case | None:
@@ -125,13 +131,15 @@ def cuts(run: Run) -> dict[str, list[float]]:
 
 
 def how_good(run: Run, classifier: str, reviews: Sequence[Review], days: int = DAYS) -> Quality:
-    """Of the last days, from the cases that were drawn at random. Where the threshold has moved,
-    rows count by the verdict that they have now, and apart by what they had."""
+    """Of the last days, from the cases that were drawn at random. Where the threshold has moved, or
+    a head has joined, rows count by the verdict that they have now, and apart by what they had."""
     said, score = label_of(classifier), score_of(classifier)
     # A score of NaN says nothing; the label does.
     believed = f"if(isFinite({score}), toFloat64({score}), toFloat64({said} = 'fail'))"
+    # Where a head of one's own traffic moved the score, what was drawn went by that before.
+    own = f"if(isFinite({score}), toFloat64({own_score_of(classifier)}), {believed})"
     at = ", ".join(f"{each:.9g}" for each in cuts(run).get(classifier, ()))
-    between = f"toUInt8(arrayCount(cut -> {believed} >= cut, [{at}]))" if at else "toUInt8(0)"
+    between = f"toUInt8(arrayCount(cut -> {own} >= cut, [{at}]))" if at else "toUInt8(0)"
     rows = run(
         f"SELECT toString({said}) AS label, {between} AS part, count() AS n,"
         f" avg({believed}) AS mean, varPop({believed}) AS variance FROM spans"

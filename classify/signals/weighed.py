@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from classify.classifier import NOT_APPLICABLE, Subject, abstained
+from classify.custom.texts import shown
 from classify.detectors.definition import BESIDE, numbered
 from classify.detectors.files import Installed
 from classify.detectors.model import EVERYDAY, model
@@ -20,11 +22,14 @@ from classify.models.checksums import SUMS
 from classify.models.encoder import encoder, sigmoid
 from classify.models.evidence import quoted
 from classify.models.files import heads
+from classify.reviews.local_head import Head
 from classify.signals.combiner import Combiner, combiner, deciding, file_of, table
 from classify.signals.signal import Item, Likeness, Logit, Signal
 from clickhouse.span import Verdict
 
 Values = dict[str, float]
+#: Evidence where the head makes a row fail.
+_LIKE = "like what was called wrong here"
 
 
 class Weighed:
@@ -47,6 +52,12 @@ class Weighed:
     reads: ClassVar[Reads | None] = None
     #: Those that have their say, one after the other (detectors/opinion.py).
     detectors: tuple[Installed, ...] = ()
+    #: Whether a head of one's own traffic may join: where sources that nothing was fitted on say
+    #: that it helps (benchmarks/reviews).
+    learns_here: ClassVar[bool] = False
+    #: That head, and the number of the calibration that it is of.
+    head: Head | None = None
+    head_number: int = 0
 
     def decided(self, subject: Subject) -> Verdict | None:
         """The verdict where no weighing is needed (a rule that is certain, nothing to judge, a text
@@ -91,11 +102,14 @@ class Weighed:
             if isinstance(signal, Logit):
                 tower = heads().head(signal.head).tower
             found |= dict.fromkeys(files.needed_for(tower))
+        if self.head:
+            found |= dict.fromkeys(files.needed_for(files.GENERAL))
         return tuple(found)
 
     def judge(self, subjects: Sequence[Subject]) -> list[Verdict]:
         found = [self.decided(subject) for subject in subjects]
         by_rule = [verdict is not None for verdict in found]
+        worst: dict[int, Item] = {}
         rows: list[tuple[int, list[Item]]] = [
             (i, list(self.items(subject))) for i, subject in enumerate(subjects) if found[i] is None
         ]
@@ -107,10 +121,48 @@ class Weighed:
             at += len(items)
             limit = self.limits.get(subjects[i].span.service_name, self.threshold)
             found[i] = self._verdict(items, mine, limit) if items else NOT_APPLICABLE
+            if items:
+                worst[i] = items[_worst(mine)]
         given = [verdict or NOT_APPLICABLE for verdict in found]
         for each in self.detectors:
             given = self._heard(each, subjects, given, by_rule)
-        return given
+        return self._learned(given, worst) if self.head else given
+
+    def deciding_texts(self, subjects: Sequence[Subject]) -> list[str]:
+        """The text of each row that its score is of, '' where a rule decides or there is none."""
+        rows = [[] if self.decided(each) else list(self.items(each)) for each in subjects]
+        weighed = iter(self._weighed([item for items in rows for item in items]))
+        return [
+            items[_worst([next(weighed) for _ in items])].text if items else "" for items in rows
+        ]
+
+    def _learned(self, found: list[Verdict], worst: Mapping[int, Item]) -> list[Verdict]:
+        """With the head's say. What a rule is certain of stands, and what is abstained from."""
+        head = self.head
+        asked = {
+            i: item
+            for i, item in worst.items()
+            if found[i].label in ("pass", "fail") and item.text.strip()
+        }
+        if head is None or not asked:
+            return found
+        vectors = encoder().vectors([shown(item.text) for item in asked.values()])
+        own = [found[i].score for i in asked]
+        made = list(found)
+        for (i, item), score in zip(asked.items(), head.scores(own, vectors), strict=True):
+            made[i] = self._moved(found[i], item, float(score))
+        return made
+
+    def _moved(self, verdict: Verdict, item: Item, score: float) -> Verdict:
+        moved = replace(verdict, score=score, own_score=verdict.score)
+        # At the threshold it fails, whatever the last digit says.
+        if (score >= self.threshold - 1e-9) == (verdict.label == "fail"):
+            return moved
+        if verdict.label == "fail":
+            return replace(moved, label="pass", evidence="")
+        if self.unsure(item):
+            return replace(moved, score=verdict.score)
+        return replace(moved, label="fail", evidence=quoted(_LIKE, item.text))
 
     def _heard(
         self,
@@ -133,6 +185,8 @@ class Weighed:
         self.values([item for subject in subjects for item in self.items(subject)])
         for each in self.detectors:
             model(each).fails([EVERYDAY[each.detector.reads]])
+        if self.head:
+            encoder().vectors(["everyday"])
 
     def values(self, items: Sequence[Item], asked: bool = True) -> list[Values]:
         """Each item's signals by name; those of the encoder too where ``asked``."""
@@ -179,7 +233,7 @@ class Weighed:
     def _verdict(
         self, items: Sequence[Item], weighed: Sequence[tuple[float, Values]], threshold: float
     ) -> Verdict:
-        worst = int(np.argmax([score for score, _ in weighed]))
+        worst = _worst(weighed)
         score, values = weighed[worst]
         if score < threshold:
             return Verdict("pass", score)
@@ -210,3 +264,7 @@ class Weighed:
     @property
     def _combiner(self) -> Combiner:
         return combiner(self.name)
+
+
+def _worst(weighed: Sequence[tuple[float, Values]]) -> int:
+    return int(np.argmax([score for score, _ in weighed]))

@@ -34,7 +34,7 @@ def test_newest_first_day_by_day(db: Store) -> None:
     for number, days in ((1, 9), (2, 0), (3, 4)):
         db.insert(trace(number, start=now() - days * DAY))
     db.judge()
-    old = OldRows(Share(db.database, 2, 0, 1))
+    old = OldRows(Share(db.database, 2, frozenset({0}), 1))
     old.look(db.client, everywhere=True)
     found = []
     while taken := old.take(db.client, 1)[0]:

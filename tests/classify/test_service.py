@@ -147,9 +147,11 @@ def test_built_in_classifiers_have_their_columns(db: Store) -> None:
     assert rows == [(0, 0)]
 
 
-@pytest.mark.parametrize("share", ["", "2/2", "1", "a/b", "-1/2", "1/2/3"])
+@pytest.mark.parametrize(
+    "share", ["", "2/2", "1", "a/b", "-1/2", "1/2/3", "auto/0", "auto/", "auto/a"]
+)
 def test_a_share_that_is_none_is_refused(share: str) -> None:
-    with pytest.raises(ValidationError, match="write index/count"):
+    with pytest.raises(ValidationError, match="write auto, or index/count"):
         ClassifySettings(classify_shard=share)
 
 
@@ -158,6 +160,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EVERYSPAN_CLASSIFY_WORKERS", "3")
     settings = ClassifySettings()
     assert settings.shard == (1, 4)
+    assert ClassifySettings(classify_shard="auto").shard == (None, 64)
+    assert ClassifySettings(classify_shard=" auto/7 ").shard == (None, 7)
     assert settings.classify_workers == 3
     assert all(field.description for field in ClassifySettings.model_fields.values())
 

@@ -26,7 +26,7 @@ def _empty(db: Store) -> None:
 def finder(
     db: Store, *, quiet: float = 0, version: int = 1, share: tuple[int, int] = (0, 1)
 ) -> Finder:
-    return Finder(Share(db.database, version, *share), quiet, 3600)
+    return Finder(Share(db.database, version, frozenset({share[0]}), share[1]), quiet, 3600)
 
 
 def test_a_trace_is_one_piece_of_work(db: Store) -> None:

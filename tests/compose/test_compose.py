@@ -13,6 +13,9 @@ import yaml
 
 from alerting.routing import read_routes
 from alerting.settings import AlertingSettings
+from classify.detectors.definition import read_detectors
+from classify.detectors.standing import readers
+from classify.registry import BUILT_IN
 from classify.settings import ClassifySettings
 from ingest.settings import IngestSettings
 from tests.compose.compose_file import (
@@ -132,6 +135,21 @@ def test_volumes_are_named_and_files_exist() -> None:
             else:
                 used.add(source)
     assert used == declared
+
+
+def test_detectors_are_none_until_a_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICES["classify"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    settings = ClassifySettings()
+    assert (settings.detectors, settings.classifiers, settings.classify_thresholds) == (
+        None,
+        None,
+        "",
+    )
+    (volume,) = SERVICES["classify"]["volumes"]
+    folder = ROOT / volume.partition(":")[0]
+    assert volume.endswith(":/config:ro")
+    assert read_detectors(folder / "detectors.toml", readers(BUILT_IN)) == ()
 
 
 def test_environment_names_settings_that_exist() -> None:

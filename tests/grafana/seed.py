@@ -6,6 +6,8 @@ service, except for what ``incident`` plants in the last half hour.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clickhouse_connect.driver.client import Client
 
 from grafana.thresholds import read
@@ -29,8 +31,17 @@ def add_verdict_columns(client: Client, database: str) -> None:
     )
 
 
-def fill(client: Client, database: str, rows: int, days: int, *, incident: bool = True) -> None:
-    """Insert ``rows`` spans spread over the ``days`` up to now, a day at a time."""
+def fill(
+    client: Client,
+    database: str,
+    rows: int,
+    days: int,
+    *,
+    incident: bool = True,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Insert ``rows`` spans spread over the ``days`` up to now, a day at a time. ``texts``: column
+    to SQL, instead of the short texts and beside the other columns."""
     traces = max(1, rows // STEPS // days)
     client.insert(
         "custom_classifiers",
@@ -39,11 +50,12 @@ def fill(client: Client, database: str, rows: int, days: int, *, incident: bool 
         database=database,
     )
     for day in range(days):
-        client.command(_insert(database, traces, day, incident and day == 0))
+        client.command(_insert(database, traces, day, incident and day == 0, texts or {}))
 
 
-def _insert(database: str, traces: int, day: int, incident: bool) -> str:
-    columns, values = zip(*_row(incident), strict=True)
+def _insert(database: str, traces: int, day: int, incident: bool, texts: Mapping[str, str]) -> str:
+    row = dict(_row(incident)) | texts
+    columns, values = zip(*row.items(), strict=True)
     verdict_columns, verdict_values = zip(*_verdicts(incident), strict=True)
     names = ", ".join((*columns, *verdict_columns))
     # `t` numbers the trace, `s` the step; u(x) is uniform in 0..999 for a trace.

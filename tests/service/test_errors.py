@@ -37,6 +37,7 @@ CAUGHT = {
     "classify.job.pool.WorkerDiedError",
     "classify.job.rows.TooLargeError",
     "classify.job.working.BrokenError",
+    "classify.shares.fence.LeaseLostError",
     "clickhouse.embedded_http.errors.QueryRefused",
     "clickhouse.embedded_http.execution.Disconnected",
     "clickhouse.refused_writes.RefusedWriteError",
