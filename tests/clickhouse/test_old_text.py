@@ -190,7 +190,7 @@ def test_it_is_not_judged_again(house: tuple[Client, ClickHouseSettings]) -> Non
     store(client, settings, row("old", DAYS + 2), row("young", DAYS - 1))
     remove_old_text(client, settings, DAYS)
     young = hashlib.md5(b"young").hexdigest()
-    share = Share(settings.database, 4, 0, 1)
+    share = Share(settings.database, 4, (0,), 1)
     ask(client, settings.database, NOW - timedelta(days=20), NOW)
     time.sleep(0.01)
     old_rows = OldRows(share)
