@@ -176,7 +176,7 @@ def test_every_column_with_text_is_decided_on(house: tuple[Client, ClickHouseSet
         "model", "prompt_name", "prompt_version", "experiment", "variant", "agent_name",
         "tool_name", "document_scores", "code_file", "code_function", "code_revision",
         "code_repository", "resource_attributes", "scope_name", "scope_version", "convention",
-        "response_id", "twin_of", "finish_reason", "replay_of",
+        "response_id", "twin_of", "finish_reason", "replay_of", "project",
     }  # fmt: skip
     goes = {
         "input", "output", "input_messages", "output_messages", "tool_definitions",
@@ -190,7 +190,7 @@ def test_it_is_not_judged_again(house: tuple[Client, ClickHouseSettings]) -> Non
     store(client, settings, row("old", DAYS + 2), row("young", DAYS - 1))
     remove_old_text(client, settings, DAYS)
     young = hashlib.md5(b"young").hexdigest()
-    share = Share(settings.database, 4, (0,), 1)
+    share = Share(settings.database, 4, frozenset({0}), 1)
     ask(client, settings.database, NOW - timedelta(days=20), NOW)
     time.sleep(0.01)
     old_rows = OldRows(share)
