@@ -30,8 +30,9 @@ from alerting.spool import Spool, SpoolError
 from alerting.store.store import Store
 from alerting.telemetry import Telemetry
 from clickhouse.connection import connect
-from service.app import ServiceApp, refuse
+from service.app import Audit, ServiceApp, refuse
 from service.caller import Caller, NotAllowed
+from service.keys import Keys
 
 log = logging.getLogger(__name__)
 
@@ -165,10 +166,14 @@ class _Service:
 
 
 def create_app(
-    settings: AlertingSettings, connecting: Callable[[], Client] | None = None
+    settings: AlertingSettings,
+    connecting: Callable[[], Client] | None = None,
+    keys: Keys | None = None,
+    audit: Audit | None = None,
 ) -> ServiceApp:
     """The service as an ASGI application; its lifespan opens and closes the spool.
     ``app.state.registry`` has its metrics. ``connecting``: a ClickHouse client for one alert.
+    ``keys``: of projects. ``audit``: told of what is done.
 
     Raises RoutesError, RootsError and PlaybookError for files that can't be used.
     """
@@ -187,12 +192,14 @@ def create_app(
         return _refuse(_Refused(refused.status, str(refused)))
 
     app = ServiceApp(
-        AlertingGate(settings),
+        AlertingGate(settings, keys),
         ready=service.ready,
         degraded=service.degraded,
         registries=(service.telemetry.registry,),
         refuse=not_allowed,
         lifespan=lifespan,
+        audit=audit,
+        unaudited=frozenset((WEBHOOK,)),
     )
     app.include_router(router(service.routes, lambda: service.store))
     app.state.registry = service.telemetry.registry

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from alerting.settings import AlertingSettings
 from alerting.signature import SignatureError, check_headers
 from service.caller import Caller, Gate, NotAllowed
+from service.keys import OPERATOR, Keys, Who
 
 WEBHOOK = "/v1/grafana"
 
@@ -15,20 +16,23 @@ WEBHOOK = "/v1/grafana"
 class AlertingGate(Gate):
     """The webhook has a secret of its own. The body that it signs is checked once it is read."""
 
-    def __init__(self, settings: AlertingSettings) -> None:
+    def __init__(self, settings: AlertingSettings, keys: Keys | None = None) -> None:
         super().__init__(
             "alerting",
             "EVERYSPAN_ALERTING_TOKEN",
             settings.alerting_token,
             settings.host_names,
             json_only=True,
+            keys=keys,
         )
         self._settings = settings
 
-    def check(self, caller: Caller) -> None:
+    def check(self, caller: Caller) -> Who:
         if caller.path != WEBHOOK:
-            super().check(caller)
-        elif not self.has_secret:
+            return super().check(caller)
+        if who := self.key_of(caller):
+            self.check_scope(caller, who)
+        if not self.has_secret:
             self.check_local(caller)
         else:
             try:
@@ -37,6 +41,7 @@ class AlertingGate(Gate):
                 raise NotAllowed(HTTPStatus.UNAUTHORIZED, str(error)) from error
             # A browser keeps the password of Basic, and sends it for other sites' pages too.
             caller.check_site()
+        return OPERATOR
 
     @property
     def has_secret(self) -> bool:

@@ -7,6 +7,7 @@ engine with ingest through a client of its own.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -39,8 +40,9 @@ from classify.shares.fence import LeaseLostError
 from classify.shares.leases import Grant, Leases, alone
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
-from service.app import ServiceApp
-from service.caller import Gate
+from service.app import Audit, ServiceApp
+from service.caller import Caller, Gate
+from service.keys import Keys, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
 _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
+#: Where keys are made: a project's own by whoever may.
+_KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 
 
@@ -173,15 +177,16 @@ class ClassifyService:
         """Number of the deployed classifier set; 0 before the start."""
         return self._job.version if self._job else 0
 
-    @property
-    def gate(self) -> Gate:
-        """Who may call the HTTP interface."""
+    def gate(self, keys: Keys | None = None) -> Gate:
+        """Who may call the HTTP interface. ``keys``: of projects."""
         return Gate(
             "classify",
             "EVERYSPAN_CLASSIFY_TOKEN",
             self._settings.classify_token,
             self._settings.host_names,
             json_only=True,
+            keys=keys,
+            scope_of=_scope,
         )
 
     @property
@@ -360,7 +365,14 @@ def _who(names: Sequence[str]) -> str:
     return "no classifier needs it now, but the model is damaged"
 
 
-def create_app(service: ClassifyService) -> ServiceApp:
+def _scope(caller: Caller) -> Scope | None:
+    """What a key opens; what is common to all projects, none does."""
+    return "admin" if _KEYS.fullmatch(caller.path) else None
+
+
+def create_app(
+    service: ClassifyService, keys: Keys | None = None, audit: Audit | None = None
+) -> ServiceApp:
     """/v1/rejudge, /v1/classifiers, /v1/calibrations, /v1/forget, health and /openapi.json. Whoever
     made ``service`` starts and stops it."""
 
@@ -368,7 +380,13 @@ def create_app(service: ClassifyService) -> ServiceApp:
         return service.not_ready
 
     app = ServiceApp(
-        service.gate, ready=ready, registries=(service.telemetry.registry,), schema=True
+        service.gate(keys),
+        ready=ready,
+        registries=(service.telemetry.registry,),
+        schema=True,
+        audit=audit,
+        # Each answer is kept with who gave it.
+        unaudited=frozenset(("/v1/reviews",)),
     )
     app.include_router(router(service.catalog))
     app.include_router(calibrations(service.calibrating))

@@ -65,6 +65,7 @@ COMMANDS = {
         "cli.forget:forget",
         "Remove traces and all that was made of them, from the disk too.",
     ),
+    "key": Declared("cli.key:app", "Keys of projects: make, list and revoke them; what was done."),
     "report": Declared(
         "cli.report:report",
         "Write traffic, latency, cost, verdicts and newest failures to one HTML page.",

@@ -18,7 +18,7 @@ from web.trace_view import MOST_OPEN, document
 def show(client: Client, database: str, trace_id: str, *, as_json: bool) -> None:
     """Of every step, a text at most 2,000 characters; as JSON what the columns hold. Raises
     ReadError and AddressError."""
-    reader = Reader(lambda: client, database)
+    reader = Reader(lambda _: client, database)
     first = trace.load(reader, trace.find(reader, trace_id), 1)
     runs = [first, *(trace.load(reader, first.trace_id, n) for n in range(2, first.runs + 1))]
     for found in runs:

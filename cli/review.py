@@ -50,7 +50,7 @@ def review(
     settings = read_settings(ClassifySettings, host=host, classify_port=classify_port)
     with plain_errors():
         client, where = open_reader(data, clickhouse_dsn, clickhouse_port)
-        reader = Reader(lambda: client, where.database)
+        reader = Reader(lambda _: client, where.database)
         names = known(reader)
         if classifier not in names:
             fail(f"there is no classifier {classifier}; there are {', '.join(names)}", 2)

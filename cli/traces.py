@@ -63,7 +63,7 @@ def list_traces(
     with plain_errors():
         filters = Filters.of((name, each) for name, many in given.items() for each in many or ())
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
-        found = traces.load(Reader(lambda: client, settings.database), filters, datetime.now(UTC))
+        found = traces.load(Reader(lambda _: client, settings.database), filters, datetime.now(UTC))
     if show_sql:
         typer.echo(found.sql)
         return

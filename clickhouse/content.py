@@ -17,7 +17,8 @@ class ContentRecord:
 
     ``time``: nanoseconds since 1970 in UTC. ``record_id``: made of what the record says, the same
     each time it is sent (0 to 2**64 - 1). ``name``: the event name, 'gen_ai.…'. ``attributes``:
-    JSON text ``{"attributes": {…}, "body": …}``, ``body`` only where there is one.
+    JSON text ``{"attributes": {…}, "body": …}``, ``body`` only where there is one. ``project``: of
+    the key that it was sent with, '' for the default one.
     """
 
     trace_id: str
@@ -26,6 +27,7 @@ class ContentRecord:
     record_id: int
     name: str
     attributes: str
+    project: str = ""
 
 
 #: Columns that ingest fills, in the table's order.

@@ -44,6 +44,7 @@ class Span:
     tells spans apart that were sent with the same ids, ``id_reuse`` counts the runs that did so.
     ``twin_of``: 'TRACE/SPAN' of the same call where it counts, '' for a row that counts itself.
     ``replay_of``: the recorded trace that a replay ran again, '' for a row that is no replay's.
+    ``project``: of the key that it was sent with, '' for the default one.
     """
 
     trace_id: str
@@ -106,6 +107,7 @@ class Span:
     time_to_first_token_ms: float | None = None
     finish_reason: str = ""
     replay_of: str = ""
+    project: str = ""
 
     @property
     def end_time(self) -> int:

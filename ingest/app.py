@@ -23,9 +23,10 @@ from ingest.otlp import Encoding, Signal
 from ingest.paths import SIGNAL_OF, hint
 from ingest.prepare import Body
 from ingest.receiver import Receiver
-from ingest.refusal import Refusal, Refused
+from ingest.refusal import Refusal, Refused, not_known
 from service.app import ServiceApp, refuse
 from service.caller import Caller, NotAllowed
+from service.keys import ASKING
 
 _CONTENT_TYPES: dict[str, Encoding] = {
     "application/x-protobuf": "protobuf",
@@ -61,10 +62,10 @@ def create_app(
             return refuse(caller, refused)
         receiver.telemetry.requests.labels(signal, "http", int(refused.status)).inc()
         encoding = _encoding(caller.headers.get("content-type", "")) or "protobuf"
-        return _refuse(Refusal(refused.status, str(refused)), encoding)
+        return _refuse(not_known(refused), encoding)
 
     app = ServiceApp(
-        gate(receiver.settings),
+        gate(receiver.settings, receiver.keys),
         ready=receiver.ready,
         registries=(receiver.telemetry.registry, *registries),
         degraded=degraded,
@@ -103,10 +104,12 @@ async def _export(receiver: Receiver, request: Request, signal: Signal) -> Respo
                     "or application/json",
                 )
             )
+        who = ASKING.get()
+        receiver.check_rate(who, signal)
         coding = request.headers.get("content-encoding", "")
         body = Body(signal, encoding, coding, await _read(request, receiver, held))
         response = Response(
-            otlp.answer(signal, encoding, await receiver.receive(body, held)),
+            otlp.answer(signal, encoding, await receiver.receive(body, held, who)),
             media_type=_MEDIA_TYPES[encoding],
             headers=_VERSION,
         )

@@ -23,9 +23,10 @@ from ingest.held import Held
 from ingest.otlp import Signal
 from ingest.prepare import Body
 from ingest.receiver import Receiver
-from ingest.refusal import Refusal, Refused
+from ingest.refusal import Refusal, Refused, not_known
 from service.caller import Caller, NotAllowed
 from service.errors import UserError
+from service.keys import Who
 
 _SERVICES: dict[Signal, str] = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -59,7 +60,7 @@ class GrpcServer:
 
     def __init__(self, receiver: Receiver, host: str, port: int) -> None:
         self._receiver = receiver
-        self._gate = gate(receiver.settings)
+        self._gate = gate(receiver.settings, receiver.keys)
         self._host = host
         self.port = port
         self._server: grpc.aio.Server | None = None
@@ -122,12 +123,13 @@ class GrpcServer:
             status = HTTPStatus.OK
             self._calls += 1
             try:
-                self._check(context.peer(), metadata)
+                who = self._check(context.peer(), metadata)
+                receiver.check_rate(who, signal)
                 held = receiver.account.open()
                 message = await self._read(messages, held)
                 body = Body(signal, "protobuf", _coding(message), message)
                 del message
-                return otlp.answer(signal, "protobuf", await receiver.receive(body, held))
+                return otlp.answer(signal, "protobuf", await receiver.receive(body, held, who))
             except Refused as refused:
                 status = refused.refusal.status
                 await _abort(context, refused.refusal)
@@ -138,14 +140,14 @@ class GrpcServer:
 
         return export
 
-    def _check(self, peer: str, metadata: dict[str, str]) -> None:
+    def _check(self, peer: str, metadata: dict[str, str]) -> Who:
         """``peer``: as gRPC names it, 'ipv4:127.0.0.1:4711', 'ipv6:%5B::1%5D:4711'. Raises
         Refused."""
         address = unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
         try:
-            self._gate.check(Caller(address, headers=metadata))
+            return self._gate.check(Caller(address, headers=metadata))
         except NotAllowed as refused:
-            raise Refused(Refusal(refused.status, str(refused))) from refused
+            raise Refused(not_known(refused)) from refused
 
     async def _read(self, messages: AsyncIterator[bytes], held: Held) -> bytes:
         """The one message. How much of it has come is not to be known, so that room for the largest

@@ -7,9 +7,10 @@ decode, normalise, and write the rows as one block of ClickHouse's Native format
 from __future__ import annotations
 
 import time
+import zlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -61,12 +62,14 @@ class Rules:
 
 @dataclass(slots=True)
 class Body:
-    """A request as it came. ``data`` is let go of once it is prepared."""
+    """A request as it came. ``data`` is let go of once it is prepared. ``project``: whose its rows
+    are, '' for the default one; nothing in ``data`` has a say in it."""
 
     signal: Signal
     encoding: Encoding
     content_encoding: str
     data: bytes
+    project: str = ""
 
 
 @dataclass(slots=True)
@@ -129,7 +132,8 @@ def prepare(body: Body, rules: Rules, room: int) -> Prepared | Refusal | NeedsRo
         if body.encoding == "json" and (needed := json_cost(data)) > room:
             return NeedsRoom(needed) if needed <= rules.most_room else too_much(rules)
         rows = _logs if body.signal == "logs" else _traces
-        prepared = rows(data, body.encoding, rules, clock, (room - len(data)) // 2)
+        most = (room - len(data)) // 2
+        prepared = rows(data, body.encoding, body.project, rules, clock, most)
         if prepared is not None:
             return prepared
         # A few bytes can be many rows: a resource stands in each of them.
@@ -167,9 +171,11 @@ def warm_up(rules: Rules) -> None:
 
 
 def _traces(
-    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, most_bytes: int
+    data: bytes, encoding: Encoding, project: str, rules: Rules, clock: _Stages, most_bytes: int
 ) -> Prepared | None:
     rejected = Rejected()
+    # The same ids in two projects are no ids that come again.
+    apart = zlib.crc32(project.encode()) << 32
     prepared = Prepared("spans_raw", seconds=clock.seconds)
     requests = trace_requests(data, encoding, rejected)
     masker = rules.privacy and masker_of(rules.privacy)
@@ -180,13 +186,15 @@ def _traces(
         if masker:
             masker.rows(result.spans)
             _add(prepared.masked, masker.take_counts())
+        for each in result.spans:
+            each.project = project
         prepared.rows += len(result.spans)
         if result.spans:
             block = partial(
                 _block, rules, prepared.table, span.SPAN_COLUMNS, span.columns_of(result.spans)
             )
             prepared.blocks.append(clock.run("serialise", block))
-            prepared.ids[0].extend(map(_both_ids, result.spans))
+            prepared.ids[0].extend(_both_ids(each) ^ apart for each in result.spans)
             prepared.ids[1].extend(each.fingerprint for each in result.spans)
         for reason, number in result.rejected.items():
             rejected.add(reason, number=number)
@@ -215,7 +223,7 @@ def _both_ids(each: span.Span) -> int:
 
 
 def _logs(
-    data: bytes, encoding: Encoding, rules: Rules, clock: _Stages, most_bytes: int
+    data: bytes, encoding: Encoding, project: str, rules: Rules, clock: _Stages, most_bytes: int
 ) -> Prepared | None:
     rejected = Rejected()
     prepared = Prepared("span_content", seconds=clock.seconds)
@@ -226,6 +234,8 @@ def _logs(
             clock.run("mask", partial(masker.logs, request))
             _add(prepared.masked, masker.take_counts())
         batch = _content(request, rules, clock)
+        if project:
+            batch.records[:] = [replace(each, project=project) for each in batch.records]
         if masker and masker.drops_content:
             prepared.ignored += len(batch.records)
             batch.records.clear()

@@ -31,11 +31,13 @@ from ingest.prepare import (
     warm_up,
 )
 from ingest.privacy.privacy_file import read_privacy
+from ingest.rate import Rates
 from ingest.refusal import Refusal, Refused
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
 from ingest.telemetry import Telemetry
 from ingest.writer import Writer
+from service.keys import OPERATOR, Key, Keys, Who
 from service.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -58,10 +60,12 @@ _REMEMBERED_SECONDS = 60.0
 
 class Receiver:
     """Accepts bodies once ClickHouse is open and migrated; until then senders are told to retry.
-    Raises PrivacyError."""
+    ``keys``: of projects. Raises PrivacyError."""
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestSettings, keys: Keys | None = None) -> None:
         self.settings = settings
+        self.keys = keys
+        self._rates = Rates()
         self._privacy = read_privacy(settings.privacy_file, settings.privacy_key.get_secret_value())
         self.telemetry = Telemetry()
         self._storage = Storage(settings)
@@ -158,10 +162,20 @@ class Receiver:
                 log.debug("the free space is not known: %s", error)
             await asyncio.sleep(_SPACE_SECONDS)
 
-    async def receive(self, body: Body, held: Held) -> dict[str, int]:
-        """Store one request. ``held``: the account of the body, which is ours from now on. Returns
-        reason to number of what was rejected in it. Raises Refused.
+    def check_rate(self, who: Who, signal: Signal) -> None:
+        """Before the body is read. Raises Refused (429) where the key has sent too much."""
+        try:
+            self._rates.check(who.key)
+        except Refused:
+            self.telemetry.over_rate.labels(signal).inc()
+            raise
+
+    async def receive(self, body: Body, held: Held, who: Who = OPERATOR) -> dict[str, int]:
+        """Store one request. ``held``: the account of the body, which is ours from now on. ``who``:
+        whose project its rows go to. Returns reason to number of what was rejected in it. Raises
+        Refused.
         """
+        body.project = who.writes_to
         if body.signal == "metrics":
             # Exporters that send everything to one endpoint must neither fail nor retry.
             held.release()
@@ -170,7 +184,7 @@ class Receiver:
         start = time.perf_counter()
         signal = body.signal
         # The work goes on when its sender has given up: what came is stored all the same.
-        work = self._work_of(body, held)
+        work = self._work_of(body, held, who.key)
         del body
         try:
             rejected, stored = await asyncio.shield(work)
@@ -179,19 +193,20 @@ class Receiver:
             self.telemetry.request_seconds.labels(signal).observe(time.perf_counter() - start)
         return rejected
 
-    def _work_of(self, body: Body, held: Held) -> _Work:
+    def _work_of(self, body: Body, held: Held, sent_with: Key | None) -> _Work:
         """The task that prepares the body; a large one that is sent again while it is at work, or
         just was, is not done again from zero."""
         key = b""
         if len(body.data) >= _LARGE_BODY:
             said = f"{body.signal} {body.encoding} {body.content_encoding}".encode()
-            key = blake2b(body.data, digest_size=16, key=said[:64]).digest()
+            whose = blake2b(body.project.encode(), digest_size=16).digest()
+            key = blake2b(body.data, digest_size=16, key=said[:64], salt=whose).digest()
             known = self._large.get(key)
             if known is not None:
                 body.data = b""
                 held.release()
                 return known
-        work = asyncio.create_task(self._rows_of(body, held))
+        work = asyncio.create_task(self._rows_of(body, held, sent_with))
         self._at_work.add(work)
         work.add_done_callback(self._done)
         if key:
@@ -220,7 +235,9 @@ class Receiver:
             # Nobody may be waiting for it any more.
             work.exception()
 
-    async def _rows_of(self, body: Body, held: Held) -> tuple[dict[str, int], asyncio.Future[None]]:
+    async def _rows_of(
+        self, body: Body, held: Held, sent_with: Key | None
+    ) -> tuple[dict[str, int], asyncio.Future[None]]:
         """Prepare the body and give its rows to the writer; they are held until they are stored, or
         never will be."""
         self._preparing += 1
@@ -235,6 +252,7 @@ class Receiver:
             body.data = b""
             self._preparing -= 1
         self._count(body.signal, prepared)
+        self._rates.charge(sent_with, prepared.rows)
         stored = self._writer.submit(prepared)
         stored.add_done_callback(lambda _: held.release())
         said = dict(prepared.rejected)

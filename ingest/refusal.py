@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from service.caller import RETRY_SECONDS, NotAllowed
+
 # google.rpc.Code for the HTTP statuses that OTLP uses.
 # https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 _RPC_CODES = {
@@ -37,6 +39,12 @@ class Refusal:
     def rpc_code(self) -> int:
         """The google.rpc.Code."""
         return _RPC_CODES[self.status]
+
+
+def not_known(refused: NotAllowed) -> Refusal:
+    """Of a caller whom the gate does not let in, perhaps only for now."""
+    away = refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return Refusal(refused.status, str(refused), RETRY_SECONDS if away else None)
 
 
 class Refused(Exception):

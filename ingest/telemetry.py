@@ -44,6 +44,13 @@ class Telemetry:
             ["scope", "attribute"],
             registry=self.registry,
         )
+        self.over_rate = Counter(
+            "everyspan_ingest_over_rate_total",
+            "Requests that were refused with 429 because their project's key had sent more spans a"
+            " second than it may.",
+            ["signal"],
+            registry=self.registry,
+        )
         self.masked = Counter(
             "everyspan_ingest_masked_total",
             "Values that EVERYSPAN_PRIVACY_FILE took out before storing, by kind or field;"

@@ -9,12 +9,16 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import health
 from service.caller import Caller, Gate, NotAllowed
+from service.keys import ASKING, Who
 
 Refuse = Callable[[Caller, NotAllowed], Response]
+#: Told of what was done: by whom, and the method and path of what was called.
+Audit = Callable[[Who, str], None]
+_LOOKS = ("GET", "HEAD", "OPTIONS")
 
 
 def refuse(_: Caller, refused: NotAllowed) -> Response:
@@ -24,7 +28,8 @@ def refuse(_: Caller, refused: NotAllowed) -> Response:
 
 class ServiceApp(FastAPI):
     """``ready``, ``registries`` and ``degraded``: see ``health``. ``refuse``: the answer to who may
-    not call, in the protocol's own form. ``schema``: serve /openapi.json.
+    not call, in the protocol's own form. ``schema``: serve /openapi.json. ``audit``: told of every
+    call that changed something, but for those to ``unaudited`` paths.
 
     The gate stands before the routes, so that one that is added later, or none, is asked no less.
     """
@@ -38,6 +43,8 @@ class ServiceApp(FastAPI):
         degraded: health.Degraded = tuple,
         refuse: Refuse = refuse,
         schema: bool = False,
+        audit: Audit | None = None,
+        unaudited: frozenset[str] = frozenset(),
         lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
         super().__init__(
@@ -50,6 +57,8 @@ class ServiceApp(FastAPI):
         )
         self.gate = gate
         self._refuse = refuse
+        self._audit = audit
+        self._unaudited = unaudited
         self._outer: ASGIApp = self._gated
         self.include_router(_health(gate, ready, registries, degraded))
 
@@ -64,16 +73,31 @@ class ServiceApp(FastAPI):
         if scope["type"] == "http":
             caller = Caller.of(scope)
             try:
-                self.gate.check(caller)
+                who = self.gate.check(caller)
             except NotAllowed as refused:
                 response = self._refuse(caller, refused)
                 response.headers.update(refused.headers)
                 await response(scope, receive, send)
                 return
+            ASKING.set(who)
+            if self._audit is not None and caller.method not in _LOOKS:
+                send = self._audited(caller, who, send)
         elif scope["type"] != "lifespan":
             # Nothing of ours speaks WebSocket.
             return
         await super().__call__(scope, receive, send)
+
+    def _audited(self, caller: Caller, who: Who, send: Send) -> Send:
+        audit, act = self._audit, f"{self.gate.service} {caller.method} {caller.path}"
+        if audit is None or caller.path in self._unaudited:
+            return send
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                audit(who, act[:200])
+            await send(message)
+
+        return sent
 
 
 def _health(

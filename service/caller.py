@@ -2,6 +2,8 @@
 
 - /healthz and /readyz answer everybody.
 - Whoever shows the token may call everything.
+- A project's key opens the routes that its scopes name, and no other; a text that looks like a key
+  and is none, or no longer, opens nothing, wherever it comes from.
 - Where no token is set, programs on this machine may call, and nobody else can: without a token a
   service listens on loopback only. /metrics answers them even where a token is set.
 
@@ -18,7 +20,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -27,9 +29,12 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from service.errors import UserError
+from service.keys import OPERATOR, Keys, KeysUnknownError, NoKeys, Scope, Who, is_key
 
 #: Paths that tell no more than whether the service is well.
 FREE = frozenset(("/healthz", "/readyz"))
+#: Which keys there are may be known by then.
+RETRY_SECONDS = 2
 #: Paths that programs on this machine may ask for where a token is set, too.
 _LOCAL = frozenset(("/metrics",))
 _FORWARDED = frozenset(
@@ -41,8 +46,8 @@ _JSON = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
 
 class NotAllowed(Exception):
-    """The text is for the caller. ``status``: 401, 403 or 415. ``challenge``: how to show who one
-    is, with 401."""
+    """The text is for the caller. ``status``: 401, 403, 415, or 503 where it can't be known yet.
+    ``challenge``: how to show who one is, with 401."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -52,6 +57,8 @@ class NotAllowed(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the answer."""
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return {"retry-after": str(RETRY_SECONDS)}
         return (
             {"www-authenticate": self.challenge} if self.status == HTTPStatus.UNAUTHORIZED else {}
         )
@@ -115,10 +122,19 @@ class Caller:
             )
 
 
+#: The scope that a key needs for what a caller asks; None where no key will do.
+ScopeOf = Callable[[Caller], Scope | None]
+
+
+def _none(_: Caller) -> Scope | None:
+    return None
+
+
 class Gate:
     """``service``: its name. ``setting``: the token's, which errors name. ``allowed_hosts``: as
     EVERYSPAN_ALLOWED_HOSTS. ``how``: more words on how its callers send the token. ``json_only``:
-    its bodies are JSON, a type that no page can send across sites unasked."""
+    its bodies are JSON, a type that no page can send across sites unasked. ``keys``: of projects;
+    ``scope_of``: what they open, nothing unless it is said."""
 
     def __init__(
         self,
@@ -129,6 +145,8 @@ class Gate:
         *,
         how: str = "",
         json_only: bool = False,
+        keys: Keys | None = None,
+        scope_of: ScopeOf = _none,
     ) -> None:
         self.service = service
         self._setting = setting
@@ -136,11 +154,16 @@ class Gate:
         self._allowed_hosts = allowed_hosts
         self._how = how
         self._json_only = json_only
+        self._keys = keys or NoKeys()
+        self._scope_of = scope_of
 
-    def check(self, caller: Caller) -> None:
-        """Raises NotAllowed."""
+    def check(self, caller: Caller) -> Who:
+        """Who it is. Raises NotAllowed."""
         if caller.path in FREE or self.shows_token(caller):
-            return
+            return OPERATOR
+        if who := self.key_of(caller):
+            self.check_scope(caller, who)
+            return who
         if not self._token.get_secret_value():
             self.check_local(caller)
         elif caller.path not in _LOCAL or not self._is_local(caller):
@@ -148,6 +171,41 @@ class Gate:
                 HTTPStatus.UNAUTHORIZED,
                 "the bearer token is missing or wrong; send the header 'Authorization: Bearer "
                 f"<{self._setting}>'{self._how}",
+            )
+        return OPERATOR
+
+    def key_of(self, caller: Caller) -> Who | None:
+        """Whose key it shows; None where it shows none. Raises NotAllowed for what has the form of
+        a key and is none, or no longer."""
+        shown = [text for text in self.given(caller) if is_key(text)]
+        try:
+            for text in shown:
+                if key := self._keys.find(text):
+                    return Who(key, text)
+        except KeysUnknownError as error:
+            raise NotAllowed(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        if shown:
+            raise NotAllowed(
+                HTTPStatus.UNAUTHORIZED,
+                f"the key {shown[0][:11]}… is not known here, or was revoked; "
+                "`everyspan key list` shows those that hold",
+            )
+        return None
+
+    def check_scope(self, caller: Caller, who: Who) -> None:
+        """Whether the key opens what is asked for. Raises NotAllowed."""
+        scope = self._scope_of(caller)
+        if scope is None:
+            raise NotAllowed(
+                HTTPStatus.FORBIDDEN,
+                f"no project's key opens this: it concerns all projects. Send {self._setting}",
+            )
+        if not who.may(scope):
+            assert who.key is not None
+            raise NotAllowed(
+                HTTPStatus.FORBIDDEN,
+                f"the key {who.key.id} has no scope '{scope}'; make one that has it with "
+                f"`everyspan key create {who.key.project or 'default'} --scope {scope}`",
             )
 
     def check_local(self, caller: Caller) -> None:
@@ -171,9 +229,13 @@ class Gate:
         return self.shows_token(caller) or self._is_local(caller)
 
     def shows_token(self, caller: Caller) -> bool:
-        """Whether it sends the bearer token."""
-        kind, _, given = caller.headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and same(self._token, given.strip())
+        """Whether it sends the token."""
+        return any(same(self._token, text) for text in self.given(caller))
+
+    def given(self, caller: Caller) -> list[str]:
+        """What it shows to say who it is: tokens, keys, or anything else."""
+        kind, _, text = caller.headers.get("authorization", "").partition(" ")
+        return [text.strip()] if kind.lower() == "bearer" else []
 
     def check_listening(self, host: str) -> None:
         """Refuse to listen to others without knowing who they are. Raises ExposedError."""

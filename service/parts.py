@@ -22,9 +22,12 @@ from tenacity import (
 
 from clickhouse.connection import DsnError, StorageUnavailableError, connect, served_dsn
 from clickhouse.migrate import migrate
+from clickhouse.projects.keyring import StoredKeyring
+from clickhouse.settings import ClickHouseSettings
 from service.client import Client as Service
 from service.health import Degraded
 from service.http_protocol import ConnectionLimits
+from service.keys import Who
 from service.serve import Site
 from service.stack_settings import UpSettings
 
@@ -37,6 +40,11 @@ if TYPE_CHECKING:  # each is loaded where it runs
 log = logging.getLogger(__name__)
 
 _OPEN_SECONDS = 120
+_ONE_PAGE_EACH = (
+    "this page reads a ClickHouse server as a user who sees all projects, so it takes no project's"
+    " key; start `everyspan web` for each project, with the project's ClickHouse user in"
+    " EVERYSPAN_CLICKHOUSE_DSN (docs/projects.md)"
+)
 
 
 class Part:
@@ -63,9 +71,26 @@ class Part:
         """Once all have stopped."""
 
 
+class ProjectKeys(Part):
+    """The keys of projects, which the other parts are given. It is there before they ask, or soon
+    after: the storage may not be yet."""
+
+    name = "keys"
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self.ring = StoredKeyring(lambda: connect(settings.dsn), settings.database)
+
+    async def start(self) -> None:
+        self.ring.start()
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.ring.stop)
+
+
 class Ingest(Part):
-    """OTLP over HTTP and gRPC. ``beside``: metrics of others in the process, which its /metrics
-    serves too. ``degraded``: what of them does not work, while spans are taken all the same."""
+    """OTLP over HTTP and gRPC. ``keys``: of projects. ``beside``: metrics of others in the process,
+    which its /metrics serves too. ``degraded``: what of them does not work, while spans are taken
+    all the same."""
 
     name = "ingest"
 
@@ -74,12 +99,13 @@ class Ingest(Part):
         settings: IngestSettings,
         beside: Sequence[CollectorRegistry] = (),
         degraded: Degraded = tuple,
+        keys: StoredKeyring | None = None,
     ) -> None:
         from ingest.app import create_app
         from ingest.grpc_server import GrpcServer
         from ingest.receiver import Receiver
 
-        self._receiver = Receiver(settings)
+        self._receiver = Receiver(settings, keys)
         self._serves_grpc = settings.otlp_grpc_port != 0
         self._grpc = GrpcServer(self._receiver, settings.host, settings.otlp_grpc_port)
         self.registry = self._receiver.telemetry.registry
@@ -111,14 +137,21 @@ class Ingest(Part):
 
 class Classify(Part):
     """Judging, with experiments and data sets, which need the engine that it has open.
-    ``workers``: each takes its share of the traces; else this one takes what the settings say."""
+    ``workers``: each takes its share of the traces; else this one takes what the settings say.
+    ``keys``: of projects, which are made and revoked here."""
 
     name = "classify"
 
-    def __init__(self, settings: ClassifySettings, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClassifySettings,
+        workers: int | None = None,
+        keys: StoredKeyring | None = None,
+    ) -> None:
         from classify.reviews.api import router as reviews
         from classify.service import ClassifyService, create_app
         from classify.telemetry import Telemetry
+        from clickhouse.projects.api import router as projects
         from experiments.api import router as experiments
         from experiments.datasets.api import router as datasets
         from experiments.watch import Watch
@@ -141,10 +174,11 @@ class Classify(Part):
         self._watch = Watch(
             self._connect, settings.database, settings.experiment_watch_seconds, settings.cluster
         )
-        app = create_app(self._services[0])
+        app = create_app(self._services[0], keys, keys.audit if keys else None)
         app.include_router(experiments(self._connect, settings.database, settings.cluster))
         app.include_router(datasets(settings, self._connect))
         app.include_router(reviews(self._connect, settings.database))
+        app.include_router(projects(self._connect, settings.database))
         self.registry = telemetry.registry
         self.site = Site(
             "classify", app, settings.host, settings.classify_port, "EVERYSPAN_CLASSIFY_PORT"
@@ -187,16 +221,19 @@ class Classify(Part):
 
 class Alerting(Part):
     """Grafana's webhook. ``connecting``: a client for one alert, where the engine is in this
-    process. It starts and stops with its application."""
+    process. ``keys``: of projects. It starts and stops with its application."""
 
     name = "alerting"
 
     def __init__(
-        self, settings: AlertingSettings, connecting: Callable[[], Client] | None = None
+        self,
+        settings: AlertingSettings,
+        connecting: Callable[[], Client] | None = None,
+        keys: StoredKeyring | None = None,
     ) -> None:
         from alerting.app import create_app
 
-        app = create_app(settings, connecting)
+        app = create_app(settings, connecting, keys, keys.audit if keys else None)
         self.registry = app.state.registry
         self.site = Site(
             "alerting", app, settings.host, settings.alerting_port, "EVERYSPAN_ALERTING_PORT"
@@ -208,7 +245,7 @@ class Readers(Part):
 
     name = "clickhouse"
 
-    def __init__(self, settings: UpSettings) -> None:
+    def __init__(self, settings: UpSettings, keys: StoredKeyring | None = None) -> None:
         from clickhouse.connection import embedded_engine
         from clickhouse.embedded_http.process import ReaderProcess
 
@@ -219,6 +256,7 @@ class Readers(Part):
             password=settings.clickhouse_password.get_secret_value(),
             allowed_hosts=settings.host_names,
             lag_seconds=settings.clickhouse_lag_seconds,
+            key_used=keys.use if keys is not None else None,
         )
         self.registry = readers.metrics.registry
         self.site = Site(
@@ -243,6 +281,7 @@ class Web(Part):
         classify: ClassifySettings,
         alerting: AlertingSettings,
         connecting: Callable[[], Client] | None = None,
+        keys: StoredKeyring | None = None,
     ) -> None:
         from web.app import create_app
         from web.key import key
@@ -253,7 +292,7 @@ class Web(Part):
         self._port = 0
         app = create_app(
             settings,
-            connecting or self._connect,
+            _operators(connecting) if connecting else self._connect,
             _called(
                 "classify",
                 settings.web_classify_url,
@@ -267,6 +306,7 @@ class Web(Part):
                 alerting.alerting_token,
             ),
             self.key,
+            keys,
         )
         self.registry = app.state.registry
         self.site = Site("web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT")
@@ -274,9 +314,11 @@ class Web(Part):
     def ready(self, ports: dict[str, int]) -> None:
         self._port = ports.get("ClickHouse HTTP", 0)
 
-    def _connect(self) -> Client:
+    def _connect(self, who: Who) -> Client:
         settings = self._readers
         if not settings.embedded:
+            if who.key is not None:
+                raise _one_page_each()
             return connect(settings.dsn)
         if not self._port:
             raise StorageUnavailableError("the stack is starting; try again in a moment")
@@ -285,9 +327,27 @@ class Web(Part):
                 settings.clickhouse_host,
                 self._port,
                 settings.clickhouse_user,
-                settings.clickhouse_password.get_secret_value(),
+                # The port asks the key what may be read, and not the page.
+                who.secret or settings.clickhouse_password.get_secret_value(),
             )
         )
+
+
+def _operators(connecting: Callable[[], Client]) -> Callable[[Who], Client]:
+    """Of a client that reads all projects."""
+
+    def connected(who: Who) -> Client:
+        if who.key is not None:
+            raise _one_page_each()
+        return connecting()
+
+    return connected
+
+
+def _one_page_each() -> Exception:
+    from web.reader import NotReadError
+
+    return NotReadError(_ONE_PAGE_EACH)
 
 
 def _called(service: str, url: str, here: tuple[str, int], token: SecretStr) -> Service:

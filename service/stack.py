@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
 from service.client import Client as Service
-from service.parts import Alerting, AlertRules, Classify, Ingest, Part, Readers, Web
+from service.parts import Alerting, AlertRules, Classify, Ingest, Part, ProjectKeys, Readers, Web
 from service.serve import serve
 from service.stack_metrics import StackMetrics
 from service.stack_settings import UpSettings
@@ -87,17 +87,22 @@ async def _all(ends: Iterable[Awaitable[None]]) -> None:
 
 def ingest_alone(settings: IngestSettings) -> Stack:
     """`everyspan ingest`."""
-    return Stack(settings, [Ingest(settings)])
+    keys = ProjectKeys(settings)
+    return Stack(settings, [keys, Ingest(settings, keys=keys.ring)])
 
 
 def classify_alone(settings: ClassifySettings) -> Stack:
     """`everyspan classify`."""
-    return Stack(settings, [Classify(settings)])
+    keys = ProjectKeys(settings)
+    return Stack(settings, [Classify(settings, keys=keys.ring), keys])
 
 
 def alerting_alone(settings: AlertingSettings) -> Stack:
     """`everyspan alerting`. An embedded engine is for one process, and that is `everyspan up`."""
-    return Stack(settings, [Alerting(settings)], sampled=not settings.embedded)
+    if settings.embedded:
+        return Stack(settings, [Alerting(settings)], sampled=False)
+    keys = ProjectKeys(settings)
+    return Stack(settings, [keys, Alerting(settings, keys=keys.ring)])
 
 
 def web_alone(
@@ -126,20 +131,22 @@ def whole(
     """`everyspan up`. ClickHouse's port and the rules come along with the embedded engine."""
     if not alerting.web_url:
         alerting = alerting.model_copy(update={"web_url": page_url(web)})
-    judging = Classify(classify, settings.classify_shards)
+    keys = ProjectKeys(settings)
+    judging = Classify(classify, settings.classify_shards, keys.ring)
     engine: list[Part] = []
     if settings.embedded:
-        engine.append(Readers(settings))
+        engine.append(Readers(settings, keys.ring))
         if settings.grafana_evaluate:
             engine.append(AlertRules(settings, alerting))
     beside = [part.registry for part in (judging, *engine) if part.registry is not None]
     return Stack(
         settings,
         [
-            Ingest(ingest, beside, lambda: judging.degraded),
+            Ingest(ingest, beside, lambda: judging.degraded, keys.ring),
             judging,
-            Alerting(alerting, lambda: connect(settings.dsn)),
-            Web(web, settings, classify, alerting),
+            keys,
+            Alerting(alerting, lambda: connect(settings.dsn), keys.ring),
+            Web(web, settings, classify, alerting, keys=keys.ring),
             *engine,
         ],
     )

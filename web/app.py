@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from clickhouse_connect.driver.client import Client
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
@@ -20,10 +18,11 @@ from service.app import ServiceApp, refuse
 from service.caller import Caller, NotAllowed
 from service.client import Client as Service
 from service.errors import UserError
+from service.keys import Keys
 from web import alerts, now, pages, reviews, trace_view, traces_view
 from web.caller import WebGate
 from web.key import ENTER, cookie
-from web.reader import Reader
+from web.reader import Connecting, NotReadError, Reader
 from web.settings import WebSettings
 from web.trace import NotStoredError
 from web.when import AddressError
@@ -33,13 +32,14 @@ _KEPT_SECONDS = 400 * 86_400
 
 def create_app(
     settings: WebSettings,
-    connecting: Callable[[], Client],
+    connecting: Connecting,
     classify: Service,
     alerting: Service,
     key: SecretStr,
+    keys: Keys | None = None,
 ) -> ServiceApp:
     """``connecting``: a client that reads. ``classify`` keeps reviews, ``alerting`` knows who was
-    told. ``key``: see key.py. ``app.state.registry`` has its metrics."""
+    told. ``key``: see key.py. ``keys``: of projects. ``app.state.registry`` has its metrics."""
     reader = Reader(connecting, settings.database)
     registry = CollectorRegistry()
 
@@ -50,7 +50,7 @@ def create_app(
             return str(error)
         return ""
 
-    gate = WebGate(settings, key)
+    gate = WebGate(settings, key, keys)
     app = ServiceApp(gate, ready=ready, registries=(registry,), refuse=_not_allowed)
     app.add_middleware(pages.SafeHeaders)
     app.add_middleware(pages.ForWhom, may_change=gate.may_change)
@@ -93,6 +93,8 @@ def create_app(
         status = HTTPStatus.SERVICE_UNAVAILABLE
         if isinstance(error, AddressError):
             status = HTTPStatus.BAD_REQUEST
+        if isinstance(error, NotReadError):
+            status = HTTPStatus.FORBIDDEN
         if isinstance(error, NotStoredError):
             status = HTTPStatus.NOT_FOUND
         heading = "No data to read" if isinstance(error, StorageUnavailableError) else ""

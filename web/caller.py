@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 
 from pydantic import SecretStr
 
 from service.caller import Caller, Gate, NotAllowed, same
+from service.keys import Keys, Scope, Who, is_key
 from web.key import ENTER, FILE, cookie
 from web.settings import WebSettings
 
@@ -20,31 +22,43 @@ READ_ONLY = (
     f"prints when it starts, {ENTER}?key=…; the key is in {FILE} of the data directory, too"
 )
 
+#: What a project's key opens: the scope, methods, and the whole path.
+_SCOPES: tuple[tuple[Scope, tuple[str, ...], re.Pattern[str]], ...] = (
+    (
+        "read",
+        _READ,
+        re.compile(r"/|/traces(\.json|/.*)?|/api/traces/[^/]+|/sessions/.*|/static/[^/]+"),
+    ),
+)
+
 
 class WebGate(Gate):
     """A browser shows the token as the password of basic authentication, and from then on sends it
     whoever asks it to; so it does with the key's cookie. So what changes something must come from a
-    page of ours. ``key``: asked for where there is no token."""
+    page of ours. ``key``: asked for where there is no token. ``keys``: of projects, each shown as
+    the token is."""
 
-    def __init__(self, settings: WebSettings, key: SecretStr) -> None:
+    def __init__(self, settings: WebSettings, key: SecretStr, keys: Keys | None = None) -> None:
         super().__init__(
             "web",
             "EVERYSPAN_WEB_TOKEN",
             settings.web_token,
             settings.host_names,
             how=", or give it as the password in a browser",
+            keys=keys,
+            scope_of=_scope,
         )
         self._key, self._cookie = key, cookie(key)
 
-    def check(self, caller: Caller) -> None:
+    def check(self, caller: Caller) -> Who:
         try:
-            super().check(caller)
+            who = super().check(caller)
         except NotAllowed as refused:
             if refused.status == HTTPStatus.UNAUTHORIZED:
                 refused.challenge = 'Bearer, Basic realm="Everyspan", charset="UTF-8"'
             raise
-        if super().shows_token(caller) or caller.method in _READ:
-            return
+        if caller.method in _READ or self._is_program(caller, who):
+            return who
         caller.check_site()
         if "origin" not in caller.headers and "sec-fetch-site" not in caller.headers:
             raise NotAllowed(
@@ -54,17 +68,33 @@ class WebGate(Gate):
             )
         if not self.may_change(caller):
             raise NotAllowed(HTTPStatus.FORBIDDEN, READ_ONLY)
+        return who
+
+    def _is_program(self, caller: Caller, who: Who) -> bool:
+        """Whether it shows the token or a key in a header that no browser sends by itself."""
+        sent = super().given(caller)
+        return bool(sent) and (who.secret in sent or any(same(self._token, each) for each in sent))
 
     def may_change(self, caller: Caller) -> bool:
-        """Whether it may do more than look."""
+        """Whether it may do more than look. A project's key may not: answers and silences concern
+        all projects."""
+        if any(is_key(text) for text in self.given(caller)):
+            return False
         return self.shows_token(caller) or self.is_key(_cookie(caller, self._cookie))
 
     def is_key(self, given: str) -> bool:
         """Whether it is the page's key; False where the page has none."""
         return same(self._key, given)
 
-    def shows_token(self, caller: Caller) -> bool:
-        return super().shows_token(caller) or same(self._token, _password(caller))
+    def given(self, caller: Caller) -> list[str]:
+        return [*super().given(caller), *filter(None, [_password(caller)])]
+
+
+def _scope(caller: Caller) -> Scope | None:
+    for scope, methods, path in _SCOPES:
+        if caller.method in methods and path.fullmatch(caller.path):
+            return scope
+    return None
 
 
 def _password(caller: Caller) -> str:

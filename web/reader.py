@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from service.errors import UserError
+from service.keys import ASKING, Who
 
 Row = dict[str, Any]
 
@@ -24,14 +25,22 @@ class ReadError(UserError):
     """ClickHouse refuses or does not answer; the text says what it said, and what to do."""
 
 
-class Reader:
-    """``connecting``: a new client. ``database``: where ``spans`` is. Safe to use from several
-    threads: each question has a client to itself."""
+class NotReadError(UserError):
+    """The page can't read as who asks; the text says what to do."""
 
-    def __init__(self, connecting: Callable[[], Client], database: str) -> None:
+
+#: A new client that reads what this one may.
+Connecting = Callable[[Who], Client]
+
+
+class Reader:
+    """``connecting``: a new client, for whoever asks. ``database``: where ``spans`` is. Safe to use
+    from several threads: each question has a client to itself, which only ever asks for one key."""
+
+    def __init__(self, connecting: Connecting, database: str) -> None:
         self.database = database
         self._connecting = connecting
-        self._idle: queue.LifoQueue[Client] = queue.LifoQueue()
+        self._idle: dict[str, queue.LifoQueue[Client]] = {}
 
     def rows(self, sql: str) -> list[Row]:
         """Of a SELECT. Raises ReadError and StorageUnavailableError."""
@@ -42,10 +51,12 @@ class Reader:
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
+        who = ASKING.get()
+        idle = self._idle.setdefault(who.secret, queue.LifoQueue())
         try:
-            client = self._idle.get_nowait()
+            client = idle.get_nowait()
         except queue.Empty:
-            client = self._connecting()
+            client = self._connecting(who)
             client.database = self.database
         try:
             yield client
@@ -55,8 +66,8 @@ class Reader:
         except BaseException:
             client.close()
             raise
-        if self._idle.qsize() < _MOST_KEPT:
-            self._idle.put(client)
+        if idle.qsize() < _MOST_KEPT:
+            idle.put(client)
         else:
             client.close()
 

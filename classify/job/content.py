@@ -25,11 +25,12 @@ def put_on_spans(
     """Puts content on its spans, in place. Returns the positions of the records that had one."""
     if not content:
         return []
-    where: dict[tuple[str, str], list[int]] = {}
+    where: dict[tuple[str, str, str], list[int]] = {}
     for position, span in enumerate(spans):
-        where.setdefault((span.trace_id, span.span_id), []).append(position)
+        where.setdefault((span.project, span.trace_id, span.span_id), []).append(position)
     records: dict[int, list[int]] = {}
-    for i, key in enumerate(zip(content["trace_id"], content["span_id"], strict=True)):
+    ids = zip(content["project"], content["trace_id"], content["span_id"], strict=True)
+    for i, key in enumerate(ids):
         if found := where.get(key):
             records.setdefault(_nearest(spans, found, content["time"][i]), []).append(i)
     done: list[int] = []

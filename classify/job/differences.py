@@ -21,7 +21,8 @@ def waiting(
     stored: Columns, content: Columns, custom: Members, task: Task
 ) -> Callable[[int], bool]:
     """Whether there is anything to do about a row, by its position."""
-    named = set(zip(content["trace_id"], content["span_id"], strict=True)) if content else set()
+    ids = ("project", "trace_id", "span_id")
+    named = set(zip(*(content[name] for name in ids), strict=True)) if content else set()
 
     def waits(i: int) -> bool:
         return (
@@ -29,7 +30,7 @@ def waiting(
             or stored["verdict_at"][i] < task.before
             or stored["custom_version"][i] < custom.revision
             or bool(stored["unjudged"][i])
-            or (stored["trace_id"][i], stored["span_id"][i]) in named
+            or tuple(stored[name][i] for name in ids) in named
         )
 
     return waits

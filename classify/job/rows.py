@@ -31,7 +31,7 @@ SESSION_DAYS = 7
 #: What says how a number is settled (classify/settle), beside attributes of ours.
 _REPORTS = (
     *"trace_id span_id parent_span_id name step_kind start_time duration_ms model".split(),
-    *"response_id scope_name fingerprint id_reuse twin_of".split(),
+    *"response_id scope_name fingerprint id_reuse twin_of project".split(),
     *FIELDS,
 )
 _REPORTED = (REPORTED_USAGE, RUNNING_TOTAL, TWIN, FROM_AROUND)
@@ -79,12 +79,12 @@ class Batch:
 class Loaded:
     """All stored spans of the batch, its unmerged content, spans of earlier traces of the same
     sessions, and stored vectors of its texts (hash and vector): Native blocks. ``earlier``:
-    trace_id to the ids of its session's earlier traces, oldest first."""
+    project and trace_id to the ids of its session's earlier traces, oldest first."""
 
     rows: bytes
     content: bytes
     session: bytes = b""
-    earlier: dict[str, list[str]] = field(default_factory=dict)
+    earlier: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     vectors: bytes = b""
 
 
@@ -262,9 +262,10 @@ class Rows:
         return bytes(data)
 
     def _load_sessions(self, loaded: Loaded, ids: Sequence[str], window: tuple[int, int]) -> None:
-        """Earlier traces of the same session and service, fewer where they are very large."""
+        """Earlier traces of the same session, service and project, fewer where they are very
+        large."""
         mine = self._client.query(
-            "SELECT trace_id, session_id, service_name, min(start_time) AS start"
+            "SELECT project, trace_id, session_id, service_name, min(start_time) AS start"
             f" FROM {self._database}.spans_raw PREWHERE trace_id IN %(ids)s"
             f" WHERE session_id != '' AND {between('start_time', *window)} GROUP BY ALL",
             parameters={"ids": list(ids)},
@@ -273,27 +274,27 @@ class Rows:
         if not mine:
             return
         back = (window[0] - (SESSION_DAYS - 1) * DAY_NS, window[1])
-        traces: dict[tuple[str, str], list[tuple[int, str]]] = {}
-        for trace_id, session, service, start in self._client.query(
-            "SELECT trace_id, session_id, service_name, min(start_time) AS start"
+        traces: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+        for project, trace_id, session, service, start in self._client.query(
+            "SELECT project, trace_id, session_id, service_name, min(start_time) AS start"
             f" FROM {self._database}.spans_raw"
             " WHERE session_id IN %(sessions)s AND replay_of = ''"
             f" AND {between('start_time', *back)}"
             " GROUP BY ALL ORDER BY start, trace_id",
-            parameters={"sessions": sorted({session for _, session, _, _ in mine})},
+            parameters={"sessions": sorted({session for _, _, session, _, _ in mine})},
             query_formats={"DateTime64": "int"},
         ).result_rows:
-            traces.setdefault((session, service), []).append((start, trace_id))
+            traces.setdefault((project, session, service), []).append((start, trace_id))
         limit = SESSION_TRACES
         while limit:
             earlier = {}
-            for trace_id, session, service, start in mine:
+            for project, trace_id, session, service, start in mine:
                 before = [
                     other
-                    for when, other in traces.get((session, service), ())
+                    for when, other in traces.get((project, session, service), ())
                     if start - SESSION_DAYS * DAY_NS <= when < start and other != trace_id
                 ]
-                earlier[trace_id] = before[-limit:]
+                earlier[project, trace_id] = before[-limit:]
             wanted = sorted({other for found in earlier.values() for other in found})
             if not wanted:
                 return

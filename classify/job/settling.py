@@ -236,7 +236,7 @@ class Settling:
         columns = read_columns(rows.read_reports(ids, window))
         changed, later = [], set()
         for trace in _traces(columns, spans_of_some(columns)):
-            twin = twins.get(trace.id)
+            twin = trace.of(twins)
             if trace.changes(twin, quiet=trace.id in quiet):
                 changed.append(trace.id)
             if trace.id not in quiet and trace.changes(twin, quiet=True):
@@ -269,7 +269,7 @@ class Settling:
         found = [
             change
             for trace in _traces(columns, spans_of(columns))
-            for change in trace.changes(twins.get(trace.id), quiet=trace.id in quiet)
+            for change in trace.changes(trace.of(twins), quiet=trace.id in quiet)
         ]
         if found:
             assert self._schema is not None
@@ -286,6 +286,11 @@ class _Trace:
     spans: Sequence[Span]
     judged: Sequence[bool]
 
+    def of(self, twins: Mapping[str, Twin]) -> Twin | None:
+        """What was found out about it, and not about another project's of the same id."""
+        twin = twins.get(self.id)
+        return twin if twin is not None and twin.project == self.spans[0].project else None
+
     def changes(self, twin: Twin | None, *, quiet: bool) -> list[tuple[int, Span]]:
         """Position and what becomes of it, of each row without verdict that changes."""
         found = counted_early(self.spans, self.judged, twin, quiet=quiet)
@@ -300,7 +305,7 @@ def _traces(columns: Mapping[str, Sequence[Any]], spans: list[Span]) -> Iterator
     """``spans``: one for each row."""
     if not spans:
         return
-    number = runs(columns["trace_id"], columns["span_id"], columns["start_time"])
+    number = runs(columns)
     for span, run in zip(spans, number, strict=False):
         span.id_reuse = run
     for positions in traces_of(spans):

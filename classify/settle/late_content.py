@@ -54,7 +54,11 @@ def merge(
     own = {_said(entry) for entry in entries if _RECORD_ID not in entry}
     added = False
     for record in records:
-        if record.span_id != span.span_id or record.trace_id != span.trace_id:
+        if (record.project, record.trace_id, record.span_id) != (
+            span.project,
+            span.trace_id,
+            span.span_id,
+        ):
             continue
         entry = _entry(record)
         if entry[_RECORD_ID] not in present and _said(entry) not in own:

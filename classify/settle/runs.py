@@ -8,7 +8,7 @@ run of its own but one span that was sent twice with different content.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -21,10 +21,10 @@ def told_apart(
     The other runs are left out: a program that sends the same ids every minute would else have all
     its runs of a day judged every minute.
     """
-    number = runs(columns["trace_id"], columns["span_id"], columns["start_time"])
+    number = runs(columns)
     if not number:
         return columns, []
-    runs_of = list(zip(columns["trace_id"], number, strict=True))
+    runs_of = list(zip(columns["project"], columns["trace_id"], number, strict=True))
     due = {run for i, run in enumerate(runs_of) if waits(i)}
     kept = [i for i, run in enumerate(runs_of) if run in due]
     return (
@@ -33,16 +33,19 @@ def told_apart(
     )
 
 
-def runs(trace_ids: Sequence[str], span_ids: Sequence[str], starts: Sequence[int]) -> list[int]:
+def runs(columns: Mapping[str, Sequence[Any]]) -> list[int]:
     """For each row the run that it belongs to, from 0 in each trace; [] where no ids come again.
 
-    ``starts``: nanoseconds since 1970. Rows in any order.
+    ``columns``: project, trace_id, span_id and start_time (nanoseconds since 1970). Rows in any
+    order.
     """
+    span_ids, starts = columns["span_id"], columns["start_time"]
+    trace_ids = list(zip(columns["project"], columns["trace_id"], strict=True))
     if len(set(zip(trace_ids, span_ids, strict=True))) == len(span_ids):
         return []
     number = [0] * len(starts)
-    current: dict[str, int] = {}
-    seen: dict[str, dict[str, int]] = {}
+    current: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str], dict[str, int]] = {}
     for row in sorted(range(len(starts)), key=lambda row: (starts[row], span_ids[row])):
         trace_id, span_id, start = trace_ids[row], span_ids[row], starts[row]
         ids = seen.setdefault(trace_id, {})

@@ -42,7 +42,9 @@ def settle_all(
     for positions in traces:
         trace = [spans[i] for i in positions]
         try:
-            found = settled(trace, twins.get(trace[0].trace_id))
+            twin = twins.get(trace[0].trace_id)
+            same = twin is not None and twin.project == trace[0].project
+            found = settled(trace, twin if same else None)
         except Exception:
             logger.exception("settling trace %s", trace[0].trace_id)
             errors["usage"] += 1

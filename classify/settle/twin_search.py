@@ -177,7 +177,7 @@ class TwinSearch:
 
         plain = (
             "trace_id span_id parent_span_id service_name step_kind duration_ms status model"
-            " response_id twin_of scope_name"
+            " response_id twin_of scope_name project"
         ).split()
         columns = {name: name for name in (*plain, *FIELDS)}
         columns["start_time"] = "toUnixTimestamp64Nano(start_time)"

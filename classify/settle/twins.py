@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -50,11 +50,13 @@ _Unit = SpanIds
 
 @dataclass(slots=True, frozen=True)
 class Twin:
-    """What an orphan trace is. ``of``: 'TRACE/SPAN' where its call counts, '' where here."""
+    """What an orphan trace is. ``of``: 'TRACE/SPAN' where its call counts, '' where here.
+    ``project``: of the trace; it is no other's that has the same id."""
 
     of: str = ""
     counted: tuple[str, ...] = ()
     judged: bool = True
+    project: str = field(default="", compare=False)
 
     @property
     def note(self) -> str | None:
@@ -177,7 +179,8 @@ def _says(here: _Unit, there: _Unit, units: Mapping[_Unit, Sequence[Span]]) -> b
 def _rank(a: Span, b: Span) -> int | None:
     """0 where the ids say that it is the same call, 1 where the rest does, None where it is not."""
     if (
-        a.step_kind != b.step_kind
+        a.project != b.project
+        or a.step_kind != b.step_kind
         or a.scope_name == b.scope_name
         or not same_model(a.model, b.model)
         or max(a.start_time, b.start_time) > min(a.end_time, b.end_time)
@@ -271,10 +274,11 @@ def _in_order(group: Sequence[_Unit], units: Mapping[_Unit, Sequence[Span]]) -> 
 
 def _twin(before: Sequence[Sequence[Span]], here: Sequence[Span]) -> Twin:
     """Of those ``before`` it the first counts; numbers that it lacks count on the next."""
+    project = here[0].project
     if not before:
-        return Twin()
+        return Twin(project=project)
     there = [span for spans in before for span in spans]
     numbers = zip(*map(reported, there), strict=True)
     counted = tuple(name for name, column in zip(FIELDS, numbers, strict=True) if any(column))
     judged = any(map(content, there)) or not any(map(content, here))
-    return Twin(f"{there[0].trace_id}/{there[0].span_id}", counted, judged)
+    return Twin(f"{there[0].trace_id}/{there[0].span_id}", counted, judged, project)

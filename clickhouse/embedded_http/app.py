@@ -23,6 +23,7 @@ from clickhouse.embedded_http.execution import Disconnected, Execution
 from clickhouse.embedded_http.places import Places
 from clickhouse.embedded_http.request import Question, read_question
 from clickhouse.embedded_http.settings import Limits
+from clickhouse.projects.keyring import Keyring
 from service.caller import Caller
 from service.health import readiness
 
@@ -64,14 +65,16 @@ def create_app(
     """
     limits = Limits(max_execution_seconds, max_result_bytes, max_memory_bytes)
     engine = Engine(path, limits, hidden)
+    keys = Keyring(lambda: engine.keys(database))
     places = Places(
         max_concurrent_queries, max_waiting_queries, max_waiting_seconds, guaranteed_seconds
     )
     return App(
         engine,
         Execution(engine, places, database),
-        ReaderGate(user, password, frozenset(host.lower() for host in allowed_hosts)),
+        ReaderGate(user, password, frozenset(host.lower() for host in allowed_hosts), keys),
         max_request_bytes=max_request_bytes,
+        keys=keys,
     )
 
 
@@ -86,7 +89,9 @@ class App:
         gate: ReaderGate,
         *,
         max_request_bytes: int,
+        keys: Keyring | None = None,
     ) -> None:
+        self.keys = keys
         self._engine = engine
         self.execution = execution
         self.gate = gate
@@ -107,6 +112,8 @@ class App:
                 except Exception as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
+                if self.keys is not None:
+                    self.keys.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 # The engine is left as it is: to close it would be to wait for what runs.
@@ -121,7 +128,7 @@ class App:
         method, route = scope["method"], scope["path"]
         question: Question | None = None
         try:
-            self.gate.check(replace(caller, headers=headers))
+            who = self.gate.check(replace(caller, headers=headers))
         except QueryRefused as error:
             # Strangers cost the engine nothing, and are not told its version.
             await _answer_error(send, error, "unknown", None)
@@ -145,7 +152,8 @@ class App:
                 await _answer(send, 200, b"Ok.\n", {})
                 return
             body = await self._body(headers, receive)
-            question = read_question(url, headers, body, self._max_request_bytes)
+            asked = read_question(url, headers, body, self._max_request_bytes)
+            question = replace(asked, project=who.project)
             gone = asyncio.ensure_future(_disconnected(receive))
             try:
                 answered = await self.execution.answer(question, gone)
@@ -169,7 +177,7 @@ class App:
             "x-clickhouse-query-id": question.query_id,
             "x-clickhouse-timezone": self._engine.timezone,
             "x-clickhouse-server-display-name": handshake.DISPLAY_NAME,
-            "x-clickhouse-summary": _summary(answered.result),
+            "x-clickhouse-summary": _summary(answered.result, told=who.project is None),
             "vary": "accept-encoding",
         }
         if coding:
@@ -266,11 +274,12 @@ async def _answer(
     await send({"type": "http.response.body", "body": b"" if head else body})
 
 
-def _summary(result: Result) -> str:
+def _summary(result: Result, *, told: bool) -> str:
+    """``told``: how much was read, which depends on what other projects have."""
     return json.dumps(
         {
-            "read_rows": str(result.rows_read),
-            "read_bytes": str(result.bytes_read),
+            "read_rows": str(result.rows_read if told else 0),
+            "read_bytes": str(result.bytes_read if told else 0),
             "written_rows": "0",
             "written_bytes": "0",
             "elapsed_ns": str(int(result.seconds * 1e9)),

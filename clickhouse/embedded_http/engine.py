@@ -6,6 +6,7 @@ connection for good, and one client's must not reach the next.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -17,9 +18,15 @@ from chdb.state.sqlitelike import Connection
 
 from clickhouse.embedded_http.errors import QueryRefused, from_engine
 from clickhouse.embedded_http.settings import Limits, bounded, quote, quote_name
+from clickhouse.embedded_http.walls import mark
+from clickhouse.projects.key_store import holding
+from clickhouse.projects.keyring import keys_of
+from service.keys import Key
 
 # Parsing is bounded too: a deep or huge statement costs CPU before any limit of its own applies.
 _MAX_QUERY_BYTES = 1 << 20
+#: Of tables and of databases.
+_NO_SUCH_TABLE = (60, 81)
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,14 +119,16 @@ class Engine:
         params: Mapping[str, str],
         settings: Mapping[str, str],
         tag: str,
+        project: str | None = None,
     ) -> Result:
         """Run one checked statement read-only and within the limits.
 
-        ``settings``: what ``limited`` gave. ``tag`` is what ``kill`` finds it by.
+        ``settings``: what ``limited`` gave. ``tag`` is what ``kill`` finds it by. ``project``: the
+        only one whose rows are there; None for all.
         """
         connection = Connection(self._path)
         try:
-            wanted = {**settings, "log_comment": quote(tag)}
+            wanted = {**settings, "log_comment": quote(mark(tag, project))}
             if database:
                 connection.query(f"USE {quote_name(database)}")
             assignments = ", ".join(f"{name} = {value}" for name, value in wanted.items())
@@ -141,16 +150,34 @@ class Engine:
 
     def kill(self, tag: str) -> None:
         """Ask the engine to stop the statement that runs under ``tag``, if it still does."""
-        self._scalar(f"KILL QUERY WHERE Settings['log_comment'] = {quote(tag)} ASYNC")
+        marked = f"startsWith(Settings['log_comment'], {quote(f'{tag} ')})"
+        self._scalar(f"KILL QUERY WHERE {marked} ASYNC")
+
+    def keys(self, database: str) -> dict[str, Key]:
+        """Hash to key, of the projects' keys that hold; none where there is no table of them.
+        Raises QueryRefused."""
+        try:
+            rows = self._scalar(
+                f"{holding(quote_name(database))} FORMAT JSONCompactEachRow", read_all=True
+            )
+        except QueryRefused as error:
+            if error.code in _NO_SUCH_TABLE:
+                return {}
+            raise
+        return keys_of(map(json.loads, filter(None, rows.split("\n"))))
 
     def _error(self, error: Exception) -> QueryRefused:
         text = str(error)
         return from_engine(self._hidden.sub("…", text) if self._hidden else text)
 
-    def _scalar(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+    def _scalar(
+        self, sql: str, params: Mapping[str, str] | None = None, *, read_all: bool = False
+    ) -> str:
         self.open()
         connection = Connection(self._path)
         try:
+            if read_all:
+                connection.query(f"SET log_comment = {quote(mark('own', None))}")
             connection.query(f"SET max_query_size = {_MAX_QUERY_BYTES}")
             answer = connection.query(sql, "TSVRaw", params=dict(params or {}))
             return (answer.bytes() or b"").decode("utf-8", "replace").rstrip("\n")

@@ -20,6 +20,7 @@ from clickhouse.embedded_http import handshake, settings
 from clickhouse.embedded_http.engine import Engine, Result
 from clickhouse.embedded_http.errors import REFUSED, QueryRefused
 from clickhouse.embedded_http.guard import Guard, Statement
+from clickhouse.embedded_http.guard_rules import OPERATORS, PROJECTS
 from clickhouse.embedded_http.places import Place, Places
 from clickhouse.embedded_http.request import Question
 
@@ -66,6 +67,7 @@ class _Prepared:
     settings: Mapping[str, str]
     seconds: float
     answer: Result | None = None
+    project: str | None = None
 
 
 class Execution:
@@ -81,7 +83,7 @@ class Execution:
         self._tasks: set[asyncio.Task[None]] = set()
         # Dashboards repeat their statements. The verdict depends on the text alone.
         self._checked = lru_cache(maxsize=256)(self._check)
-        self._guard: Guard | None = None
+        self._guards: dict[bool, Guard] = {}
         self.lost = asyncio.Event()
         self.counts: Counter[str] = Counter()
 
@@ -192,11 +194,15 @@ class Execution:
             raise QueryRefused(62, "Empty query")
         params = tuple(sorted(question.params.items())) if "{" in question.sql else ()
         check = self._checked if len(question.sql) <= _MAX_CACHED_CHARS else self._check
-        statement = check(question.sql, params)
+        alone = question.project is not None
+        statement = check(question.sql, params, alone)
         wanted: dict[str, str] = {}
         for name, value in question.settings.items():
-            wanted |= self._gate().check_setting(name, value)
+            wanted |= self._guard(alone).check_setting(name, value)
         limited = engine.limited(wanted | dict(statement.settings))
+        if alone:
+            # How much was read depends on what others have.
+            limited["output_format_write_statistics"] = "0"
         asked = statement.format or question.default_format
         if asked.lower() not in engine.formats:
             raise QueryRefused(73, f"Unknown format {asked}")
@@ -221,6 +227,7 @@ class Execution:
             limited,
             float(limited["max_execution_time"]),
             answer,
+            question.project,
         )
 
     def _run(self, prepared: _Prepared, place: Place) -> Result:
@@ -233,16 +240,23 @@ class Execution:
             params=prepared.params,
             settings=prepared.settings,
             tag=place.tag,
+            project=prepared.project,
         )
 
-    def _check(self, sql: str, params: tuple[tuple[str, str], ...]) -> Statement:
-        return self._gate().check(sql, dict(params))
+    def _check(self, sql: str, params: tuple[tuple[str, str], ...], alone: bool) -> Statement:
+        return self._guard(alone).check(sql, dict(params))
 
-    def _gate(self) -> Guard:
-        if self._guard is None:
+    def _guard(self, alone: bool) -> Guard:
+        """``alone``: for a reader of one project."""
+        if alone not in self._guards:
             engine = self._engine
-            self._guard = Guard(engine.canonical, engine.syntax_tree, engine.table_functions)
-        return self._guard
+            self._guards[alone] = Guard(
+                engine.canonical,
+                engine.syntax_tree,
+                engine.table_functions,
+                PROJECTS if alone else OPERATORS,
+            )
+        return self._guards[alone]
 
     def _current_database(self, asked: str) -> str:
         if asked == "system":

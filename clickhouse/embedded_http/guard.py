@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from clickhouse.embedded_http import settings
 from clickhouse.embedded_http.errors import QueryRefused
-from clickhouse.embedded_http.guard_rules import HIDDEN, OPEN_TABLES, why_refused
+from clickhouse.embedded_http.guard_rules import OPERATORS, Rules, why_refused
 from clickhouse.embedded_http.handshake import QUESTION
 from clickhouse.embedded_http.tokens import Token, tokenise, unquote
 
@@ -29,6 +29,7 @@ _ROOTS = re.compile(
 )
 _INSERT = re.compile(r"\s*INSERT\b", re.I)
 _EXPLAIN = re.compile(r"Explain EXPLAIN(?: AST| SYNTAX| PLAN| PIPELINE| ESTIMATE| QUERY TREE)?")
+_EXPLAIN_TEXT = re.compile(r"Explain EXPLAIN(?: AST| SYNTAX| QUERY TREE)")
 
 # Table functions that make their rows from nothing or from a subquery that is checked itself.
 _TABLE_FUNCTIONS = frozenset(
@@ -41,7 +42,6 @@ _HIGHER_ORDER = re.compile(r"array\w+|map\w+")
 _NODE = re.compile(r"\s*(\w+)(.*)")
 _NODE_TAIL = re.compile(r"(?: \(alias .*\))?(?: \(children \d+\))?$", re.S)
 _EVERY_COLUMN = re.compile(r"Asterisk|QualifiedAsterisk|\w*Matcher")
-_HIDDEN_NAMES = frozenset[str]().union(*HIDDEN.values())
 _CLAUSE_END = {"UNION", "EXCEPT", "INTERSECT", "FORMAT", "INTO", "SETTINGS", "PARALLEL"}
 _PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 
@@ -59,7 +59,8 @@ class Guard:
     """Checks statements with the engine's own parser.
 
     ``canonical(sql)`` gives the single-line form of exactly one statement; ``syntax_tree(sql,
-    params)`` its EXPLAIN AST with parameters filled in; ``table_functions`` all that exist.
+    params)`` its EXPLAIN AST with parameters filled in; ``table_functions`` all that exist;
+    ``rules``: what of the engine itself is told.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Guard:
         canonical: Callable[[str], str],
         syntax_tree: Callable[[str, Mapping[str, str]], str],
         table_functions: frozenset[str],
+        rules: Rules = OPERATORS,
     ) -> None:
+        self._rules = rules
         self._canonical = canonical
         self._syntax_tree = syntax_tree
         self._refused_tables = {name.lower() for name in table_functions} - _TABLE_FUNCTIONS
@@ -87,7 +90,7 @@ class Guard:
         self._check_parameters(text, params)
         tree = self._syntax_tree(statement.sql, params)
         self._check_tree(tree)
-        _check_hidden(tree, tokens)
+        _check_hidden(tree, tokens, self._rules.hidden)
         return statement
 
     def check_setting(self, name: str, value: str) -> dict[str, str]:
@@ -95,7 +98,7 @@ class Guard:
 
         Raises QueryRefused as ``check`` does.
         """
-        if not settings.allow(name, value):
+        if not self._allow(name, value):
             return {}
         if name != "additional_table_filters":
             return {name: settings.quote(value)}
@@ -103,6 +106,11 @@ class Guard:
         if list(found) != [name]:
             raise QueryRefused(36, f"setting '{name}' must be one map of table to condition")
         return dict(found)
+
+    def _allow(self, name: str, value: str, *, nested: bool = False) -> bool:
+        if name in self._rules.settings:
+            raise _denied(f"setting '{name}' tells a project how much there is of others'")
+        return settings.allow(name, value, nested=nested)
 
     def _split(self, text: str, tokens: list[Token]) -> Statement:
         """Take FORMAT and the outer SETTINGS clauses out of the text; check all settings."""
@@ -147,7 +155,7 @@ class Guard:
                 if index == first:
                     raise QueryRefused(62, f"setting '{name.value}' has no value")
                 value = text[tokens[first].start : tokens[index - 1].end]
-            if settings.allow(name.value, value, nested=depth > 0) and depth == 0:
+            if self._allow(name.value, value, nested=depth > 0) and depth == 0:
                 found[name.value] = value
             if name.value == "additional_table_filters":
                 self._check_filters(tokens[first:index])
@@ -210,41 +218,41 @@ class Guard:
                     raise QueryRefused(
                         164, f"Cannot execute query in readonly mode: {kind} is not a read"
                     )
-                if kind == "Explain" and not _EXPLAIN.fullmatch(_NODE_TAIL.sub("", line)):
+                told = _EXPLAIN if self._rules.plans else _EXPLAIN_TEXT
+                if kind == "Explain" and not told.fullmatch(_NODE_TAIL.sub("", line)):
                     raise QueryRefused(164, f"{line.strip()} is not a read of data")
             elif kind in ("TableIdentifier", "Identifier"):
                 self._check_name(_NODE_TAIL.sub("", rest.strip(" ")), root)
             elif kind == "Function":
                 self._check_function(_NODE_TAIL.sub("", rest.strip(" ")))
 
-    @staticmethod
-    def _check_name(name: str, root: str) -> None:
+    def _check_name(self, name: str, root: str) -> None:
         """``name``: a table or column with its qualifiers. Either may be a table after IN."""
         head, _, rest = name.partition(".")
         whole = root.startswith(("ShowCreateDatabase", "ExistsDatabase", "ShowTables"))
         overlay = (head == "default" and rest) or (name == "default" and " default " in root)
         if overlay and not whole:
             raise _denied("database 'default' is an overlay of the file system")
-        if head == "system" and rest and rest.split(".")[0] not in OPEN_TABLES:
+        if head == "system" and rest and rest.split(".")[0] not in self._rules.tables:
             raise _denied(f"system table '{rest}' is not open to readers")
 
 
-def _check_hidden(tree: str, tokens: list[Token]) -> None:
+def _check_hidden(tree: str, tokens: list[Token], rules: Mapping[str, frozenset[str]]) -> None:
     """Columns of system tables that tell where the data lies, by name and by ``*``."""
     nodes = [_NODE_TAIL.sub("", line.strip()) for line in tree.split("\n")]
     # SHOW is a SELECT from these tables that the tree does not show.
     words = {t.value for t in tokens if t.kind in ("word", "quoted")}
-    if nodes[0].startswith("Show") and (found := words & _HIDDEN_NAMES):
+    if nodes[0].startswith("Show") and (found := words & frozenset().union(*rules.values())):
         raise _denied(f"column '{min(found)}' tells where the data lies")
     hidden: set[str] = set()
     for node in nodes:
         kind, _, name = node.partition(" ")
         parts = name.strip().split(".")
         # Identifiers of three parts are columns; of two, tables after IN.
-        if parts[0] == "system" and len(parts) == 2 and parts[1] in HIDDEN:
+        if parts[0] == "system" and len(parts) == 2 and parts[1] in rules:
             if kind != "TableIdentifier":
                 raise _denied(f"'{name}' can be read with FROM only, column by column")
-            hidden |= HIDDEN[parts[1]]
+            hidden |= rules[parts[1]]
     if not hidden:
         return
     if "NATURAL" in words:

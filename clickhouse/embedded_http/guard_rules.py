@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,10 +15,36 @@ _FUNCTIONS = [
     (re.compile("|".join(rule["names"].split())), str(rule["reason"]))
     for rule in _RULES["functions"]
 ]
-#: Tables of ``system``.
-OPEN_TABLES = frozenset(_RULES["tables"]["open"].split())
-#: Table of ``system`` to its columns that stay hidden.
-HIDDEN = {name: frozenset(columns.split()) for name, columns in _RULES["hidden"].items()}
+
+
+@dataclass(slots=True, frozen=True)
+class Rules:
+    """``tables``: of ``system``, that are open. ``hidden``: table of ``system`` to its columns that
+    stay hidden. ``settings``: that are free to others. ``plans``: whether EXPLAIN tells how much
+    there is to read."""
+
+    tables: frozenset[str]
+    hidden: Mapping[str, frozenset[str]]
+    settings: frozenset[str] = frozenset()
+    plans: bool = True
+
+
+def _hidden(*parts: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {n: frozenset(" ".join(part.get(n, "") for part in parts).split()) for n in names}
+
+
+_OF_PROJECTS = _RULES["projects"]
+_OPEN = frozenset(_RULES["tables"]["open"].split())
+#: Of whoever reads all projects.
+OPERATORS = Rules(_OPEN, _hidden(_RULES["hidden"]))
+#: Of a project's key.
+PROJECTS = Rules(
+    _OPEN - set(_OF_PROJECTS["closed"].split()),
+    _hidden(_RULES["hidden"], _OF_PROJECTS["hidden"]),
+    frozenset(_OF_PROJECTS["settings"].split()),
+    plans=False,
+)
 
 
 @lru_cache(maxsize=4096)

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from clickhouse.embedded_http.settings import quote_name
 from clickhouse.embedded_http.tokens import tokenise
+from clickhouse.embedded_http.walls import Wall, users, wall
 
 if TYPE_CHECKING:
     from chdb.state.sqlitelike import Connection
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 #: How far a reader may lag behind the writer. Listing costs about 2 % of a core.
 LAG_SECONDS = 0.5
 _DISK = "spans"
+#: Of tables, with what stands before their columns. A name that is no word is no element of XML,
+#: as the file of users needs it.
+_SERVED = (
+    "{0}database NOT IN (SELECT name FROM system.databases WHERE engine != 'Atomic')"
+    " AND NOT {0}is_temporary AND ({0}engine LIKE '%MergeTree' OR {0}engine = 'View')"
+    " AND match({0}database, '^[A-Za-z_][A-Za-z0-9_]*$')"
+    " AND match({0}name, '^[A-Za-z_][A-Za-z0-9_]*$')"
+)
 
 
 def read_schema(engine: str, lag_seconds: float) -> list[str]:
@@ -38,8 +48,7 @@ def read_schema(engine: str, lag_seconds: float) -> list[str]:
     try:
         rows = connection.query(
             "SELECT database, name, engine FROM system.tables"
-            " WHERE database NOT IN (SELECT name FROM system.databases WHERE engine != 'Atomic')"
-            " AND NOT is_temporary AND (engine LIKE '%MergeTree' OR engine = 'View')"
+            f" WHERE {_SERVED.format('')}"
             " ORDER BY database, engine = 'View', name",
             "JSONCompactEachRow",
         )
@@ -61,11 +70,33 @@ def read_schema(engine: str, lag_seconds: float) -> list[str]:
         connection.close()
 
 
-def mirror(store: str, directory: Path, memory_bytes: int) -> str:
+def read_walls(engine: str, database: str) -> list[Wall]:
+    """Who sees what of the tables of ``read_schema``. ``database``: of the spans. Raises chDB's
+    errors."""
+    from chdb.state.sqlitelike import Connection
+
+    connection = Connection(engine)
+    try:
+        rows = connection.query(
+            "SELECT t.database, t.name, groupArray(c.name) FROM system.tables AS t"
+            " LEFT JOIN system.columns AS c ON c.database = t.database AND c.table = t.name"
+            f" WHERE {_SERVED.format('t.')} AND t.engine != 'View' GROUP BY ALL",
+            "JSONCompactEachRow",
+        )
+        found = [json.loads(line) for line in (rows.bytes() or b"").splitlines()]
+    finally:
+        connection.close()
+    return [wall(place, name, ours=database, columns=columns) for place, name, columns in found]
+
+
+def mirror(store: str, directory: Path, memory_bytes: int, walls: Iterable[Wall]) -> str:
     """What chDB knows a reader of the writer's directory ``store`` by; its own is ``directory``."""
-    config = directory / "config.xml"
+    config, users_file = directory / "config.xml", directory / "users.xml"
+    users_file.write_text(users(walls))
     config.write_text(
-        "<clickhouse><storage_configuration><disks>"
+        "<clickhouse><user_directories><users_xml>"
+        f"<path>{escape(str(users_file))}</path>"
+        "</users_xml></user_directories><storage_configuration><disks>"
         f"<{_DISK}><type>object_storage</type><object_storage_type>local</object_storage_type>"
         f"<metadata_type>plain</metadata_type><readonly>true</readonly>"
         f"<path>{escape(store)}/</path></{_DISK}>"

@@ -16,15 +16,16 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from clickhouse.embedded_http.access import ReaderGate
-from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema
+from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema, read_walls
 from clickhouse.embedded_http.reader import Orders
+from clickhouse.embedded_http.walls import Wall
 from clickhouse.refused_writes import all_tables, reloads
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,18 @@ _IDLE_START_SECONDS = 8.0
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
+KeyUsed = Callable[[list[str]], None]
+
+
+def _nobody_asks(_: list[str]) -> None:
+    """Nothing is noted."""
+
+
 class ReaderProcess:
     """``engine``: the string by which this process's chDB knows its open engine. ``user``,
     ``password``, ``allowed_hosts`` and ``app``: options of ``app.create_app``. ``start_seconds``:
     what the first reader may take until it answers. ``lag_seconds``: how old what readers see may
-    be."""
+    be. ``key_used``: told which projects' keys were used."""
 
     def __init__(
         self,
@@ -66,9 +74,11 @@ class ReaderProcess:
         allowed_hosts: Collection[str] = (),
         start_seconds: float = _START_SECONDS,
         lag_seconds: float = LAG_SECONDS,
+        key_used: KeyUsed | None = None,
         **app: Any,
     ) -> None:
         self._lag_seconds = lag_seconds
+        self._key_used = key_used or _nobody_asks
         self._start_seconds = start_seconds
         self.gate = ReaderGate(user, password, frozenset(allowed_hosts))
         self._engine = engine
@@ -127,22 +137,31 @@ class ReaderProcess:
 
     async def _begin(self, listener: socket.socket, start_seconds: float) -> _Child:
         # chDB raises RuntimeError.
-        schema, known = await asyncio.to_thread(self._schema)
+        schema, walls, known = await asyncio.to_thread(self._schema)
         directory = self._directory / str(next(self._numbers))
         orders = Orders(
-            self._engine, str(directory), schema, self._memory, listener.fileno(), self._app
+            self._engine,
+            str(directory),
+            schema,
+            walls,
+            self._memory,
+            listener.fileno(),
+            self._app,
         )
         largest = self._memory + _SPARE_BYTES
-        child = await _Child.start(orders, self.metrics, largest, start_seconds, known)
+        child = await _Child.start(
+            orders, self.metrics, largest, start_seconds, known, self._key_used
+        )
         self._children.add(child)
         child.watching.add_done_callback(lambda _: self._children.discard(child))
         return child
 
-    def _schema(self) -> tuple[list[str], int]:
+    def _schema(self) -> tuple[list[str], list[Wall], int]:
         """The reader's tables, and the state of the writer's that they show. None may be missing: a
         reader lives long."""
         with all_tables(self._engine.partition("?")[0]) as known:
-            return read_schema(self._engine, self._lag_seconds), known
+            walls = read_walls(self._engine, str(self._app.get("database", "everyspan")))
+            return read_schema(self._engine, self._lag_seconds), walls, known
 
 
 class _Child:
@@ -156,7 +175,9 @@ class _Child:
         largest: int,
         start_seconds: float,
         known_reloads: int,
+        key_used: KeyUsed,
     ) -> None:
+        self._key_used = key_used
         self._process = process
         self._start_seconds = start_seconds
         self._orders = orders
@@ -171,7 +192,13 @@ class _Child:
 
     @classmethod
     async def start(
-        cls, orders: Orders, metrics: Telemetry, largest: int, start_seconds: float, known: int
+        cls,
+        orders: Orders,
+        metrics: Telemetry,
+        largest: int,
+        start_seconds: float,
+        known: int,
+        key_used: KeyUsed,
     ) -> _Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -187,7 +214,7 @@ class _Child:
         with contextlib.suppress(ConnectionError):
             process.stdin.write(orders.line())
             await process.stdin.drain()
-        return cls(process, orders, metrics, largest, start_seconds, known)
+        return cls(process, orders, metrics, largest, start_seconds, known, key_used)
 
     @property
     def answered(self) -> bool:
@@ -242,6 +269,8 @@ class _Child:
                 break
             state = json.loads(line)
             self._count(state)
+            if state["used_keys"]:
+                self._key_used(state["used_keys"])
             if state["leaving"] and not leaving:
                 leaving = True
                 until = time.monotonic() + _LEAVE_SECONDS

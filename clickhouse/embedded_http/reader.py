@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import uvicorn
 
 from clickhouse.embedded_http import sandbox
+from clickhouse.embedded_http.walls import Wall
 
 if TYPE_CHECKING:
     from clickhouse.embedded_http.app import App
@@ -47,11 +48,13 @@ _GRACE_SECONDS = 6
 @dataclass(slots=True, frozen=True)
 class Orders:
     """``engine``: what chDB knows the writer's by. ``directory``: does not exist yet, and is the
-    reader's own. ``listener``: file descriptor. ``app``: options of ``create_app``."""
+    reader's own. ``walls``: who sees what. ``listener``: file descriptor. ``app``: options of
+    ``create_app``."""
 
     engine: str
     directory: str
     schema: list[str]
+    walls: list[Wall]
     memory_bytes: int
     listener: int
     app: dict[str, Any]
@@ -90,7 +93,7 @@ def main() -> None:
     from clickhouse.embedded_http.app import create_app
     from clickhouse.embedded_http.mirror import attach, mirror
 
-    engine = mirror(store, directory, orders.memory_bytes)
+    engine = mirror(store, directory, orders.memory_bytes, orders.walls)
     _anchor = attach(engine, orders.schema)
     app = create_app(engine, hidden=_hidden(store, str(directory)), **orders.app)
     asyncio.run(_serve(app, socket.socket(fileno=orders.listener), told))
@@ -139,6 +142,7 @@ async def _tell(app: App, server: _Server, told: TextIO) -> None:
             "running": execution.places.held,
             "waiting": execution.places.waiting,
             "counts": dict(execution.counts),
+            "used_keys": app.keys.take_used() if app.keys is not None else [],
         }
         told.write(json.dumps(state) + "\n")
         _end_when_stuck(_STUCK_SECONDS)

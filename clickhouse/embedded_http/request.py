@@ -16,7 +16,8 @@ _QUERY_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(slots=True, frozen=True)
 class Question:
-    """SQL as sent; the format when it names none; values for {name:Type}; settings of the URL."""
+    """SQL as sent; the format when it names none; values for {name:Type}; settings of the URL.
+    ``project``: the only one that is read; None for all."""
 
     sql: str
     default_format: str
@@ -26,6 +27,7 @@ class Question:
     query_id: str
     protocol_version: str
     compress: bool
+    project: str | None = None
 
 
 def read_question(

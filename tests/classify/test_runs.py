@@ -34,22 +34,38 @@ def run(number: int, output: str = "fine", tokens: int = 10) -> list[Span]:
     return [agent, call]
 
 
+def numbers(traces: str, spans: str, starts: list[int], projects: str = "") -> list[int]:
+    """A letter a row."""
+    whose = list(projects) or [""] * len(starts)
+    return runs({"project": whose, "trace_id": traces, "span_id": spans, "start_time": starts})
+
+
+def test_the_same_ids_in_two_projects_are_no_runs() -> None:
+    assert numbers("tttt", "abab", [1, 2, 11, 12], projects="aabb") == []
+    assert numbers("tttt", "aaaa", [1, 2, 11, 12], projects="abab") == [0, 0, 1, 1]
+
+
 def test_runs_are_told_apart_by_ids_that_come_again() -> None:
-    assert runs("tttt", "abab", [1, 2, 11, 12]) == [0, 0, 1, 1]
+    assert numbers("tttt", "abab", [1, 2, 11, 12]) == [0, 0, 1, 1]
     # Another trace has no part in it; the order of rows does not matter.
-    assert runs("tuttt", "zbaab", [11, 5, 21, 1, 2]) == [0, 0, 1, 0, 0]
+    assert numbers("tuttt", "zbaab", [11, 5, 21, 1, 2]) == [0, 0, 1, 0, 0]
     # A run that used some of the ids only.
-    assert runs("ttttt", "abcac", [1, 2, 3, 11, 12]) == [0, 0, 0, 1, 1]
+    assert numbers("ttttt", "abcac", [1, 2, 3, 11, 12]) == [0, 0, 0, 1, 1]
 
 
 def test_no_ids_come_again() -> None:
-    assert runs("ttuu", "abab", [1, 2, 1, 2]) == []
+    assert numbers("ttuu", "abab", [1, 2, 1, 2]) == []
     # One span that was sent twice with other content.
-    assert runs("ttt", "abb", [1, 2, 2]) == []
+    assert numbers("ttt", "abb", [1, 2, 2]) == []
 
 
 def test_only_runs_with_something_to_do_are_judged() -> None:
-    columns = {"trace_id": "tttt", "span_id": "abab", "start_time": [1, 2, 11, 12]}
+    columns = {
+        "project": [""] * 4,
+        "trace_id": "tttt",
+        "span_id": "abab",
+        "start_time": [1, 2, 11, 12],
+    }
     kept, number = told_apart(columns, lambda row: row == 3)
     assert kept["start_time"] == [11, 12]
     assert number == [1, 1]

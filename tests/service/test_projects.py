@@ -1,0 +1,418 @@
+"""A key opens its own project and nothing else: every path with every key, over real sockets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from fastapi.routing import iter_route_contexts
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ingest.paths import SIGNAL_OF
+from service.caller import FREE
+from tests.everyspan_up import Answer, Up
+from tests.service.test_every_route import sites
+
+JSON = {"content-type": "application/json"}
+JSON_ = {"content_type": "application/json"}
+#: Service to its port in the shared house.
+PORTS = {
+    "OTLP/HTTP": "otlp-http",
+    "classify": "classify",
+    "alerting": "alerting",
+    "web": "web",
+    "ClickHouse HTTP": "clickhouse",
+}
+#: What a key opens, by service, method and path; None: no key. Everything that a route table has is
+#: here, or the test fails.
+OPENED: dict[tuple[str, str, str], str | None] = {
+    **{("OTLP/HTTP", "POST", path): "write" for path in SIGNAL_OF},
+    ("classify", "POST", "/v1/keys"): "admin",
+    ("classify", "GET", "/v1/keys"): "admin",
+    ("classify", "DELETE", "/v1/keys/{number}"): "admin",
+    ("web", "GET", "/"): "read",
+    ("web", "GET", "/traces"): "read",
+    ("web", "GET", "/traces.json"): "read",
+    ("web", "GET", "/traces/{trace_id}"): "read",
+    ("web", "GET", "/traces/{trace_id}/text/{span_id}/{column}"): "read",
+    ("web", "GET", "/api/traces/{trace_id}"): "read",
+    ("web", "GET", "/sessions/{session:path}"): "read",
+    ("web", "GET", "/static/{name}"): "read",
+    **dict.fromkeys(
+        [
+            *((name, "GET", "/metrics") for name in ("OTLP/HTTP", "classify", "alerting", "web")),
+            ("classify", "GET", "/openapi.json"),
+            ("classify", "HEAD", "/openapi.json"),
+            ("classify", "GET", "/v1/audit"),
+            ("classify", "POST", "/v1/rejudge"),
+            ("classify", "GET", "/v1/forget"),
+            ("classify", "POST", "/v1/forget"),
+            ("classify", "GET", "/v1/reviews"),
+            ("classify", "POST", "/v1/reviews"),
+            ("classify", "GET", "/v1/calibrations"),
+            ("classify", "POST", "/v1/calibrations"),
+            ("alerting", "GET", "/v1/alerts"),
+            ("alerting", "GET", "/v1/alerts/{number}"),
+            ("alerting", "POST", "/v1/alerts/{number}/resend"),
+            ("alerting", "POST", "/v1/alerts/{number}/acknowledge"),
+            ("alerting", "POST", "/v1/alerts/test"),
+            ("alerting", "GET", "/v1/silences"),
+            ("alerting", "POST", "/v1/silences"),
+            ("alerting", "DELETE", "/v1/silences/{number}"),
+            ("alerting", "POST", "/v1/forget"),
+            ("alerting", "POST", "/v1/grafana"),
+            ("web", "GET", "/enter"),
+            ("web", "GET", "/classifiers"),
+            ("web", "GET", "/review/{classifier}"),
+            ("web", "POST", "/review/{classifier}"),
+            ("web", "GET", "/alerts"),
+            ("web", "GET", "/alerts/{number}"),
+            ("web", "POST", "/alerts/{number}/resend"),
+            ("web", "POST", "/alerts/silence"),
+            ("web", "POST", "/alerts/silences/{number}/end"),
+        ]
+    ),
+}
+ATTEMPTS = [
+    line
+    for line in Path(__file__)
+    .with_name("project_attempts.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+    if line and not line.startswith("#")
+]
+RANDOM = "es_0123abcd_" + "x" * 43
+
+
+@dataclass(frozen=True)
+class House:
+    """``keys``: by what they are. ``markers``: a word in every text of a project, by its name.
+    ``trace``: an id that every project has used."""
+
+    up: Up
+    keys: Mapping[str, str]
+    markers: Mapping[str, str]
+    trace: str
+
+    def ask(
+        self, port: str, method: str, path: str, key: str = "", body: bytes = b"", **headers: str
+    ) -> Answer:
+        """``key``: what stands in ``keys``; '' for none."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key:
+            named["authorization"] = f"Bearer {self.keys[key]}"
+        return self.up.request(method, path, body, named, port=port)
+
+    def sql(self, statement: str, key: str = "") -> Answer:
+        return self.ask("clickhouse", "POST", "/", key, statement.encode())
+
+    def others(self, key: str) -> list[str]:
+        """Words that this key must never see."""
+        mine = key.partition(" ")[0]
+        return [word for project, word in self.markers.items() if project != mine]
+
+
+def spans(trace: str, word: str, count: int = 1) -> ExportTraceServiceRequest:
+    """A call of a model, in every text of which ``word`` is. Its resource claims a project."""
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add()
+    for name in ("service.name", "project", "everyspan.project"):
+        resource.resource.attributes.add(key=name).value.string_value = "beta"
+    scope = resource.scope_spans.add()
+    for number in range(count):
+        span = scope.spans.add()
+        span.trace_id, span.span_id = bytes.fromhex(trace), (number + 1).to_bytes(8)
+        span.name = f"chat {word}"
+        span.start_time_unix_nano = time.time_ns() - 10**9
+        span.end_time_unix_nano = span.start_time_unix_nano + 10**8
+        for name, text in (
+            ("gen_ai.operation.name", "chat"),
+            ("gen_ai.conversation.id", "one session"),
+            ("gen_ai.prompt", word),
+            ("gen_ai.completion", f"{word} answered"),
+            ("project", "beta"),
+        ):
+            span.attributes.add(key=name).value.string_value = text
+    return request
+
+
+def content(trace: str, word: str) -> ExportLogsServiceRequest:
+    """What came apart from the span above."""
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add()
+    record.trace_id, record.span_id = bytes.fromhex(trace), (1).to_bytes(8)
+    record.time_unix_nano = time.time_ns()
+    record.event_name = "gen_ai.user.message"
+    record.body.kvlist_value.values.add(key="content").value.string_value = f"late {word}"
+    return request
+
+
+def export(up: Up, key: str, body: bytes, signal: str = "trace.v1.TraceService") -> None:
+    """Over gRPC. Raises grpc.RpcError."""
+    with grpc.insecure_channel(f"127.0.0.1:{up.ports['otlp-grpc']}") as channel:
+        call = channel.unary_unary(f"/opentelemetry.proto.collector.{signal}/Export")
+        call(body, metadata=(("authorization", f"Bearer {key}"),), timeout=60)
+
+
+def made(up: Up, project: str, *scopes: str, limit: int = 0) -> dict[str, Any]:
+    body = {"project": project, "scopes": scopes, "spans_per_second": limit}
+    answer = up.request("POST", "/v1/keys", json.dumps(body).encode(), JSON, port="classify")
+    assert answer.status == 201, answer.body
+    found: dict[str, Any] = json.loads(answer.body)
+    return found
+
+
+def until(what: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def house(up: Up) -> House:
+    trace = uuid4().hex
+    markers = {name: f"{name}{uuid4().hex[:12]}" for name in ("alpha", "beta", "default")}
+    keys = {
+        "alpha": made(up, "alpha", "write", "read")["key"],
+        "beta": made(up, "beta", "write", "read")["key"],
+        "alpha write": made(up, "alpha", "write")["key"],
+        "alpha read": made(up, "alpha", "read")["key"],
+        "alpha admin": made(up, "alpha", "admin")["key"],
+        "revoked": made(up, "alpha", "write", "read", "admin")["key"],
+        "random": RANDOM,
+    }
+    house = House(up, keys, markers, trace)
+
+    def opens(key: str) -> bool:
+        return house.sql("SELECT 1", key).status == 200
+
+    def writes(key: str) -> bool:
+        return house.ask("otlp-http", "POST", "/v1/metrics", key, b"{}", **JSON_).status == 200
+
+    until(lambda: writes("alpha write") and writes("revoked") and opens("alpha read"))
+    until(lambda: opens("revoked"))
+    number = keys["revoked"].split("_")[1]
+    assert up.request("DELETE", f"/v1/keys/{number}", b"", JSON, port="classify").status == 200
+    until(lambda: not opens("revoked") and not writes("revoked"))
+    for project in ("alpha", "beta"):
+        sent = {"Authorization": f"Bearer {keys[project]}"}
+        body = spans(trace, markers[project]).SerializeToString()
+        assert up.post("/v1/traces", body, **sent).status == 200
+        body = content(trace, markers[project]).SerializeToString()
+        assert up.post("/v1/logs", body, **sent).status == 200
+    body = spans(trace, markers["default"]).SerializeToString()
+    assert up.post("/v1/traces", body).status == 200
+    # What nothing is shown of is no proof: each is there, and is judged.
+    up.judged([trace])
+    return house
+
+
+def test_each_project_has_its_own_rows(house: House) -> None:
+    """Whatever a span says of itself, and with the same ids, session and service."""
+    rows = house.up.spans(house.trace, "project, input, output, events, id_reuse")
+    assert sorted(row["project"] for row in rows) == ["", "alpha", "beta"]
+    for row in rows:
+        project = row["project"] or "default"
+        text = json.dumps(row)
+        assert house.markers[project] in row["output"]
+        assert not [word for word in house.others(project) if word in text]
+        assert row["id_reuse"] == 0, "another project's span is no run of one's own"
+        assert ("late" in row["events"]) is (project != "default"), "its late content, and no other"
+
+
+def test_every_path_with_every_key(house: House, tmp_path: Path) -> None:
+    asked = 0
+    for site in sites(tmp_path):
+        found = {(site.name, *each) for each in _templates(site.app)} if _is_ours(site.app) else ()
+        missing = [each for each in found if each[2] not in FREE and each not in OPENED]
+        missing = [each for each in missing if not _is_common(each)]
+        assert not missing, f"say in OPENED what a project's key opens: {missing}"
+        for name, method, path in sorted(found):
+            if path in FREE:
+                continue
+            scope = OPENED.get((name, method, path))
+            for key in house.keys:
+                sent = {**JSON_, "Origin": _own(house, name)}
+                at = _filled(path, house)
+                answer = house.ask(PORTS[name], method, at, key, b"{}", **sent)
+                what = (name, method, path, key, answer.status, answer.body[:200])
+                body = answer.body.decode(errors="replace") + str(answer.headers)
+                assert not [word for word in house.others(key) if word in body], what
+                if key in ("revoked", "random"):
+                    assert answer.status == 401, what
+                elif scope is None or not _has(key, scope):
+                    assert answer.status == 403, what
+                else:
+                    assert answer.status not in (401, 403), what
+                asked += 1
+    assert asked > 400
+
+
+def _is_ours(app: Any) -> bool:
+    return hasattr(app, "router")
+
+
+def _templates(app: Any) -> list[tuple[str, str]]:
+    return [
+        (method, route.path)
+        for route in iter_route_contexts(app.routes)
+        for method in sorted(route.methods or ["GET"])
+    ]
+
+
+def _is_common(each: tuple[str, str, str]) -> bool:
+    """What concerns all projects: experiments, data sets and custom classifiers."""
+    name, _, path = each
+    return name == "classify" and path.startswith(
+        ("/v1/experiments/", "/v1/datasets", "/v1/import", "/v1/classifiers")
+    )
+
+
+def _filled(path: str, house: House) -> str:
+    path = path.replace("{trace_id}", house.trace).replace("{span_id}", f"{1:016x}")
+    path = path.replace("{column}", "input").replace("{session:path}", "one%20session")
+    return re.sub(r"\{\w+\}", "1", path)
+
+
+def _own(house: House, name: str) -> str:
+    return f"http://127.0.0.1:{house.up.ports[PORTS[name]]}"
+
+
+def _has(key: str, scope: str) -> bool:
+    scopes = key.split(" ")[1:] or ["write", "read"]
+    return scope in scopes
+
+
+def test_every_statement_with_every_key(house: House) -> None:
+    """No answer has another project's word in it, or depends on whether another has it."""
+    never = f"never{uuid4().hex[:12]}"
+    for line in ATTEMPTS:
+        for key in ("alpha", "alpha read", "beta"):
+            answers = []
+            for word in (*house.others(key), never):
+                answer = house.sql(line.format(word=word, trace=house.trace), key)
+                text = answer.body.decode(errors="replace").replace(word, "WORD")
+                text = text.replace(word.lower(), "WORD")
+                assert not [w for w in house.others(key) if w in text], (key, line, text[:500])
+                summary = answer.headers.get("x-clickhouse-summary", "")
+                counted = re.sub(r'"elapsed_ns": "\d+"', "", summary)
+                answers.append((answer.status, text, counted))
+            assert len(set(answers)) == 1, (key, line, answers)
+        for key in ("alpha write", "alpha admin", "revoked", "random"):
+            answer = house.sql(line.format(word=never, trace=house.trace), key)
+            assert answer.status == 403, (key, line, answer.body[:200])
+            assert not [w for w in house.others("none") if w.encode() in answer.body]
+    # The same reader finds its own, so that the above is no reader that finds nothing.
+    assert house.markers["alpha"].encode() in house.sql(ATTEMPTS[0], "alpha read").body
+
+
+def test_a_key_is_a_password_for_any_client(house: House) -> None:
+    """Basic, ClickHouse's own headers, and the URL; and a browser's password on the page."""
+    statement = b"SELECT DISTINCT project FROM everyspan.spans"
+    secret = house.keys["alpha read"]
+    basic = base64.b64encode(f"anybody:{secret}".encode()).decode()
+    for path, headers in (
+        ("/", {"Authorization": f"Basic {basic}"}),
+        ("/", {"X_ClickHouse_User": "default", "X_ClickHouse_Key": secret}),
+        (f"/?user=default&password={secret}", {}),
+    ):
+        answer = house.ask("clickhouse", "POST", path, body=statement, **headers)
+        assert (answer.status, answer.body) == (200, b"alpha\n")
+    page = house.ask("web", "GET", f"/traces/{house.trace}", Authorization=f"Basic {basic}")
+    assert house.markers["alpha"].encode() in page.body
+    assert not [word for word in house.others("alpha") if word.encode() in page.body]
+
+
+def test_what_may_not_write_stores_nothing(house: House) -> None:
+    trace = uuid4().hex
+    body = spans(trace, "refused").SerializeToString()
+    logs = content(trace, "refused").SerializeToString()
+    for key, status, code in (
+        ("alpha read", 403, grpc.StatusCode.PERMISSION_DENIED),
+        ("alpha admin", 403, grpc.StatusCode.PERMISSION_DENIED),
+        ("revoked", 401, grpc.StatusCode.UNAUTHENTICATED),
+        ("random", 401, grpc.StatusCode.UNAUTHENTICATED),
+    ):
+        for path, sent in (("/v1/traces", body), ("/v1/logs", logs)):
+            for header in ("Authorization", "X_Api_Key"):
+                shown = house.keys[key]
+                given = f"Bearer {shown}" if header == "Authorization" else shown
+                assert house.up.post(path, sent, **{header: given}).status == status
+        for signal, sent in (("trace.v1.TraceService", body), ("logs.v1.LogsService", logs)):
+            with pytest.raises(grpc.RpcError) as refused:
+                export(house.up, house.keys[key], sent, signal)
+            assert refused.value.code() == code
+    export(house.up, house.keys["beta"], spans(trace, "taken").SerializeToString())
+    house.up.sent()
+    assert house.up.spans(trace, "project, input") == [{"project": "beta", "input": "taken"}]
+
+
+def test_a_limit_takes_a_request_whole_or_not_at_all(house: House) -> None:
+    key = made(house.up, "gamma", "write", limit=1)["key"]
+    sent = {"Authorization": f"Bearer {key}"}
+    first, second = uuid4().hex, uuid4().hex
+    body = spans(first, "first", 40).SerializeToString()
+    until(lambda: house.up.post("/v1/metrics", b"", **sent).status == 200)
+    # More than it may: the account is in debt from then on.
+    assert house.up.post("/v1/traces", body, **sent).status == 200
+    body = spans(second, "second", 40).SerializeToString()
+    answer = house.up.post("/v1/traces", body, **sent)
+    assert answer.status == 429
+    assert 1 < int(answer.headers["retry-after"]) <= 60
+    with pytest.raises(grpc.RpcError) as refused:
+        export(house.up, key, body)
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    told = Status.FromString(dict(refused.value.trailing_metadata())["grpc-status-details-bin"])
+    retry = RetryInfo()
+    assert told.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds > 1
+    assert len(house.up.spans(first, "span_id")) == 40
+    assert house.up.spans(second, "span_id") == []
+    metrics = house.up.request("GET", "/metrics").body.decode()
+    assert re.search(r'everyspan_ingest_over_rate_total\{signal="traces"\} [1-9]', metrics)
+
+
+def test_one_key_takes_anothers_place_and_no_text_of_it_is_stored(house: House) -> None:
+    old, new = made(house.up, "delta", "read"), made(house.up, "delta", "read")
+    both = House(house.up, {"old": old["key"], "new": new["key"]}, {}, "")
+    until(lambda: both.sql("SELECT 1", "old").status == both.sql("SELECT 1", "new").status == 200)
+    path = f"/v1/keys/{old['id']}"
+    assert house.up.request("DELETE", path, b"", JSON, port="classify").status == 200
+    until(lambda: both.sql("SELECT 1", "old").status == 403, 15)
+    assert both.sql("SELECT 1", "new").status == 200
+    house.up.sent()
+    rows = house.up.query("SELECT * FROM everyspan.api_keys")
+    text = json.dumps(rows)
+    assert old["id"] in text
+    assert not [key for key in (*house.keys.values(), new["key"]) if key[12:] in text]
+
+    def acts() -> list[str]:
+        answer = house.up.request("GET", "/v1/audit?limit=1000", port="classify")
+        return [each["act"] for each in json.loads(answer.body)]
+
+    until(lambda: f"classify DELETE {path}" in acts())
+
+
+def test_an_admin_has_the_keys_of_its_own_project(house: House) -> None:
+    seen = house.ask("classify", "GET", "/v1/keys", "alpha admin")
+    assert {each["project"] for each in json.loads(seen.body)} == {"alpha"}
+    beta = house.keys["beta"].split("_")[1]
+    assert house.ask("classify", "DELETE", f"/v1/keys/{beta}", "alpha admin", **JSON_).status == 404
+    for project, status in (("beta", 403), ("default", 403), ("alpha", 201)):
+        body = json.dumps({"project": project, "scopes": ["read"]}).encode()
+        answer = house.ask("classify", "POST", "/v1/keys", "alpha admin", body, **JSON_)
+        assert answer.status == status, answer.body
+    assert house.sql("SELECT 1", "beta").status == 200
