@@ -20,7 +20,7 @@ from service.errors import UserError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _CLUSTER_ONLY = "-- cluster only"
-_REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS)\b")
+_REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS|MODIFY SETTING)\b")
 #: Embedded: how long a part stays on disk once it is merged into another.
 MERGED_PARTS_SECONDS = 480
 _RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
