@@ -79,8 +79,9 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
     classify_calibrate: Annotated[
         bool,
         Field(
-            description="Whether reviews move thresholds by themselves, from 20 on, where that is "
-            "better on answers held out; `everyspan calibrate` does it in any case."
+            description="Whether reviews move thresholds by themselves, from 20 on, and give heads "
+            "of your own traffic, from 30 on, where that is better on answers held out; "
+            "`everyspan calibrate` does it in any case."
         ),
     ] = True
     classify_embed_share: Annotated[
