@@ -82,7 +82,11 @@ def test_its_settings_exist_and_are_those_of_compose(name: str) -> None:
     where = {"EVERYSPAN_GRAFANA_URL", "EVERYSPAN_SOURCE_ROOTS"}
     missing = compose.keys() - named - ports - optional - where
     assert {key for key in missing if key.startswith("EVERYSPAN_")} == set()
-    default = {f"EVERYSPAN_{k.upper()}": f.default for c in CLASSES.values() for k, f in c.model_fields.items()}  # fmt: skip
+    default = {
+        f"EVERYSPAN_{key.upper()}": field.default
+        for kind in CLASSES.values()
+        for key, field in kind.model_fields.items()
+    }
     listening = {each["containerPort"] for each in container(name).get("ports", [])}
     assert {int(default[port]) for port in ports} <= listening
     tokens = {k for k in compose if re.search(r"TOKEN|SECRET|DSN", k)}
