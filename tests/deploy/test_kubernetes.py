@@ -77,16 +77,16 @@ def test_its_settings_exist_and_are_those_of_compose(name: str) -> None:
     assert named <= SETTINGS
     compose = services()[name]["environment"]
     ports = {key for key in compose if key.endswith("_PORT")}
-    # What compose has and is not here has the same meaning where it is left out.
-    optional = {key for key, value in compose.items() if value == ""}
-    where = {"EVERYSPAN_GRAFANA_URL", "EVERYSPAN_SOURCE_ROOTS"}
-    missing = compose.keys() - named - ports - optional - where
-    assert {key for key in missing if key.startswith("EVERYSPAN_")} == set()
     default = {
         f"EVERYSPAN_{key.upper()}": field.default
         for kind in CLASSES.values()
         for key, field in kind.model_fields.items()
     }
+    # What compose has and is not here has the same meaning where it is left out.
+    optional = {key for key, value in compose.items() if value in ("", str(default.get(key)))}
+    where = {"EVERYSPAN_GRAFANA_URL", "EVERYSPAN_SOURCE_ROOTS"}
+    missing = compose.keys() - named - ports - optional - where
+    assert {key for key in missing if key.startswith("EVERYSPAN_")} == set()
     listening = {each["containerPort"] for each in container(name).get("ports", [])}
     assert {int(default[port]) for port in ports} <= listening
     tokens = {k for k in compose if re.search(r"TOKEN|SECRET|DSN", k)}
