@@ -139,7 +139,7 @@ def main() -> None:
         print(f"| {name} | {took:,.0f} | {worked:,.0f} |", flush=True)
         figures.tell(f"{name}, processor ms", worked, "ms")
 
-    reader = Reader(lambda: connect(settings.dsn), settings.database)
+    reader = Reader(lambda _: connect(settings.dsn), settings.database)
     day = f"start_time > toDateTime('{datetime.now(UTC):%Y-%m-%d %H:%M:%S}', 'UTC') - 86400"
     (one,) = client.query(f"SELECT trace_id FROM spans_raw WHERE {day} LIMIT 1").result_rows[0]
     show("a trace by id", partial(_trace, reader, one))
@@ -154,7 +154,7 @@ def main() -> None:
     }
     app = create_app(
         WebSettings(data=given.folder),
-        lambda: connect(settings.dsn),
+        lambda _: connect(settings.dsn),
         *(Service("away", "127.0.0.1", 9, SecretStr(""), "") for _ in range(2)),
         SecretStr("key"),
     )
