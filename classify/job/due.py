@@ -202,6 +202,10 @@ def take(found: deque[DueTrace], rows: int) -> list[DueTrace]:
     return taken
 
 
+#: Rows that can be judged again, as SQL: of others the text is gone.
+JUDGED = "verdict_version > 0 AND NOT text_removed"
+
+
 def judged_before(
     client: Client, share: Share, day: str, due: str, order: str, most: int
 ) -> list[DueTrace]:
@@ -212,7 +216,7 @@ def judged_before(
         SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
                toUnixTimestamp64Nano(max(start_time)), count()
         FROM {share.database}.spans_raw FINAL
-        WHERE toDate(start_time) = toDate('{day}') AND verdict_version > 0
+        WHERE toDate(start_time) = toDate('{day}') AND {JUDGED}
           AND {share.traces} AND {due}
         GROUP BY trace_id
         ORDER BY {order}
