@@ -74,7 +74,7 @@ lock: $(READY)  ## Renew the locked versions in requirements/.
 	$(LOCK) --python-version 3.11 pyproject.toml sdk/pyproject.toml requirements/build.in \
 		--extra test -o requirements/test.txt
 	$(LOCK) --python-version 3.11 pyproject.toml -c requirements/test.txt \
-		--extra report --extra datasets -o requirements/server.txt
+		--extra report --extra datasets --extra kafka -o requirements/server.txt
 	$(LOCK) --python-version 3.11 requirements/build.in -c requirements/test.txt -o requirements/build.txt
 	$(LOCK) --python-version 3.10 sdk/pyproject.toml requirements/sdk.in requirements/build.in \
 		--extra openai -o requirements/sdk.txt

@@ -79,8 +79,9 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
     classify_calibrate: Annotated[
         bool,
         Field(
-            description="Whether reviews move thresholds by themselves, from 20 on, where that is "
-            "better on answers held out; `everyspan calibrate` does it in any case."
+            description="Whether reviews move thresholds by themselves, from 20 on, and give heads "
+            "of your own traffic, from 30 on, where that is better on answers held out; "
+            "`everyspan calibrate` does it in any case."
         ),
     ] = True
     classify_embed_share: Annotated[
@@ -102,6 +103,16 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             "classifiers go over old rows fast; 0: none are.",
         ),
     ] = 30
+    content_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days until the texts of a span are deleted: questions, answers, documents,"
+            " evidence, most attributes. Numbers, names and verdicts stay until "
+            "`EVERYSPAN_RETENTION_DAYS`. 0: with the span.",
+        ),
+    ] = 0
     classify_token: Annotated[
         SecretStr,
         Field(

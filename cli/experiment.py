@@ -61,15 +61,12 @@ def list_(
 ) -> None:
     """List all experiments with their verdicts."""
     from experiments.experiment_store import unknown_names
+    from experiments.measured import listed
 
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
-        answer = client.query(
-            "SELECT experiment, status, verdict, variant, broken, units, started_at, winner"
-            f" FROM {settings.database}.experiment_status ORDER BY status, experiment"
-        )
+        rows, looked = listed(client, settings.database)
         unknown = unknown_names(client, settings.database)
-    rows = [dict(zip(answer.column_names, row, strict=True)) for row in answer.result_rows]
     if as_json:
         typer.echo(json.dumps({"experiments": rows, "not_started": unknown}, default=str))
         return
@@ -89,6 +86,13 @@ def list_(
         )
     if rows:
         console.print(table)
+        if looked:
+            console.print(
+                f"verdicts and units as of {looked:%H:%M:%S} UTC;"
+                " `everyspan experiment status NAME` looks anew",
+                style="dim",
+                soft_wrap=True,
+            )
     else:
         console.print("no experiment was started yet")
     if unknown:

@@ -5,7 +5,8 @@ The views read every span that takes part: ten seconds of a processor where thos
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -46,3 +47,43 @@ def measure(client: Client, database: str, unless_since: datetime | None = None)
             parameters=at,
         )
     return True
+
+
+#: A look that is older is not told: classify does not run, or takes longer between two looks.
+_FRESH = timedelta(minutes=10)
+
+
+def listed(client: Client, database: str) -> tuple[list[dict[str, Any]], datetime | None]:
+    """How each experiment stands, as the view ``experiment_status`` says it, and when that was
+    found out: at classify's last look, None for now. The view is asked where that look is older
+    than ``_FRESH`` or than what was started, changed or stopped since."""
+    columns = "experiment, status, verdict, variant, broken, units, started_at, winner"
+    looked, changed, known, measured_ = client.query(
+        f"SELECT (SELECT max(measured_at) FROM {database}.experiment_status_measured) AS looked,"
+        f" max(changed_at), uniqExact(name), (SELECT count() FROM"
+        f" {database}.experiment_status_measured WHERE measured_at = looked)"
+        f" FROM {database}.experiment_changes"
+    ).result_rows[0]
+    if looked > changed and measured_ == known and datetime.now(UTC) - _utc(looked) < _FRESH:
+        at = _utc(looked)
+        view = f"""(
+  SELECT experiment, known.status AS status, verdict, variant, broken, units,
+    known.started_at AS started_at, known.winner AS winner
+  FROM (
+    SELECT experiment, verdict, variant, broken, units
+    FROM {database}.experiment_status_measured
+    WHERE measured_at = (SELECT max(measured_at) FROM {database}.experiment_status_measured)
+  ) AS kept
+  INNER JOIN (
+    SELECT name AS experiment, status, started_at, winner FROM {database}.experiments
+  ) AS known USING (experiment)
+)"""
+    else:
+        at, view = None, f"{database}.experiment_status"
+    answer = client.query(f"SELECT {columns} FROM {view} ORDER BY status, experiment")
+    names = answer.column_names
+    return [dict(zip(names, row, strict=True)) for row in answer.result_rows], at
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -108,6 +109,48 @@ class IngestSettings(ClickHouseSettings, ListenSettings):
             "them without a byte end it too, and are what a message of OTLP/gRPC may take.",
         ),
     ] = 30.0
+    kafka_brokers: Annotated[
+        str,
+        Field(
+            description="Brokers of Kafka or Redpanda to read OTLP from, as `host:9092`, with"
+            " commas; empty for none. Wants the extra `everyspan-server[kafka]`."
+        ),
+    ] = ""
+    kafka_traces_topic: Annotated[
+        str,
+        Field(
+            description="Topic of spans: the Collector's kafka exporter with `otlp_proto` or"
+            " `otlp_json`. Empty for none."
+        ),
+    ] = "otlp_spans"
+    kafka_logs_topic: Annotated[
+        str, Field(description="Topic of log records, of the same exporter. Empty for none.")
+    ] = "otlp_logs"
+    kafka_group: Annotated[
+        str, Field(description="Consumer group: all ingest processes of one have the same.")
+    ] = "everyspan"
+    kafka_project: Annotated[
+        str,
+        Field(
+            pattern="^([a-z0-9][a-z0-9-]{0,62})?$",
+            description="Project that the topics' spans go to; empty for the default one. Who may"
+            " write to a topic writes to it: no key is asked for.",
+        ),
+    ] = ""
+    kafka_aside_topic: Annotated[
+        str,
+        Field(
+            description="Topic that messages are copied to which can never be stored, with the"
+            " reason in their headers; empty: they are counted and logged only."
+        ),
+    ] = ""
+    kafka_config: Annotated[
+        Path | None,
+        Field(
+            description="File of librdkafka's properties, `name=value` lines, for TLS and SASL;"
+            " none for none."
+        ),
+    ] = None
     min_free_bytes: Annotated[
         int,
         Field(

@@ -94,6 +94,19 @@ class Telemetry:
             "Inserts that ClickHouse refused or did not answer.",
             registry=self.registry,
         )
+        self.set_aside = Counter(
+            "everyspan_ingest_kafka_set_aside_total",
+            "Messages of Kafka that can never be stored, by topic; the log has partition, offset"
+            " and reason, EVERYSPAN_KAFKA_ASIDE_TOPIC the message.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.kafka_lag = Gauge(
+            "everyspan_ingest_kafka_lag_messages",
+            "Messages that are not stored yet, by topic, of the partitions that this process has.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.pending_bytes = Gauge(
             "everyspan_ingest_pending_bytes",
             "Bytes held: of bodies as far as they have come, of rows that are not stored yet, and"

@@ -88,9 +88,9 @@ class ProjectKeys(Part):
 
 
 class Ingest(Part):
-    """OTLP over HTTP and gRPC. ``keys``: of projects. ``beside``: metrics of others in the process,
-    which its /metrics serves too. ``degraded``: what of them does not work, while spans are taken
-    all the same."""
+    """OTLP over HTTP and gRPC, and from Kafka where brokers are set. ``keys``: of projects.
+    ``beside``: metrics of others in the process, which its /metrics serves too. ``degraded``: what
+    of them does not work, while spans are taken all the same."""
 
     name = "ingest"
 
@@ -106,12 +106,22 @@ class Ingest(Part):
         from ingest.receiver import Receiver
 
         self._receiver = Receiver(settings, keys)
+        self._kafka = None
+        if settings.kafka_brokers:
+            from ingest.kafka.kafka_input import KafkaInput
+
+            self._kafka = KafkaInput(self._receiver)
+        reads_kafka = self._kafka
         self._serves_grpc = settings.otlp_grpc_port != 0
         self._grpc = GrpcServer(self._receiver, settings.host, settings.otlp_grpc_port)
         self.registry = self._receiver.telemetry.registry
         self.site = Site(
             "OTLP/HTTP",
-            create_app(self._receiver, beside, degraded),
+            create_app(
+                self._receiver,
+                beside,
+                lambda: [*degraded(), *(reads_kafka.degraded if reads_kafka else ())],
+            ),
             settings.host,
             settings.otlp_http_port,
             "EVERYSPAN_OTLP_HTTP_PORT",
@@ -122,12 +132,16 @@ class Ingest(Part):
         await self._receiver.start()
         if self._serves_grpc:
             await self._grpc.start()
+        if self._kafka is not None:
+            self._kafka.start()
 
     def ready(self, ports: dict[str, int]) -> None:
         if self._serves_grpc:
             ports["OTLP/gRPC"] = self._grpc.port
 
     async def stop(self) -> None:
+        if self._kafka is not None:
+            await self._kafka.stop()
         await self._grpc.stop()
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from classify.custom.fewshot import Floats, learn
 from classify.models.encoder import encoder
+from classify.signals.language import in_another
 
 _ROWS, _SHARE, _EXAMPLES, _ANSWERS, _SEEDS = 300, 0.1, 4, 10, 5
 ITEMS = "lamp jacket kettle backpack printer headphones carpet drill mixer tent sofa camera".split()
@@ -102,6 +103,7 @@ MODES = (
             "I am sorry, the {item} is not available right now.",
             "The {item} has a guarantee of two years.",
         ),
+        lambda text: in_another(text, "en"),
     ),
     Mode(
         "wrong GL code",

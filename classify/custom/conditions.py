@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from classify import messages
 from classify.classifier import Subject
+from classify.signals.language import in_another, names
 from clickhouse.span import SPAN_COLUMNS, STEP_KINDS, Span
 from service.pattern import PatternError, pattern
 
@@ -104,7 +105,8 @@ class Source(BaseModel):
 class Condition(Source):
     """Holds where one of the values (``which``: any, or all of them) is as it says. ``missing``:
     what it means where ``differs_from`` finds nothing to compare with: 'fail' that the condition
-    holds, 'pass' (the default) that it does not.
+    holds, 'pass' (the default) that it does not. ``not_language``: it is written in another
+    language than the one of that name, as far as its words tell.
 
     ``step``: a name or kind of step ('tool:refund*' for a kind and a name); ``at_least`` and
     ``at_most`` say how often. ``steps``: several such, ``order`` says whether the condition holds
@@ -122,6 +124,7 @@ class Condition(Source):
     below: float | None = None
     exists: bool | None = None
     differs_from: Source | None = None
+    not_language: str | None = None
     missing: Literal["pass", "fail"] | None = None
     which: Literal["any", "all"] = "any"
 
@@ -151,6 +154,10 @@ class Condition(Source):
                 f"says {' and '.join(said) or 'nothing'} of {self.told}; say one of"
                 f" {', '.join(_TESTS)}"
             )
+        if self.not_language is not None and self.not_language.lower() not in names():
+            near = get_close_matches(self.not_language.lower(), names(), 1)
+            remedy = f"did you mean {near[0].title()}?" if near else "write it in English: German"
+            raise ValueError(f"not_language '{self.not_language}' is none that is known; {remedy}")
         for field in ("matches", "not_matches"):
             if text := getattr(self, field):
                 try:
@@ -198,6 +205,8 @@ class Condition(Source):
             return pattern(self.matches).search(text[:_MAX_MATCHED])
         if self.not_matches is not None:
             return not pattern(self.not_matches).search(text[:_MAX_MATCHED])
+        if self.not_language is not None:
+            return in_another(text, names()[self.not_language.lower()])
         if self.equals is not None:
             return _same(value, self.equals)
         if self.not_equals is not None:
@@ -258,6 +267,7 @@ _TESTS = (
     "below",
     "exists",
     "differs_from",
+    "not_language",
 )
 
 

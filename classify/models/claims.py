@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from classify.models.remembered import remembered
+
 #: Claims of one answer that are looked at. Longer answers give evenly spread ones.
 MAX_CLAIMS = 24
 _MIN_LETTERS = 8
@@ -108,6 +110,7 @@ def claims(answer: str, limit: int = MAX_CLAIMS) -> list[Claim]:
     return [found[i * len(found) // limit] for i in range(limit)]
 
 
+@remembered
 def split(text: str) -> list[str]:
     """The sentences of one line. Abbreviations, initials and decimals end none."""
     found: list[str] = []

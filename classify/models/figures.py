@@ -16,6 +16,7 @@ from typing import Literal
 
 from classify.models.claims import split
 from classify.models.number_words import COUNTED
+from classify.models.remembered import remembered
 from classify.models.words import stem, stems
 
 _WORDS = COUNTED | {
@@ -217,6 +218,7 @@ def _is_json(passage: str) -> bool:
     return passage.lstrip()[:1] in ("{", "[")
 
 
+@remembered
 def figures(text: str) -> list[Figure]:
     """The figures with a unit, in the text's order."""
     found: list[Figure] = []

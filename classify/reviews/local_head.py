@@ -145,7 +145,7 @@ def fit(scores: Floats, x: Floats, fails: Floats, shipped: float) -> Head | None
         return None
     phi, mean = features(scores), x.mean(axis=0)
     prior = _prior(shipped)
-    fitted = _laplace(phi @ prior, _covariance(phi, x - mean, strength), fails)
+    fitted = logistic(phi @ prior, _covariance(phi, x - mean, strength), fails)
     c, a, b = prior + np.diag(calibration.SPREAD**2) @ phi.T @ fitted.residual
     weights = strength * (x - mean).T @ fitted.residual
     map = Map(float(c), max(0.05, float(a)), max(0.05, float(b)))
@@ -153,7 +153,7 @@ def fit(scores: Floats, x: Floats, fails: Floats, shipped: float) -> Head | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
+class Fitted:
     """``residual``: y - p, which all predictions are made of. ``left_out``: logits of each answer
     by the others, approximately."""
 
@@ -180,7 +180,7 @@ def _held_out(
             best = _strength(scores[known], x[known], fails[known], shipped)
             mean = x[known].mean(axis=0)
             for strength, into in ((0.0, alone), (best, joined)):
-                fitted = _laplace(
+                fitted = logistic(
                     phi[known] @ prior,
                     _covariance(phi[known], x[known] - mean, strength),
                     fails[known],
@@ -196,7 +196,7 @@ def _strength(scores: Floats, x: Floats, fails: Floats, shipped: float) -> float
     centred = x - x.mean(axis=0)
     losses = [
         float(_log_loss(
-            _laplace(phi @ prior, _covariance(phi, centred, each), fails).left_out, fails
+            logistic(phi @ prior, _covariance(phi, centred, each), fails).left_out, fails
         ).mean())
         for each in _STRENGTHS
     ]  # fmt: skip
@@ -215,7 +215,7 @@ def _covariance(
     return found
 
 
-def _laplace(mean: Floats, covariance: Floats, fails: Floats) -> _Fitted:
+def logistic(mean: Floats, covariance: Floats, fails: Floats) -> Fitted:
     """The likeliest logits under a Gaussian prior (Rasmussen & Williams 2006, algorithm 3.1), and
     those of each answer without itself (Rad & Maleki 2020)."""
     n = len(fails)
@@ -242,7 +242,7 @@ def _laplace(mean: Floats, covariance: Floats, fails: Floats) -> _Fitted:
         "ij,ij->j", root[:, None] * covariance, np.linalg.solve(inner, root[:, None] * covariance)
     )
     left_out = f - (fails - p) * spread / np.maximum(1 - w * spread, 1e-3)
-    return _Fitted(fails - p, left_out)
+    return Fitted(fails - p, left_out)
 
 
 def _sigmoid(logits: Floats) -> Floats:

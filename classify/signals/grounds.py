@@ -8,10 +8,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 
 from classify.models.claims import split
+from classify.models.remembered import remembered
 from classify.models.words import EMPTY, stem, words
 from classify.signals import numerals
 
@@ -134,7 +135,7 @@ class Grounds:
         return id(self)
 
 
-@lru_cache(maxsize=32)
+@remembered
 def read(text: str) -> Read:
     """What a text holds. Runs are of telling words (pairs) and of all words (triples)."""
     all_words = words(text)

@@ -107,6 +107,11 @@ def reads(text: str) -> bool:
     return likely(text) == "English"
 
 
+def in_another(text: str, wanted: str) -> bool:
+    """Whether it is likelier written in another language than in ``wanted``, a code."""
+    return not reads(text) if wanted == "en" else bool(differs(text, wanted))
+
+
 def in_two_languages(one: str, other: str) -> bool:
     """Whether both languages are sure, and not the same nor near each other."""
     first = language(one)

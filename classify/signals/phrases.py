@@ -18,6 +18,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from classify.models.remembered import remembered
+
 FOLDER = Path(__file__).with_name("phrases")
 #: The lists there are.
 NAMES = ("jailbreak", "prompt_injection", "toxicity", "refusal")
@@ -74,6 +76,7 @@ class _Pattern:
     regex: re.Pattern[str]
 
 
+@remembered
 def matches(name: str, text: str) -> list[Match]:
     """The phrases of a list that are in the text, by their place in it."""
     lowered = text.lower()

@@ -49,12 +49,14 @@ def shares(names: Sequence[str]) -> str:
     each = []
     for name in columns(names):
         judged = f"{name} IN ('pass', 'fail')"
-        says = f"toFloat64({name} = 'fail')"
         if rate := rates().get(name):
             says = f"({name}_score - {rate.healthy:.4g}) / {rate.failing - rate.healthy:.4g}"
-        each.append(
-            f"('{name}', sumIf({says}, {judged}), countIf({judged}), sumIf(pow({says}, 2), {judged}))"
-        )
+            # Not pow(), which takes longer than all the rest.
+            squares = f"sumIf({says} * ({says}), {judged})"
+            each.append(f"('{name}', sumIf({says}, {judged}), countIf({judged}), {squares})")
+        else:
+            failed = f"toFloat64(countIf({name} = 'fail'))"
+            each.append(f"('{name}', {failed}, countIf({judged}), {failed})")
     joined = ",\n    ".join(each)
     if CUSTOM not in names:
         return f"[{joined}]"

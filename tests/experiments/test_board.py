@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.connection import connect
 from experiments.experiment_store import start, stop
-from experiments.measured import KEPT, measure
+from experiments.measured import KEPT, listed, measure
 from experiments.watch import Watch
 from grafana.macros import TimeRange, expand, interval_for
 from grafana.report.panels import DASHBOARDS
@@ -77,6 +77,29 @@ def test_it_is_what_the_views_say(store: tuple[Client, str]) -> None:
         kept = rows(client, f"SELECT {names} FROM {view}_measured ORDER BY ALL")
         assert kept
         assert str(kept) == str(rows(client, f"SELECT {names} FROM {view} ORDER BY ALL"))
+
+
+def test_the_list_is_of_the_last_look_unless_something_changed_since(
+    store: tuple[Client, str],
+) -> None:
+    client, _ = store
+    live = rows(
+        client,
+        "SELECT experiment, status, verdict, variant, broken, units, started_at, winner"
+        " FROM experiment_status ORDER BY status, experiment",
+    )
+    kept, looked = listed(client, client.database or "")
+    assert looked is not None
+    assert kept == live
+    # By itself: nothing of the others' is changed.
+    name = "b-that-starts-after-the-look"
+    start(client, client.database or "", definition(name, metrics=METRICS), since=LONG_AGO)
+    try:
+        anew, looked = listed(client, client.database or "")
+        assert looked is None
+        assert {row["experiment"] for row in anew} == {row["experiment"] for row in live} | {name}
+    finally:
+        client.command(f"DELETE FROM experiment_changes WHERE name = '{name}'")
 
 
 def test_every_panel_says_something_in_words(store: tuple[Client, str]) -> None:

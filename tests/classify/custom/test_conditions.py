@@ -204,6 +204,25 @@ def test_calls_of_untraced_tools_are_read_from_the_model_step() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "wanted", "label"),
+    [
+        ("Ihre Bestellung kommt in sieben Tagen an.", "English", "fail"),
+        ("Su pedido (lamp) llegará en 12 días.", "english", "fail"),
+        ("ご注文は木曜日に届きます。ありがとうございます。", "English", "fail"),
+        ("Your order comes in 3 days.", "English", "pass"),
+        ("Leider ist der Artikel zurzeit nicht verfügbar.", "German", "pass"),
+        ("I am sorry, the article is not available right now.", "German", "fail"),
+        ("OK 6150", "German", "pass"),
+        ("", "English", "pass"),
+    ],
+)
+def test_another_language(said: str, wanted: str, label: str) -> None:
+    trace = Trace((step(0, "llm", "answer", output=said),))
+    toml = f'[[fail_if]]\ncolumn = "output"\nnot_language = "{wanted}"'
+    assert verdict(toml, trace)[0] == label
+
+
+@pytest.mark.parametrize(
     "odd", ["", "{", "[]", "null", '{"a": ' * 200, '"\\ud800"', "NaN", "\x00", "9" * 400]
 )
 def test_odd_content_never_raises(odd: str) -> None:
@@ -212,6 +231,7 @@ def test_odd_content_never_raises(odd: str) -> None:
         'arguments = "$..a"\nabove = 1',
         'result = "$.a[0]"\nmatches = "x"',
         'column = "output"\npath = "$..*"\nexists = true',
+        'column = "output"\nnot_language = "English"',
     ):
         assert verdict(f"[[fail_if]]\n{condition}", trace)[0] in ("pass", "fail")
 
@@ -232,6 +252,8 @@ def test_odd_content_never_raises(odd: str) -> None:
         ('step = "x"\nat_most = 1', "set unit = 'trace'"),
         ('steps = ["x"]', "steps needs two at least"),
         ('column = "output"\nequal = "x"', "equal"),
+        ('column = "output"\nnot_language = "Germna"', "did you mean German?"),
+        ('column = "output"\nnot_language = "Klingon"', "write it in English"),
         ('column = "output"\ntool = "x"\nequals = 1', "tool belongs to arguments or result"),
     ],
 )

@@ -110,7 +110,7 @@ def knows(text: str) -> str:
 
 def teach(house: tuple[Store, ClassifySettings], address: str, budget: int = 40) -> None:
     db, settings = house
-    reader = Reader(db.another_client, db.database)
+    reader = Reader(lambda _: db.another_client(), db.database)
     command.teach(
         settings.model_copy(update={"teacher_url": address, "teacher_model": "small"}),
         reader,

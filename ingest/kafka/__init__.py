@@ -1,0 +1,1 @@
+"""OTLP by way of Kafka topics, as the OpenTelemetry Collector's kafka exporter writes them."""
