@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from clickhouse_connect.driver.client import Client
 
 from classify.job.deployed_set import latest_version
+from classify.job.due import JUDGED
 
 _PENDING = "(verdict_version = 0 OR notEmpty(unjudged))"
 
@@ -72,7 +73,7 @@ def coverage(client: Client, database: str, days: int | None = None) -> Coverage
     window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
     ((rows, pending, outdated, oldest, waiting),) = client.query(
         f"SELECT count(), countIf({_PENDING}),"
-        f" countIf(verdict_version > 0 AND verdict_version < {version}),"
+        f" countIf({JUDGED} AND verdict_version < {version}),"
         f" dateDiff('millisecond', minIf(ingested_at, {_PENDING}), now64(3)),"
         " sumMap(CAST(unjudged, 'Array(String)'), arrayMap(x -> toUInt64(1), unjudged))"
         f" FROM {database}.spans_raw FINAL {window}"

@@ -40,6 +40,7 @@ from classify.shares.fence import LeaseLostError
 from classify.shares.leases import Grant, Leases, alone
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
+from clickhouse.erasure.old_text import remove_old_text
 from service.app import Audit, ServiceApp
 from service.caller import Caller, Gate
 from service.keys import Keys, Scope
@@ -52,6 +53,7 @@ _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
 _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
+_OLD_TEXT_SECONDS = 120.0
 #: Where keys are made: a project's own by whoever may.
 _KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
@@ -145,6 +147,8 @@ class ClassifyService:
         self._once(schedule, _FILES_SECONDS, self._keep_custom, at_once=True)
         self._once(schedule, _MEASURE_SECONDS, self._measure)
         self._once(schedule, _FORGET_SECONDS, self._forget)
+        if self._settings.content_days:
+            self._once(schedule, _OLD_TEXT_SECONDS, self._remove_old_text, at_once=True)
         if self._settings.classify_calibrate:
             self._once(schedule, _CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
@@ -323,6 +327,19 @@ class ClassifyService:
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._warn("what is to be forgotten could not be removed", error)
+
+    def _remove_old_text(self) -> None:
+        """Of what is older than EVERYSPAN_CONTENT_DAYS."""
+        try:
+            with self._connect() as client:
+                changed = remove_old_text(client, self._settings, self._settings.content_days)
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("old texts could not be removed", error)
+            return
+        if changed:
+            counts = ", ".join(f"{rows} of {table}" for table, rows in changed.items())
+            logger.info("texts older than EVERYSPAN_CONTENT_DAYS were removed: %s", counts)
 
     def _measure(self) -> None:
         """What reviews say now, for boards."""

@@ -103,6 +103,16 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             "classifiers go over old rows fast; 0: none are.",
         ),
     ] = 30
+    content_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days until the texts of a span are deleted: questions, answers, documents,"
+            " evidence, most attributes. Numbers, names and verdicts stay until "
+            "`EVERYSPAN_RETENTION_DAYS`. 0: with the span.",
+        ),
+    ] = 0
     classify_token: Annotated[
         SecretStr,
         Field(

@@ -23,7 +23,13 @@ _CLUSTER_ONLY = "-- cluster only"
 _REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS|MODIFY SETTING)\b")
 #: Embedded: how long a part stays on disk once it is merged into another.
 MERGED_PARTS_SECONDS = 480
-_RETENTION = re.compile(r"toIntervalDay\((\d+)\)")
+#: Of tables whose rows have the retention of the settings, as the engine writes it down.
+_RETENTION = re.compile(
+    r"TTL (?P<ttl>(?:(?P<when>toDateTime\(\w+\)) \+ toIntervalDay\(\d+\)"
+    r"(?: TO VOLUME '\w+')?(?:, )?)+)"
+)
+#: Tables whose days may move to a slower volume: a day is a partition.
+_TIERED = frozenset(("spans_raw", "span_content"))
 
 
 class MigrationError(UserError):
@@ -156,7 +162,8 @@ def _keep_merged_parts(client: Client, settings: ClickHouseSettings) -> None:
 
 
 def _set_retention(client: Client, settings: ClickHouseSettings) -> None:
-    """Change the TTL of the tables that have one where the setting differs from the schema."""
+    """Change the TTL and the storage policy of the tables that hold spans and what the services
+    say, where the settings differ from the schema."""
     rows = client.query(
         "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}"
         " AND engine LIKE '%MergeTree'",
@@ -164,11 +171,19 @@ def _set_retention(client: Client, settings: ClickHouseSettings) -> None:
     ).result_rows
     for name, ddl in rows:
         found = _RETENTION.search(ddl)
-        if found and int(found[1]) != settings.retention_days:
-            ttl = re.search(r"TTL (.+?) \+ toIntervalDay", ddl)
-            if ttl:
-                client.command(
-                    f"ALTER TABLE {settings.database}.{name} {settings.on_cluster} MODIFY TTL"
-                    f" {ttl[1]} + toIntervalDay({settings.retention_days})",
-                    settings={"materialize_ttl_after_modify": 0},
-                )
+        if not found:
+            continue
+        table = f"{settings.database}.{name} {settings.on_cluster}"
+        tiered = name.removesuffix("_local") in _TIERED
+        policy = settings.storage_policy if tiered else ""
+        if policy and f"storage_policy = '{policy}'" not in ddl:
+            client.command(f"ALTER TABLE {table} MODIFY SETTING storage_policy = '{policy}'")
+        wanted = f"{found['when']} + toIntervalDay({settings.retention_days})"
+        if policy and settings.cold_after_days:
+            cold = f"{found['when']} + toIntervalDay({settings.cold_after_days})"
+            wanted = f"{cold} TO VOLUME '{settings.cold_volume}', {wanted}"
+        if found["ttl"] != wanted:
+            client.command(
+                f"ALTER TABLE {table} MODIFY TTL {wanted}",
+                settings={"materialize_ttl_after_modify": 0},
+            )

@@ -38,7 +38,27 @@ class ClickHouseSettings(BaseSettings):
         int, Field(ge=1, le=3650, description="Days until a span is deleted.")
     ] = 30
 
-    @field_validator("database", "cluster")
+    storage_policy: Annotated[
+        str,
+        Field(
+            description="Storage policy of the server for spans and their content, with a fast and"
+            " a slow volume; empty for the server's own."
+        ),
+    ] = ""
+    cold_after_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days until a day of spans moves to the slow volume of"
+            " `EVERYSPAN_STORAGE_POLICY`; 0 for never.",
+        ),
+    ] = 0
+    cold_volume: Annotated[str, Field(description="Name of the slow volume of the policy.")] = (
+        "cold"
+    )
+
+    @field_validator("database", "cluster", "storage_policy", "cold_volume")
     @classmethod
     def _is_identifier(cls, value: str) -> str:
         if value and not _NAME.fullmatch(value):
@@ -49,6 +69,16 @@ class ClickHouseSettings(BaseSettings):
     def _has_a_database(self) -> ClickHouseSettings:
         if not self.database:
             raise ValueError("EVERYSPAN_DATABASE is empty; leave it out for 'everyspan'")
+        if self.cold_after_days and not self.storage_policy:
+            raise ValueError(
+                "EVERYSPAN_COLD_AFTER_DAYS wants EVERYSPAN_STORAGE_POLICY: name the policy that has"
+                f" the volume {self.cold_volume}"
+            )
+        if self.cold_after_days >= self.retention_days:
+            raise ValueError(
+                f"EVERYSPAN_COLD_AFTER_DAYS is {self.cold_after_days}: spans are deleted after"
+                f" {self.retention_days} days (EVERYSPAN_RETENTION_DAYS); choose fewer, or 0"
+            )
         return self
 
     @property

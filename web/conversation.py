@@ -43,6 +43,9 @@ def blocks(step: Step, words: Sequence[str] = ()) -> list[Block]:
         return []
     evidence = [(each.classifier, each.said) for each in step.failures]
     found: list[Block] = []
+    if step.row["text_removed"]:
+        gone = "older than EVERYSPAN_CONTENT_DAYS; its numbers and verdicts are kept"
+        return [Block("text removed", marked(gone, [], []), gone, len(gone))]
 
     def add(role: str, text: str, column: str, **more: Any) -> None:
         length = more.pop("length", len(text))

@@ -55,7 +55,7 @@ def main() -> None:
         away = Service("classify", "127.0.0.1", 9, SecretStr(""), "")
         app = create_app(
             WebSettings(data=Path(folder)),
-            lambda: connect(settings.dsn),
+            lambda _: connect(settings.dsn),
             away,
             away,
             SecretStr("key"),

@@ -61,8 +61,11 @@ def after(
     ours = [
         i
         for i, version in enumerate(stored["verdict_version"])
-        # Newer classifiers have judged it; or the built-in ones come first.
-        if version <= task.version and not (task.custom_only and not version)
+        # Newer classifiers have judged it; or the built-in ones come first; or its text is gone,
+        # and what was said of it stays.
+        if version <= task.version
+        and not (task.custom_only and not version)
+        and not (stored["text_removed"][i] and version)
     ]
     evidence = {i: _evidence(stored, verdicts, custom, i) for i in ours}
     labels = {i: _labels(stored, verdicts, custom, i) for i in ours}

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from classify.custom.classifier_store import everything, members
 from classify.custom.member import Members
-from classify.job.due import MAX_TRACES, DueTrace, Share, judged_before, take
+from classify.job.due import JUDGED, MAX_TRACES, DueTrace, Share, judged_before, take
 from clickhouse.embedded_http.settings import quote
 
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
@@ -62,7 +62,7 @@ class BackFill:
         share = self._share
         found = client.query(
             f"SELECT DISTINCT toString(toDate(start_time)) AS day FROM {share.database}.spans_raw"
-            f" WHERE verdict_version > 0 AND {share.traces} AND {self._due} ORDER BY day DESC"
+            f" WHERE {JUDGED} AND {share.traces} AND {self._due} ORDER BY day DESC"
         ).result_rows
         return [day for (day,) in found]
 
@@ -105,7 +105,7 @@ def progress(client: Client, database: str) -> Progress:
     condition = due(members(*everything(client, database)))
     ((rows, left),) = client.query(
         f"SELECT count(), countIf({condition or 0}) FROM {database}.spans_raw FINAL"
-        f" WHERE verdict_version > 0 {_FINAL}"
+        f" WHERE {JUDGED} {_FINAL}"
     ).result_rows
     return Progress(int(rows), int(left))
 

@@ -150,7 +150,9 @@ class ClassifyJob:
             self.version = newest or deploy(client, settings.database, known)
         self.telemetry.version.set(self.version)
         grant = self._grant
-        self._share = share = Share(settings.database, self.version, grant.shares, grant.shares_of)
+        self._share = share = Share(
+            settings.database, self.version, grant.shares, grant.shares_of, settings.cluster
+        )
         self._old = OldRows(share)
         # What the set before judged is looked for at once.
         self._ask_at = self._look_at = time.monotonic()

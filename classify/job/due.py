@@ -15,6 +15,7 @@ from typing import TypeVar
 from clickhouse_connect.driver.client import Client
 
 from classify.settle.usage import CALLS
+from clickhouse.cluster import everywhere, local
 
 _Id = TypeVar("_Id")
 
@@ -53,12 +54,13 @@ class DueTrace:
 @dataclass(slots=True, frozen=True)
 class Share:
     """Whose work it is: traces whose ``cityHash64(trace_id) % count`` is one of ``indices``, and
-    verdicts older than ``version``."""
+    verdicts older than ``version``. ``cluster``: EVERYSPAN_CLUSTER."""
 
     database: str
     version: int
     indices: frozenset[int]
     count: int
+    cluster: str = ""
 
     @property
     def traces(self) -> str:
@@ -111,13 +113,18 @@ class Finder:
     def touched(self, client: Client, seconds: int) -> list[str]:
         """Days older than the last two to whose rows something was added within ``seconds``, newest
         first, as YYYY-MM-DD. Reads no rows: the age of their parts says so."""
+        cluster = self._share.cluster
         rows = client.query(
-            "SELECT DISTINCT partition FROM system.parts"
-            " WHERE active AND database = %(database)s AND table IN ('spans_raw', 'span_content')"
+            f"SELECT DISTINCT partition FROM {everywhere(cluster, 'system.parts')}"
+            " WHERE active AND database = %(database)s AND table IN %(tables)s"
             " AND modification_time >= now() - %(seconds)s"
             " AND partition <= toString(toDate(now() - INTERVAL 2 DAY))"
             " ORDER BY partition DESC",
-            parameters={"database": self._share.database, "seconds": seconds},
+            parameters={
+                "database": self._share.database,
+                "seconds": seconds,
+                "tables": [local(cluster, table) for table in ("spans_raw", "span_content")],
+            },
         ).result_rows
         return [day for (day,) in rows]
 
@@ -202,6 +209,10 @@ def take(found: deque[DueTrace], rows: int) -> list[DueTrace]:
     return taken
 
 
+#: Rows that can be judged again, as SQL: of others the text is gone.
+JUDGED = "verdict_version > 0 AND NOT text_removed"
+
+
 def judged_before(
     client: Client, share: Share, day: str, due: str, order: str, most: int
 ) -> list[DueTrace]:
@@ -212,7 +223,7 @@ def judged_before(
         SELECT trace_id, toUnixTimestamp64Nano(min(start_time)),
                toUnixTimestamp64Nano(max(start_time)), count()
         FROM {share.database}.spans_raw FINAL
-        WHERE toDate(start_time) = toDate('{day}') AND verdict_version > 0
+        WHERE toDate(start_time) = toDate('{day}') AND {JUDGED}
           AND {share.traces} AND {due}
         GROUP BY trace_id
         ORDER BY {order}

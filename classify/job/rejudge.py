@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
-from classify.job.due import DueTrace, Share, judged_before, take
+from classify.job.due import JUDGED, DueTrace, Share, judged_before, take
 
 #: A batch should take about so long: that is what a new row may have to wait.
 _BATCH_SECONDS = 2.0
@@ -76,14 +76,14 @@ class OldRows:
         self._requests = asked
         rows = client.query(
             f"SELECT DISTINCT toString(toDate(start_time)) AS day FROM {share.database}.spans_raw"
-            f" WHERE verdict_version > 0 AND verdict_version < {share.version} AND {share.traces}"
+            f" WHERE {JUDGED} AND verdict_version < {share.version} AND {share.traces}"
         ).result_rows
         found = [Old(day) for (day,) in rows]
         for since, until, before in asked:
             rows = client.query(
                 "SELECT DISTINCT toString(toDate(start_time)) AS day"
                 f" FROM {share.database}.spans_raw"
-                f" WHERE verdict_version > 0 AND {share.traces}"
+                f" WHERE {JUDGED} AND {share.traces}"
                 f" AND {_asked(since, until, before)}"
             ).result_rows
             found += [Old(day, before, since, until) for (day,) in rows]
@@ -136,8 +136,7 @@ def left(client: Client, database: str, version: int) -> int:
     asked = [f"({_asked(*each)})" for each in requests(client, database)]
     due = " OR ".join([f"verdict_version < {version}", *asked])
     found = client.query(
-        f"SELECT count() FROM {database}.spans_raw FINAL WHERE verdict_version > 0 AND ({due})"
-        f" {_FINAL}"
+        f"SELECT count() FROM {database}.spans_raw FINAL WHERE {JUDGED} AND ({due}) {_FINAL}"
     ).result_rows
     return int(found[0][0])
 

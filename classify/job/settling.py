@@ -30,6 +30,7 @@ from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
 from classify.settle.twins import Twin
 from classify.shares.leases import Grant, alone
+from clickhouse.cluster import everywhere, local
 from clickhouse.native import read_columns, write_columns
 from clickhouse.span import SPAN_COLUMNS, Span
 
@@ -86,7 +87,8 @@ class Settling:
             self._next_at = self._twins_at = 0.0
 
     def _shares(self) -> Share:
-        return Share(self._settings.database, 0, self._grant.shares, self._grant.shares_of)
+        settings, grant = self._settings, self._grant
+        return Share(settings.database, 0, grant.shares, grant.shares_of, settings.cluster)
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle what has come; returns rows written. Does nothing while its share of the time is
@@ -139,7 +141,7 @@ class Settling:
         if before is not None:
             ago = looked_at - before + _SLACK_SECONDS
             days = self._touched(client, ago)
-            if not days and not self._settings.cluster:
+            if not days:
                 self._looked_at = looked_at
                 return
             which = (
@@ -174,8 +176,10 @@ class Settling:
 
     def _touched(self, client: Client, seconds: float) -> list[str]:
         """Days to whose rows something was added, as YYYY-MM-DD: the age of their parts says so."""
+        cluster = self._settings.cluster
         rows = client.query(
-            "SELECT DISTINCT partition FROM system.parts WHERE active AND table = 'spans_raw'"
+            f"SELECT DISTINCT partition FROM {everywhere(cluster, 'system.parts')}"
+            f" WHERE active AND table = '{local(cluster, 'spans_raw')}'"
             " AND database = %(database)s AND modification_time >= now() - %(seconds)s",
             parameters={"database": self._share.database, "seconds": int(seconds) + 1},
         ).result_rows

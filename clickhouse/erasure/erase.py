@@ -16,6 +16,7 @@ from typing import Any, Literal
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.cluster import everywhere, local
 from clickhouse.erasure.erasures import NEVER, Erasure, begin, put
 from clickhouse.migrate import MERGED_PARTS_SECONDS
 from clickhouse.settings import ClickHouseSettings
@@ -32,7 +33,6 @@ _TABLES = {
     "reviews": "trace_id",
     "dataset_items": "trace_id",
 }
-_SHARDED = frozenset(("spans_raw", "span_content", "text_vectors"))
 _EVERY_TABLE = (*_TABLES, "text_vectors", "custom_classifiers")
 #: Embedded: how long parts stay for readers while something is being forgotten.
 _PARTS_STAY = timedelta(seconds=60)
@@ -135,7 +135,7 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     removed["examples"] = changed
     erasure = replace(
         erasure.with_more({table: rows for table, rows in removed.items() if rows}),
-        notes=tuple(dict.fromkeys((*notes, *more, *_of_detached(client, database)))),
+        notes=tuple(dict.fromkeys((*notes, *more, *_of_detached(client, settings)))),
     )
     put(client, database, erasure)
     return erasure
@@ -151,9 +151,9 @@ def _delete(client: Client, settings: ClickHouseSettings, table: str, condition:
     place = f"{settings.database}.{table}"
     ((rows,),) = client.query(f"SELECT count() FROM {place} WHERE {condition}").result_rows
     if rows:
-        local = "_local" if settings.cluster and table in _SHARDED else ""
+        place = f"{settings.database}.{local(settings.cluster, table)}"
         client.command(
-            f"ALTER TABLE {place}{local} {settings.on_cluster} DELETE WHERE {condition}",
+            f"ALTER TABLE {place} {settings.on_cluster} DELETE WHERE {condition}",
             settings=_MUTATION,
         )
     return int(rows)
@@ -172,12 +172,13 @@ def _left(client: Client, database: str, erasure: Erasure) -> bool:
 def _old_parts(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> bool:
     """Whether parts that were written before rows were removed are there still, for readers."""
     rows = client.query(
-        "SELECT DISTINCT table FROM system.parts WHERE database = {d:String}"
+        f"SELECT DISTINCT table FROM {everywhere(settings.cluster, 'system.parts')}"
+        " WHERE database = {d:String}"
         " AND NOT active AND table IN {t:Array(String)}"
         " AND modification_time <= {at:DateTime64(3)}",
         parameters={
             "d": settings.database,
-            "t": [*_EVERY_TABLE, *(f"{table}_local" for table in _SHARDED)],
+            "t": [local(settings.cluster, table) for table in _EVERY_TABLE],
             "at": erasure.removed_at,
         },
     ).result_rows
@@ -239,10 +240,11 @@ def _of_classifiers(
     ]
 
 
-def _of_detached(client: Client, database: str) -> list[str]:
+def _of_detached(client: Client, settings: ClickHouseSettings) -> list[str]:
     ((parts,),) = client.query(
-        "SELECT count() FROM system.detached_parts WHERE database = {d:String}",
-        parameters={"d": database},
+        f"SELECT count() FROM {everywhere(settings.cluster, 'system.detached_parts')}"
+        " WHERE database = {d:String}",
+        parameters={"d": settings.database},
     ).result_rows
     return [
         f"{parts} parts that the engine put aside as broken were not looked into: delete the"

@@ -47,6 +47,7 @@ def conditions(source: Source, definition: Definition) -> Conditions:
     does not say what is healthy. Raises ConditionError."""
     columns = source.columns
     where = checked(source.client, "--where", definition.where, columns)
+    where = f"({where}) AND NOT text_removed"
     if definition.healthy:
         healthy = checked(source.client, "--healthy", definition.healthy, columns)
         return Conditions(where, healthy, where)

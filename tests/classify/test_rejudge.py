@@ -14,6 +14,7 @@ from classify.job.rejudge import OldRows, Pace, ask, left
 from classify.service import ClassifyService, create_app
 from classify.thresholds import ThresholdError, read_thresholds, with_thresholds
 from clickhouse.connection import connect
+from clickhouse.erasure.old_text import remove_old_text
 from tests.classify.job_store import (
     CALLER,
     HERE,
@@ -53,6 +54,26 @@ def test_new_rows_are_judged_whatever_is_left_of_the_budget(db: Store) -> None:
     assert (found.pending, found.ratio) == (0, 1.0), "an older set's verdicts count as verdicts"
     assert found.outdated == 903 - first - 3 == left(db.client, db.database, job.version)
     job.close()
+
+
+def test_what_has_no_text_any_more_keeps_its_verdicts(db: Store) -> None:
+    """Of a trace that began on a day whose texts are gone, too."""
+    midnight = now() // DAY * DAY
+    db.insert(trace(1, start=midnight - 8 * DAY))
+    db.insert([*trace(2, start=midnight - 7 * DAY - 1), *trace(3, start=midnight - 6 * DAY)])
+    db.judge()
+    said = "SELECT trace_id, span_id, words, tree, verdict_version FROM spans ORDER BY ALL"
+    before = db.query(said)
+    assert remove_old_text(db.client, db.settings, 7)["spans_raw"]
+    gone = set(db.query("SELECT trace_id, span_id FROM spans WHERE text_removed"))
+    assert {trace for trace, _ in gone} == {trace_id(1), trace_id(2)}
+    young = [row for row in before if row[:2] not in gone]
+    assert {row[0] for row in young} == {trace_id(2), trace_id(3)}, "one lies across midnight"
+    assert db.judge(Words(version=2), Tree(), classify_rejudge_share=1) == len(young)
+    after = db.query(said)
+    assert [row for row in after if row[:2] in gone] == [row for row in before if row[:2] in gone]
+    assert {row[4] for row in after if row[:2] not in gone} == {before[0][4] + 1}
+    assert left(db.client, db.database, before[0][4] + 1) == 0
 
 
 def test_share_0_leaves_old_rows_alone(db: Store) -> None:

@@ -21,8 +21,7 @@ class Asked(Reader):
     """Remembers its statements."""
 
     def __init__(self, client: Client) -> None:
-        super().__init__(lambda: client, "everyspan")
-        self._idle.put(client)
+        super().__init__(lambda _: client, "everyspan")
         self.statements: list[str] = []
 
     def rows(self, sql: str) -> list[Row]:

@@ -70,12 +70,22 @@ class Store:
 
     def traces(self, ids: list[str]) -> list[Trace]:
         """Those of the traces that are there."""
-        classifiers = self._classifiers()
+        there = self._columns()
+        classifiers = [name for name in there if f"{name}_score" in there]
         columns = ", ".join([_COLUMNS, *classifiers, *(f"{c}_score" for c in classifiers)])
+        if "text_removed" in there:  # not in a server's before this SDK's
+            columns += ", text_removed"
         rows = self.rows(
             f"SELECT {columns} FROM {self.database}.spans WHERE trace_id IN {{ids:Array(String)}}",
             ids="[" + ",".join(f"'{i}'" for i in ids) + "]",
         )
+        for row in rows:
+            if row.get("text_removed"):
+                raise ReplayError(
+                    f"the texts of {row['trace_id']} are older than EVERYSPAN_CONTENT_DAYS and were"
+                    " removed, so there is nothing to replay from; replay a newer trace with the"
+                    " same failure"
+                )
         # Of several runs with the same ids, the latest.
         latest = {row["trace_id"]: row["id_reuse"] for row in sorted(rows, key=_reuse)}
         by_id: dict[str, list[Mapping[str, Any]]] = {}
@@ -94,9 +104,9 @@ class Store:
         )
         return {str(row["trace_id"]): (int(row["n"]), int(row["pending"])) for row in rows}
 
-    def _classifiers(self) -> list[str]:
-        """Those the view has columns for: c where c_score is one too."""
-        names = [
+    def _columns(self) -> list[str]:
+        """Of the view. A classifier is a column c where c_score is one too."""
+        return [
             str(row["name"])
             for row in self.rows(
                 "SELECT name FROM system.columns WHERE database = {database:String}"
@@ -104,7 +114,6 @@ class Store:
                 database=self.database,
             )
         ]
-        return [name for name in names if f"{name}_score" in names]
 
     def rows(self, sql: str, **parameters: str) -> list[dict[str, Any]]:
         """Rows of a SELECT with its parameters. Raises ReplayError."""
