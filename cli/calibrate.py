@@ -54,7 +54,7 @@ def calibrate(
 def _line(state: dict[str, Any]) -> str:
     """'toxicity 2: fails from 0.62 (its own: 0.83). 40 answers: down …'."""
     own = f" (its own: {state['own']:.3g})" if state["moved"] else ", its own"
-    if state["head"]:
+    if state.get("head"):
         own = ", its own, with a head of your own traffic"
     return (
         f"{state['classifier']} {state['number']}: fails from {state['threshold']:.3g}{own}."

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import isfinite, nan
 from typing import Any
 
 from grafana.build.sql import classifiers, verdicts
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 from web.reader import Reader, Row
-from web.sql import literal, literals
+from web.say import utc
+from web.sql import at, literal, literals
 from web.when import AddressError
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
@@ -165,9 +167,14 @@ class NotStoredError(AddressError):
 
 def load(reader: Reader, trace_id: str, run: int = 0) -> Trace:
     """``run``: from 1; 0 for the first that failed, else the last. Raises NotStoredError."""
+    # When it was is quick to ask of every day; all the columns then only of its own.
+    (times,) = reader.rows(
+        "SELECT min(start_time) AS first, max(start_time) AS last FROM spans_raw"
+        f" WHERE trace_id = {literal(trace_id)}"
+    )
     rows = reader.rows(
         f"SELECT {_LIGHT}, {verdicts(classifiers())} AS verdicts, evidence FROM spans"
-        f" WHERE trace_id = {literal(trace_id)}"
+        f" WHERE trace_id = {literal(trace_id)} AND {_between(times['first'], times['last'])}"
         f" ORDER BY start_time, span_id LIMIT {MOST_STEPS}"
     )
     if not rows:
@@ -190,6 +197,7 @@ def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
         f"substringUTF8({name}, 1, {MOST_READ}) AS {name}_, lengthUTF8({name}) AS {name}_length"
         for name in _TEXTS
     )
+    times = [step.row["start_time"] for step in steps]
     rows = reader.rows(
         f"SELECT span_id, {texts},"
         f" arrayMap(d -> substringUTF8(d, 1, {MOST_READ // 10}), arraySlice(documents, 1, {_MOST_DOCUMENTS})) AS documents_,"
@@ -198,7 +206,7 @@ def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
         " provider, cached_input_tokens, reasoning_tokens, experiment, variant, feedback,"
         " scope_name, scope_version, convention, response_id, ingested_at, verdict_at,"
         f" {_map('attributes')}, {_map('resource_attributes')}"
-        f" FROM spans WHERE trace_id = {literal(trace.trace_id)}"
+        f" FROM spans WHERE trace_id = {literal(trace.trace_id)} AND {_between(min(times), max(times))}"
         f" AND span_id IN ({literals([s.row['span_id'] for s in steps])})"
         f" AND id_reuse = {steps[0].row['id_reuse']:d}"
     )
@@ -206,6 +214,12 @@ def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
     for step in steps:
         row = found.get(step.row["span_id"], {})
         step.content = {name.removesuffix("_"): value for name, value in row.items()}
+
+
+def _between(first: datetime, last: datetime) -> str:
+    """Nanoseconds are cut off on the way here."""
+    second = timedelta(seconds=1)
+    return f"start_time BETWEEN {at(utc(first) - second)} AND {at(utc(last) + second)}"
 
 
 def text_of(reader: Reader, trace_id: str, span_id: str, column: str, most: int) -> str:

@@ -27,7 +27,7 @@ from benchmarks.ingest import load, servers
 from benchmarks.suite import figures
 from tests.everyspan_up import Up, free_ports
 
-_ASKED = 60
+_ASKED = 40
 _PATIENCE_SECONDS = 300
 
 

@@ -106,8 +106,6 @@ def _fill(client: Client, database: str, first: int) -> None:
 def _list(client: Client, database: str, parameters: list[tuple[str, str]], times: int) -> float:
     client.database = database
     reader = Reader(lambda _: client, database)
-    # One client for all questions of this thread.
-    reader._idle.put(client)
     filters = Filters.of(parameters)
     took = []
     for _ in range(times):

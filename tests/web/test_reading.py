@@ -12,7 +12,7 @@ from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
 from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
-from web import now, traces
+from web import now, trace, traces
 from web.filters import Filters
 from web.reader import Reader, Row
 
@@ -107,3 +107,14 @@ def test_what_needs_attention_is_counted_as_by_a_question_for_each(reader: Asked
         )  # fmt: skip
         assert each.failed == 0 or row["newest"] == each.examples[0] or each.service == "shop"
         assert sum(failed for failed, _ in each.slots) == each.failed
+
+
+def test_a_trace_is_read_from_its_first_to_its_last_step(reader: Asked) -> None:
+    found = trace.load(reader, "long-3")
+    assert [step.row["span_id"] for step in found.steps] == ["3", "12"]
+    trace.contents(reader, found, found.steps)
+    assert all(step.content for step in found.steps)
+    # Its last steps alone, and one that there is not.
+    trace.contents(reader, found, found.steps[1:])
+    with pytest.raises(trace.NotStoredError):
+        trace.load(reader, "long-99")
