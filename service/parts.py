@@ -192,7 +192,7 @@ class Classify(Part):
         app.include_router(experiments(self._connect, settings.database, settings.cluster))
         app.include_router(datasets(settings, self._connect))
         app.include_router(reviews(self._connect, settings.database))
-        app.include_router(projects(self._connect, settings.database))
+        app.include_router(projects(self._connect, settings.database, _noting(keys)))
         self.registry = telemetry.registry
         self.site = Site(
             "classify", app, settings.host, settings.classify_port, "EVERYSPAN_CLASSIFY_PORT"
@@ -345,6 +345,11 @@ class Web(Part):
                 who.secret or settings.clickhouse_password.get_secret_value(),
             )
         )
+
+
+def _noting(keys: StoredKeyring | None) -> Callable[[Who, str], None]:
+    """What notes acts; nothing does where there is no table of them."""
+    return keys.audit if keys is not None else lambda *_: None
 
 
 def _operators(connecting: Callable[[], Client]) -> Callable[[Who], Client]:

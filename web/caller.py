@@ -12,7 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from pydantic import SecretStr
 
 from service.caller import Caller, Gate, NotAllowed, same
-from service.keys import Keys, Scope, Who, is_key
+from service.keys import Keys, Scope, Who
 from web.key import ENTER, FILE, cookie
 from web.settings import WebSettings
 
@@ -27,8 +27,12 @@ _SCOPES: tuple[tuple[Scope, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "read",
         _READ,
-        re.compile(r"/|/traces(\.json|/.*)?|/api/traces/[^/]+|/sessions/.*|/static/[^/]+"),
+        re.compile(
+            r"/|/traces(\.json|/.*)?|/api/traces/[^/]+|/sessions/.*|/static/[^/]+"
+            r"|/classifiers|/review/[^/]+"
+        ),
     ),
+    ("review", ("POST",), re.compile(r"/review/[^/]+")),
 )
 
 
@@ -76,10 +80,14 @@ class WebGate(Gate):
         return bool(sent) and (who.secret in sent or any(same(self._token, each) for each in sent))
 
     def may_change(self, caller: Caller) -> bool:
-        """Whether it may do more than look. A project's key may not: answers and silences concern
-        all projects."""
-        if any(is_key(text) for text in self.given(caller)):
+        """Whether it may do more than look. A project's key may answer, where it says so: silences
+        concern all projects."""
+        try:
+            who = self.key_of(caller)
+        except NotAllowed:
             return False
+        if who is not None:
+            return who.may("review")
         return self.shows_token(caller) or self.is_key(_cookie(caller, self._cookie))
 
     def is_key(self, given: str) -> bool:

@@ -16,6 +16,7 @@ from classify.reviews.calibrating import Calibrating, CalibrationError
 from classify.reviews.calibrating import told as calibration_told
 from classify.reviews.calibration_store import Calibration
 from classify.reviews.review_store import Review, ReviewError
+from service.keys import ASKING
 
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -54,6 +55,7 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
                         reviewer=body.reviewer,
                         chosen=body.chosen,
                         kind=body.kind,
+                        project=ASKING.get().project,
                     )
                 )
         except ReviewError as error:
@@ -63,7 +65,9 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
     def answers(classifier: str = "") -> list[dict[str, Any]]:
         """The newest answers, oldest first."""
         with connect() as client:
-            return [told(each) for each in review_store.read(client, database, classifier)]
+            mine = ASKING.get().project
+            found = review_store.read(client, database, classifier, project=mine)
+            return [told(each) for each in found]
 
     return routes
 

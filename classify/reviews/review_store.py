@@ -63,18 +63,19 @@ def add(
     reviewer: str = "",
     chosen: str = "asked",
     kind: str = "person",
+    project: str | None = None,
 ) -> Review:
-    """Keep an answer with the verdict as it stands. Raises ReviewError where the row is gone or has
-    no verdict of this classifier."""
+    """Keep an answer with the verdict as it stands. ``project``: the only one whose rows are there;
+    None for all. Raises ReviewError where the row is gone or has no verdict of this classifier."""
     if answer not in ANSWERS:
         raise ReviewError(f"answer '{answer[:40]}': say right, wrong or unsure")
     label, score = _verdict_of(classifier)
     rows = client.query(
         f"SELECT toString({label}) AS label, {score} AS score, verdict_version, custom_version,"
         " evidence[{classifier:String}] AS evidence, substringUTF8(input, 1, 2000) AS input,"
-        " substringUTF8(output, 1, 2000) AS output, service_name, start_time"
+        " substringUTF8(output, 1, 2000) AS output, service_name, project, start_time"
         f" FROM {database}.spans WHERE trace_id = {{trace:String}} AND span_id = {{span:String}}"
-        " ORDER BY id_reuse DESC LIMIT 1",
+        f"{_of(project)} ORDER BY id_reuse DESC, project LIMIT 1",
         parameters={"classifier": classifier, "trace": trace_id, "span": span_id},
         query_formats={"DateTime64": "int"},
     )
@@ -107,17 +108,19 @@ def add(
         "reviewer": reviewer[:200],
         "kind": kind,
         "service_name": found["service_name"],
+        "project": found["project"],
         "start_time": found["start_time"],
     }
     client.insert(
         "reviews", [list(columns.values())], column_names=list(columns), database=database
     )
-    (kept,) = [
+    whose = found["project"]
+    kept = read(client, database, classifier, with_undone=True, kind=kind, project=whose)
+    return [
         each
-        for each in read(client, database, classifier, with_undone=True, kind=kind)
+        for each in kept
         if (each.trace_id, each.span_id, each.reviewer) == (trace_id, span_id, reviewer[:200])
-    ]
-    return kept
+    ][-1]
 
 
 def read(
@@ -127,27 +130,34 @@ def read(
     *,
     with_undone: bool = False,
     kind: str = "person",
+    project: str | None = None,
 ) -> list[Review]:
-    """The newest answers of people, or of teachers, oldest first."""
-    return [
-        review(row)
-        for row in client.query(statement(database, classifier, with_undone, kind)).result_rows
-    ]
+    """The newest answers of people, or of teachers, oldest first. ``project``: None for all."""
+    sql = statement(database, classifier, with_undone, kind, project)
+    return [review(row) for row in client.query(sql).result_rows]
 
 
 def statement(
-    database: str, classifier: str = "", with_undone: bool = False, kind: str = "person"
+    database: str,
+    classifier: str = "",
+    with_undone: bool = False,
+    kind: str = "person",
+    project: str | None = None,
 ) -> str:
-    """SQL of the newest answers of people, or of teachers."""
-    where = f"WHERE kind = {quote(kind)}"
+    """SQL of the newest answers of people, or of teachers. ``project``: None for all."""
+    where = f"WHERE kind = {quote(kind)}{_of(project)}"
     where += f" AND classifier = {quote(classifier)}" if classifier else ""
     having = "" if with_undone else "HAVING newest.1 != ''"
     return (
         "SELECT classifier, trace_id, span_id, argMax((answer, label, score, chosen, service_name),"
         " reviewed_at) AS newest, reviewer, max(reviewed_at) AS at"
         f" FROM {database}.reviews {where}"
-        f" GROUP BY classifier, trace_id, span_id, reviewer {having} ORDER BY at"
+        f" GROUP BY classifier, project, trace_id, span_id, reviewer {having} ORDER BY at"
     )
+
+
+def _of(project: str | None) -> str:
+    return "" if project is None else f" AND project = {quote(project)}"
 
 
 def review(row: Sequence[Any]) -> Review:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clickhouse.projects import audit, key_store
 from clickhouse.projects.key_store import NEVER, NoSuchKeyError, StoredKey
-from service.keys import ASKING, Scope, told
+from service.keys import ASKING, Scope, Who, told
 
 
 class Asked(BaseModel):
@@ -26,9 +26,12 @@ class Asked(BaseModel):
     spans_per_second: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
 
-def router(connect: Callable[[], Client], database: str) -> APIRouter:
-    """A key with the scope `admin` makes, sees and revokes those of its own project; the operator
-    all. Answers 422 for what can't be made, 404 for what is not there (for whoever asks)."""
+def router(
+    connect: Callable[[], Client], database: str, noted: Callable[[Who, str], None]
+) -> APIRouter:
+    """``noted``: told which key was made, and by whom; of the rest, the path says it. A key with
+    the scope `admin` makes, sees and revokes those of its own project; the operator all. Answers
+    422 for what can't be made, 404 for what is not there (for whoever asks)."""
     routes = APIRouter(prefix="/v1")
 
     @routes.post("/keys", status_code=HTTPStatus.CREATED)
@@ -49,6 +52,11 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
                 )
         except NoSuchKeyError as error:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        noted(
+            ASKING.get(),
+            f"made key {stored.key.id} of {told(stored.key.project)}:"
+            f" {', '.join(sorted(stored.key.scopes))}",
+        )
         return {**shown(stored), "key": text}
 
     @routes.get("/keys")

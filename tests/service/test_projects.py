@@ -42,6 +42,11 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "POST", "/v1/keys"): "admin",
     ("classify", "GET", "/v1/keys"): "admin",
     ("classify", "DELETE", "/v1/keys/{number}"): "admin",
+    ("classify", "GET", "/v1/reviews"): "review",
+    ("classify", "POST", "/v1/reviews"): "review",
+    ("web", "GET", "/classifiers"): "read",
+    ("web", "GET", "/review/{classifier}"): "read",
+    ("web", "POST", "/review/{classifier}"): "review",
     ("web", "GET", "/"): "read",
     ("web", "GET", "/traces"): "read",
     ("web", "GET", "/traces.json"): "read",
@@ -59,8 +64,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("classify", "POST", "/v1/rejudge"),
             ("classify", "GET", "/v1/forget"),
             ("classify", "POST", "/v1/forget"),
-            ("classify", "GET", "/v1/reviews"),
-            ("classify", "POST", "/v1/reviews"),
             ("classify", "GET", "/v1/calibrations"),
             ("classify", "POST", "/v1/calibrations"),
             ("alerting", "GET", "/v1/alerts"),
@@ -74,9 +77,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("alerting", "POST", "/v1/forget"),
             ("alerting", "POST", "/v1/grafana"),
             ("web", "GET", "/enter"),
-            ("web", "GET", "/classifiers"),
-            ("web", "GET", "/review/{classifier}"),
-            ("web", "POST", "/review/{classifier}"),
             ("web", "GET", "/alerts"),
             ("web", "GET", "/alerts/{number}"),
             ("web", "POST", "/alerts/{number}/resend"),
@@ -190,6 +190,7 @@ def house(up: Up) -> House:
         "beta": made(up, "beta", "write", "read")["key"],
         "alpha write": made(up, "alpha", "write")["key"],
         "alpha read": made(up, "alpha", "read")["key"],
+        "alpha review": made(up, "alpha", "review")["key"],
         "alpha admin": made(up, "alpha", "admin")["key"],
         "revoked": made(up, "alpha", "write", "read", "admin")["key"],
         "random": RANDOM,
@@ -311,7 +312,7 @@ def test_every_statement_with_every_key(house: House) -> None:
                 counted = re.sub(r'"elapsed_ns": "\d+"', "", summary)
                 answers.append((answer.status, text, counted))
             assert len(set(answers)) == 1, (key, line, answers)
-        for key in ("alpha write", "alpha admin", "revoked", "random"):
+        for key in ("alpha write", "alpha review", "alpha admin", "revoked", "random"):
             answer = house.sql(line.format(word=never, trace=house.trace), key)
             assert answer.status == 403, (key, line, answer.body[:200])
             assert not [w for w in house.others("none") if w.encode() in answer.body]
@@ -404,6 +405,7 @@ def test_one_key_takes_anothers_place_and_no_text_of_it_is_stored(house: House) 
         return [each["act"] for each in json.loads(answer.body)]
 
     until(lambda: f"classify DELETE {path}" in acts())
+    assert f"made key {new['id']} of delta: read" in acts()
 
 
 def test_an_admin_has_the_keys_of_its_own_project(house: House) -> None:
@@ -416,3 +418,58 @@ def test_an_admin_has_the_keys_of_its_own_project(house: House) -> None:
         answer = house.ask("classify", "POST", "/v1/keys", "alpha admin", body, **JSON_)
         assert answer.status == status, answer.body
     assert house.sql("SELECT 1", "beta").status == 200
+
+
+def test_answers_are_of_one_project(house: House) -> None:
+    """About verdicts on spans with the same ids, and by reviewers of the same name."""
+    names = ("toxicity", "data_leakage", "jailbreak", "prompt_injection")
+    rows = house.up.spans(house.trace, ", ".join(names))
+    classifier = next(n for n in names if all(row[n] in ("pass", "fail") for row in rows))
+    keys = {
+        "alpha": house.keys["alpha review"],
+        "beta": made(house.up, "beta", "review")["key"],
+        "gamma": made(house.up, "gamma", "review")["key"],
+    }
+    all_ = House(house.up, {**keys, "read": house.keys["alpha read"]}, {}, "")
+    body = {
+        "classifier": classifier,
+        "trace_id": house.trace,
+        "span_id": f"{1:016x}",
+        "reviewer": "same",
+    }
+
+    def answer(project: str, said: str) -> int:
+        sent = json.dumps({**body, "answer": said}).encode()
+        return all_.ask("classify", "POST", "/v1/reviews", project, sent, **JSON_).status
+
+    def answers(project: str) -> list[str]:
+        found = json.loads(all_.ask("classify", "GET", "/v1/reviews", project).body)
+        return [each["answer"] for each in found if each["trace_id"] == house.trace]
+
+    until(lambda: all_.ask("classify", "GET", "/v1/reviews", "gamma").status == 200)
+    assert (answer("alpha", "wrong"), answer("beta", "right")) == (200, 200)
+    assert answer("gamma", "right") == 409, "it has no such span"
+    assert (answers("alpha"), answers("beta"), answers("gamma")) == (["wrong"], ["right"], [])
+    # On the page, with the password that a browser sends by itself: from a page of ours only.
+    basic = base64.b64encode(f"anybody:{keys['alpha']}".encode()).decode()
+    form = f"trace_id={house.trace}&span_id={body['span_id']}&answer=unsure&reviewer=same".encode()
+    sent = {
+        "Authorization": f"Basic {basic}",
+        "content_type": "application/x-www-form-urlencoded",
+    }
+    at = f"/review/{classifier}"
+    for origin, status in (("https://page.example", 403), (_own(house, "web"), 303)):
+        found = all_.ask("web", "POST", at, body=form, **sent, Origin=origin)
+        assert found.status == status, found.body[:300]
+    assert (answers("alpha"), answers("beta")) == (["unsure"], ["right"])
+    house.up.sent()
+    kept = house.up.query(
+        f"SELECT project, answer FROM everyspan.reviews WHERE trace_id = '{house.trace}'"
+        " ORDER BY reviewed_at"
+    )
+    assert [(row["project"], row["answer"]) for row in kept] == [
+        ("alpha", "wrong"),
+        ("beta", "right"),
+        ("alpha", "unsure"),
+    ]
+    assert all_.sql("SELECT DISTINCT project FROM everyspan.reviews", "read").body == b"alpha\n"
