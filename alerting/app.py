@@ -51,8 +51,10 @@ class _Service:
     """The stages of a notification: read, verify, understand, store. What comes then is the
     pipeline's."""
 
-    def __init__(self, settings: AlertingSettings, connecting: Callable[[], Client]) -> None:
-        self.telemetry = Telemetry()
+    def __init__(
+        self, settings: AlertingSettings, connecting: Callable[[], Client], *, alone: bool
+    ) -> None:
+        self.telemetry = Telemetry(alone=alone)
         self._settings = settings
         self._connecting = connecting
         # What is wrong in these files should end the start.
@@ -172,12 +174,14 @@ def create_app(
     audit: Audit | None = None,
 ) -> ServiceApp:
     """The service as an ASGI application; its lifespan opens and closes the spool.
-    ``app.state.registry`` has its metrics. ``connecting``: a ClickHouse client for one alert.
-    ``keys``: of projects. ``audit``: told of what is done.
+    ``app.state.registry`` has its metrics. ``connecting``: a ClickHouse client for one alert,
+    where other services are in the process. ``keys``: of projects. ``audit``: told of what is done.
 
     Raises RoutesError, RootsError and PlaybookError for files that can't be used.
     """
-    service = _Service(settings, connecting or (lambda: _server(settings)))
+    service = _Service(
+        settings, connecting or (lambda: _server(settings)), alone=connecting is None
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

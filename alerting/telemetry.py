@@ -8,11 +8,13 @@ from clickhouse.set_aside import SetAside
 
 
 class Telemetry:
-    """One registry an application."""
+    """One registry an application. ``alone``: no other service of its process counts the records
+    that are set aside, which are the process's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = True) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(SetAside())
+        if alone:
+            self.registry.register(SetAside())
         self.requests = Counter(
             "everyspan_alerting_requests_total",
             "Webhook requests by HTTP status.",

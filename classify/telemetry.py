@@ -87,7 +87,8 @@ class Telemetry:
         )
         self.shares = Gauge(
             "everyspan_classify_shares",
-            "Shares of the traces that this worker holds; beside an embedded engine all.",
+            "Shares of the traces that this worker holds; 0 beside an embedded engine, where none"
+            " are leased.",
             registry=self.registry,
         )
         self.leases_lost = Counter(

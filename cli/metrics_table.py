@@ -20,9 +20,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 _HEAD = """<!-- Written by `make docs` from the services themselves: change those, not this. -->
 # Metrics
 
-What each service says at `/metrics`, for Prometheus; `everyspan up` says all of it at each of its
-ports. The same samples are in the table `stack_metrics`, which the board Monitor and the rules
-beside it read. What to do when one is not as it should be is in [operations.md](operations.md).
+What each service says at `/metrics`, for Prometheus; in `everyspan up` the OTLP/HTTP port says it
+for ingest, classify and ClickHouse's port, alerting and the page say their own. The same samples
+are in the table `stack_metrics`, which the board Monitor and the rules beside it read. What to do
+when one is not as it should be is in [operations.md](operations.md).
 """
 
 

@@ -1,0 +1,1 @@
+"""How much machine so many spans want: measured, fitted, and told."""
