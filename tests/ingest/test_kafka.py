@@ -172,13 +172,15 @@ def test_what_the_collector_writes_is_stored_then_committed(scene: Scene) -> Non
     async def work(receiver: Receiver) -> None:
         await until(lambda: scene.rows() == 152)
         aside = "everyspan_ingest_kafka_set_aside_total"
-        await until(lambda: value(receiver, aside, topic=scene.traces) == len(poison))
+        await until(lambda: value(receiver, aside, topic=scene.traces) >= len(poison))
         await until(lambda: scene.committed() == 35)
         lag = "everyspan_ingest_kafka_lag_messages"
         await until(lambda: value(receiver, lag, topic=scene.traces) == 0)
 
     asyncio.run(scene.reading(work, inputs=2))
-    assert scene.stored() == scene.rows() == 152
+    # A machine that is busy may lose its place in the group, and read some of it again.
+    assert scene.rows() == 152
+    assert scene.stored() >= 152
     copied = scene.cluster.read(scene.settings.kafka_aside_topic)
     assert copied.value() in (*poison, None)
     headers = dict(copied.headers())
