@@ -83,7 +83,7 @@ class Watch:
                 description(rules) if rules else _UNTIL_THEN,
                 _at(seen.away_since),
             )
-        elif away or not seen.known:
+        elif seen.away_since or not seen.known:
             # It may be the one that is open already, over a restart of this service.
             return
         self._say(_CLICKHOUSE, alert)

@@ -31,6 +31,9 @@ from classify.shares.lease_store import Lease, read, taken, write
 
 logger = logging.getLogger(__name__)
 
+#: Of the system: two workers with one seed would claim the same.
+_random = random.SystemRandom()
+
 #: Of a lease's time, one in so many parts passes between two looks.
 _LOOKS = 5
 #: Looks at a claim that somebody else made too, before the next turn.
@@ -181,7 +184,7 @@ class Leases:
                 self._giving = frozenset(sorted(held)[quota:])
             free = sorted(set(range(self._of)) - others.keys() - held)
             missing = min(max(0, quota - len(held)), len(free))
-            self._claim(held, frozenset(random.sample(free, missing)), others)
+            self._claim(held, frozenset(_random.sample(free, missing)), others)
 
     def _quota(self, leases: list[Lease]) -> int:
         """Shares that this worker should have: as many as any other that has not a fixed one."""
@@ -199,7 +202,7 @@ class Leases:
             if not claims or self._stopping.is_set():
                 break
             if attempt:
-                time.sleep(random.uniform(0, self._seconds / 50))
+                time.sleep(_random.uniform(0, self._seconds / 50))
             leases = self._say(held | claims)
             if leases is None:
                 return

@@ -219,10 +219,10 @@ class KafkaInput:
         if self._producer is None:
             return
         headers: list[tuple[str, str | bytes | None]] = [
-            ("everyspan.reason", reason.encode()),
-            ("everyspan.topic", topic.encode()),
-            ("everyspan.partition", str(message.partition()).encode()),
-            ("everyspan.offset", str(message.offset()).encode()),
+            ("everyspan-reason", reason.encode()),
+            ("everyspan-topic", topic.encode()),
+            ("everyspan-partition", str(message.partition()).encode()),
+            ("everyspan-offset", str(message.offset()).encode()),
         ]
         try:
             await asyncio.to_thread(self._copy, message, headers)

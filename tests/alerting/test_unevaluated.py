@@ -194,7 +194,7 @@ def _down(ask: Ask, oncall: StandIn, server: Server) -> None:
 
 
 def test_clickhouse_away_is_one_incident_resolved_when_it_is_back(
-    tmp_path: Path, oncall: StandIn, server: Server
+    tmp_path: Path, oncall: StandIn, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
         tell(ask, post(alert("before")))
@@ -203,8 +203,14 @@ def test_clickhouse_away_is_one_incident_resolved_when_it_is_back(
         _down(ask, oncall, server)
         assert summaries(oncall)[0].startswith("ClickHouse is away since ")
         assert "17 rules" not in summaries(oncall)[0]
-    # The service is started again meanwhile.
+    # The service is started again meanwhile, and looks in the very millisecond in which it finds
+    # that nobody answers.
+    moment = now_ms()
+    monkeypatch.setattr("alerting.watch.now_ms", lambda: moment)
+    monkeypatch.setattr("alerting.clickhouse_watch.now_ms", lambda: moment)
     with served(tmp_path, pagerduty_routes(oncall), server, **FAST) as ask:
+        server.asked_again()
+        monkeypatch.undo()
         server.asked_again()
         assert len(oncall.taken) == 1, summaries(oncall)
         server.away = False

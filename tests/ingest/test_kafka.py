@@ -184,8 +184,8 @@ def test_what_the_collector_writes_is_stored_then_committed(scene: Scene) -> Non
     copied = scene.cluster.read(scene.settings.kafka_aside_topic)
     assert copied.value() in (*poison, None)
     headers = dict(copied.headers())
-    assert headers["everyspan.topic"] == scene.traces.encode()
-    assert headers["everyspan.reason"]
+    assert headers["everyspan-topic"] == scene.traces.encode()
+    assert headers["everyspan-reason"]
 
 
 def test_nothing_is_committed_before_it_is_stored(
