@@ -302,15 +302,12 @@ def test_every_statement_with_every_key(house: House) -> None:
     never = f"never{uuid4().hex[:12]}"
     for line in ATTEMPTS:
         for key in ("alpha", "alpha read", "beta"):
-            answers = []
-            for word in (*house.others(key), never):
-                answer = house.sql(line.format(word=word, trace=house.trace), key)
-                text = answer.body.decode(errors="replace").replace(word, "WORD")
-                text = text.replace(word.lower(), "WORD")
-                assert not [w for w in house.others(key) if w in text], (key, line, text[:500])
-                summary = answer.headers.get("x-clickhouse-summary", "")
-                counted = re.sub(r'"elapsed_ns": "\d+"', "", summary)
-                answers.append((answer.status, text, counted))
+            # Rows are merged and judged meanwhile, which changes an answer once: one that hangs on
+            # the word differs each time.
+            for _ in range(5):
+                answers = [_told(house, line, key, word) for word in (*house.others(key), never)]
+                if len(set(answers)) == 1:
+                    break
             assert len(set(answers)) == 1, (key, line, answers)
         for key in ("alpha write", "alpha review", "alpha admin", "revoked", "random"):
             answer = house.sql(line.format(word=never, trace=house.trace), key)
@@ -318,6 +315,15 @@ def test_every_statement_with_every_key(house: House) -> None:
             assert not [w for w in house.others("none") if w.encode() in answer.body]
     # The same reader finds its own, so that the above is no reader that finds nothing.
     assert house.markers["alpha"].encode() in house.sql(ATTEMPTS[0], "alpha read").body
+
+
+def _told(house: House, line: str, key: str, word: str) -> tuple[int, str, str]:
+    """Status, answer without the word, and what it says of itself. None has another's word."""
+    answer = house.sql(line.format(word=word, trace=house.trace), key)
+    text = answer.body.decode(errors="replace").replace(word, "WORD").replace(word.lower(), "WORD")
+    assert not [each for each in house.others(key) if each in text], (key, line, text[:500])
+    summary = answer.headers.get("x-clickhouse-summary", "")
+    return answer.status, text, re.sub(r'"elapsed_ns": "\d+"', "", summary)
 
 
 def test_a_key_is_a_password_for_any_client(house: House) -> None:
