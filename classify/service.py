@@ -54,8 +54,8 @@ _CALIBRATE_SECONDS = 15.0
 _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
 _OLD_TEXT_SECONDS = 120.0
-#: Where keys are made: a project's own by whoever may.
 _REVIEWS = "/v1/reviews"
+#: Where keys are made: a project's own by whoever may.
 _KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 

@@ -16,6 +16,7 @@ from experiments.sequential import Sums
 from experiments.verdict import Counts
 from experiments.views import classifiers, complete
 from service.errors import UserError
+from service.moments import utc
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,9 +74,9 @@ def stored(client: Client, database: str) -> dict[str, Stored]:
             read,
             status == "running",
             winner,
-            _utc(started),
-            _utc(counted),
-            None if status == "running" else _utc(stopped),
+            utc(started),
+            utc(counted),
+            None if status == "running" else utc(stopped),
         )
     set_aside(database, "experiments", unreadable)
     return found
@@ -215,7 +216,7 @@ def read_counts(client: Client, database: str, name: str) -> tuple[Counts, Arriv
     counts = Counts(by_variant, sum(int(row[2]) for row in rows))
     if not rows:
         return counts, Arrivals(None, None, 0.0)
-    first, last = _utc(min(row[3] for row in rows)), _utc(max(row[4] for row in rows))
+    first, last = utc(min(row[3] for row in rows)), utc(max(row[4] for row in rows))
     days = min(1.0, (datetime.now(UTC) - first).total_seconds() / 86_400)
     recent = sum(int(row[5]) for row in rows)
     return counts, Arrivals(first, last, recent / days if days > 0 else 0.0)
@@ -224,7 +225,3 @@ def read_counts(client: Client, database: str, name: str) -> tuple[Counts, Arriv
 def _milliseconds(time: datetime) -> datetime:
     """As the table keeps it."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

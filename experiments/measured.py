@@ -10,6 +10,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from service.moments import utc
+
 #: View to the columns of it that are kept, in the table of its name and ``_measured``.
 KEPT = {
     "experiment_status": (
@@ -64,8 +66,8 @@ def listed(client: Client, database: str) -> tuple[list[dict[str, Any]], datetim
         f" {database}.experiment_status_measured WHERE measured_at = looked)"
         f" FROM {database}.experiment_changes"
     ).result_rows[0]
-    if looked > changed and measured_ == known and datetime.now(UTC) - _utc(looked) < _FRESH:
-        at = _utc(looked)
+    if looked > changed and measured_ == known and datetime.now(UTC) - utc(looked) < _FRESH:
+        at = utc(looked)
         view = f"""(
   SELECT experiment, known.status AS status, verdict, variant, broken, units,
     known.started_at AS started_at, known.winner AS winner
@@ -83,7 +85,3 @@ def listed(client: Client, database: str) -> tuple[list[dict[str, Any]], datetim
     answer = client.query(f"SELECT {columns} FROM {view} ORDER BY status, experiment")
     names = answer.column_names
     return [dict(zip(names, row, strict=True)) for row in answer.result_rows], at
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

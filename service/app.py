@@ -80,17 +80,17 @@ class ServiceApp(FastAPI):
                 await response(scope, receive, send)
                 return
             ASKING.set(who)
-            if self._audit is not None and caller.method not in _LOOKS:
-                send = self._audited(caller, who, send)
+            send = self._audited(caller, who, send)
         elif scope["type"] != "lifespan":
             # Nothing of ours speaks WebSocket.
             return
         await super().__call__(scope, receive, send)
 
     def _audited(self, caller: Caller, who: Who, send: Send) -> Send:
-        audit, act = self._audit, f"{self.gate.service} {caller.method} {caller.path}"
-        if audit is None or caller.path in self._unaudited:
+        audit = self._audit
+        if audit is None or caller.method in _LOOKS or caller.path in self._unaudited:
             return send
+        act = f"{self.gate.service} {caller.method} {caller.path}"
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:

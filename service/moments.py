@@ -1,4 +1,5 @@
-"""Times as people write them, in a command or an address: 24h before now, or a moment."""
+"""Times as people write them, in a command or an address (24h before now, or a moment), and as
+ClickHouse gives them."""
 
 from __future__ import annotations
 
@@ -10,6 +11,11 @@ REMEDY = "write 30m, 24h, 7d, or a time such as 2026-11-24T08:00Z"
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3650)
+
+
+def utc(at: datetime) -> datetime:
+    """ClickHouse's times have no zone, and mean UTC."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def duration(text: str) -> timedelta | None:
@@ -27,6 +33,6 @@ def moment(text: str, now: datetime) -> datetime:
         return now - min(ago, _LONGEST)
     given = datetime.fromisoformat(text.strip())
     try:
-        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+        return utc(given)
     except OverflowError as error:
         raise ValueError(str(error)) from error

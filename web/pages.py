@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import printable
 from service.caller import Caller
+from service.moments import utc
 from web import say
 
 ROOM = Path(__file__).parent
@@ -96,7 +97,7 @@ def _masked_line(text: str) -> str:
 
 def moment(at: datetime) -> Markup:
     """A time, which the script puts into the viewer's zone."""
-    at = say.utc(at)
+    at = utc(at)
     if at.year < 1980:
         return Markup("–")
     return Markup('<time datetime="{0}" title="{0}">{1} UTC</time>').format(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
+
+from service.moments import utc
 
 
 def duration(milliseconds: float) -> str:
@@ -57,11 +59,6 @@ def size(length: int) -> str:
     if length >= 1_000_000:
         return f"{length / 1e6:.1f} M"
     return f"{length / 1e3:.0f} K" if length >= 10_000 else f"{length:,}"
-
-
-def utc(at: datetime) -> datetime:
-    """ClickHouse's times have no zone, and mean UTC."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def iso(at: datetime) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from grafana.build.sql import classifiers, verdicts
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
+from service.moments import utc
 from web.reader import Reader, Row
-from web.say import utc
 from web.sql import at, literal, literals
 from web.when import AddressError
 

@@ -9,6 +9,7 @@ from everyspan.masking.mask import masked
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from service.moments import utc
 from web import conversation, pages, say, search, trace
 from web.mark import MOST_SHOWN, marked, shown
 from web.reader import Reader, Row
@@ -143,7 +144,7 @@ def _neighbours(reader: Reader, found: trace.Trace) -> tuple[Row | None, Row | N
         f" {literal(session)} AND service_name = {literal(root['service_name'])}"
         f" AND trace_id != {literal(found.trace_id)} AND parent_span_id = '' AND"
     )
-    moment = at(say.utc(found.started))
+    moment = at(utc(found.started))
     before = reader.rows(f"{common} start_time < {moment} ORDER BY start_time DESC LIMIT 1")
     after = reader.rows(f"{common} start_time >= {moment} ORDER BY start_time LIMIT 1")
     return (before[0] if before else None), (after[0] if after else None)

@@ -28,7 +28,7 @@ from classify.settle.early import counted_early
 from classify.settle.runs import runs
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
-from classify.settle.twins import Twin
+from classify.settle.twins import Twin, twin_of
 from classify.shares.leases import Grant, alone
 from clickhouse.cluster import everywhere, local
 from clickhouse.native import read_columns, write_columns
@@ -240,7 +240,7 @@ class Settling:
         columns = read_columns(rows.read_reports(ids, window))
         changed, later = [], set()
         for trace in _traces(columns, spans_of_some(columns)):
-            twin = trace.of(twins)
+            twin = twin_of(trace.spans[0], twins)
             if trace.changes(twin, quiet=trace.id in quiet):
                 changed.append(trace.id)
             if trace.id not in quiet and trace.changes(twin, quiet=True):
@@ -273,7 +273,7 @@ class Settling:
         found = [
             change
             for trace in _traces(columns, spans_of(columns))
-            for change in trace.changes(trace.of(twins), quiet=trace.id in quiet)
+            for change in trace.changes(twin_of(trace.spans[0], twins), quiet=trace.id in quiet)
         ]
         if found:
             assert self._schema is not None
@@ -289,11 +289,6 @@ class _Trace:
     positions: Sequence[int]
     spans: Sequence[Span]
     judged: Sequence[bool]
-
-    def of(self, twins: Mapping[str, Twin]) -> Twin | None:
-        """What was found out about it, and not about another project's of the same id."""
-        twin = twins.get(self.id)
-        return twin if twin is not None and twin.project == self.spans[0].project else None
 
     def changes(self, twin: Twin | None, *, quiet: bool) -> list[tuple[int, Span]]:
         """Position and what becomes of it, of each row without verdict that changes."""

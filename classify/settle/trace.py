@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from classify.settle.around import from_around
 from classify.settle.inherit import inherit
 from classify.settle.running_totals import without_earlier
-from classify.settle.twins import Twin, mark, told
+from classify.settle.twins import Twin, mark, told, twin_of
 from classify.settle.usage import settle
 from clickhouse.span import Span
 
@@ -42,9 +42,7 @@ def settle_all(
     for positions in traces:
         trace = [spans[i] for i in positions]
         try:
-            twin = twins.get(trace[0].trace_id)
-            same = twin is not None and twin.project == trace[0].project
-            found = settled(trace, twin if same else None)
+            found = settled(trace, twin_of(trace[0], twins))
         except Exception:
             logger.exception("settling trace %s", trace[0].trace_id)
             errors["usage"] += 1

@@ -64,6 +64,13 @@ class Twin:
         return dumps({"counted": self.counted, "judged": self.judged}) if self.of else None
 
 
+def twin_of(first: Span, twins: Mapping[str, Twin]) -> Twin | None:
+    """What was found out about the trace of a span, and not about another project's of the same id.
+    ``twins``: by trace_id."""
+    twin = twins.get(first.trace_id)
+    return twin if twin is not None and twin.project == first.project else None
+
+
 def told(spans: Iterable[Span]) -> Twin:
     """What the spans of a trace say about it since they were judged last."""
     for span in spans:

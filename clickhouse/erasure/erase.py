@@ -17,6 +17,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.cluster import everywhere, local
+from clickhouse.erasure.change import MUTATION, change
 from clickhouse.erasure.erasures import NEVER, Erasure, begin, put
 from clickhouse.migrate import MERGED_PARTS_SECONDS
 from clickhouse.settings import ClickHouseSettings
@@ -41,8 +42,6 @@ _FORGOTTEN = "[forgotten]"
 _AT_ONCE = 2_000
 #: Nothing of what is asked for stays in the engine's own logs.
 _QUIET = {"log_queries": 0}
-#: Done when the statement comes back, everywhere.
-_MUTATION = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +127,11 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
         f"(SELECT arrayJoin([MD5(input), MD5(output)]) FROM {database}.spans_raw"
         f" WHERE trace_id IN {traces})"
     )
-    removed["text_vectors"] = _delete(client, settings, "text_vectors", f"hash IN {hashes}")
+    removed["text_vectors"] = change(
+        client, settings, "text_vectors", "DELETE", f"hash IN {hashes}"
+    )
     for table, column in _TABLES.items():
-        removed[table] = _delete(client, settings, table, f"{column} IN {traces}")
+        removed[table] = change(client, settings, table, "DELETE", f"{column} IN {traces}")
     changed, more = _of_classifiers(client, settings, traces)
     removed["examples"] = changed
     erasure = replace(
@@ -144,19 +145,6 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
 def _traces(database: str, erasure: Erasure) -> str:
     """As a subquery: there may be more of them than a statement can have."""
     return f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
-
-
-def _delete(client: Client, settings: ClickHouseSettings, table: str, condition: str) -> int:
-    """Rows removed."""
-    place = f"{settings.database}.{table}"
-    ((rows,),) = client.query(f"SELECT count() FROM {place} WHERE {condition}").result_rows
-    if rows:
-        place = f"{settings.database}.{local(settings.cluster, table)}"
-        client.command(
-            f"ALTER TABLE {place} {settings.on_cluster} DELETE WHERE {condition}",
-            settings=_MUTATION,
-        )
-    return int(rows)
 
 
 def _left(client: Client, database: str, erasure: Erasure) -> bool:
@@ -232,7 +220,7 @@ def _of_classifiers(
                 "name": name,
                 "revision": revision,
             },
-            settings=_MUTATION,
+            settings=MUTATION,
         )
     return changed, [
         f"the classifier {name} had examples of it, which say {_FORGOTTEN} now: give it others"

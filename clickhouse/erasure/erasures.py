@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
+from service.moments import utc
+
 #: For so long what comes of a forgotten trace is removed too: senders try again, and a trace that
 #: was being judged is written once more.
 WATCHED = timedelta(hours=1)
@@ -92,13 +94,9 @@ def read(client: Client, database: str, limit: int = 100) -> list[Erasure]:
     ).result_rows
     found = [
         Erasure(
-            str(name), _utc(asked_at), str(asked_by), int(traces), dict(removed), tuple(notes),
-            _utc(removed_at), _utc(finished_at),
+            str(name), utc(asked_at), str(asked_by), int(traces), dict(removed), tuple(notes),
+            utc(removed_at), utc(finished_at),
         )
         for name, asked_at, asked_by, traces, removed, notes, removed_at, finished_at in rows
     ]  # fmt: skip
     return sorted(found, key=lambda each: each.asked_at, reverse=True)[:limit]
-
-
-def _utc(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.erasure.change import change
 from clickhouse.settings import ClickHouseSettings
 
 #: What is written in the place of each. Names, ids, models, costs and the resource stay.
@@ -54,7 +55,6 @@ _ATTRIBUTES = (
 )
 #: A row that nobody judges, though it is so old: its text goes all the same.
 _JUDGED_BY = timedelta(days=1)
-_MUTATION = {"mutations_sync": 2}
 
 
 def remove_old_text(
@@ -70,7 +70,7 @@ def remove_old_text(
     waited = f"toDateTime64('{now - _JUDGED_BY:%Y-%m-%d %H:%M:%S}', 3, 'UTC')"
     emptied = ", ".join(f"{column} = {value}" for column, value in _EMPTIED.items())
     changed = {
-        "spans_raw": _alter(
+        "spans_raw": change(
             client,
             settings,
             "spans_raw",
@@ -78,9 +78,9 @@ def remove_old_text(
             f"start_time < {before} AND NOT text_removed"
             f" AND (verdict_version > 0 OR ingested_at < {waited})",
         ),
-        "span_content": _alter(client, settings, "span_content", "DELETE", f"time < {before}"),
-        "text_vectors": _alter(client, settings, "text_vectors", "DELETE", f"hour < {before}"),
-        "reviews": _alter(
+        "span_content": change(client, settings, "span_content", "DELETE", f"time < {before}"),
+        "text_vectors": change(client, settings, "text_vectors", "DELETE", f"hour < {before}"),
+        "reviews": change(
             client,
             settings,
             "reviews",
@@ -89,16 +89,3 @@ def remove_old_text(
         ),
     }
     return {table: rows for table, rows in changed.items() if rows}
-
-
-def _alter(client: Client, settings: ClickHouseSettings, table: str, what: str, where: str) -> int:
-    """Rows that are concerned; without any the table is not touched."""
-    place = f"{settings.database}.{table}"
-    ((rows,),) = client.query(f"SELECT count() FROM {place} WHERE {where}").result_rows
-    if rows:
-        local = "_local" if settings.cluster and table != "reviews" else ""
-        client.command(
-            f"ALTER TABLE {place}{local} {settings.on_cluster} {what} WHERE {where}",
-            settings=_MUTATION,
-        )
-    return int(rows)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from service.moments import utc
+
 if TYPE_CHECKING:  # readers load no client
     from clickhouse_connect.driver.client import Client
 
@@ -41,8 +43,6 @@ def read(client: Client, database: str, limit: int = 100) -> list[Entry]:
         f"SELECT {', '.join(_COLUMNS)} FROM {database}.audit ORDER BY at DESC LIMIT {int(limit)}"
     ).result_rows
     return [
-        Entry(
-            str(who), str(project), str(act), str(what), at if at.tzinfo else at.replace(tzinfo=UTC)
-        )
+        Entry(str(who), str(project), str(act), str(what), utc(at))
         for at, who, project, act, what in rows
     ]

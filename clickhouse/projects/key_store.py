@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.errors import UserError
 from service.keys import DEFAULT, PROJECT, SCOPES, Key
+from service.moments import utc
 
 if TYPE_CHECKING:  # readers load no client
     from clickhouse_connect.driver.client import Client
@@ -97,7 +98,7 @@ def revoke(client: Client, database: str, number: str) -> StoredKey:
         " ORDER BY changed_at DESC LIMIT 1",
         parameters={"id": number},
     ).result_rows
-    if not found or _utc(found[0][7]) > NEVER:
+    if not found or utc(found[0][7]) > NEVER:
         raise NoSuchKeyError(
             f"no key {number[:80]} holds; `everyspan key list` shows those that do"
         )
@@ -110,7 +111,7 @@ def revoke(client: Client, database: str, number: str) -> StoredKey:
 def read(client: Client, database: str) -> list[StoredKey]:
     """All that ever were, the newest first."""
     used = {
-        str(number): _utc(at)
+        str(number): utc(at)
         for number, at in client.query(
             f"SELECT id, max(used_at) FROM {database}.api_key_uses GROUP BY id"
         ).result_rows
@@ -152,12 +153,7 @@ def _stored(row: Sequence[Any], used_at: datetime = NEVER) -> StoredKey:
     number, project, name, scopes, _, limit, created_at, revoked_at = row
     return StoredKey(
         Key(str(number), str(project), str(name), frozenset(map(str, scopes)), int(limit)),
-        _utc(created_at),
-        _utc(revoked_at),
+        utc(created_at),
+        utc(revoked_at),
         used_at,
     )
-
-
-def _utc(value: object) -> datetime:
-    assert isinstance(value, datetime)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

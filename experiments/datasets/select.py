@@ -14,6 +14,7 @@ from clickhouse.embedded_http.settings import quote
 from clickhouse.span import Span
 from experiments.datasets.condition import Columns
 from experiments.datasets.dataset_definition import Unit
+from service.moments import utc
 
 #: Rows that are looked at: vectors of so many take ten seconds on two cores.
 MOST_ROWS = 2_000
@@ -121,7 +122,7 @@ def find(
         f" ORDER BY cityHash64(trace_id, span_id, {seed}), trace_id, span_id"
         f" LIMIT {_STEPS_OF_A_TRACE} BY trace_id LIMIT {most} {_SECONDS}"
     ).result_rows
-    places = [Place(t, s, _utc(at), int(size)) for t, s, at, size in found]
+    places = [Place(t, s, utc(at), int(size)) for t, s, at, size in found]
     return Found(int(rows), int(traces), int(empty), places)
 
 
@@ -265,7 +266,7 @@ def _parts(places: Sequence[Place]) -> Iterator[list[Place]]:
 
 
 def _span(values: dict[str, Any]) -> Span:
-    start = _utc(values["start_time"])
+    start = utc(values["start_time"])
     seconds = (start - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return Span(**{name: values[name] for name in _READ} | {"start_time": seconds * 1000})
 
@@ -278,7 +279,3 @@ def _row(values: dict[str, Any], columns: Columns, request: str) -> Row:
         if values[f"{name}_score"] == values[f"{name}_score"]
     }
     return Row(_span(values), request, labels, scores, dict(values["evidence"]))
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -241,7 +241,8 @@ class KafkaInput:
         """No more is fetched while enough is at work; the group still hears of us."""
         with self._lock:
             at_work = self._at_work
-        if not self._paused and at_work >= _AT_WORK:
+        if at_work >= _AT_WORK:
+            # Once more where it is so already: partitions that came since are not paused.
             consumer.pause(consumer.assignment())
             self._paused = True
         elif self._paused and at_work <= _AT_WORK // 2:
