@@ -9,6 +9,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,8 @@ from typer.testing import CliRunner
 
 from cli.lazy import Lazy
 from cli.main import app as everyspan
+from experiments.datasets.dataset_definition import Definition
+from experiments.datasets.item import Item, Version, content_hash
 from ingest.paths import SIGNAL_OF
 from service.caller import FREE
 from tests.everyspan_up import Answer, Up
@@ -49,6 +52,9 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "GET", "/v1/keys"): "admin",
     ("classify", "DELETE", "/v1/keys/{number}"): "admin",
     ("classify", "GET", "/v1/reviews"): "review",
+    ("classify", "POST", "/v1/datasets"): "review",
+    ("classify", "POST", "/v1/datasets/drift"): "review",
+    ("classify", "DELETE", "/v1/datasets/{name}"): "review",
     ("classify", "POST", "/v1/reviews"): "review",
     ("web", "GET", "/classifiers"): "read",
     ("web", "GET", "/review/{classifier}"): "read",
@@ -282,10 +288,10 @@ def _templates(app: Any) -> list[tuple[str, str]]:
 
 
 def _is_common(each: tuple[str, str, str]) -> bool:
-    """What concerns all projects: experiments, data sets and custom classifiers."""
+    """What concerns all projects: experiments and custom classifiers."""
     name, _, path = each
     return name == "classify" and path.startswith(
-        ("/v1/experiments/", "/v1/datasets", "/v1/import", "/v1/classifiers")
+        ("/v1/experiments/", "/v1/import", "/v1/classifiers")
     )
 
 
@@ -355,9 +361,9 @@ def test_the_report_of_a_key(house: House, tmp_path: Path) -> None:
             assert not [word for word in house.others("alpha") if word in written]
 
 
-def _run(house: House, line: str, folder: Path) -> str:
+def _run(house: House, line: str, folder: Path, key: str = "alpha read") -> str:
     """What a command says, with a key wherever it takes a token or a password."""
-    secret = house.keys["alpha read"]
+    secret = house.keys[key]
     ports = {name.replace("-", "_"): port for name, port in house.up.ports.items()}
     environment = {
         "COLUMNS": "200",
@@ -371,11 +377,11 @@ def _run(house: House, line: str, folder: Path) -> str:
     what = (line, done.exit_code, done.output[-2000:])
     assert done.exception is None or isinstance(done.exception, SystemExit), what
     assert "Traceback" not in done.output, what
-    assert not [word for word in house.others("alpha") if word in done.output], what
+    assert not [word for word in house.others(key) if word in done.output], what
     assert done.exit_code == int(kind == "no"), what
     said = done.stderr.strip().splitlines()
     assert [each[:7] for each in said] == ["error: "] * (kind == "no"), what
-    return done.output
+    return done.stdout + done.stderr
 
 
 def _commands(group: TyperGroup) -> Iterator[str]:
@@ -545,3 +551,76 @@ def test_answers_are_of_one_project(house: House) -> None:
         ("alpha", "unsure"),
     ]
     assert all_.sql("SELECT DISTINCT project FROM everyspan.reviews", "read").body == b"alpha\n"
+
+
+def test_data_sets_are_of_one_project(house: House, tmp_path: Path) -> None:
+    """Two of the same name, each told to be the other's, and one of the operator's."""
+    name = f"set-{uuid4().hex[:8]}"
+    keys = {
+        project: made(house.up, project, "read", "review")["key"] for project in ("alpha", "beta")
+    }
+    both = House(house.up, {**keys, "alpha read": house.keys["alpha read"]}, house.markers, "")
+    now = datetime.now(UTC)
+    moments = {"since": now.isoformat(), "until": now.isoformat()}
+
+    def version(word: str, project: str) -> bytes:
+        item = Item(
+            id="0" * 16, kind="failure", request=word, input=word, output=word,
+            trace_id=house.trace, span_id=f"{1:016x}", start_time=now,
+        )  # fmt: skip
+        made_ = Version(
+            project=project, dataset=name, content_hash=content_hash([item]), created_at=now,
+            author=word, definition=Definition(where="1"), since=now, until=now, failure_count=1,
+            summary=dict.fromkeys(("rows", "traces", "looked_at", "empty", "duplicates"), 1)
+            | {"clusters": [], "masked": {}, "controls": {"wanted": 0, "chosen": 0}},
+            items=[item],
+        )  # fmt: skip
+        return made_.model_dump_json().encode()
+
+    def drift(project: str) -> bytes:
+        zeros = dict.fromkeys(
+            ("uncovered", "uncovered_low", "uncovered_then", "mmd", "mmd_p", "inputs"), 0
+        )
+        said = {"dataset": name, "version": 1, "verdict": "fresh", "project": project}
+        return json.dumps(
+            zeros | moments | said | {"told": house.markers["beta"], "measured_at": now.isoformat()}
+        ).encode()
+
+    def ask(method: str, path: str, key: str, body: bytes = b"") -> int:
+        return both.ask("classify", method, path, key, body, **JSON_).status
+
+    for key in keys:
+        until(lambda key=key: both.sql("SELECT 1", key).status == 200)
+        until(lambda key=key: ask("DELETE", "/v1/datasets/none", key) == 404)
+    assert ask("POST", "/v1/datasets", "alpha read", version("refused", "alpha")) == 403
+    for project, claimed in (("alpha", "beta"), ("beta", "alpha")):
+        body = version(house.markers[project], claimed)
+        assert ask("POST", "/v1/datasets", project, body) == 201
+    assert ask("POST", "/v1/datasets", "", version(house.markers["default"], "")) == 201
+    assert ask("POST", "/v1/datasets/drift", "beta", drift("alpha")) == 201
+    house.up.sent()
+    tables = ("dataset_versions", "dataset_items", "dataset_drift", "datasets")
+    for table in tables:
+        rows = house.up.query(f"SELECT * FROM everyspan.{table} WHERE dataset = '{name}'")
+        for project in ("alpha", "beta"):
+            shown = both.sql(f"SELECT * FROM everyspan.{table} FORMAT Vertical", project)
+            assert shown.status == 200
+            text = shown.body.decode()
+            assert not [word for word in both.others(project) if word in text]
+            wanted = (project, table) != ("alpha", "dataset_drift")
+            assert (house.markers[project] in text) is wanted
+        assert len(rows) == (1 if table == "dataset_drift" else 3)
+    for project in ("alpha", "beta"):
+        told = _run(both, f"own dataset show {name} --json", tmp_path, project)
+        assert json.loads(told)["project"] == project
+        assert house.markers[project] in told
+        listed = json.loads(_run(both, "own dataset list --json", tmp_path, project))
+        (mine,) = [each for each in listed if each["dataset"] == name]
+        assert (mine["author"], mine["drift"]) == (
+            house.markers[project], "fresh" if project == "beta" else "\u2013",
+        )  # fmt: skip
+    assert ask("DELETE", f"/v1/datasets/{name}?project=beta", "alpha") == 200
+    assert ask("DELETE", f"/v1/datasets/{name}", "alpha") == 404
+    house.up.sent()
+    left = f"SELECT project FROM everyspan.dataset_items WHERE dataset = '{name}' ORDER BY project"
+    assert [row["project"] for row in house.up.query(left)] == ["", "beta"]
