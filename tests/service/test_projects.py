@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from uuid import uuid4
 
 import grpc
 import pytest
+import typer
 from fastapi.routing import iter_route_contexts
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typer.core import TyperGroup
+from typer.testing import CliRunner
 
+from cli.lazy import Lazy
+from cli.main import app as everyspan
 from ingest.paths import SIGNAL_OF
 from service.caller import FREE
 from tests.everyspan_up import Answer, Up
@@ -85,14 +91,15 @@ OPENED: dict[tuple[str, str, str], str | None] = {
         ]
     ),
 }
-ATTEMPTS = [
-    line
-    for line in Path(__file__)
-    .with_name("project_attempts.txt")
-    .read_text(encoding="utf-8")
-    .splitlines()
-    if line and not line.startswith("#")
-]
+
+
+def _lines(name: str) -> list[str]:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+ATTEMPTS = _lines("project_attempts.txt")
+COMMANDS = _lines("project_commands.txt")
 RANDOM = "es_0123abcd_" + "x" * 43
 
 
@@ -324,6 +331,65 @@ def _told(house: House, line: str, key: str, word: str) -> tuple[int, str, str]:
     assert not [each for each in house.others(key) if each in text], (key, line, text[:500])
     summary = answer.headers.get("x-clickhouse-summary", "")
     return answer.status, text, re.sub(r'"elapsed_ns": "\d+"', "", summary)
+
+
+def test_every_command_with_a_key(house: House, tmp_path: Path) -> None:
+    """It answers with the project's own, or says in a sentence what the key does not open."""
+    group = typer.main.get_command(everyspan)
+    assert isinstance(group, TyperGroup)
+    named = {" ".join(line.split()[1:3]) for line in COMMANDS}
+    named |= {line.split()[1] for line in COMMANDS}
+    missing = set(_commands(group)) - named
+    assert not missing, f"say in project_commands.txt what a key gets: {missing}"
+    told = [_run(house, line, tmp_path) for line in COMMANDS if line.startswith(("own ", "no "))]
+    assert sum(house.markers["alpha"] in text for text in told) > 4
+
+
+@pytest.mark.slow
+def test_the_report_of_a_key(house: House, tmp_path: Path) -> None:
+    for line in COMMANDS:
+        if line.startswith("slow "):
+            _run(house, line, tmp_path)
+            written = (tmp_path / "here").read_text(encoding="utf-8")
+            assert house.markers["alpha"] in written
+            assert not [word for word in house.others("alpha") if word in written]
+
+
+def _run(house: House, line: str, folder: Path) -> str:
+    """What a command says, with a key wherever it takes a token or a password."""
+    secret = house.keys["alpha read"]
+    ports = {name.replace("-", "_"): port for name, port in house.up.ports.items()}
+    environment = {
+        "COLUMNS": "200",
+        "EVERYSPAN_DATA": str(folder / "nothing"),
+        **{f"EVERYSPAN_{name.upper()}_PORT": str(port) for name, port in ports.items()},
+        **{f"EVERYSPAN_{name}_TOKEN": secret for name in ("INGEST", "CLASSIFY", "ALERTING", "WEB")},
+        "EVERYSPAN_CLICKHOUSE_PASSWORD": secret,
+    }
+    kind, *words = shlex.split(line.format(trace=house.trace, here=folder / "here"))
+    done = CliRunner().invoke(everyspan, words, input="q\n", env=environment)
+    what = (line, done.exit_code, done.output[-2000:])
+    assert done.exception is None or isinstance(done.exception, SystemExit), what
+    assert "Traceback" not in done.output, what
+    assert not [word for word in house.others("alpha") if word in done.output], what
+    assert done.exit_code == int(kind == "no"), what
+    said = done.stderr.strip().splitlines()
+    assert [each[:7] for each in said] == ["error: "] * (kind == "no"), what
+    return done.output
+
+
+def _commands(group: TyperGroup) -> Iterator[str]:
+    """'traces', 'dataset list'."""
+    for name, each in group.commands.items():
+        inner = _loaded(each)
+        if isinstance(inner, TyperGroup) and f"local {name}" not in COMMANDS:
+            yield from (f"{name} {further}" for further in inner.commands)
+        else:
+            yield name
+
+
+def _loaded(command: Any) -> Any:
+    return command.load() if isinstance(command, Lazy) else command
 
 
 def test_a_key_is_a_password_for_any_client(house: House) -> None:
