@@ -16,6 +16,8 @@ from xml.sax.saxutils import escape
 OF_PROJECTS = frozenset(
     (
         *("spans_raw", "span_content", "reviews"),
+        *("experiment_changes", "experiment_status_measured", "experiment_effects_measured"),
+        "experiment_balance_measured",
         *("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift"),
     )
 )
