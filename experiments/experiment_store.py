@@ -123,8 +123,9 @@ def unknown_names(client: Client, database: str) -> list[str]:
         rows = client.query(
             "SELECT DISTINCT arrayJoin(mapKeys(experiments)) AS plain,"
             " if(project = '', plain, concat(project, '/', plain)) AS name"
-            f" FROM {database}.{table} WHERE start_time > now() - INTERVAL 7 DAY AND notEmpty(experiments)"
-            f" AND replay_of = '' AND name NOT IN (SELECT name FROM {database}.experiments)"
+            f" FROM {database}.{table} WHERE start_time > now() - INTERVAL 7 DAY"
+            " AND notEmpty(experiments) AND replay_of = ''"
+            f" AND name NOT IN (SELECT name FROM {database}.experiments)"
             " ORDER BY name LIMIT 100"
         ).result_rows
         if not rows:

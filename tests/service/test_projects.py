@@ -17,6 +17,7 @@ from uuid import uuid4
 import grpc
 import pytest
 import typer
+from everyspan._definitions import read_clickhouse
 from fastapi.routing import iter_route_contexts
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -55,6 +56,8 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "POST", "/v1/datasets"): "review",
     ("classify", "POST", "/v1/datasets/drift"): "review",
     ("classify", "DELETE", "/v1/datasets/{name}"): "review",
+    ("classify", "POST", "/v1/experiments/{name:path}/start"): "admin",
+    ("classify", "POST", "/v1/experiments/{name:path}/stop"): "admin",
     ("classify", "POST", "/v1/reviews"): "review",
     ("web", "GET", "/classifiers"): "read",
     ("web", "GET", "/review/{classifier}"): "read",
@@ -288,17 +291,15 @@ def _templates(app: Any) -> list[tuple[str, str]]:
 
 
 def _is_common(each: tuple[str, str, str]) -> bool:
-    """What concerns all projects: experiments and custom classifiers."""
+    """What concerns all projects: custom classifiers."""
     name, _, path = each
-    return name == "classify" and path.startswith(
-        ("/v1/experiments/", "/v1/import", "/v1/classifiers")
-    )
+    return name == "classify" and path.startswith(("/v1/import", "/v1/classifiers"))
 
 
 def _filled(path: str, house: House) -> str:
     path = path.replace("{trace_id}", house.trace).replace("{span_id}", f"{1:016x}")
     path = path.replace("{column}", "input").replace("{session:path}", "one%20session")
-    return re.sub(r"\{\w+\}", "1", path)
+    return re.sub(r"\{\w+(:path)?\}", "1", path)
 
 
 def _own(house: House, name: str) -> str:
@@ -624,3 +625,71 @@ def test_data_sets_are_of_one_project(house: House, tmp_path: Path) -> None:
     house.up.sent()
     left = f"SELECT project FROM everyspan.dataset_items WHERE dataset = '{name}' ORDER BY project"
     assert [row["project"] for row in house.up.query(left)] == ["", "beta"]
+
+
+EXPERIMENT = """[experiment.NAME]
+variants = {a = 1, b = 1}
+[[experiment.NAME.metrics]]
+metric = "error_rate"
+role = "primary"
+"""
+
+
+def test_experiments_are_of_one_project(house: House, tmp_path: Path) -> None:
+    """Two of the same name, over traces with the same ids: each counts its own."""
+    name = f"try-{uuid4().hex[:8]}"
+    keys = {
+        project: made(house.up, project, "write", "read", "admin")["key"]
+        for project in ("alpha", "beta")
+    }
+    both = House(house.up, keys, house.markers, "")
+    until(lambda: both.ask("classify", "GET", "/v1/keys", "beta").status == 200)
+    until(lambda: both.sql("SELECT 1", "beta").status == 200)
+    file = tmp_path / "experiments.toml"
+    file.write_text(EXPERIMENT.replace("NAME", name), encoding="utf-8")
+    traces = [uuid4().hex for _ in range(3)]
+    for project, count in (("alpha", 2), ("beta", 3)):
+        for number, trace in enumerate(traces[:count]):
+            body = spans(trace, house.markers[project])
+            given = {"everyspan.experiments": {name: "ab"[number % 2]}}
+            given["everyspan.experiment_units"] = {name: f"unit {number}"}
+            for attribute, value in given.items():
+                span = body.resource_spans[0].scope_spans[0].spans[0]
+                span.attributes.add(key=attribute).value.string_value = json.dumps(value)
+            sent = {"Authorization": f"Bearer {keys[project]}"}
+            until(
+                lambda body=body, sent=sent: (
+                    house.up.post("/v1/traces", body.SerializeToString(), **sent).status == 200
+                )
+            )
+    assert "not started" in _run(both, "own experiment list", tmp_path, "alpha")
+    start = f"own experiment start {name} --since 1h --file {file}"
+    _run(both, start, tmp_path, "alpha")
+    house.up.sent()
+    house.up.query("SELECT 1")
+    assert name in _run(both, f"no experiment status {name}", tmp_path, "beta")
+    path = f"/v1/experiments/alpha%2F{name}/stop"
+    assert both.ask("classify", "POST", path, "beta", b"{}", **JSON_).status == 404
+    _run(both, start, tmp_path, "beta")
+    house.up.sent()
+    house.up.query("SELECT 1")
+    for project, units in (("alpha", 2), ("beta", 3)):
+        told = json.loads(_run(both, f"own experiment status {name} --json", tmp_path, project))
+        assert (told["experiment"], told["units"]) == (f"{project}/{name}", units)
+        found = json.loads(_run(both, "own experiment list --json", tmp_path, project))
+        assert {each["experiment"].partition("/")[0] for each in found["experiments"]} == {project}
+        seen = both.sql("SELECT DISTINCT experiment FROM everyspan.experiment_spans", project)
+        assert seen.body.decode().split() == [f"{project}/{name}"]
+    url = f"http://any:{keys['beta']}@127.0.0.1:{house.up.ports['clickhouse']}"
+    assert name in read_clickhouse(url, 20, {}), "an agent finds it by the name in its code"
+    _run(both, f"own experiment stop {name} --ship b", tmp_path, "alpha")
+    house.up.sent()
+    states = house.up.query(
+        f"SELECT project, status FROM everyspan.experiments WHERE endsWith(name, '/{name}')"
+    )
+    assert {row["project"]: row["status"] for row in states} == {
+        "alpha": "stopped",
+        "beta": "running",
+    }
+    path = f"/v1/experiments/{name}/stop"
+    assert both.ask("classify", "POST", path, "beta", b"{}", **JSON_).status == 200
