@@ -55,6 +55,7 @@ _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
 _OLD_TEXT_SECONDS = 120.0
 _REVIEWS = "/v1/reviews"
+_FORGET = "/v1/forget"
 #: Starting and stopping an experiment, which is a project's own.
 _EXPERIMENTS = re.compile(r"/v1/experiments/.+/(start|stop)")
 #: Data sets, which are a project's own.
@@ -389,7 +390,7 @@ def _who(names: Sequence[str]) -> str:
 
 def _scope(caller: Caller) -> Scope | None:
     """What a key opens; what is common to all projects, none does."""
-    if _EXPERIMENTS.fullmatch(caller.path):
+    if caller.path == _FORGET or _EXPERIMENTS.fullmatch(caller.path):
         return "admin"
     if caller.path == _REVIEWS or _DATASETS.fullmatch(caller.path):
         return "review"

@@ -56,6 +56,8 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "POST", "/v1/datasets"): "review",
     ("classify", "POST", "/v1/datasets/drift"): "review",
     ("classify", "DELETE", "/v1/datasets/{name}"): "review",
+    ("classify", "GET", "/v1/forget"): "admin",
+    ("classify", "POST", "/v1/forget"): "admin",
     ("classify", "POST", "/v1/experiments/{name:path}/start"): "admin",
     ("classify", "POST", "/v1/experiments/{name:path}/stop"): "admin",
     ("classify", "POST", "/v1/reviews"): "review",
@@ -77,8 +79,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("classify", "HEAD", "/openapi.json"),
             ("classify", "GET", "/v1/audit"),
             ("classify", "POST", "/v1/rejudge"),
-            ("classify", "GET", "/v1/forget"),
-            ("classify", "POST", "/v1/forget"),
             ("classify", "GET", "/v1/calibrations"),
             ("classify", "POST", "/v1/calibrations"),
             ("alerting", "GET", "/v1/alerts"),
@@ -693,3 +693,40 @@ def test_experiments_are_of_one_project(house: House, tmp_path: Path) -> None:
     }
     path = f"/v1/experiments/{name}/stop"
     assert both.ask("classify", "POST", path, "beta", b"{}", **JSON_).status == 200
+
+
+def test_a_project_forgets_its_own(house: House, tmp_path: Path) -> None:
+    """A trace id that three projects have used, by its id and by its session."""
+    trace = uuid4().hex
+    keys = {p: made(house.up, p, "write", "read", "admin")["key"] for p in ("alpha", "beta")}
+    both = House(house.up, keys, house.markers, trace)
+    until(lambda: both.ask("classify", "GET", "/v1/forget", "beta").status == 200)
+    until(lambda: both.sql("SELECT 1", "beta").status == 200)
+    before = {p: json.loads(both.ask("classify", "GET", "/v1/forget", p).body) for p in keys}
+    for project in house.markers:
+        body = spans(trace, house.markers[project], 2).SerializeToString()
+        shown = {"Authorization": f"Bearer {keys[project]}"} if project in keys else {}
+        until(
+            lambda body=body, shown=shown: house.up.post("/v1/traces", body, **shown).status == 200
+        )
+
+    def left() -> dict[str, int]:
+        house.up.sent()
+        rows = house.up.query(
+            f"SELECT project, count() AS n FROM everyspan.spans WHERE trace_id = '{trace}' GROUP BY ALL"
+        )
+        return {row["project"]: int(row["n"]) for row in rows}
+
+    assert left() == {"": 2, "alpha": 2, "beta": 2}
+    told = json.loads(
+        _run(both, "own forget --trace {trace} --yes --json", tmp_path, "alpha").splitlines()[-1]
+    )
+    assert (told["project"], told["traces"]) == ("alpha", 1)
+    assert left() == {"": 2, "beta": 2}
+    where = f"own forget --where \"output LIKE '%{house.markers['default']}%'\" --yes"
+    assert "no trace of this where" in _run(both, where.replace("own", "no", 1), tmp_path, "alpha")
+    assert left() == {"": 2, "beta": 2}
+    after = {p: json.loads(both.ask("classify", "GET", "/v1/forget", p).body) for p in keys}
+    assert len(after["alpha"]) == len(before["alpha"]) + 1
+    assert after["beta"] == before["beta"]
+    assert told["id"] in _run(both, "own forget --receipts", tmp_path, "alpha")
