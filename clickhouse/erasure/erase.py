@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 By = Literal["user", "session", "trace", "where"]
 #: The column by which it is asked.
 _COLUMN: Mapping[By, str] = {"user": "user_id", "session": "session_id"}
-#: Table to its column of trace ids; each says with `project` whose its rows are. The Distributed ones have a table of their own on each shard.
+#: Table to its column of trace ids; `project` says whose its rows are. The Distributed ones have a
+#: table of their own on each shard.
 _TABLES = {
     "spans_raw": "trace_id",
     "span_content": "trace_id",

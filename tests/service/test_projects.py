@@ -713,7 +713,8 @@ def test_a_project_forgets_its_own(house: House, tmp_path: Path) -> None:
     def left() -> dict[str, int]:
         house.up.sent()
         rows = house.up.query(
-            f"SELECT project, count() AS n FROM everyspan.spans WHERE trace_id = '{trace}' GROUP BY ALL"
+            "SELECT project, count() AS n FROM everyspan.spans"
+            f" WHERE trace_id = '{trace}' GROUP BY ALL"
         )
         return {row["project"]: int(row["n"]) for row in rows}
 
