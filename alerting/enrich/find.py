@@ -240,7 +240,8 @@ def steps_of(
         f" resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
-        f" ORDER BY trace_id, start_time, span_id LIMIT {_MAX_STEPS} BY trace_id, id_reuse, project",
+        f" ORDER BY trace_id, start_time, span_id"
+        f" LIMIT {_MAX_STEPS} BY trace_id, id_reuse, project",
         {
             "ids": sorted({r["trace_id"] for r in rows}),
             "start": first - timedelta(seconds=_LONGEST_WINDOW),
