@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 #: Tables of ours whose rows say whose they are, and those that say nothing of anybody.
-OF_PROJECTS = frozenset(("spans_raw", "span_content", "reviews"))
+OF_PROJECTS = frozenset(("spans_raw", "span_content", "reviews", "hour_changes", "hour_tallies"))
 OF_ALL = frozenset(("migrations", "classifier_sets"))
 
 _SAID = "getSetting('log_comment')"
