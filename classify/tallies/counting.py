@@ -16,6 +16,8 @@ JUDGED = "(verdict_version > 0 AND empty(unjudged))"
 CUSTOM = "custom"
 #: What a failed and what a judged row add to a sum of both: 2^42 rows are four million million.
 _FAILED, _JUDGED = 2**84, 2**42
+#: Stands before the names of those in tallies.
+OWN = f"{CUSTOM}."
 #: Seconds of a row of ``hour_tallies``.
 STEP = 300
 
@@ -70,12 +72,13 @@ def scored(names: Sequence[str]) -> str:
 
 def tallies(names: Sequence[str], source: str, condition: str) -> str:
     """SELECT of the rows of ``hour_tallies`` that the spans of ``condition`` make: its columns from
-    ``at`` on, and ``project``."""
+    ``at`` on, and ``project``. ``names``: of verdict columns; those of users' own come besides."""
 
     def of(array: str, number: int, more: str) -> str:
         kept = f"arrayFilter(c -> {more}, {array})"
         return f"mapFromArrays(arrayMap(c -> c.1, {kept}), arrayMap(c -> c.{number}, {kept}))"
 
+    own = f"arrayMap(c -> (concat('{OWN}', c.1), c.2, c.3, c.4), {custom_counts()})"
     return f"""SELECT project, at, service_name, environment, replayed, twin, spans, whole, traces,
   errors, durations, users, cost_usd, {of("counts", 2, "c.2 > 0")} AS failed,
   {of("counts", 3, "c.3 > 0")} AS judged, {of("counts", 4, "c.4 > 0")} AS abstained,
@@ -87,7 +90,7 @@ FROM (
     countIf({ROOT} AND status = 'error') AS errors,
     groupArrayIf(duration_ms, {ROOT}) AS durations,
     groupUniqArrayIf(cityHash64(user_id), user_id != '') AS users, sum(cost_usd) AS cost_usd,
-    {counts(names)} AS counts, {scored(names)} AS scored
+    arrayConcat({counts(columns(names))}, {own}) AS counts, {scored(names)} AS scored
   FROM {source}
   WHERE {condition}
   GROUP BY project, at, service_name, environment, replayed, twin

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 
 from classify.registry import BUILT_IN
-from classify.tallies.counting import CUSTOM, tallies
+from classify.tallies.counting import tallies
 from clickhouse.embedded_http.settings import quote
 from clickhouse.erasure import erasures
 from clickhouse.erasure.change import change
@@ -122,7 +122,7 @@ def unsettled(client: Client, database: str) -> dict[int, Changes]:
 
 def make(client: Client, database: str, hour: int, changes: Changes) -> None:
     """``changes``: what was noted of the hour before. All of its rows are read."""
-    names = [*(each.name for each in BUILT_IN), CUSTOM]
+    names = [each.name for each in BUILT_IN]
     start = f"toDateTime({hour}, 'UTC')"
     condition = f"start_time >= {start} AND start_time < {start} + INTERVAL 1 HOUR"
     noted = ", ".join(f"({quote(project)}, {number})" for project, number in changes)

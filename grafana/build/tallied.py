@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from classify.tallies.counting import CUSTOM, JUDGED, ROOT, STEP, columns, counts
+from classify.tallies.counting import CUSTOM, JUDGED, OWN, ROOT, STEP, columns, counts
 from grafana.build.quoting import one
-from grafana.build.sql import COVERED, ONCE, layer_of_each, of_service, where
+from grafana.build.sql import COVERED, ONCE, of_service, where
 
 #: SQL over rows, and over the sums of their tallies.
 Either = tuple[str, str]
@@ -56,12 +56,13 @@ def verdicts_of(names: Sequence[str]) -> Either:
     """Array of (classifier, failed, judged, abstained), as ``counts`` makes it."""
     each = f"CAST({columns(names)}, 'Array(String)')"
     if CUSTOM in names:
-        known = "arrayConcat(mapKeys(judged_), mapKeys(abstained_))"
-        theirs = f"arrayFilter(c -> c NOT IN {sorted(layer_of_each())}, {known})"
-        each = f"arrayDistinct(arrayConcat({each}, CAST({theirs}, 'Array(String)')))"
+        known = "CAST(arrayConcat(mapKeys(judged_), mapKeys(abstained_)), 'Array(String)')"
+        theirs = f"arrayFilter(c -> startsWith(c, '{OWN}'), {known})"
+        each = f"arrayConcat({each}, arrayDistinct({theirs}))"
+    name = f"if(startsWith(c, '{OWN}'), substring(c, {len(OWN) + 1}), c)"
     return (
         counts(names),
-        f"arrayMap(c -> (c, failed_[c], judged_[c], abstained_[c]), {each})",
+        f"arrayMap(c -> ({name}, failed_[c], judged_[c], abstained_[c]), {each})",
     )
 
 
