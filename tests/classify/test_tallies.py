@@ -30,14 +30,14 @@ from web.sql import at
 
 
 class House:
-    """A day of spans. ``hour``: of it, as SQL; everything happens there."""
+    """Nine hours of spans. ``hour``: of it, as SQL; everything happens there."""
 
     def __init__(self, client: Client, settings: ClickHouseSettings) -> None:
         self.client, self.settings = client, settings
         self.tallying = Tallying(settings, quiet_seconds=0)
         self.until = datetime.now(UTC)
-        self.start = self.until - timedelta(hours=22, minutes=17)
-        begins = self.until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+        self.start = self.until - timedelta(hours=8, minutes=17)
+        begins = self.until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
         self.hour = f"toDateTime('{begins:%Y-%m-%d %H:%M:%S}', 'UTC')"
         self.within = f"toStartOfHour(start_time) = {self.hour}"
 
@@ -118,6 +118,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         client.database = settings.database
         seed.fill(client, settings.database, 3_500, 1)
         found = House(client, settings)
+        # As if they were of before there were tallies.
+        client.command(
+            "ALTER TABLE spans_raw DELETE WHERE start_time < now() - INTERVAL 9 HOUR",
+            settings={"mutations_sync": 2},
+        )
+        client.command("TRUNCATE TABLE hour_changes")
         # An hour of past weeks, for what is compared with them.
         client.command(
             "INSERT INTO spans_raw SELECT * EXCEPT n REPLACE (concat(trace_id, toString(n))"
@@ -131,8 +137,8 @@ def test_the_answer_is_that_of_the_rows_after_each_kind_of_change(house: House) 
     assert house.counted(of_rows=False) == house.counted(of_rows=True)
     assert not house.is_settled
     assert house.settle(Tallying(house.settings, quiet_seconds=3600)) == 0
-    assert house.settle() >= 23
-    assert house.settle() == 0
+    assert house.settle() >= 8
+    assert house.is_settled
     client = house.client
 
     def late() -> None:
@@ -185,12 +191,13 @@ def test_the_answer_is_that_of_the_rows_after_each_kind_of_change(house: House) 
         rows = house.counted(of_rows=True)
         assert rows != before, name
         assert house.counted(of_rows=False) == rows, f"{name}, before it is tallied"
-        assert house.settle() == 1, name
+        house.settle()
+        assert house.is_settled, name
         assert house.counted(of_rows=False) == rows, f"{name}, tallied"
     # What changes no number: a replay, and texts that are too old.
     house.again("concat('r', trace_id) AS trace_id, 'a' AS replay_of", "1")
     assert not house.is_settled
-    assert house.settle() == 1
+    house.settle()
     assert remove_old_text(client, house.settings, 1, datetime.now(UTC) + timedelta(days=3))
     assert house.is_settled
     assert house.counted(of_rows=False) == house.counted(of_rows=True)
@@ -205,8 +212,8 @@ def test_what_was_stored_without_a_note_is_noted_at_the_next_start(house: House)
         "step_kind = 'llm'",
     )
     house.client.command("ATTACH TABLE hour_changes_of_spans")
-    assert house.is_settled
-    assert house.settle(Tallying(house.settings, quiet_seconds=0)) == 1
+    assert house.counted(of_rows=False) != house.counted(of_rows=True)
+    house.settle(Tallying(house.settings, quiet_seconds=0))
     assert house.counted(of_rows=False) == house.counted(of_rows=True)
 
 
@@ -258,13 +265,13 @@ def test_the_page_and_the_boards_say_the_same_with_tallies_and_without(
 ) -> None:
     house.settle()
     reader = _Both(house.client)
-    facts, verdicts = now._facts(reader, house.until - timedelta(hours=11), house.until, "")
+    facts, verdicts = now._facts(reader, house.until - timedelta(hours=4), house.until, "")
     assert reader.compared == 1
-    assert all(window["spans"] > 1000 for window in facts.values())
+    assert all(window["spans"] > 400 for window in facts.values())
     assert verdicts
     asked = 0
-    times = TimeRange(house.until - timedelta(hours=14, minutes=7), house.until)
-    for path in sorted(DASHBOARDS.glob("*.json")):
+    times = TimeRange(house.until - timedelta(hours=6, minutes=7), house.until)
+    for path in sorted(DASHBOARDS.glob("*.json" if model == "$__all" else "quality.json")):
         board = json.loads(path.read_text(encoding="utf-8"))
         values = {"model": model}
         for variable in board["templating"]["list"]:
@@ -283,7 +290,7 @@ def test_the_page_and_the_boards_say_the_same_with_tallies_and_without(
                 assert answers[0] == answers[1], panel["title"]
                 assert answers[0] or model != "$__all", panel["title"]
                 asked += 1
-    assert asked >= 8
+    assert asked >= (6 if model == "$__all" else 2)
 
 
 def test_a_trace_is_the_same_for_tallies_as_for_boards() -> None:
