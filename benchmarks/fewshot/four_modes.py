@@ -169,9 +169,9 @@ def measured(mode: Mode, seed: int, learned: Learn, seen: bool) -> list[tuple[fl
         found.append(_figures(score(unseen), truth))
         # The nearest of different texts, as the command asks.
         nearest = np.argsort(-score(rows.only(rest)), kind="stable")
-        asked = list({taught[rest[i]]: rest[i] for i in nearest[::-1]}.values())[::-1][:_ANSWERS]
-        yes += [i for i in asked if fails[i]]
-        no += [i for i in asked if not fails[i]]
+        asked = list(dict.fromkeys(taught[rest[i]] for i in nearest))[:_ANSWERS]
+        for i in map(taught.index, asked):
+            (yes if fails[i] else no).append(i)
     rule = (float("nan"),) * 2
     if mode.rule:
         rule = _figures(np.array([mode.rule(text) for text in told]), truth)
@@ -183,7 +183,8 @@ def _rows(texts: list[str]) -> Rows:
 
 
 def _now(positives: Rows, negatives: Rows, background: Rows) -> Score:
-    head = blend(positives, negatives, background)
+    texts = {text: i for i, text in enumerate(background.texts)}
+    head = blend(positives, negatives, background.only(sorted(texts.values())))
     return lambda rows: head.score(rows.vectors, rows.texts) - head.threshold
 
 

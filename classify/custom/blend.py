@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from classify.custom.fewshot import LEAST_POSITIVES, TELLING, THRESHOLD
 from classify.custom.wording import Facts, Floats, Words
 
-#: Traffic that is learned against at most, and at least: of less, nothing is known of words.
+#: Different texts that are learned against at most, and at least: fewer say nothing of words.
 MOST, LEAST = 1_000, 50
 #: Shares of vector, words and facts.
 _MIXTURES = (
@@ -53,6 +53,8 @@ _MOST_FAIL = 0.3
 _ROWS_MORE = 8.0
 #: Slope of the probability: 0.92 where left-out examples lie.
 _STEEP = 2.4
+#: Widths over the threshold that an example scores at most: what is over it stays apart.
+_WIDEST = 4.0
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,15 @@ def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
     constant = usual - float(usual_words @ word_weights) - float(usual_facts @ fact_weights)
     head = Blend(centre, direction, words, word_weights, facts, fact_weights, constant)
     middle = _threshold(left_out, p, n)
+    own = head.plain(positives.vectors, positives.texts)
     # Every example that taught fails, also when it is read back rounded.
-    lowest = float(head.plain(positives.vectors, positives.texts).min())
-    middle = min(middle, lowest - 0.005)
-    width = max(float(left_out[:p].mean()) - middle, 0.25 * float(left_out[p:].std()), 0.02)
+    middle = min(middle, float(own.min()) - 0.005)
+    width = max(
+        float(left_out[:p].mean()) - middle,
+        0.25 * float(left_out[p:].std()),
+        (float(own.max()) - middle) / _WIDEST,
+        0.02,
+    )
     quality: dict[str, Any] = {"positives": p}
     if p >= TELLING:
         beaten = np.mean([np.mean(left_out[p + n :] < each) for each in left_out[:p]])

@@ -27,8 +27,10 @@ def learned(definition: Definition, traffic: Sample) -> Head | Blend:
         if ids not in mine
     ]
     examples = {plain(in_one(each.texts)) for each in definition.examples}
-    # What says the same as an example stands for no other traffic.
-    apart = [i for i in others if plain(traffic.texts[i]) not in examples]
+    # What says the same as an example stands for no other traffic, and what is said again and again
+    # for one text of it.
+    texts = {plain(traffic.texts[i]): i for i in reversed(others)}
+    apart = sorted(i for text, i in texts.items() if text not in examples)
     if len(apart) < LEAST:
         return learn(positives, negatives, traffic.vectors[others])
     return blend(
