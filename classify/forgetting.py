@@ -20,6 +20,8 @@ from clickhouse.erasure import erasures
 from clickhouse.erasure.erase import By, Found, erase, find, finish, keep_parts
 from clickhouse.erasure.erasures import Erasure
 from clickhouse.settings import ClickHouseSettings
+from service.keys import ASKING
+from service.keys import told as whose
 
 _Id = Annotated[str, Field(min_length=1, max_length=4096)]
 _TRACE = r"[0-9a-f]{32}"
@@ -34,19 +36,19 @@ class Forgetting:
         self._one = threading.Lock()
         self._is_short = True
 
-    def find(self, by: By, values: list[str]) -> Found:
-        """What would go."""
+    def find(self, by: By, values: list[str], project: str | None = None) -> Found:
+        """What would go. ``project``: whose rows; None for all."""
         with self._connect() as client:
-            return find(client, self._settings, by, values)
+            return find(client, self._settings, by, values, project)
 
-    def forget(self, by: By, values: list[str]) -> Erasure | None:
+    def forget(self, by: By, values: list[str], project: str | None = None) -> Erasure | None:
         """None where there is nothing."""
         with self._one, self._connect() as client:
-            found = find(client, self._settings, by, values)
+            found = find(client, self._settings, by, values, project)
             if not found.traces:
                 return None
             self._is_short = True
-            return erase(client, self._settings, by, found)
+            return erase(client, self._settings, by, found, project)
 
     def go_on(self) -> None:
         """With all that is not finished, or of which something may still come."""
@@ -85,16 +87,16 @@ class Asked(BaseModel):
 
 
 def forgetting(work: Forgetting) -> APIRouter:
-    """Answers 404 where there is nothing to forget."""
+    """With a key: of its project, and no other's. Answers 404 where there is nothing to forget."""
     routes = APIRouter(prefix="/v1/forget")
 
     @routes.post("")
     def forget(body: Asked, response: Response) -> dict[str, Any]:
         """Forget traces, or say which would be."""
         if body.only_look:
-            found = work.find(body.by, body.values)
+            found = work.find(body.by, body.values, ASKING.get().project)
             return {"traces": found.traces, "rows": found.rows}
-        erasure = work.forget(body.by, body.values)
+        erasure = work.forget(body.by, body.values, ASKING.get().project)
         if erasure is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"no trace of this {body.by} is stored")
         response.status_code = HTTPStatus.ACCEPTED
@@ -103,7 +105,8 @@ def forgetting(work: Forgetting) -> APIRouter:
     @routes.get("")
     def receipts() -> list[dict[str, Any]]:
         """What was forgotten, the newest first."""
-        return [told(each) for each in work.receipts()]
+        own = ASKING.get().project
+        return [told(each) for each in work.receipts() if own is None or each.project == own]
 
     return routes
 
@@ -114,6 +117,7 @@ def told(erasure: Erasure) -> dict[str, Any]:
         "id": erasure.id,
         "asked_at": erasure.asked_at.isoformat(),
         "asked_by": erasure.asked_by,
+        "project": None if erasure.project is None else whose(erasure.project),
         "traces": erasure.traces,
         "removed": dict(erasure.removed),
         "notes": list(erasure.notes),

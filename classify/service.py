@@ -55,6 +55,11 @@ _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
 _OLD_TEXT_SECONDS = 120.0
 _REVIEWS = "/v1/reviews"
+_FORGET = "/v1/forget"
+#: Starting and stopping an experiment, which is a project's own.
+_EXPERIMENTS = re.compile(r"/v1/experiments/.+/(start|stop)")
+#: Data sets, which are a project's own.
+_DATASETS = re.compile(r"/v1/datasets(/[^/]+)?")
 #: Where keys are made: a project's own by whoever may.
 _KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
@@ -385,7 +390,9 @@ def _who(names: Sequence[str]) -> str:
 
 def _scope(caller: Caller) -> Scope | None:
     """What a key opens; what is common to all projects, none does."""
-    if caller.path == _REVIEWS:
+    if caller.path == _FORGET or _EXPERIMENTS.fullmatch(caller.path):
+        return "admin"
+    if caller.path == _REVIEWS or _DATASETS.fullmatch(caller.path):
         return "review"
     return "admin" if _KEYS.fullmatch(caller.path) else None
 

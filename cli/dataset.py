@@ -16,7 +16,8 @@ from cli.console import console, fail, plain_errors, read_settings
 from cli.extras import need
 from cli.moment import moment
 from cli.options import ClassifyPort, ClickHousePort, Data, Dsn, Host
-from cli.reader import is_served, open_reader
+from cli.reader import is_served, key_shown, open_reader
+from service.keys import DEFAULT, told
 from service.moments import duration
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ Out = Annotated[
     typer.Option(help="Directory that NAME/vN with the files goes into."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Project = Annotated[
+    str,
+    typer.Option("--project", help="Whose; `default` by default. With a key it is the key's own."),
+]
 _OUT = Path("everyspan-datasets")
 
 
@@ -114,6 +119,7 @@ def build(
     author: Author = None,
     format_: Format = "all",
     out: Out = _OUT,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -154,10 +160,16 @@ def build(
         definition.wanted_controls(1)
         window = _window(definition, since, until, now)
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
-        parent = _newest(client, settings, name)
+        whose = _whose(settings, project)
+        parent = _newest(client, settings, name, whose)
         with console.status("Reading, masking, grouping …"):
             version = make(
-                _source(client), name, definition, window, author or getpass.getuser(), parent
+                _source(client, whose),
+                name,
+                definition,
+                window,
+                author or getpass.getuser(),
+                parent,
             )
             unchanged = parent is not None and _same(parent, version)
             version = parent if unchanged and parent else writer.save(version)
@@ -180,19 +192,20 @@ def list_(
 
     with plain_errors():
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
-        newest: dict[str, Version] = {}
+        newest: dict[tuple[str, str], Version] = {}
         for version in dataset_store.versions(client, settings.database):
-            newest.setdefault(version.dataset, version)
+            newest.setdefault((version.project, version.dataset), version)
         drifts = dataset_store.last_drift(client, settings.database)
     rows = [
         {
+            "project": told(version.project),
             "dataset": version.dataset,
             "version": version.number,
             "failures": version.failure_count,
             "controls": version.control_count,
             "created_at": f"{version.created_at:%Y-%m-%dT%H:%M:%SZ}",
             "author": version.author,
-            "drift": found.verdict if (found := drifts.get((each, version.number))) else "–",
+            "drift": found.verdict if (found := drifts.get((*each, version.number))) else "–",
             "where": version.definition.where,
         }
         for each, version in newest.items()
@@ -203,7 +216,9 @@ def list_(
     if not rows:
         console.print("no data sets yet; `everyspan dataset build NAME --where …` makes one")
         return
-    shown = ("dataset", "version", "failures", "controls", "created_at", "drift")
+    shown = ["dataset", "version", "failures", "controls", "created_at", "drift"]
+    if any(row["project"] != DEFAULT for row in rows):
+        shown.insert(0, "project")
     table = Table(*shown, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(str(row[name]) for name in shown))
@@ -215,6 +230,7 @@ def show(
     name: Name,
     number: Number = 0,
     as_json: Json = False,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -224,9 +240,11 @@ def show(
 
     with plain_errors():
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
-        version = dataset_store.load(client, settings.database, name, number)
-        versions = dataset_store.versions(client, settings.database, name)
-        drift = dataset_store.last_drift(client, settings.database).get((name, version.number))
+        whose = _whose(settings, project)
+        version = dataset_store.load(client, settings.database, name, number, whose)
+        versions = dataset_store.versions(client, settings.database, name, whose)
+        drifts = dataset_store.last_drift(client, settings.database)
+    drift = drifts.get((version.project, name, version.number))
     if as_json:
         typer.echo(version.model_dump_json(exclude={"reference"}, ensure_ascii=True))
         return
@@ -252,6 +270,7 @@ def export(
     number: Number = 0,
     format_: Format = "all",
     out: Out = _OUT,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -263,7 +282,8 @@ def export(
     with plain_errors():
         wanted = formats(format_)
         client, settings = _reader(data, clickhouse_dsn, clickhouse_port)
-        version = dataset_store.load(client, settings.database, name, number)
+        whose = _whose(settings, project)
+        version = dataset_store.load(client, settings.database, name, number, whose)
         _write(client, settings, version, wanted, out)
 
 
@@ -279,6 +299,7 @@ def refresh(
     author: Author = None,
     format_: Format = "all",
     out: Out = _OUT,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -298,10 +319,13 @@ def refresh(
     with plain_errors():
         wanted = formats(format_)
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
-        parent = dataset_store.load(client, settings.database, name)
+        whose = _whose(settings, project)
+        parent = dataset_store.load(client, settings.database, name, project=whose)
         window = _window(parent.definition, since, until, now, parent)
         with console.status("Reading, masking, grouping …"):
-            version = renew(_source(client), parent, window, author or getpass.getuser(), patience)
+            version = renew(
+                _source(client, whose), parent, window, author or getpass.getuser(), patience
+            )
             if _same(parent, version):
                 console.print(f"{name}: nothing changed since version {parent.number}")
                 return
@@ -322,6 +346,7 @@ def drift(
     as_json: Json = False,
     since: Since = None,
     until: Until = None,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -336,10 +361,11 @@ def drift(
     now = datetime.now(UTC)
     with plain_errors():
         client, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
-        version = dataset_store.load(client, settings.database, name, number)
+        whose = _whose(settings, project)
+        version = dataset_store.load(client, settings.database, name, number, whose)
         window = _window(version.definition, since, until, now)
         with console.status("Reading inputs of production …"):
-            found, unlike = measured(_source(client), version, window, now)
+            found, unlike = measured(_source(client, whose), version, window, now)
             writer.save_drift(found)
     if as_json:
         typer.echo(json.dumps(dataset_report.as_json(found) | {"unlike": unlike}))
@@ -353,6 +379,7 @@ def drift(
 def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    project: Project = "",
     data: Data = None,
     clickhouse_dsn: Dsn = None,
     clickhouse_port: ClickHousePort = None,
@@ -361,10 +388,11 @@ def delete(
 ) -> None:
     """Delete every version from ClickHouse. Files that were written stay."""
     with plain_errors():
-        _, _, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
+        _, settings, writer = _open(data, clickhouse_dsn, clickhouse_port, host, classify_port)
+        whose = _whose(settings, project)
         if not yes:
             typer.confirm(f"Delete every version of {name}?", abort=True)
-        writer.delete(name)
+        writer.delete(name, whose or "")
     console.print(f"{name} is deleted")
 
 
@@ -406,20 +434,30 @@ def _open(
     return client, settings, Direct(client, settings)
 
 
-def _source(client: Client) -> Source:
+def _source(client: Client, project: str | None) -> Source:
     from experiments.datasets.condition import Columns
     from experiments.datasets.encoder import fingerprint, vectors
     from experiments.datasets.source import Source
 
-    return Source(client, vectors, fingerprint(), Columns(client))
+    return Source(client, vectors, fingerprint(), Columns(client), project)
 
 
-def _newest(client: Client, settings: UpSettings, name: str) -> Version | None:
+def _newest(client: Client, settings: UpSettings, name: str, project: str | None) -> Version | None:
     from experiments.datasets import dataset_store
 
-    if name not in dataset_store.names(client, settings.database):
+    if name not in dataset_store.names(client, settings.database, project):
         return None
-    return dataset_store.load(client, settings.database, name)
+    return dataset_store.load(client, settings.database, name, project=project)
+
+
+def _whose(settings: UpSettings, project: str) -> str | None:
+    """The project whose data sets and rows are meant. None: a key's own, as it is shown no other's.
+    Whoever reads all takes them of one: what is in a data set is for those who may read it."""
+    if not key_shown(settings):
+        return "" if project == DEFAULT else project
+    if project:
+        fail("a key is of one project, whose data sets it opens: leave --project out", 2)
+    return None
 
 
 def _same(parent: Version, version: Version) -> bool:

@@ -40,6 +40,7 @@ from ingest.settings import IngestSettings
 from service.client import CallError
 from service.client import Client as Service
 from service.errors import UserError
+from service.keys import is_key
 from web.settings import WebSettings
 
 State = Literal["good", "bad", "unknown"]
@@ -180,7 +181,13 @@ def _services(
         known = service.ask(
             "GET", "/openapi.json" if name == "ingest" else "/nothing", headers=headers
         )
-        if known.status_code in (401, 403):
+        key = is_key(token.get_secret_value())
+        if key and known.status_code in (401, 503):
+            yield Finding(
+                "bad", name, f"answers at {address}: {_said(known)}",
+                f"set EVERYSPAN_{token_of}_TOKEN to a key that holds, or to the service's token",
+            )  # fmt: skip
+        elif known.status_code in (401, 403) and not key:
             has = "differs from" if token.get_secret_value() else "is not set here, unlike in"
             yield Finding(
                 "bad",
@@ -201,6 +208,13 @@ def _services(
             )
         else:
             yield Finding("good", name, f"ready at {address}")
+
+
+def _said(refused: requests.Response) -> str:
+    try:
+        return str(refused.json()["detail"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return " ".join(refused.text.split())[:300]
 
 
 def _stored(open_: Callable[[], tuple[Client, Any]]) -> Iterator[Finding]:
@@ -347,6 +361,9 @@ def _names() -> Sequence[str]:
 
 
 def _routes(settings: AlertingSettings) -> Iterator[Finding]:
+    if is_key(settings.alerting_token.get_secret_value()):
+        yield Finding("unknown", "alerts", "routes are the operator's: a project's key opens none")
+        return
     if not settings.alert_routes:
         yield Finding(
             "bad",

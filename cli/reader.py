@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from clickhouse_connect.driver.client import Client
 
 from cli.console import read_settings
 from clickhouse.connection import StorageUnavailableError, connect, served_dsn
+from service.keys import is_key
 from service.stack_settings import UpSettings
 
 
@@ -42,6 +44,14 @@ def is_served(settings: UpSettings) -> bool:
     return not settings.clickhouse_dsn and _listens(
         settings.clickhouse_host, settings.clickhouse_port
     )
+
+
+def key_shown(settings: UpSettings) -> str:
+    """The id of the project's key that ``open_reader`` reads with; '' for whoever reads all."""
+    shown = settings.clickhouse_password.get_secret_value()
+    if settings.clickhouse_dsn:
+        shown = unquote(urlsplit(settings.dsn).password or "")
+    return shown.split("_")[1] if is_key(shown) else ""
 
 
 def _listens(host: str, port: int) -> bool:

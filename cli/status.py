@@ -23,7 +23,7 @@ from classify.reviews.calibration_store import Calibration, history, run_of, sta
 from classify.reviews.figures import TITLES, reviewed
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
-from cli.reader import open_reader
+from cli.reader import key_shown, open_reader
 from clickhouse.set_aside import reasons
 from experiments.datasets.dataset_store import versions
 from experiments.experiment_store import stored
@@ -48,6 +48,7 @@ def status(
     with plain_errors():
         client, settings = open_reader(data, clickhouse_dsn, clickhouse_port)
         database = settings.database
+        key = key_shown(settings)
         judged = coverage(client, database)
         traces, sessions, first, last, last_ingested = client.query(
             f"SELECT uniqExact({TRACE}), uniqExactIf(session_id, session_id != ''),"
@@ -91,11 +92,7 @@ def status(
                 gaps(f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans")
             ).result_rows
         ]
-        size = client.query(
-            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database ="
-            " {database:String}",
-            parameters={"database": database},
-        ).result_rows[0][0]
+        size = 0 if key else _bytes_on_disk(client, database)
     facts: dict[str, Any] = {
         "rows": judged.rows,
         "traces": traces,
@@ -150,6 +147,10 @@ def status(
         "clickhouse": client.server_version,
         "everyspan": version("everyspan-server"),
     }
+    if key:
+        facts = {"key": key} | {
+            name: value for name, value in facts.items() if name not in _OPERATORS
+        }
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -184,14 +185,36 @@ def status(
             text = "–" if value is None else str(value)
         table.add_row(Text(_TITLES.get(name, name).replace("_", " "), "bold"), text)
     console.print(table)
+    if key:
+        console.print(
+            f"of the project of the key {key} alone; the operator's is left out: room on the disk,"
+            " troubles of the stack, moved thresholds, custom classifiers",
+            style="dim",
+            soft_wrap=True,
+        )
 
 
+#: What a project's key is not told: it concerns all projects.
+_OPERATORS = frozenset(
+    (
+        *("broken", "errors_24h", "set_aside", "custom_to_go_over", "custom_classifiers"),
+        "bytes_on_disk",
+    )
+)
 _TITLES = {
     "unjudged": "rows that wait for",
     "broken": "can't judge",
     "errors_24h": "errors in 24 h",
     "not_understood": "not understood in 24 h",
 }
+
+
+def _bytes_on_disk(client: Client, database: str) -> int:
+    rows = client.query(
+        "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = {database:String}",
+        parameters={"database": database},
+    ).result_rows
+    return int(rows[0][0])
 
 
 def _gap(found: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ class StateError(UserError):
 @dataclass(frozen=True, slots=True)
 class Stored:
     """``counted_from``: units that came before are not compared. ``stopped_at``: None while it
-    runs."""
+    runs. ``project``: whose it is, '' for the default one."""
 
     definition: Definition
     running: bool
@@ -36,6 +36,12 @@ class Stored:
     started_at: datetime
     counted_from: datetime
     stopped_at: datetime | None
+    project: str = ""
+
+    @property
+    def name(self) -> str:
+        """As views and boards say it."""
+        return named(self.definition.name, self.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +61,21 @@ class Arrivals:
         return (self.last - self.first).total_seconds() / 3600
 
 
+def named(name: str, project: str) -> str:
+    """'checkout', or 'alpha/checkout' of the project alpha, as the views have it."""
+    return f"{project}/{name}" if project else name
+
+
 def stored(client: Client, database: str) -> dict[str, Stored]:
-    """Every experiment that was ever started, by name; one that this version can't read is set
-    aside."""
+    """Every experiment that was ever started, by name as views say it; one that this version can't
+    read is set aside."""
     found: dict[str, Stored] = {}
     unreadable: dict[str, str] = {}
     rows = client.query(
-        "SELECT name, definition, status, winner, started_at, counted_from, stopped_at"
+        "SELECT name, definition, status, winner, started_at, counted_from, stopped_at, project"
         f" FROM {database}.experiments ORDER BY name"
     ).result_rows
-    for name, definition, status, winner, started, counted, stopped in rows:
+    for name, definition, status, winner, started, counted, stopped, project in rows:
         try:
             read = read_definition(json.loads(definition), f"experiment {name}, as it is stored")
         except Exception as error:
@@ -77,13 +88,14 @@ def stored(client: Client, database: str) -> dict[str, Stored]:
             utc(started),
             utc(counted),
             None if status == "running" else utc(stopped),
+            str(project),
         )
     set_aside(database, "experiments", unreadable)
     return found
 
 
 def one(client: Client, database: str, name: str) -> Stored:
-    """Raises StateError where it was never started, or can't be read."""
+    """``name``: as views say it. Raises StateError where it was never started, or can't be read."""
     found = stored(client, database).get(name)
     if found is not None:
         return found
@@ -98,19 +110,27 @@ def one(client: Client, database: str, name: str) -> Stored:
     )
 
 
+def seen(client: Client, database: str, name: str) -> Stored:
+    """As ``one``; a name that only one of those has that the client is shown needs no project."""
+    own = [each for each in stored(client, database).values() if each.definition.name == name]
+    return own[0] if len(own) == 1 else one(client, database, name)
+
+
 def unknown_names(client: Client, database: str) -> list[str]:
     """Experiments that spans of the last week take part in and that nobody started."""
     # Whatever state a row was in, which is quick to read; rows as they are only where there is any.
     for table in ("spans_raw", "spans"):
         rows = client.query(
-            f"SELECT DISTINCT arrayJoin(mapKeys(experiments)) AS name FROM {database}.{table}"
-            " WHERE start_time > now() - INTERVAL 7 DAY AND notEmpty(experiments)"
-            f" AND replay_of = '' AND name NOT IN (SELECT name FROM {database}.experiments)"
+            "SELECT DISTINCT arrayJoin(mapKeys(experiments)) AS plain,"
+            " if(project = '', plain, concat(project, '/', plain)) AS name"
+            f" FROM {database}.{table} WHERE start_time > now() - INTERVAL 7 DAY"
+            " AND notEmpty(experiments) AND replay_of = ''"
+            f" AND name NOT IN (SELECT name FROM {database}.experiments)"
             " ORDER BY name LIMIT 100"
         ).result_rows
         if not rows:
             return []
-    return [str(name) for (name,) in rows]
+    return [str(name) for _, name in rows]
 
 
 def start(
@@ -119,8 +139,9 @@ def start(
     definition: Definition,
     since: datetime | None = None,
     cluster: str = "",
+    project: str = "",
 ) -> Stored:
-    """Start an experiment, or change a running one. ``cluster``: EVERYSPAN_CLUSTER.
+    """Start an experiment of a project, or change a running one. ``cluster``: EVERYSPAN_CLUSTER.
 
     Units are counted from ``since``, by default from now; a change that leaves the split as it is
     goes on counting. Raises DefinitionError for a metric that is not there, StateError for a
@@ -138,19 +159,20 @@ def start(
             f" {', '.join(missing)}; there are {', '.join((*names, *OPERATIONAL))}"
         )
     complete(client, database, wanted, cluster)
-    before = stored(client, database).get(definition.name)
+    before = stored(client, database).get(named(definition.name, project))
     started = counted = since or now
     if before is not None and before.running:
         started = before.started_at
         if since is None and before.definition.same_split(definition):
             counted = before.counted_from
-    found = Stored(definition, True, "", started, counted, None)
+    found = Stored(definition, True, "", started, counted, None, project)
     _write(client, database, found)
     return found
 
 
 def stop(client: Client, database: str, name: str, winner: str = "") -> Stored:
-    """End an experiment; from then on everybody gets ``winner``, else the control.
+    """End an experiment; from then on everybody gets ``winner``, else the control. ``name``: as
+    views say it.
 
     Raises StateError for an experiment that does not run and a winner that it does not have.
     """
@@ -169,6 +191,7 @@ def stop(client: Client, database: str, name: str, winner: str = "") -> Stored:
         before.started_at,
         before.counted_from,
         before.stopped_at or _milliseconds(datetime.now(UTC)),
+        before.project,
     )
     _write(client, database, found)
     return found
@@ -183,6 +206,7 @@ def _write(client: Client, database: str, what: Stored) -> None:
         "counted_from": what.counted_from,
         "stopped_at": what.stopped_at or _NEVER,
         "definition": json.dumps(what.definition.document()),
+        "project": what.project,
     }
     client.insert(
         "experiment_changes",

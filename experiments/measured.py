@@ -62,7 +62,7 @@ def listed(client: Client, database: str) -> tuple[list[dict[str, Any]], datetim
     columns = "experiment, status, verdict, variant, broken, units, started_at, winner"
     looked, changed, known, measured_ = client.query(
         f"SELECT (SELECT max(measured_at) FROM {database}.experiment_status_measured) AS looked,"
-        f" max(changed_at), uniqExact(name), (SELECT count() FROM"
+        f" max(changed_at), uniqExact(project, name), (SELECT count() FROM"
         f" {database}.experiment_status_measured WHERE measured_at = looked)"
         f" FROM {database}.experiment_changes"
     ).result_rows[0]

@@ -9,7 +9,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from experiments import words
-from experiments.experiment_store import Arrivals, Stored, one, read_counts, read_sums
+from experiments.experiment_store import Arrivals, Stored, read_counts, read_sums, seen
 from experiments.plan import Forecast, detectable, units_needed
 from experiments.verdict import Compared, Counts, Decided, Outcome, decide
 
@@ -33,7 +33,7 @@ class Status:
         """As JSON; figures that are not known are None."""
         definition, outcome = self.stored.definition, self.outcome
         found: dict[str, Any] = {
-            "experiment": definition.name,
+            "experiment": self.stored.name,
             "verdict": outcome.verdict,
             "variant": outcome.best,
             "reasons": self.reasons,
@@ -77,9 +77,9 @@ class Status:
 
 def status(client: Client, database: str, name: str) -> Status:
     """Raises StateError for an experiment that was never started, or can't be read."""
-    found = one(client, database, name)
-    counts, arrivals = read_counts(client, database, name)
-    outcome = decide(found.definition, read_sums(client, database, name), counts)
+    found = seen(client, database, name)
+    counts, arrivals = read_counts(client, database, found.name)
+    outcome = decide(found.definition, read_sums(client, database, found.name), counts)
     forecasts = tuple(_forecast(found, outcome, each, arrivals) for each in outcome.decided)
     return Status(found, outcome, counts, arrivals, forecasts)
 

@@ -51,17 +51,17 @@ def create_experiment_spans(
 
 
 def statement(database: str, names: Mapping[str, str], on_cluster: str) -> str:
-    """As in migrations/0017_alerts.sql."""
+    """As in migrations/0031_projects_of_experiments.sql."""
 
     def each(form: str, values: Iterable[str]) -> str:
         return ",\n        ".join(form.format(value) for value in values)
 
     return f"""CREATE OR REPLACE VIEW {database}.experiment_spans {on_cluster} AS
 SELECT
-    name_of AS experiment, variant_of AS variant,
+    if(project = '', name_of, concat(project, '/', name_of)) AS experiment, variant_of AS variant,
     multiIf(experiment_units[name_of] != '', experiment_units[name_of],
         session_id != '', session_id, {_TRACE}) AS unit,
-    {_TRACE} AS trace_id, start_time, duration_ms, status, cost_usd,
+    {_TRACE} AS trace_id, project, start_time, duration_ms, status, cost_usd,
     ifNull(input_tokens, 0) + ifNull(output_tokens, 0) AS tokens,
     name != 'everyspan.feedback' AS own,
     [

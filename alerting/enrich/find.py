@@ -82,8 +82,15 @@ def question(
             parameters[label] = labels[label]
             scope.append(f"{column} = {{{label}:String}}")
     if "experiment" in labels and "variant" in labels:
-        parameters |= {"experiment": labels["experiment"], "variant": labels["variant"]}
+        # 'alpha/checkout' in the project alpha.
+        project, _, experiment = labels["experiment"].rpartition("/")
+        parameters |= {
+            "experiment": experiment,
+            "variant": labels["variant"],
+            "project": project,
+        }
         scope.append("experiments[{experiment:String}] = {variant:String}")
+        scope.append("project = {project:String}")
     name = labels.get("classifier") or labels.get("metric", "")
     if kind == "classifier_broken":
         # It has no verdicts to look for.

@@ -13,7 +13,14 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 #: Tables of ours whose rows say whose they are, and those that say nothing of anybody.
-OF_PROJECTS = frozenset(("spans_raw", "span_content", "reviews"))
+OF_PROJECTS = frozenset(
+    (
+        *("spans_raw", "span_content", "reviews"),
+        *("experiment_changes", "experiment_status_measured", "experiment_effects_measured"),
+        "experiment_balance_measured",
+        *("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift"),
+    )
+)
 OF_ALL = frozenset(("migrations", "classifier_sets"))
 
 _SAID = "getSetting('log_comment')"

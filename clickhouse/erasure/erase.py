@@ -17,6 +17,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.cluster import everywhere, local
+from clickhouse.embedded_http.settings import quote
 from clickhouse.erasure.change import MUTATION, change
 from clickhouse.erasure.erasures import NEVER, Erasure, begin, put
 from clickhouse.migrate import MERGED_PARTS_SECONDS
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 By = Literal["user", "session", "trace", "where"]
 #: The column by which it is asked.
 _COLUMN: Mapping[By, str] = {"user": "user_id", "session": "session_id"}
-#: Table to its column of trace ids. The Distributed ones have a table of their own on each shard.
+#: Table to its column of trace ids; `project` says whose its rows are. The Distributed ones have a
+#: table of their own on each shard.
 _TABLES = {
     "spans_raw": "trace_id",
     "span_content": "trace_id",
@@ -52,13 +54,23 @@ class Found:
     rows: int
 
 
-def find(client: Client, settings: ClickHouseSettings, by: By, values: Sequence[str]) -> Found:
+def find(
+    client: Client,
+    settings: ClickHouseSettings,
+    by: By,
+    values: Sequence[str],
+    project: str | None = None,
+) -> Found:
     """The traces that a row of names it, whole; those that report the same calls; and the replays
-    of all of these. ``values``: ids of users, sessions or traces."""
+    of all of these. ``values``: ids of users, sessions or traces. ``project``: whose rows, '' for
+    the default one; None for all."""
     table = f"{settings.database}.spans_raw"
     values = [value for value in values if value]
+    own = _own(project)
     if column := _COLUMN.get(by):
-        ids = _ids(client, f"SELECT DISTINCT trace_id FROM {table} WHERE {column} IN %(v)s", values)
+        ids = _ids(
+            client, f"SELECT DISTINCT trace_id FROM {table} WHERE {column} IN %(v)s{own}", values
+        )
     else:
         ids = set(values)
     before: set[str] = set()
@@ -69,21 +81,28 @@ def find(client: Client, settings: ClickHouseSettings, by: By, values: Sequence[
         ids |= _ids(
             client,
             f"SELECT DISTINCT arrayJoin([trace_id, substring(twin_of, 1, 32)]) FROM {table}"
-            " WHERE trace_id IN %(v)s OR substring(twin_of, 1, 32) IN %(v)s OR replay_of IN %(v)s",
+            " WHERE (trace_id IN %(v)s OR substring(twin_of, 1, 32) IN %(v)s"
+            f" OR replay_of IN %(v)s){own}",
             sorted(more),
         )
         ids.discard("")
     if not ids:
         return Found((), 0)
     traces = tuple(sorted(ids))
-    counted = f"SELECT count() FROM {settings.database}.spans WHERE trace_id IN %(v)s"
+    counted = f"SELECT count() FROM {settings.database}.spans WHERE trace_id IN %(v)s{own}"
     return Found(traces, sum(int(rows) for rows in _asked(client, counted, traces)))
 
 
-def erase(client: Client, settings: ClickHouseSettings, by: By, found: Found) -> Erasure:
+def erase(
+    client: Client,
+    settings: ClickHouseSettings,
+    by: By,
+    found: Found,
+    project: str | None = None,
+) -> Erasure:
     """Remove them. ``finish`` does what is left to do, and goes on with what was interrupted.
     Raises clickhouse-connect's errors."""
-    erasure = begin(client, settings.database, by, found.traces)
+    erasure = begin(client, settings.database, by, found.traces, project)
     return _once(client, settings, erasure)
 
 
@@ -120,19 +139,20 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     database = settings.database
     keep_parts(client, settings, shortly=True)
     traces = _traces(database, erasure)
-    notes = (*erasure.notes, *_of_datasets(client, database, traces))
+    own = _own(erasure.project)
+    notes = (*erasure.notes, *_of_datasets(client, database, f"trace_id IN {traces}{own}"))
     removed: dict[str, int] = {}
-    # First, while the rows say which texts they had.
+    # First, while the rows say whose they were, and which texts they had.
+    changed, more = _of_classifiers(client, settings, _alone(database, erasure))
     hashes = (
         f"(SELECT arrayJoin([MD5(input), MD5(output)]) FROM {database}.spans_raw"
-        f" WHERE trace_id IN {traces})"
+        f" WHERE trace_id IN {traces}{own})"
     )
     removed["text_vectors"] = change(
         client, settings, "text_vectors", "DELETE", f"hash IN {hashes}"
     )
     for table, column in _TABLES.items():
-        removed[table] = change(client, settings, table, "DELETE", f"{column} IN {traces}")
-    changed, more = _of_classifiers(client, settings, traces)
+        removed[table] = change(client, settings, table, "DELETE", f"{column} IN {traces}{own}")
     removed["examples"] = changed
     erasure = replace(
         erasure.with_more({table: rows for table, rows in removed.items() if rows}),
@@ -147,10 +167,28 @@ def _traces(database: str, erasure: Erasure) -> str:
     return f"(SELECT trace_id FROM {database}.forgotten_traces WHERE erasure = '{erasure.id}')"
 
 
+def _own(project: str | None) -> str:
+    """The end of a condition."""
+    return "" if project is None else f" AND project = {quote(project)}"
+
+
+def _alone(database: str, erasure: Erasure) -> str:
+    """As ``_traces``, those that no other project has a row of: an example of a custom classifier
+    does not say whose it is, and one project takes nothing from another."""
+    traces = _traces(database, erasure)
+    if erasure.project is None:
+        return traces
+    return (
+        f"(SELECT trace_id FROM {database}.spans_raw WHERE trace_id IN {traces} GROUP BY trace_id"
+        f" HAVING uniqExact(project) = 1 AND any(project) = {quote(erasure.project)})"
+    )
+
+
 def _left(client: Client, database: str, erasure: Erasure) -> bool:
     traces = _traces(database, erasure)
     found = " + ".join(
-        f"(SELECT count() FROM {database}.{table} WHERE {column} IN {traces})"
+        f"(SELECT count() FROM {database}.{table} WHERE {column} IN {traces}"
+        f"{_own(erasure.project)})"
         for table, column in _TABLES.items()
     )
     ((rows,),) = client.query(f"SELECT {found}").result_rows
@@ -178,10 +216,10 @@ def _old_parts(client: Client, settings: ClickHouseSettings, erasure: Erasure) -
     return bool(rows)
 
 
-def _of_datasets(client: Client, database: str, traces: str) -> list[str]:
+def _of_datasets(client: Client, database: str, condition: str) -> list[str]:
     rows = client.query(
         f"SELECT dataset, version, uniqExact(id) FROM {database}.dataset_items"
-        f" WHERE trace_id IN {traces} GROUP BY ALL ORDER BY ALL"
+        f" WHERE {condition} GROUP BY ALL ORDER BY ALL"
     ).result_rows
     return [
         f"version {version} of the data set {name} lost {items} of its items; files that were"

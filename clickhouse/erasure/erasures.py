@@ -15,7 +15,10 @@ from service.moments import utc
 #: was being judged is written once more.
 WATCHED = timedelta(hours=1)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = ("id", "asked_at", "asked_by", "traces", "removed", "notes", "removed_at", "finished_at")
+_COLUMNS = (
+    *("id", "asked_at", "asked_by", "traces", "removed", "notes", "removed_at", "finished_at"),
+    "project",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Erasure:
     """``asked_by``: user, session, trace or where; never which. ``removed``: table to rows, all
     versions of a row counted. ``notes``: what a person has to know or do. ``removed_at``: when rows
     were removed last; ``finished_at``: when nothing of it was left on the disk; NEVER where that is
-    not so yet."""
+    not so yet. ``project``: whose rows, '' for the default one; None for all."""
 
     id: str
     asked_at: datetime
@@ -33,6 +36,7 @@ class Erasure:
     notes: Sequence[str] = ()
     removed_at: datetime = NEVER
     finished_at: datetime = NEVER
+    project: str | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -52,9 +56,13 @@ class Erasure:
         return replace(self, removed=counts, removed_at=datetime.now(UTC), finished_at=NEVER)
 
 
-def begin(client: Client, database: str, asked_by: str, traces: Sequence[str]) -> Erasure:
+def begin(
+    client: Client, database: str, asked_by: str, traces: Sequence[str], project: str | None = None
+) -> Erasure:
     """Note the traces, so that an erasure that is interrupted goes on."""
-    erasure = Erasure(secrets.token_hex(8), datetime.now(UTC), asked_by, len(traces))
+    erasure = Erasure(
+        secrets.token_hex(8), datetime.now(UTC), asked_by, len(traces), project=project
+    )
     client.insert(
         "forgotten_traces",
         [[erasure.id, trace] for trace in traces],
@@ -79,6 +87,7 @@ def put(client: Client, database: str, erasure: Erasure) -> None:
                 list(erasure.notes),
                 erasure.removed_at,
                 erasure.finished_at,
+                erasure.project,
             ]
         ],
         column_names=list(_COLUMNS),
@@ -95,8 +104,10 @@ def read(client: Client, database: str, limit: int = 100) -> list[Erasure]:
     found = [
         Erasure(
             str(name), utc(asked_at), str(asked_by), int(traces), dict(removed), tuple(notes),
-            utc(removed_at), utc(finished_at),
+            utc(removed_at), utc(finished_at), None if project is None else str(project),
         )
-        for name, asked_at, asked_by, traces, removed, notes, removed_at, finished_at in rows
+        for (
+            name, asked_at, asked_by, traces, removed, notes, removed_at, finished_at, project
+        ) in rows
     ]  # fmt: skip
     return sorted(found, key=lambda each: each.asked_at, reverse=True)[:limit]

@@ -48,13 +48,13 @@ def assemble(
     definition.wanted_controls(1)
     number = parent.number + 1 if parent else 1
     found = select.find(
-        source.client, checks.where, window, unit=definition.unit, seed=definition.seed
+        source.rows, checks.where, window, unit=definition.unit, seed=definition.seed
     )
     if not found.places and not kept.failures:
         raise NothingFoundError(_nothing(source, definition, checks, window, found))
     chosen = failures.choose(source, definition, found, kept)
     items, masked = items_of(
-        source.client, chosen.candidates, "failure", source.columns, definition.unit, number
+        source.rows, chosen.candidates, "failure", source.columns, definition.unit, number
     )
     items = chosen.placed(items)
     healthy = controls.choose(source, definition, checks, window, chosen, items, kept, number)
@@ -64,6 +64,7 @@ def assemble(
     old = {item.id for item in parent.items} if parent else set()
     new = {item.id for item in everything}
     return Version(
+        project=source.project or "",
         dataset=dataset,
         content_hash=content_hash(everything),
         parent=parent.number if parent else 0,
@@ -112,12 +113,12 @@ def _nothing(
             " any input: content is not recorded; turn on content capture in the agent's"
             " instrumentation"
         )
-    total = select.count(source.client, window)
+    total = select.count(source.rows, window)
     if not total:
         return f"there are no spans {stretch}; give an earlier --since, or --until"
     told = [f"none of {total} spans {stretch} meets --where {definition.where}"]
     for name in source.columns.named_in(checks.where):
-        labels = select.labels_seen(source.client, name, window)
+        labels = select.labels_seen(source.rows, name, window)
         told.append(
             f"{name} there is "
             + ", ".join(f"'{label}' ({n})" if label else f"not judged yet ({n})"

@@ -53,7 +53,7 @@ def choose(
         return Controls([], Counter(), {"wanted": wanted, "candidates": 0, "chosen": 0})
     steps = sorted({step_of(each.traits) for each in failures.candidates}, key=repr)
     found = select.find(
-        source.client,
+        source.rows,
         checks.healthy,
         window,
         unit=definition.unit,
@@ -62,7 +62,7 @@ def choose(
         seed=definition.seed,
     )
     known = {item.id for item in (*items, *stay)} | kept.retired.keys()
-    rows = candidates(source.client, found.places, source.columns)
+    rows = candidates(source.rows, found.places, source.columns)
     # A question that failed once and went well another time would be the same test twice.
     held = [*failures.candidates, *(candidate_of(item) for item in stay)]
     pool = [*held, *(row for row in rows if row.id not in known)]
@@ -85,7 +85,7 @@ def choose(
         wanted - len(stay),
     )
     made, masked = items_of(
-        source.client,
+        source.rows,
         [pool[free[candidate]] for candidate, _ in pairs],
         "control",
         source.columns,

@@ -17,14 +17,14 @@ from experiments.datasets.measurement import Drift
 
 _JSON = ("messages", "tool_calls")
 _ITEM_COLUMNS = list(Item.model_fields)
-_KEY = ["dataset", "version", "content_hash"]
+_KEY = ["project", "dataset", "version", "content_hash"]
 _VERSION_COLUMNS = [
     *_KEY, "parent_version", "parent_hash", "created_at", "author", "definition", "since", "until",
     "failures", "controls", "added", "retired", "summary", "encoder", "radius",
 ]  # fmt: skip
 _DRIFT_COLUMNS = [
-    "dataset", "version", "measured_at", "since", "until", "inputs", "verdict", "uncovered",
-    "uncovered_low", "uncovered_then", "mmd", "mmd_p", "psi", "told",
+    "project", "dataset", "version", "measured_at", "since", "until", "inputs", "verdict",
+    "uncovered", "uncovered_low", "uncovered_then", "mmd", "mmd_p", "psi", "told",
 ]  # fmt: skip
 _TABLES = ("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift")
 
@@ -32,8 +32,8 @@ _TABLES = ("dataset_versions", "dataset_items", "dataset_reference", "dataset_dr
 def check_schema(client: Client, database: str) -> None:
     """Raises UnknownDatasetError where the migration was not applied."""
     found = client.query(
-        f"SELECT count() FROM system.tables WHERE database = {quote(database)}"
-        f" AND name IN ({', '.join(map(quote, _TABLES))})"
+        f"SELECT count() FROM system.columns WHERE database = {quote(database)}"
+        f" AND name = 'project' AND table IN ({', '.join(map(quote, _TABLES))})"
     ).result_rows[0][0]
     if int(found) < len(_TABLES):
         raise UnknownDatasetError(
@@ -48,11 +48,11 @@ def save(client: Client, database: str, version: Version) -> Version:
     Its own row comes last: a version that was written half is none.
     """
     newest = client.query(
-        f"SELECT max(version) FROM {database}.dataset_versions WHERE dataset ="
-        f" {quote(version.dataset)}"
+        f"SELECT max(version) FROM {database}.dataset_versions"
+        f" WHERE {_of(version.dataset, version.project)}"
     ).result_rows[0][0]
     number = int(newest) + 1
-    key = [version.dataset, number, version.content_hash]
+    key = [version.project, version.dataset, number, version.content_hash]
     if version.items:
         client.insert(
             "dataset_items",
@@ -86,52 +86,58 @@ def save_drift(client: Client, database: str, drift: Drift) -> None:
     """Keep a measurement."""
     client.insert(
         "dataset_drift",
-        [[drift.dataset, drift.version, drift.measured_at, drift.since, drift.until, drift.inputs,
-          drift.verdict, drift.uncovered, drift.uncovered_low, drift.uncovered_then, drift.mmd,
-          drift.mmd_p, drift.psi, drift.told]],
+        [[drift.project, drift.dataset, drift.version, drift.measured_at, drift.since,
+          drift.until, drift.inputs, drift.verdict, drift.uncovered, drift.uncovered_low,
+          drift.uncovered_then, drift.mmd, drift.mmd_p, drift.psi, drift.told]],
         column_names=_DRIFT_COLUMNS,
         database=database,
     )  # fmt: skip
 
 
-def names(client: Client, database: str) -> list[str]:
-    """All data sets."""
+def names(client: Client, database: str, project: str | None = None) -> list[str]:
+    """All data sets of a project, or of all that may be read."""
     rows = client.query(
-        f"SELECT DISTINCT dataset FROM {database}.dataset_versions ORDER BY dataset"
+        f"SELECT DISTINCT dataset FROM {database}.dataset_versions WHERE {_of(project=project)}"
+        " ORDER BY dataset"
     ).result_rows
     return [str(name) for (name,) in rows]
 
 
-def versions(client: Client, database: str, dataset: str = "") -> list[Version]:
-    """Versions without items and reference, by name, newest first; of all data sets for ''. One
-    that can't be read is set aside."""
-    where = f"WHERE dataset = {quote(dataset)}" if dataset else ""
+def versions(
+    client: Client, database: str, dataset: str = "", project: str | None = None
+) -> list[Version]:
+    """Versions without items and reference, by name, newest first; of all data sets for '', of all
+    projects that may be read for None. One that can't be read is set aside."""
     answer = client.query(
-        f"SELECT {', '.join(_VERSION_COLUMNS)} FROM {database}.dataset_versions FINAL {where}"
-        " ORDER BY dataset, version DESC, created_at DESC"
+        f"SELECT {', '.join(_VERSION_COLUMNS)} FROM {database}.dataset_versions FINAL"
+        f" WHERE {_of(dataset, project)} ORDER BY project, dataset, version DESC, created_at DESC"
     )
     found: list[Version] = []
     read: dict[str, str] = {}
     for values in answer.result_rows:
         row = dict(zip(answer.column_names, values, strict=True))
-        name = f"{row['dataset']} version {row['version']}"
+        whose = f"{row['project']}/" if row["project"] else ""
+        name = f"{whose}{row['dataset']} version {row['version']}"
         try:
             found.append(_version(row))
             read[name] = ""
         except Exception as error:
             read[name] = why(error)
-    set_aside(database, "dataset_versions", read, whole=not dataset)
+    set_aside(database, "dataset_versions", read, whole=not dataset and project is None)
     return found
 
 
-def load(client: Client, database: str, dataset: str, number: int = 0) -> Version:
+def load(
+    client: Client, database: str, dataset: str, number: int = 0, project: str | None = None
+) -> Version:
     """One version with everything; the newest for 0. Raises UnknownDatasetError."""
-    known = versions(client, database, dataset)
+    known = versions(client, database, dataset, project)
     if not known:
         aside = reasons(database, "dataset_versions")
-        if told := next((each for each in aside if each.startswith(f"{dataset} version ")), ""):
+        begin = f"{project}/{dataset} version " if project else f"{dataset} version "
+        if told := next((each for each in aside if each.startswith(begin)), ""):
             raise UnknownDatasetError(f"{told} is set aside, it can't be read: {aside[told]}")
-        others = names(client, database)
+        others = names(client, database, project)
         told = f"there are {', '.join(others)}" if others else "there are none yet"
         raise UnknownDatasetError(
             f"there is no data set '{dataset}'; {told}; `everyspan dataset build` makes one"
@@ -142,7 +148,7 @@ def load(client: Client, database: str, dataset: str, number: int = 0) -> Versio
             f"{dataset} has no version {number}; it has {known[-1].number} to {known[0].number}"
         )
     where = (
-        f"WHERE dataset = {quote(dataset)} AND version = {version.number}"
+        f"WHERE {_of(dataset, version.project)} AND version = {version.number}"
         f" AND content_hash = {quote(version.content_hash)}"
     )
     items = client.query(
@@ -170,36 +176,46 @@ def parquet(client: Client, database: str, version: Version) -> bytes:
     else needs to be installed."""
     return client.raw_query(
         f"SELECT {', '.join(_ITEM_COLUMNS)} FROM {database}.dataset_items FINAL"
-        f" WHERE dataset = {quote(version.dataset)} AND version = {version.number}"
+        f" WHERE {_of(version.dataset, version.project)} AND version = {version.number}"
         f" AND content_hash = {quote(version.content_hash)} ORDER BY id",
         fmt="Parquet",
     )
 
 
-def last_drift(client: Client, database: str) -> dict[tuple[str, int], Drift]:
-    """The newest measurement of each version, by name and number."""
+def last_drift(client: Client, database: str) -> dict[tuple[str, str, int], Drift]:
+    """The newest measurement of each version, by project, name and number."""
     answer = client.query(
         f"SELECT {', '.join(_DRIFT_COLUMNS)} FROM {database}.dataset_drift FINAL"
-        " ORDER BY measured_at DESC LIMIT 1 BY dataset, version"
+        " ORDER BY measured_at DESC LIMIT 1 BY project, dataset, version"
     )
     found = {}
     for row in answer.result_rows:
         values = dict(zip(answer.column_names, row, strict=True))
         for name in ("measured_at", "since", "until"):
             values[name] = aware(values[name])
-        found[values["dataset"], values["version"]] = Drift(**values)
+        drift = Drift(**values)
+        found[drift.project, drift.dataset, drift.version] = drift
     return found
 
 
-def delete(client: Client, database: str, dataset: str, on_cluster: str = "") -> None:
+def delete(
+    client: Client, database: str, dataset: str, on_cluster: str = "", project: str = ""
+) -> None:
     """Every version of a data set, gone from the disk too. Raises UnknownDatasetError."""
-    if dataset not in names(client, database):
+    if dataset not in names(client, database, project):
         raise UnknownDatasetError(f"there is no data set '{dataset}'")
     for table in _TABLES:
         client.command(
-            f"ALTER TABLE {database}.{table} {on_cluster} DELETE WHERE dataset = {quote(dataset)}"
+            f"ALTER TABLE {database}.{table} {on_cluster} DELETE WHERE {_of(dataset, project)}"
             " SETTINGS mutations_sync = 2"
         )
+
+
+def _of(dataset: str = "", project: str | None = None) -> str:
+    """SQL of its rows. '' and None: of all."""
+    named = [f"dataset = {quote(dataset)}"] if dataset else []
+    owned = [] if project is None else [f"project = {quote(project)}"]
+    return " AND ".join([*named, *owned]) or "1"
 
 
 def _row(item: Item) -> Sequence[Any]:
@@ -218,6 +234,7 @@ def _item(values: dict[str, Any]) -> Item:
 
 def _version(row: dict[str, Any]) -> Version:
     return Version(
+        project=row["project"],
         dataset=row["dataset"],
         number=row["version"],
         content_hash=row["content_hash"],

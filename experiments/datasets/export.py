@@ -72,7 +72,7 @@ def _holds(target: Path, version: Version) -> bool:
 
 
 def _manifest(version: Version, folder: Path) -> dict[str, Any]:
-    described = version.model_dump(mode="json", exclude={"items", "reference"})
+    described = version.model_dump(mode="json", exclude={"project", "items", "reference"})
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     return described | {
         "files": [

@@ -52,7 +52,7 @@ def choose(source: Source, definition: Definition, found: Found, kept: Kept) -> 
     """Those that are kept first; what repeats one of them adds to its ``seen``."""
     old = [candidate_of(item) for item in kept.failures]
     known = {candidate.id for candidate in old} | kept.retired.keys()
-    read = candidates(source.client, found.places, source.columns)
+    read = candidates(source.rows, found.places, source.columns)
     rows = own(read)
     pool = [*old, *(row for row in rows if row.id not in known)]
     vectors = source.vectors([each.asked.about for each in pool])

@@ -85,8 +85,9 @@ class Version(_Plain):
     ids of the parent that are gone, each with the reason. ``summary``: counts, see build.py.
     ``encoder``: fingerprint of the model behind ``reference``. ``radius``: cosine distance to the
     nearest item within which 95 % of the reference lay. ``items`` and ``reference`` are empty where
-    only the list of versions was asked for."""
+    only the list of versions was asked for. ``project``: whose it is, '' for the default one."""
 
+    project: str = ""
     dataset: Name
     number: int = Field(0, ge=0)
     content_hash: str

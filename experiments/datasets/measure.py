@@ -62,6 +62,7 @@ def measured(
         found.mmd_p,
         found.told,
         found.psi,
+        version.project,
     )
     if found.verdict == "unknown":
         return drift, []

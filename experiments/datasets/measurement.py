@@ -13,7 +13,7 @@ Verdict = Literal["fresh", "shifting", "stale", "unknown"]
 class Drift:
     """One measurement. ``uncovered``: share now, ``uncovered_low`` the lower end of its 95 %
     interval, ``uncovered_then`` the share when the version was made. ``psi``: by what. ``told``: in
-    words."""
+    words. ``project``: that of the data set."""
 
     dataset: str
     version: int
@@ -29,3 +29,4 @@ class Drift:
     mmd_p: float
     told: str
     psi: dict[str, float] = field(default_factory=dict)
+    project: str = ""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from classify.classifier import Trace
@@ -18,7 +17,7 @@ from experiments.datasets.dataset_definition import Unit
 from experiments.datasets.item import Item, Kind, aware, item_id
 from experiments.datasets.masking import Masker
 from experiments.datasets.matching import Traits
-from experiments.datasets.select import Place, Row, Step
+from experiments.datasets.select import Place, Row, Rows, Step
 
 Floats = NDArray[np.float32]
 #: Texts to unit vectors, shape (texts, dimensions).
@@ -42,11 +41,11 @@ class Candidate:
         return self.item.id if self.item else item_id(self.place.trace_id, self.place.span_id)
 
 
-def candidates(client: Client, places: Sequence[Place], columns: Columns) -> list[Candidate]:
+def candidates(rows: Rows, places: Sequence[Place], columns: Columns) -> list[Candidate]:
     """Worst score first, then newest."""
     found = []
     at = {(place.trace_id, place.span_id): place for place in places}
-    for row in select.read(client, places, columns):
+    for row in select.read(rows, places, columns):
         span = row.span
         question = asked(span, row.request, Masker(span.user_id, span.attributes))
         place = at[span.trace_id, span.span_id]
@@ -105,7 +104,7 @@ def step_of(traits: Traits) -> Step:
 
 
 def items_of(
-    client: Client,
+    rows: Rows,
     chosen: Sequence[Candidate],
     kind: Kind,
     columns: Columns,
@@ -115,8 +114,8 @@ def items_of(
     """The items of some candidates, in their order, and how many values of each kind were masked.
     ``number``: the version that they come in with."""
     places = [candidate.place for candidate in chosen if candidate.item is None]
-    traces = select.traces(client, places) if places else {}
-    failed = select.failed_in_traces(client, places, columns) if unit == "trace" and places else {}
+    traces = select.traces(rows, places) if places else {}
+    failed = select.failed_in_traces(rows, places, columns) if unit == "trace" and places else {}
     found: list[Item] = []
     masked: Counter[str] = Counter()
     for candidate in chosen:

@@ -35,9 +35,9 @@ def draw(
     """Inputs of the items' steps in the window, drawn by hash; never the items themselves."""
     own = {item.id for item in items}
     found = select.find(
-        source.client, "1", window, steps=steps_of(items), seed=seed, most=most + len(own)
+        source.rows, "1", window, steps=steps_of(items), seed=seed, most=most + len(own)
     )
-    rows = candidates(source.client, found.places, source.columns)
+    rows = candidates(source.rows, found.places, source.columns)
     return sorted((row for row in rows if row.id not in own), key=lambda row: row.id)[:most]
 
 

@@ -48,11 +48,9 @@ def _kept(
 ) -> Kept:
     kept = Kept()
     unit = parent.definition.unit
-    where = select.still(
-        source.client, checks.where, [place_of(item) for item in parent.items], unit
-    )
+    where = select.still(source.rows, checks.where, [place_of(item) for item in parent.items], unit)
     healthy = select.still(
-        source.client, checks.healthy, [place_of(item) for item in parent.controls], unit
+        source.rows, checks.healthy, [place_of(item) for item in parent.controls], unit
     )
     gone = _not_asked_any_more(source, parent, checks, now, retire_after)
     for item in parent.items:
@@ -89,12 +87,10 @@ def _not_asked_any_more(
     if len(drawn) < FEWEST_INPUTS:
         return {}
     # What fails is rare among all inputs, and asked all the same.
-    failing = select.find(source.client, checks.where, (since, now), unit=parent.definition.unit)
+    failing = select.find(source.rows, checks.where, (since, now), unit=parent.definition.unit)
     own = {item.id for item in parent.items}
     drawn += [
-        row
-        for row in candidates(source.client, failing.places, source.columns)
-        if row.id not in own
+        row for row in candidates(source.rows, failing.places, source.columns) if row.id not in own
     ]
     inputs = source.vectors([row.asked.about for row in drawn])
     distances = nearest(vectors_of(old, source.vectors), inputs)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.query import QueryResult
 
 from classify.classifier import Trace
 from clickhouse.embedded_http.settings import quote
@@ -27,6 +28,43 @@ _AROUND = timedelta(hours=6)
 _SECONDS = "SETTINGS max_execution_time = 120"
 _UNREAD = {"resource_attributes", "events", "links", "document_scores", "tool_definitions"}
 _READ = [f.name for f in fields(Span) if f.name not in _UNREAD]
+
+
+@dataclass(slots=True, frozen=True)
+class Rows:
+    """Rows of ``spans`` that a data set may be made of. ``client``: its database is theirs.
+    ``project``: whose they are, '' for the default one; None where the storage itself shows no
+    others, as it does to whoever reads with a project's key."""
+
+    client: Client
+    project: str | None = None
+
+    def query(self, sql: str) -> QueryResult:
+        """Raises clickhouse-connect's errors."""
+        return self.client.query(sql)
+
+    def within(self, window: tuple[datetime, datetime]) -> str:
+        """Rows of production: a replay repeats what it was made of."""
+        began = f"start_time >= {_text(window[0])} AND start_time < {_text(window[1])}"
+        return f"{began} AND replay_of = ''{self._own}"
+
+    def of_traces(self, places: Sequence[Place]) -> str:
+        """All rows of their traces."""
+        first = min(place.start_time for place in places) - _AROUND
+        last = max(place.start_time for place in places) + _AROUND
+        return (
+            f"trace_id IN ({_list(sorted({place.trace_id for place in places}))})"
+            f" AND start_time >= {_text(first)} AND start_time <= {_text(last)}{self._own}"
+        )
+
+    def at(self, places: Sequence[Place]) -> str:
+        """These rows."""
+        spans = sorted({place.span_id for place in places})
+        return f"{self.of_traces(places)} AND span_id IN ({_list(spans)})"
+
+    @property
+    def _own(self) -> str:
+        return "" if self.project is None else f" AND project = {quote(self.project)}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -77,7 +115,7 @@ class Step:
 
 
 def find(
-    client: Client,
+    rows: Rows,
     condition: str,
     window: tuple[datetime, datetime],
     *,
@@ -92,7 +130,7 @@ def find(
     ``unit`` trace: roots of traces in which some step meets it. ``steps``: only rows of these.
     ``without``: a checked condition that no step of the trace may meet.
     """
-    scope = _within(window)
+    scope = rows.within(window)
     filters = [scope]
     if steps:
         listed = (f"({_list([s.service_name, s.name, s.step_kind])})" for s in steps)
@@ -112,35 +150,35 @@ def find(
         filters.append(f"({condition})")
     met = " AND ".join(filters)
     content = "(input != '' OR input_messages != '')"
-    rows, traces, empty = client.query(
+    count, traces, empty = rows.query(
         f"SELECT count(), uniqExact(trace_id), countIf(NOT {content}) FROM spans WHERE {met}"
         f" {_SECONDS}"
     ).result_rows[0]
-    found = client.query(
+    found = rows.query(
         "SELECT trace_id, span_id, start_time, length(input) + length(input_messages) +"
         f" length(output) AS size FROM spans WHERE {met} AND {content}"
         f" ORDER BY cityHash64(trace_id, span_id, {seed}), trace_id, span_id"
         f" LIMIT {_STEPS_OF_A_TRACE} BY trace_id LIMIT {most} {_SECONDS}"
     ).result_rows
     places = [Place(t, s, utc(at), int(size)) for t, s, at, size in found]
-    return Found(int(rows), int(traces), int(empty), places)
+    return Found(int(count), int(traces), int(empty), places)
 
 
-def read(client: Client, places: Sequence[Place], columns: Columns) -> list[Row]:
+def read(rows: Rows, places: Sequence[Place], columns: Columns) -> list[Row]:
     """The rows, in the order of ``places``; those that are gone meanwhile are left out."""
     verdicts = [f"{name}, {name}_score" for name in columns.classifiers]
     found: dict[tuple[str, str], Row] = {}
     for part in _parts(places):
         requests = {
             str(trace_id): str(request)
-            for trace_id, request in client.query(
+            for trace_id, request in rows.query(
                 "SELECT trace_id, argMin(input, (parent_span_id != '', start_time)) FROM spans"
-                f" WHERE {_traces_of(part)} GROUP BY trace_id {_SECONDS}"
+                f" WHERE {rows.of_traces(part)} GROUP BY trace_id {_SECONDS}"
             ).result_rows
         }
-        answer = client.query(
+        answer = rows.query(
             f"SELECT {', '.join([*_READ, *verdicts, 'evidence'])} FROM spans"
-            f" WHERE {_rows_of(part)} {_SECONDS}"
+            f" WHERE {rows.at(part)} {_SECONDS}"
         )
         for values in answer.result_rows:
             each = dict(zip(answer.column_names, values, strict=True))
@@ -150,7 +188,7 @@ def read(client: Client, places: Sequence[Place], columns: Columns) -> list[Row]
 
 
 def failed_in_traces(
-    client: Client, places: Sequence[Place], columns: Columns
+    rows: Rows, places: Sequence[Place], columns: Columns
 ) -> dict[str, dict[str, tuple[float, str]]]:
     """trace_id to classifier to (highest score, its evidence) of the steps that failed."""
     each = [
@@ -161,8 +199,8 @@ def failed_in_traces(
     found: dict[str, dict[str, tuple[float, str]]] = {}
     for start in range(0, len(places), _ROWS_AT_A_TIME):
         part = places[start : start + _ROWS_AT_A_TIME]
-        for trace_id, *values in client.query(
-            f"SELECT trace_id, {', '.join(each)} FROM spans WHERE {_traces_of(part)}"
+        for trace_id, *values in rows.query(
+            f"SELECT trace_id, {', '.join(each)} FROM spans WHERE {rows.of_traces(part)}"
             f" GROUP BY trace_id {_SECONDS}"
         ).result_rows:
             triples = zip(values[0::3], values[1::3], values[2::3], strict=True)
@@ -174,12 +212,13 @@ def failed_in_traces(
     return found
 
 
-def traces(client: Client, places: Sequence[Place]) -> dict[str, Trace]:
+def traces(rows: Rows, places: Sequence[Place]) -> dict[str, Trace]:
     """The whole traces of some rows, by trace_id."""
     spans: dict[str, list[Span]] = {}
     for start in range(0, len(places), 50):
-        answer = client.query(
-            f"SELECT {', '.join(_READ)} FROM spans WHERE {_traces_of(places[start : start + 50])}"
+        part = places[start : start + 50]
+        answer = rows.query(
+            f"SELECT {', '.join(_READ)} FROM spans WHERE {rows.of_traces(part)}"
             f" ORDER BY trace_id, start_time, span_id LIMIT 2000 BY trace_id {_SECONDS}"
         )
         for values in answer.result_rows:
@@ -188,60 +227,41 @@ def traces(client: Client, places: Sequence[Place]) -> dict[str, Trace]:
     return {trace_id: Trace(tuple(found)) for trace_id, found in spans.items()}
 
 
-def still(client: Client, condition: str, places: Sequence[Place], unit: Unit) -> dict[str, bool]:
+def still(rows: Rows, condition: str, places: Sequence[Place], unit: Unit) -> dict[str, bool]:
     """span_id to whether the row (or some step of its trace) meets the condition now; rows that are
     not stored any more are left out."""
     found: dict[str, bool] = {}
     for start in range(0, len(places), _ROWS_AT_A_TIME):
         part = places[start : start + _ROWS_AT_A_TIME]
         met = (
-            f"trace_id IN (SELECT trace_id FROM spans WHERE {_traces_of(part)} AND ({condition}))"
+            f"trace_id IN (SELECT trace_id FROM spans WHERE {rows.of_traces(part)}"
+            f" AND ({condition}))"
             if unit == "trace"
             else f"({condition})"
         )
-        answer = client.query(f"SELECT span_id, {met} FROM spans WHERE {_rows_of(part)} {_SECONDS}")
+        answer = rows.query(f"SELECT span_id, {met} FROM spans WHERE {rows.at(part)} {_SECONDS}")
         found |= {str(span_id): bool(value) for span_id, value in answer.result_rows}
     return found
 
 
-def labels_seen(
-    client: Client, classifier: str, window: tuple[datetime, datetime]
-) -> dict[str, int]:
+def labels_seen(rows: Rows, classifier: str, window: tuple[datetime, datetime]) -> dict[str, int]:
     """How often a classifier gave each label in the window; '' for not judged yet."""
-    rows = client.query(
-        f"SELECT {classifier}, count() AS rows FROM spans WHERE {_within(window)}"
+    seen = rows.query(
+        f"SELECT {classifier}, count() AS rows FROM spans WHERE {rows.within(window)}"
         f" GROUP BY {classifier} ORDER BY rows DESC"
     ).result_rows
-    return {str(label): int(count) for label, count in rows}
+    return {str(label): int(count) for label, count in seen}
 
 
-def count(client: Client, window: tuple[datetime, datetime]) -> int:
+def count(rows: Rows, window: tuple[datetime, datetime]) -> int:
     """Rows in the window."""
-    return int(client.query(f"SELECT count() FROM spans WHERE {_within(window)}").result_rows[0][0])
+    return int(
+        rows.query(f"SELECT count() FROM spans WHERE {rows.within(window)}").result_rows[0][0]
+    )
 
 
 # Values are written into the statements: the client would take a "{…: …}" or a "%" of somebody's
 # condition for a parameter of its own.
-
-
-def _within(window: tuple[datetime, datetime]) -> str:
-    """Rows of production: a replay repeats what it was made of."""
-    began = f"start_time >= {_text(window[0])} AND start_time < {_text(window[1])}"
-    return f"{began} AND replay_of = ''"
-
-
-def _traces_of(places: Sequence[Place]) -> str:
-    first = min(place.start_time for place in places) - _AROUND
-    last = max(place.start_time for place in places) + _AROUND
-    return (
-        f"trace_id IN ({_list(sorted({place.trace_id for place in places}))})"
-        f" AND start_time >= {_text(first)} AND start_time <= {_text(last)}"
-    )
-
-
-def _rows_of(places: Sequence[Place]) -> str:
-    spans = sorted({place.span_id for place in places})
-    return f"{_traces_of(places)} AND span_id IN ({_list(spans)})"
 
 
 def _list(values: Sequence[str]) -> str:

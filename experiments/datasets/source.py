@@ -10,17 +10,24 @@ from experiments.datasets.condition import Columns, checked
 from experiments.datasets.dataset_definition import Definition
 from experiments.datasets.item import Item
 from experiments.datasets.pool import Vectors
+from experiments.datasets.select import Rows
 
 
 @dataclass(slots=True, frozen=True)
 class Source:
     """``client``: its database is the one of ``spans``. ``encoder``: fingerprint of the model that
-    ``vectors`` runs."""
+    ``vectors`` runs. ``project``: whose rows, as Rows says."""
 
     client: Client
     vectors: Vectors
     encoder: str
     columns: Columns
+    project: str | None = ""
+
+    @property
+    def rows(self) -> Rows:
+        """Those that it may be made of."""
+        return Rows(self.client, self.project)
 
 
 @dataclass(slots=True, frozen=True)

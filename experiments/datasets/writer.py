@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Protocol
+from urllib.parse import urlencode
 
 import orjson
 from clickhouse_connect.driver.client import Client
@@ -26,8 +27,8 @@ class Writer(Protocol):
         """Keep a measurement."""
         ...
 
-    def delete(self, dataset: str) -> None:
-        """Delete every version."""
+    def delete(self, dataset: str, project: str) -> None:
+        """Delete every version. ``project``: '' for the default one, and for the key's own."""
         ...
 
 
@@ -43,9 +44,9 @@ class Direct:
     def save_drift(self, drift: Drift) -> None:
         dataset_store.save_drift(self._client, self._settings.database, drift)
 
-    def delete(self, dataset: str) -> None:
+    def delete(self, dataset: str, project: str) -> None:
         dataset_store.delete(
-            self._client, self._settings.database, dataset, self._settings.on_cluster
+            self._client, self._settings.database, dataset, self._settings.on_cluster, project
         )
 
 
@@ -62,5 +63,6 @@ class Service:
     def save_drift(self, drift: Drift) -> None:
         self._client.call("POST", "/v1/datasets/drift", orjson.dumps(asdict(drift)))
 
-    def delete(self, dataset: str) -> None:
-        self._client.call("DELETE", f"/v1/datasets/{dataset}")
+    def delete(self, dataset: str, project: str) -> None:
+        asked = f"?{urlencode({'project': project})}" if project else ""
+        self._client.call("DELETE", f"/v1/datasets/{dataset}{asked}")

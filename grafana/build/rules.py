@@ -117,7 +117,7 @@ FROM (
     arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
   FROM (
     SELECT service_name, environment, {custom_counts(news=True)} AS counts,
-      {custom_counts(recent, news=True).replace(" AS sums)", " AS recently)").replace("sums.", "recently.")} AS recent
+      {custom_counts(recent, news=True, alias="recently")} AS recent
     FROM spans
     WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION} AND notEmpty(custom)
     GROUP BY service_name, environment

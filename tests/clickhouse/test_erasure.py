@@ -103,6 +103,22 @@ def test_a_users_traces_go_whole_and_no_others(house: House) -> None:
         [int(time.time()) // 3600 * 3600, hashlib.md5(b"of ann").digest(), 1, "v", 2**31],
         [int(time.time()) // 3600 * 3600, hashlib.md5(b"of bo").digest(), 1, "v", 2**31],
     )
+    # The same ids in another project, whose own erasure leaves all of the above.
+    alpha = {"project": "alpha", "user_id": "ann"}
+    house.spans(span("his", 0, **alpha, input="the plan"), span("his", 7, **alpha))
+    house.insert(
+        "reviews",
+        ["classifier", "trace_id", "span_id", "answer", "shown", "project"],
+        ["toxicity", trace("his"), "0" * 16, "right", "of ann", "alpha"],
+    )
+    found = find(house.client, house.settings, "user", ["ann"], "alpha")
+    assert (set(found.traces), found.rows) == ({trace("his")}, 2)
+    receipt = erase(house.client, house.settings, "user", found, "alpha")
+    assert receipt.removed == {"spans_raw": 2, "reviews": 1}
+    assert read(house.client, house.settings.database)[0].project == "alpha"
+    assert house.one("SELECT count() FROM spans WHERE project = 'alpha'") == 0
+    house.spans(span("his", 0, **alpha))
+    assert finish(house.client, house.settings, receipt).removed["spans_raw"] == 3, "what is late"
     found = find(house.client, house.settings, "user", ["ann"])
     gone = {trace(name) for name in ("his", "twin", "replayed", "replayed again")}
     assert (set(found.traces), found.rows) == (gone, 5)
@@ -195,7 +211,8 @@ def test_the_disk(house: House, monkeypatch: pytest.MonkeyPatch, dsn: str) -> No
 
 
 def test_data_sets_and_examples(house: House) -> None:
-    house.spans(span("a", user_id="ann"), span("b"))
+    alpha = {"project": "alpha", "user_id": "ann"}
+    house.spans(span("a", user_id="ann"), span("b"), span("a", **alpha))
     house.insert(
         "dataset_items",
         ["dataset", "version", "content_hash", "id", "trace_id", "input"],
@@ -215,6 +232,9 @@ def test_data_sets_and_examples(house: House) -> None:
             ["name", "revision", "definition"],
             ["promises", revision, json.dumps({"name": "promises", "examples": [example, other]})],
         )
+    found = find(house.client, house.settings, "user", ["ann"], "alpha")
+    receipt = erase(house.client, house.settings, "user", found, "alpha")
+    assert (receipt.removed, receipt.notes) == ({"spans_raw": 1}, ()), "none is another project's"
     receipt = erase(
         house.client, house.settings, "user", find(house.client, house.settings, "user", ["ann"])
     )

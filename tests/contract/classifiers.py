@@ -160,7 +160,8 @@ def _columns(classifiers: Sequence[Classifier], stored: Stored) -> Iterator[Prob
                 MIGRATIONS,
                 f"spans has no column {' and no '.join(wrong)}",
                 "add a file that adds it to spans_raw and makes the views spans and"
-                " experiment_spans again, as 0005_model_verdicts.sql and 0017_alerts.sql do",
+                " experiment_spans again, as 0005_model_verdicts.sql and"
+                " 0031_projects_of_experiments.sql do",
             )
         elif stored.in_experiments.get(each.name) != ([each.name], [each.name]):
             yield Problem(

@@ -83,13 +83,15 @@ def test_five_files_make_a_classifier(tmp_path: Path) -> None:
 
 
 def _migration() -> str:
-    """As 0005 and 0017 did it: the columns, and both views again with them."""
-    text = (ROOT / "clickhouse/migrations/0017_alerts.sql").read_text(encoding="utf-8")
+    """As 0005 did it: the columns, and both views again with them, each as it was made last."""
+    folder = ROOT / "clickhouse/migrations"
+    text = (folder / "0031_projects_of_experiments.sql").read_text(encoding="utf-8")
     (view,) = re.findall(r"CREATE OR REPLACE VIEW \$database\.experiment_spans .*?;\n", text, re.S)
     for shape in ("'{}'", "{} = 'fail'", "{} IN ('pass', 'fail')"):
         old = shape.format("toxicity")
         assert view.count(f"{old}\n") == 1
         view = view.replace(f"{old}\n", f"{old},\n        {shape.format(NAME)}\n")
+    text = (folder / "0028_text_removed.sql").read_text(encoding="utf-8")
     spans = re.search(r"CREATE OR REPLACE VIEW \$database\.spans .*?;\n", text, re.S)
     assert spans
     return (

@@ -158,7 +158,7 @@ def test_data_sets(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.command(
         "INSERT INTO dataset_drift (dataset, version, verdict) VALUES ('refunds', 1, 'odd')"
     )
-    assert last_drift(client, client.database)["refunds", 1].verdict == "odd"  # type: ignore[comparison-overlap]
+    assert last_drift(client, client.database)["", "refunds", 1].verdict == "odd"  # type: ignore[comparison-overlap]
 
 
 def test_wishes_that_make_no_sense(client: Client) -> None:

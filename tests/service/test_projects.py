@@ -5,21 +5,31 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
+import typer
+from everyspan._definitions import read_clickhouse
 from fastapi.routing import iter_route_contexts
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typer.core import TyperGroup
+from typer.testing import CliRunner
 
+from cli.lazy import Lazy
+from cli.main import app as everyspan
+from experiments.datasets.dataset_definition import Definition
+from experiments.datasets.item import Item, Version, content_hash
 from ingest.paths import SIGNAL_OF
 from service.caller import FREE
 from tests.everyspan_up import Answer, Up
@@ -43,6 +53,13 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "GET", "/v1/keys"): "admin",
     ("classify", "DELETE", "/v1/keys/{number}"): "admin",
     ("classify", "GET", "/v1/reviews"): "review",
+    ("classify", "POST", "/v1/datasets"): "review",
+    ("classify", "POST", "/v1/datasets/drift"): "review",
+    ("classify", "DELETE", "/v1/datasets/{name}"): "review",
+    ("classify", "GET", "/v1/forget"): "admin",
+    ("classify", "POST", "/v1/forget"): "admin",
+    ("classify", "POST", "/v1/experiments/{name:path}/start"): "admin",
+    ("classify", "POST", "/v1/experiments/{name:path}/stop"): "admin",
     ("classify", "POST", "/v1/reviews"): "review",
     ("web", "GET", "/classifiers"): "read",
     ("web", "GET", "/review/{classifier}"): "read",
@@ -62,8 +79,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("classify", "HEAD", "/openapi.json"),
             ("classify", "GET", "/v1/audit"),
             ("classify", "POST", "/v1/rejudge"),
-            ("classify", "GET", "/v1/forget"),
-            ("classify", "POST", "/v1/forget"),
             ("classify", "GET", "/v1/calibrations"),
             ("classify", "POST", "/v1/calibrations"),
             ("alerting", "GET", "/v1/alerts"),
@@ -85,14 +100,15 @@ OPENED: dict[tuple[str, str, str], str | None] = {
         ]
     ),
 }
-ATTEMPTS = [
-    line
-    for line in Path(__file__)
-    .with_name("project_attempts.txt")
-    .read_text(encoding="utf-8")
-    .splitlines()
-    if line and not line.startswith("#")
-]
+
+
+def _lines(name: str) -> list[str]:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+ATTEMPTS = _lines("project_attempts.txt")
+COMMANDS = _lines("project_commands.txt")
 RANDOM = "es_0123abcd_" + "x" * 43
 
 
@@ -275,17 +291,15 @@ def _templates(app: Any) -> list[tuple[str, str]]:
 
 
 def _is_common(each: tuple[str, str, str]) -> bool:
-    """What concerns all projects: experiments, data sets and custom classifiers."""
+    """What concerns all projects: custom classifiers."""
     name, _, path = each
-    return name == "classify" and path.startswith(
-        ("/v1/experiments/", "/v1/datasets", "/v1/import", "/v1/classifiers")
-    )
+    return name == "classify" and path.startswith(("/v1/import", "/v1/classifiers"))
 
 
 def _filled(path: str, house: House) -> str:
     path = path.replace("{trace_id}", house.trace).replace("{span_id}", f"{1:016x}")
     path = path.replace("{column}", "input").replace("{session:path}", "one%20session")
-    return re.sub(r"\{\w+\}", "1", path)
+    return re.sub(r"\{\w+(:path)?\}", "1", path)
 
 
 def _own(house: House, name: str) -> str:
@@ -324,6 +338,65 @@ def _told(house: House, line: str, key: str, word: str) -> tuple[int, str, str]:
     assert not [each for each in house.others(key) if each in text], (key, line, text[:500])
     summary = answer.headers.get("x-clickhouse-summary", "")
     return answer.status, text, re.sub(r'"elapsed_ns": "\d+"', "", summary)
+
+
+def test_every_command_with_a_key(house: House, tmp_path: Path) -> None:
+    """It answers with the project's own, or says in a sentence what the key does not open."""
+    group = typer.main.get_command(everyspan)
+    assert isinstance(group, TyperGroup)
+    named = {" ".join(line.split()[1:3]) for line in COMMANDS}
+    named |= {line.split()[1] for line in COMMANDS}
+    missing = set(_commands(group)) - named
+    assert not missing, f"say in project_commands.txt what a key gets: {missing}"
+    told = [_run(house, line, tmp_path) for line in COMMANDS if line.startswith(("own ", "no "))]
+    assert sum(house.markers["alpha"] in text for text in told) > 4
+
+
+@pytest.mark.slow
+def test_the_report_of_a_key(house: House, tmp_path: Path) -> None:
+    for line in COMMANDS:
+        if line.startswith("slow "):
+            _run(house, line, tmp_path)
+            written = (tmp_path / "here").read_text(encoding="utf-8")
+            assert house.markers["alpha"] in written
+            assert not [word for word in house.others("alpha") if word in written]
+
+
+def _run(house: House, line: str, folder: Path, key: str = "alpha read") -> str:
+    """What a command says, with a key wherever it takes a token or a password."""
+    secret = house.keys[key]
+    ports = {name.replace("-", "_"): port for name, port in house.up.ports.items()}
+    environment = {
+        "COLUMNS": "200",
+        "EVERYSPAN_DATA": str(folder / "nothing"),
+        **{f"EVERYSPAN_{name.upper()}_PORT": str(port) for name, port in ports.items()},
+        **{f"EVERYSPAN_{name}_TOKEN": secret for name in ("INGEST", "CLASSIFY", "ALERTING", "WEB")},
+        "EVERYSPAN_CLICKHOUSE_PASSWORD": secret,
+    }
+    kind, *words = shlex.split(line.format(trace=house.trace, here=folder / "here"))
+    done = CliRunner().invoke(everyspan, words, input="q\n", env=environment)
+    what = (line, done.exit_code, done.output[-2000:])
+    assert done.exception is None or isinstance(done.exception, SystemExit), what
+    assert "Traceback" not in done.output, what
+    assert not [word for word in house.others(key) if word in done.output], what
+    assert done.exit_code == int(kind == "no"), what
+    said = done.stderr.strip().splitlines()
+    assert [each[:7] for each in said] == ["error: "] * (kind == "no"), what
+    return done.stdout + done.stderr
+
+
+def _commands(group: TyperGroup) -> Iterator[str]:
+    """'traces', 'dataset list'."""
+    for name, each in group.commands.items():
+        inner = _loaded(each)
+        if isinstance(inner, TyperGroup) and f"local {name}" not in COMMANDS:
+            yield from (f"{name} {further}" for further in inner.commands)
+        else:
+            yield name
+
+
+def _loaded(command: Any) -> Any:
+    return command.load() if isinstance(command, Lazy) else command
 
 
 def test_a_key_is_a_password_for_any_client(house: House) -> None:
@@ -479,3 +552,180 @@ def test_answers_are_of_one_project(house: House) -> None:
         ("alpha", "unsure"),
     ]
     assert all_.sql("SELECT DISTINCT project FROM everyspan.reviews", "read").body == b"alpha\n"
+
+
+def test_data_sets_are_of_one_project(house: House, tmp_path: Path) -> None:
+    """Two of the same name, each told to be the other's, and one of the operator's."""
+    name = f"set-{uuid4().hex[:8]}"
+    keys = {
+        project: made(house.up, project, "read", "review")["key"] for project in ("alpha", "beta")
+    }
+    both = House(house.up, {**keys, "alpha read": house.keys["alpha read"]}, house.markers, "")
+    now = datetime.now(UTC)
+    moments = {"since": now.isoformat(), "until": now.isoformat()}
+
+    def version(word: str, project: str) -> bytes:
+        item = Item(
+            id="0" * 16, kind="failure", request=word, input=word, output=word,
+            trace_id=house.trace, span_id=f"{1:016x}", start_time=now,
+        )  # fmt: skip
+        made_ = Version(
+            project=project, dataset=name, content_hash=content_hash([item]), created_at=now,
+            author=word, definition=Definition(where="1"), since=now, until=now, failure_count=1,
+            summary=dict.fromkeys(("rows", "traces", "looked_at", "empty", "duplicates"), 1)
+            | {"clusters": [], "masked": {}, "controls": {"wanted": 0, "chosen": 0}},
+            items=[item],
+        )  # fmt: skip
+        return made_.model_dump_json().encode()
+
+    def drift(project: str) -> bytes:
+        zeros = dict.fromkeys(
+            ("uncovered", "uncovered_low", "uncovered_then", "mmd", "mmd_p", "inputs"), 0
+        )
+        said = {"dataset": name, "version": 1, "verdict": "fresh", "project": project}
+        return json.dumps(
+            zeros | moments | said | {"told": house.markers["beta"], "measured_at": now.isoformat()}
+        ).encode()
+
+    def ask(method: str, path: str, key: str, body: bytes = b"") -> int:
+        return both.ask("classify", method, path, key, body, **JSON_).status
+
+    for key in keys:
+        until(lambda key=key: both.sql("SELECT 1", key).status == 200)
+        until(lambda key=key: ask("DELETE", "/v1/datasets/none", key) == 404)
+    assert ask("POST", "/v1/datasets", "alpha read", version("refused", "alpha")) == 403
+    for project, claimed in (("alpha", "beta"), ("beta", "alpha")):
+        body = version(house.markers[project], claimed)
+        assert ask("POST", "/v1/datasets", project, body) == 201
+    assert ask("POST", "/v1/datasets", "", version(house.markers["default"], "")) == 201
+    assert ask("POST", "/v1/datasets/drift", "beta", drift("alpha")) == 201
+    house.up.sent()
+    tables = ("dataset_versions", "dataset_items", "dataset_drift", "datasets")
+    for table in tables:
+        rows = house.up.query(f"SELECT * FROM everyspan.{table} WHERE dataset = '{name}'")
+        for project in ("alpha", "beta"):
+            shown = both.sql(f"SELECT * FROM everyspan.{table} FORMAT Vertical", project)
+            assert shown.status == 200
+            text = shown.body.decode()
+            assert not [word for word in both.others(project) if word in text]
+            wanted = (project, table) != ("alpha", "dataset_drift")
+            assert (house.markers[project] in text) is wanted
+        assert len(rows) == (1 if table == "dataset_drift" else 3)
+    for project in ("alpha", "beta"):
+        told = _run(both, f"own dataset show {name} --json", tmp_path, project)
+        assert json.loads(told)["project"] == project
+        assert house.markers[project] in told
+        listed = json.loads(_run(both, "own dataset list --json", tmp_path, project))
+        (mine,) = [each for each in listed if each["dataset"] == name]
+        assert (mine["author"], mine["drift"]) == (
+            house.markers[project], "fresh" if project == "beta" else "\u2013",
+        )  # fmt: skip
+    assert ask("DELETE", f"/v1/datasets/{name}?project=beta", "alpha") == 200
+    assert ask("DELETE", f"/v1/datasets/{name}", "alpha") == 404
+    # Readers see a deletion a moment later.
+    left = f"SELECT project FROM everyspan.dataset_items WHERE dataset = '{name}' ORDER BY project"
+    until(lambda: [row["project"] for row in house.up.query(left)] == ["", "beta"])
+
+
+EXPERIMENT = """[experiment.NAME]
+variants = {a = 1, b = 1}
+[[experiment.NAME.metrics]]
+metric = "error_rate"
+role = "primary"
+"""
+
+
+def test_experiments_are_of_one_project(house: House, tmp_path: Path) -> None:
+    """Two of the same name, over traces with the same ids: each counts its own."""
+    name = f"try-{uuid4().hex[:8]}"
+    keys = {
+        project: made(house.up, project, "write", "read", "admin")["key"]
+        for project in ("alpha", "beta")
+    }
+    both = House(house.up, keys, house.markers, "")
+    until(lambda: both.ask("classify", "GET", "/v1/keys", "beta").status == 200)
+    until(lambda: both.sql("SELECT 1", "beta").status == 200)
+    file = tmp_path / "experiments.toml"
+    file.write_text(EXPERIMENT.replace("NAME", name), encoding="utf-8")
+    traces = [uuid4().hex for _ in range(3)]
+    for project, count in (("alpha", 2), ("beta", 3)):
+        for number, trace in enumerate(traces[:count]):
+            body = spans(trace, house.markers[project])
+            given = {"everyspan.experiments": {name: "ab"[number % 2]}}
+            given["everyspan.experiment_units"] = {name: f"unit {number}"}
+            for attribute, value in given.items():
+                span = body.resource_spans[0].scope_spans[0].spans[0]
+                span.attributes.add(key=attribute).value.string_value = json.dumps(value)
+            sent = {"Authorization": f"Bearer {keys[project]}"}
+            until(
+                lambda body=body, sent=sent: (
+                    house.up.post("/v1/traces", body.SerializeToString(), **sent).status == 200
+                )
+            )
+    house.up.query("SELECT 1")
+    assert "not started" in _run(both, "own experiment list", tmp_path, "alpha")
+    start = f"own experiment start {name} --since 1h --file {file}"
+    _run(both, start, tmp_path, "alpha")
+    house.up.sent()
+    house.up.query("SELECT 1")
+    assert name in _run(both, f"no experiment status {name}", tmp_path, "beta")
+    path = f"/v1/experiments/alpha%2F{name}/stop"
+    assert both.ask("classify", "POST", path, "beta", b"{}", **JSON_).status == 404
+    _run(both, start, tmp_path, "beta")
+    house.up.sent()
+    house.up.query("SELECT 1")
+    for project, units in (("alpha", 2), ("beta", 3)):
+        told = json.loads(_run(both, f"own experiment status {name} --json", tmp_path, project))
+        assert (told["experiment"], told["units"]) == (f"{project}/{name}", units)
+        found = json.loads(_run(both, "own experiment list --json", tmp_path, project))
+        assert {each["experiment"].partition("/")[0] for each in found["experiments"]} == {project}
+        seen = both.sql("SELECT DISTINCT experiment FROM everyspan.experiment_spans", project)
+        names = seen.body.decode().split()
+        assert f"{project}/{name}" in names
+        assert {each.partition("/")[0] for each in names} == {project}
+    url = f"http://any:{keys['beta']}@127.0.0.1:{house.up.ports['clickhouse']}"
+    assert name in read_clickhouse(url, 20, {}), "an agent finds it by the name in its code"
+    _run(both, f"own experiment stop {name} --ship b", tmp_path, "alpha")
+    house.up.sent()
+    states = f"SELECT project, status FROM everyspan.experiments WHERE endsWith(name, '/{name}')"
+    found = {row["project"]: row["status"] for row in house.up.query(states)}
+    assert found == {"alpha": "stopped", "beta": "running"}
+    path = f"/v1/experiments/{name}/stop"
+    assert both.ask("classify", "POST", path, "beta", b"{}", **JSON_).status == 200
+
+
+def test_a_project_forgets_its_own(house: House, tmp_path: Path) -> None:
+    """A trace id that three projects have used, by its id and by its session."""
+    trace = uuid4().hex
+    keys = {p: made(house.up, p, "write", "read", "admin")["key"] for p in ("alpha", "beta")}
+    both = House(house.up, keys, house.markers, trace)
+    until(lambda: both.ask("classify", "GET", "/v1/forget", "beta").status == 200)
+    until(lambda: both.sql("SELECT 1", "beta").status == 200)
+    before = {p: json.loads(both.ask("classify", "GET", "/v1/forget", p).body) for p in keys}
+    for project in house.markers:
+        body = spans(trace, house.markers[project], 2).SerializeToString()
+        shown = {"Authorization": f"Bearer {keys[project]}"} if project in keys else {}
+        until(
+            lambda body=body, shown=shown: house.up.post("/v1/traces", body, **shown).status == 200
+        )
+
+    def left() -> dict[str, int]:
+        rows = house.up.query(
+            "SELECT project, count() AS n FROM everyspan.spans"
+            f" WHERE trace_id = '{trace}' GROUP BY ALL"
+        )
+        return {row["project"]: int(row["n"]) for row in rows}
+
+    assert left() == {"": 2, "alpha": 2, "beta": 2}
+    told = json.loads(
+        _run(both, "own forget --trace {trace} --yes --json", tmp_path, "alpha").splitlines()[-1]
+    )
+    assert (told["project"], told["traces"]) == ("alpha", 1)
+    until(lambda: left() == {"": 2, "beta": 2})
+    where = f"own forget --where \"output LIKE '%{house.markers['default']}%'\" --yes"
+    assert "no trace of this where" in _run(both, where.replace("own", "no", 1), tmp_path, "alpha")
+    assert left() == {"": 2, "beta": 2}
+    after = {p: json.loads(both.ask("classify", "GET", "/v1/forget", p).body) for p in keys}
+    assert len(after["alpha"]) == len(before["alpha"]) + 1
+    assert after["beta"] == before["beta"]
+    assert told["id"] in _run(both, "own forget --receipts", tmp_path, "alpha")

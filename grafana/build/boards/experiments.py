@@ -30,7 +30,9 @@ _DECIDED = (("better", GREEN), ("safe", GREEN), ("worse", RED))
 # A span may take part in several at once.
 _SPANS = "spans\nARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of"
 _IN = f"$__conditionalAll(name_of IN ({several('experiment')}), $experiment)"
-_WANTED = f"$__conditionalAll(experiment IN ({several('experiment')}), $experiment)"
+# Of another project than the default one it is named 'alpha/checkout'.
+_PLAIN = "arrayElement(splitByChar('/', experiment), -1)"
+_WANTED = f"$__conditionalAll({_PLAIN} IN ({several('experiment')}), $experiment)"
 
 
 def _words(column: str) -> str:

@@ -176,7 +176,7 @@ def test_production_moves_to_a_topic_that_the_data_set_lacks(source: Source) -> 
     assert any(str(each["example"]).split(" ", 1)[1].lower() in asked for each in unlike)
     for drift in (quiet, loud):
         dataset_store.save_drift(source.client, database, drift)
-    kept = dataset_store.last_drift(source.client, database)[version.dataset, version.number]
+    kept = dataset_store.last_drift(source.client, database)["", version.dataset, version.number]
     assert kept.verdict in ("fresh", "stale")
     row = source.client.query("SELECT version, drift, uncovered FROM datasets").result_rows
     assert row[0][0] == 1
