@@ -38,6 +38,7 @@ from classify.schedule import Schedule
 from classify.settings import ClassifySettings
 from classify.shares.fence import LeaseLostError
 from classify.shares.leases import Grant, Leases, alone
+from classify.tallies.keep import Tallying
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
 from clickhouse.erasure.old_text import remove_old_text
@@ -53,6 +54,7 @@ _FILES_SECONDS = 5.0
 _CALIBRATE_SECONDS = 15.0
 _MEASURE_SECONDS = 15.0
 _FORGET_SECONDS = 15.0
+_TALLY_SECONDS = 15.0
 _OLD_TEXT_SECONDS = 120.0
 _REVIEWS = "/v1/reviews"
 _FORGET = "/v1/forget"
@@ -117,6 +119,7 @@ class ClassifyService:
             )
         self._folder = Folder(settings.classifiers, self.catalog) if settings.classifiers else None
         self._measuring = Measuring(settings.database)
+        self._tallying = Tallying(settings)
         if leased is None:
             leased = not settings.embedded
         #: Which shares of the traces are this worker's; None: those of the settings.
@@ -153,6 +156,7 @@ class ClassifyService:
         self._once(schedule, _FILES_SECONDS, self._keep_custom, at_once=True)
         self._once(schedule, _MEASURE_SECONDS, self._measure)
         self._once(schedule, _FORGET_SECONDS, self._forget)
+        self._once(schedule, _TALLY_SECONDS, self._tally)
         if self._settings.content_days:
             self._once(schedule, _OLD_TEXT_SECONDS, self._remove_old_text, at_once=True)
         if self._settings.classify_calibrate:
@@ -333,6 +337,15 @@ class ClassifyService:
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
             self._warn("what is to be forgotten could not be removed", error)
+
+    def _tally(self) -> None:
+        """Hours in which nothing changes any more, for boards."""
+        try:
+            with self._connect() as client:
+                self._tallying.look(client, self._stopping.is_set)
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("hours could not be tallied", error)
 
     def _remove_old_text(self) -> None:
         """Of what is older than EVERYSPAN_CONTENT_DAYS."""

@@ -129,6 +129,8 @@ def _counts(engine: Path, database: str) -> dict[str, int]:
         ).result_rows
         if not names:
             raise BackupError(f"the copy has no database {database}; see EVERYSPAN_DATABASE")
+        # They are made of the rows, and the copy may have rows of a moment before.
+        client.command(f"TRUNCATE TABLE IF EXISTS {database}.hour_tallies")
         counts = {}
         for (name,) in names:
             # The checksums of every part.

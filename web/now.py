@@ -6,6 +6,7 @@ rate's interval is over what grafana/thresholds.toml allows, as in the alert rul
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,15 +16,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from grafana.build.sql import (
-    CUSTOM,
-    JUDGED,
-    ONCE,
-    PRODUCTION,
-    ROOT,
-    classifiers,
-    counts,
-)
+from classify.tallies.counting import STEP
+from grafana.build import tallied
+from grafana.build.sql import CUSTOM, ONCE, PRODUCTION, classifiers
 from grafana.thresholds import Thresholds
 from grafana.thresholds import read as thresholds
 from web import pages, say
@@ -134,35 +129,59 @@ def _facts(
     reader: Reader, start: datetime, until: datetime, service: str
 ) -> tuple[dict[str, Any], list[Any]]:
     """Of the window and of the one before it, and what each service's verdicts were along the
-    window. All that is said of the window comes out of one reading: what takes the time is to find
-    the newest state of each row."""
+    window. All that is said of the window comes out of one reading, most of it of tallies."""
     before = start - (until - start)
     seconds = max(1.0, (until - start).total_seconds() / _SLOTS)
-    (now,) = (
-        reader.rows(f"""SELECT sum(traces) AS traces, uniqMerge(seen) AS users, sum(wrong) AS errors,
-  quantileMerge(0.95)(durations) AS p95, sum(paid) AS cost, sum(rows) AS spans, sum(done) AS judged,
-  groupArrayIf((service_name, slot, counts), once) AS verdicts
+
+    def slot(milliseconds: str) -> str:
+        since = f"({milliseconds} - {int(start.timestamp() * 1000)}) / {seconds * 1000:.1f}"
+        return f"least({_SLOTS - 1}, toInt32(floor({since})))"
+
+    slots = (slot("toUnixTimestamp64Milli(start_time)"), slot("1000 * toUnixTimestamp(at)"))
+    own = f" AND service_name = {literal(service)}" if service else ""
+    counted = tallied.tallied(
+        {"service_name": tallied.SERVICE, "slot": slots, "once": tallied.IS_ONCE},
+        _FACTS | {"verdicts": tallied.verdicts_of(classifiers())},
+        rows=_where(before, until, service),
+        tallies=f"NOT replayed{own}",
+        windows=((at(before), at(start)), (at(start), at(until))),
+        # Tallies are of five minutes.
+        unless="0" if seconds >= STEP else "1",
+    )
+    found = reader.rows(f"""SELECT slot >= 0 AS is_now, sum(roots) AS traces, uniqArray(seen) AS users,
+  sum(wrong) AS errors, quantileArray(0.95)(lasted) AS p95, sum(paid) AS cost, sum(stored) AS spans,
+  sum(done) AS judged, groupArrayIf((service_name, slot, verdicts), once AND slot >= 0) AS counted
 FROM (
-  SELECT service_name, {ONCE} AS once,
-    least({_SLOTS - 1}, toInt32((toUnixTimestamp64Milli(start_time)
-      - {int(start.timestamp() * 1000)}) / {seconds * 1000:.1f})) AS slot,
-    {counts(classifiers())} AS counts, countIf({ROOT}) AS traces,
-    uniqStateIf(user_id, user_id != '') AS seen, countIf({ROOT} AND status = 'error') AS wrong,
-    quantileStateIf(0.95)(duration_ms, {ROOT}) AS durations, sum(cost_usd) AS paid,
-    count() AS rows, countIf({JUDGED}) AS done
-  FROM spans
-  WHERE {_where(start, until, service)}
-  GROUP BY service_name, slot, once
-)""")
-    )
-    (then,) = reader.rows(
-        f"SELECT countIf({ROOT}) AS traces, uniqIf(user_id, user_id != '') AS users,"
-        f" countIf({ROOT} AND status = 'error') AS errors,"
-        f" quantileIf(0.95)(duration_ms, {ROOT}) AS p95, sum(cost_usd) AS cost,"
-        f" count() AS spans, countIf({JUDGED}) AS judged"
-        f" FROM spans WHERE {_where(before, start, service)}"
-    )
-    return {"now": now, "then": then}, now.pop("verdicts")
+{counted}
+)
+GROUP BY is_now""")
+    verdicts: list[Any] = []
+    facts = {"now": dict(_NOTHING), "then": dict(_NOTHING)}
+    for row in found:
+        verdicts += row.pop("counted")
+        facts["now" if row.pop("is_now") else "then"] = row
+    return facts, verdicts
+
+
+#: What is said of a window, and of one without a row.
+_FACTS = {
+    "roots": tallied.TRACES,
+    "seen": tallied.USERS,
+    "wrong": tallied.ERRORS,
+    "lasted": tallied.DURATIONS,
+    "paid": tallied.COST,
+    "stored": tallied.SPANS,
+    "done": tallied.WHOLE,
+}
+_NOTHING = {
+    "traces": 0,
+    "users": 0,
+    "errors": 0,
+    "p95": math.nan,
+    "cost": None,
+    "spans": 0,
+    "judged": 0,
+}
 
 
 def _sentences(verdicts: Iterable[tuple[str, int, list[Any]]]) -> list[Sentence]:

@@ -33,6 +33,8 @@ _MOST_DOCUMENTS = 50
 _MOST_ATTRIBUTES = 300
 _MOST_VALUE = 4000
 MOST_STEPS = 50_000
+#: The view ``spans`` without its hundred columns, which take longer to plan than a trace to read.
+_SPANS = "spans_raw FINAL"
 
 
 @dataclass(slots=True, frozen=True)
@@ -139,20 +141,19 @@ class Trace:
 
 
 def find(reader: Reader, wanted: str) -> str:
-    """The whole id of the one trace that begins so. Raises AddressError."""
+    """The whole id of the one trace that begins so; one that is whole is not looked for. Raises
+    AddressError."""
     given = wanted.strip().lower()
     if not _ID.fullmatch(given):
         raise AddressError(f"a trace's id is 4 to 32 hex digits, not '{wanted[:40]}'")
-    condition = (
-        f"trace_id = {literal(given)}" if len(given) == 32
-        else f"startsWith(trace_id, {literal(given)})"
-    )  # fmt: skip
-    rows = reader.rows(f"SELECT DISTINCT trace_id FROM spans_raw WHERE {condition} LIMIT 6")
+    if len(given) == 32:
+        return given
+    rows = reader.rows(
+        "SELECT DISTINCT trace_id FROM spans_raw"
+        f" WHERE startsWith(trace_id, {literal(given)}) LIMIT 6"
+    )
     if not rows:
-        raise NotStoredError(
-            f"no trace {given} is stored: it may be older than EVERYSPAN_RETENTION_DAYS, or not "
-            "have been sent here"
-        )
+        raise NotStoredError(given)
     if len(rows) > 1:
         raise AddressError(
             f"several traces begin with {given}; give more digits: "
@@ -162,7 +163,14 @@ def find(reader: Reader, wanted: str) -> str:
 
 
 class NotStoredError(AddressError):
-    """There is no such trace."""
+    """There is no such trace, or no such step of it."""
+
+    def __init__(self, trace_id: str, span_id: str = "") -> None:
+        what = f"step {span_id} of trace {trace_id}" if span_id else f"trace {trace_id}"
+        super().__init__(
+            f"no {what} is stored: it may be older than EVERYSPAN_RETENTION_DAYS, or not have been"
+            " sent here"
+        )
 
 
 def load(reader: Reader, trace_id: str, run: int = 0) -> Trace:
@@ -173,12 +181,12 @@ def load(reader: Reader, trace_id: str, run: int = 0) -> Trace:
         f" WHERE trace_id = {literal(trace_id)}"
     )
     rows = reader.rows(
-        f"SELECT {_LIGHT}, {verdicts(classifiers())} AS verdicts, evidence FROM spans"
+        f"SELECT {_LIGHT}, {verdicts(classifiers())} AS verdicts, evidence FROM {_SPANS}"
         f" WHERE trace_id = {literal(trace_id)} AND {_between(times['first'], times['last'])}"
         f" ORDER BY start_time, span_id LIMIT {MOST_STEPS}"
     )
     if not rows:
-        raise NotStoredError(f"no trace {trace_id} is stored")
+        raise NotStoredError(trace_id)
     runs = sorted({row["id_reuse"] for row in rows})
     traces = [
         _of(trace_id, [row for row in rows if row["id_reuse"] == each], i, len(runs))
@@ -206,7 +214,7 @@ def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
         " provider, cached_input_tokens, reasoning_tokens, experiment, variant, feedback,"
         " scope_name, scope_version, convention, response_id, ingested_at, verdict_at,"
         f" {_map('attributes')}, {_map('resource_attributes')}"
-        f" FROM spans WHERE trace_id = {literal(trace.trace_id)} AND {_between(min(times), max(times))}"
+        f" FROM {_SPANS} WHERE trace_id = {literal(trace.trace_id)} AND {_between(min(times), max(times))}"
         f" AND span_id IN ({literals([s.row['span_id'] for s in steps])})"
         f" AND id_reuse = {steps[0].row['id_reuse']:d}"
     )
@@ -231,7 +239,7 @@ def text_of(reader: Reader, trace_id: str, span_id: str, column: str, most: int)
         f" {literal(trace_id)} AND span_id = {literal(span_id)} ORDER BY id_reuse DESC LIMIT 1"
     )
     if not rows:
-        raise NotStoredError(f"no such step is stored in trace {trace_id}")
+        raise NotStoredError(trace_id, span_id)
     return str(rows[0]["text"])
 
 

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from numpy.typing import NDArray
 
+from classify.custom.blend import Rows, blend
 from classify.custom.fewshot import Floats, learn
 from classify.models.encoder import encoder
 from classify.scoring.figures import auroc, average_precision, figures
@@ -65,7 +66,11 @@ def main() -> None:
         train, test = (_split(rows) for rows in sets)
         draws = list(_draws(train, test, options.intents, options.seeds))
         print(f"\n{name}: {len(draws)} draws, {len(test.texts)} test texts", flush=True)
-        methods: dict[str, Method] = {"Everyspan": _ours, "centroid": _centroid}
+        methods: dict[str, Method] = {
+            "Everyspan": _ours,
+            "vectors alone": _vectors_alone,
+            "centroid": _centroid,
+        }
         if regression := _regression():
             methods["logistic regression"] = regression
         for label, method in methods.items():
@@ -86,7 +91,19 @@ def _ours(draw: Draw) -> tuple[NDArray[Any], float]:
     # What a user waits for: the examples are read by the encoder, the background's vectors are
     # stored already.
     texts = [draw.train.texts[i] for i in draw.positives]
-    head = learn(encoder().vectors(texts), _NONE, draw.train.vectors[draw.background])
+    head = blend(
+        Rows(encoder().vectors(texts), texts),
+        Rows(_NONE, []),
+        Rows(draw.train.vectors[draw.background], [draw.train.texts[i] for i in draw.background]),
+    )
+    _created()
+    return head.score(draw.test.vectors, draw.test.texts), head.threshold
+
+
+def _vectors_alone(draw: Draw) -> tuple[NDArray[Any], float]:
+    # What is learned where there is little traffic.
+    positives = encoder().vectors([draw.train.texts[i] for i in draw.positives])
+    head = learn(positives, _NONE, draw.train.vectors[draw.background])
     _created()
     return head.score(draw.test.vectors), head.threshold
 

@@ -77,7 +77,7 @@ class Record:
         try:
             member = self.member
             if self.model == _model(0):
-                member.score_vectors(np.zeros((1, self.width), np.float32))
+                member.score_rows(np.zeros((1, self.width), np.float32), ["one word"])
         except Exception as error:
             raise ValueError(f"what it has learned can't be used: {why(error)}") from error
 

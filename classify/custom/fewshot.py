@@ -1,4 +1,6 @@
-"""Learns a head from a few examples, against what else there is in the traffic.
+"""Learns a head from a few examples by what they are about, against what else there is in the
+traffic: where there is too little of it to know which words are rare (blend.py is for more), and
+where examples were taught before words counted.
 
 score = x · m - crowd(x): x a text's vector, centred on the background and of unit length, m the
 direction of the positives, crowd(x) the mean likeness of x to the two in a hundred background
@@ -17,6 +19,7 @@ positive that taught: no share of failures is presumed. benchmarks/fewshot measu
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,10 +41,10 @@ _AGAINST_NEGATIVES = 2.0
 _TAIL, _BETWEEN = 0.01, 0.6
 #: Slope of the probability over that range: 0.92 where left-out positives lie.
 _STEEP = 6.0
-_LEAST_POSITIVES, _LEAST_BACKGROUND = 3, 10
+LEAST_POSITIVES, LEAST_BACKGROUND = 3, 10
 #: Positives from which on a figure of them says something: four that are told apart from everything
 #: else are told apart by their topic, and say "auroc 1" whatever it will do.
-_TELLING = 10
+TELLING = 10
 #: Probabilities from there up fail where nobody says otherwise.
 THRESHOLD = 0.5
 #: Rows that are scored at a time: bounds the memory, 4 bytes a row and background text.
@@ -68,8 +71,8 @@ class Head:
     enough: bool = True
     reason: str = ""
 
-    def score(self, vectors: Floats) -> NDArray[np.float64]:
-        """Probabilities, shape (n,)."""
+    def score(self, vectors: Floats, texts: Sequence[str] = ()) -> NDArray[np.float64]:
+        """Probabilities, shape (n,). ``texts`` say nothing to it."""
         likes, crowd = self._likeness(_unit(np.asarray(vectors, np.float32) - self.centre))
         plain = ((likes - crowd).astype(np.float64) - self.middle) / self.width
         # Small ones stay apart from each other: none is rounded to 0.
@@ -129,7 +132,7 @@ class Head:
 def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
     """Shapes (p, d), (n, d) and (k, d); p is 2 at least, n and k may be 0."""
     width = positives.shape[1]
-    many = len(background) >= _LEAST_BACKGROUND
+    many = len(background) >= LEAST_BACKGROUND
     centre = background.mean(axis=0) if many else np.zeros(width)
     ours = _unit(positives - centre)
     # How like each positive is to the others.
@@ -156,12 +159,12 @@ def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
     lowest = float((likes - crowds).min()) - 0.01
     middle = min(low + _BETWEEN * max(high - low, 0.0), lowest)
     reason = ""
-    if len(positives) < _LEAST_POSITIVES:
-        reason = f"{len(positives)} positive examples are too few; give {_LEAST_POSITIVES} or more"
-    elif len(background) + len(negatives) < _LEAST_BACKGROUND:
+    if len(positives) < LEAST_POSITIVES:
+        reason = f"{len(positives)} positive examples are too few; give {LEAST_POSITIVES} or more"
+    elif len(background) + len(negatives) < LEAST_BACKGROUND:
         reason = "there is too little other traffic to tell them from; wait, or give negatives"
     quality: dict[str, Any] = {"positives": len(positives)}
-    if many and len(positives) >= _TELLING:
+    if many and len(positives) >= TELLING:
         beaten = np.mean([np.mean(usual < each) for each in left_out])
         quality = {"auroc": round(float(beaten), 4), **quality}
     return replace(
@@ -178,7 +181,7 @@ def _others(positives: Floats, among_themselves: float, background: Floats) -> F
     """The background without what is looked for, where that is a crowd."""
     likes = background @ _direction(positives)
     same = likes >= _SAME * among_themselves
-    if np.mean(likes >= among_themselves) <= _OFTEN or len(likes) - same.sum() < _LEAST_BACKGROUND:
+    if np.mean(likes >= among_themselves) <= _OFTEN or len(likes) - same.sum() < LEAST_BACKGROUND:
         return background
     return background[~same]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from classify.custom.classifier_definition import Definition, DefinitionError
+from classify.custom.blend import LEAST, Blend, Rows, blend
+from classify.custom.classifier_definition import Definition, DefinitionError, plain
 from classify.custom.classifier_store import Record
 from classify.custom.examples import check_contradictions
 from classify.custom.fewshot import Head, learn
-from classify.custom.member import joined
+from classify.custom.head import read
+from classify.custom.member import in_one, joined
 from classify.custom.traffic import Sample
 
 
-def learned(definition: Definition, traffic: Sample) -> Head:
+def learned(definition: Definition, traffic: Sample) -> Head | Blend:
     """Raises DefinitionError for examples that contradict each other."""
     positives = joined([each.texts for each in definition.marked("positive")])
     told = [each.texts for each in definition.marked("negative")]
@@ -24,13 +26,24 @@ def learned(definition: Definition, traffic: Sample) -> Head:
         for i, ids in enumerate(zip(traffic.trace_ids, traffic.span_ids, strict=True))
         if ids not in mine
     ]
-    return learn(positives, negatives, traffic.vectors[others])
+    examples = {plain(in_one(each.texts)) for each in definition.examples}
+    # What says the same as an example stands for no other traffic, and what is said again and again
+    # for one text of it.
+    texts = {plain(traffic.texts[i]): i for i in reversed(others)}
+    apart = sorted(i for text, i in texts.items() if text not in examples)
+    if len(apart) < LEAST:
+        return learn(positives, negatives, traffic.vectors[others])
+    return blend(
+        Rows(positives, [in_one(each.texts) for each in definition.marked("positive")]),
+        Rows(negatives, [in_one(each.texts) for each in definition.marked("negative")]),
+        traffic.rows.only(apart),
+    )
 
 
 def check_readable(record: Record) -> None:
     """Whether what it has learned, in a file for example, can be used. Raises DefinitionError."""
     try:
-        Head.from_bytes(record.head)
+        read(record.head)
     except Exception as error:
         raise DefinitionError(
             f"learned: what '{record.name}' has learned can't be read ({error}); delete the"

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classify.classifier import NOT_APPLICABLE, Layer, Subject, Unit
+from classify.custom.blend import Blend
 from classify.custom.classifier_definition import Definition
 from classify.custom.fewshot import THRESHOLD, Head
-from classify.custom.texts import texts_of
+from classify.custom.head import read
+from classify.custom.texts import shown, texts_of
 from classify.custom.vectors import Floats, current
 from classify.models.evidence import quoted
 from clickhouse.span import Span, Verdict
@@ -39,7 +41,7 @@ class Member:
         whole = definition.unit == "trace" or (definition.learns and definition.on == "steps")
         self.unit: Unit = "trace" if whole else "span"
         self.step_kinds = frozenset(() if whole else definition.kinds)
-        self._head = Head.from_bytes(head) if head else None
+        self._head: Head | Blend | None = read(head) if head else None
         calibrated = self._head.threshold if self._head else THRESHOLD
         self.threshold = definition.threshold or calibrated
 
@@ -76,12 +78,12 @@ class Member:
 
     def scores(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Of the head alone, shape (len(texts),)."""
-        return self.score_vectors(joined(texts)) if texts else np.zeros(0)
+        return self.score_rows(joined(texts), list(map(in_one, texts))) if texts else np.zeros(0)
 
-    def score_vectors(self, vectors: Floats) -> NDArray[np.float64]:
-        """Of vectors as `joined` makes them."""
+    def score_rows(self, vectors: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Of vectors as `joined` makes them, and texts as `in_one` does."""
         assert self._head is not None
-        return np.asarray(self._head.score(vectors), np.float64)
+        return np.asarray(self._head.score(vectors, texts), np.float64)
 
     def _by_rules(self, subject: Subject) -> Verdict:
         spans = self._seen(subject)
@@ -110,6 +112,11 @@ class Member:
             elif rule.label == "fail":
                 return Verdict("fail", max(score, rule.score), rule.evidence)
         return Verdict("fail", score, evidence) if fails else Verdict("pass", score)
+
+
+def in_one(texts: Sequence[str]) -> str:
+    """What words and numbers are read of."""
+    return "\n".join(map(shown, texts))
 
 
 def joined(texts: Sequence[Sequence[str]]) -> Floats:

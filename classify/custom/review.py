@@ -78,7 +78,7 @@ class Reviewer:
         if not len(found):
             return Review()
         member = record.member
-        scores = member.score_vectors(found.vectors)
+        scores = member.score_rows(found.vectors, found.texts)
         fails = {int(i) for i in np.flatnonzero(scores >= member.threshold)}
         marked = {(each.trace_id, each.span_id) for each in record.definition.examples}
         texts = {plain(" ".join(each.texts)) for each in record.definition.examples}

@@ -10,8 +10,8 @@ from classify.custom.classifier_definition import On
 from clickhouse.span import Span
 
 #: Characters of a text that are compared: its beginning, and its end, where the point often is.
-_BEGINNING, _END = 1_400, 600
-MAX_CHARACTERS = _BEGINNING + _END
+BEGINNING, END = 1_400, 600
+MAX_CHARACTERS = BEGINNING + END
 _MAX_STEPS = 60
 _MAX_PART = 80
 
@@ -28,7 +28,7 @@ def shown(text: str) -> str:
     """The part of a text that the encoder gets."""
     if len(text) <= MAX_CHARACTERS:
         return text
-    return f"{text[:_BEGINNING]}\n{text[-_END:]}"
+    return f"{text[:BEGINNING]}\n{text[-END:]}"
 
 
 def hash_of(text: str) -> bytes:

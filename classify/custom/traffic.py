@@ -11,9 +11,10 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Subject, Trace, applies
+from classify.custom.blend import Rows
 from classify.custom.classifier_definition import Definition, On
-from classify.custom.member import Member, joined
-from classify.custom.texts import MAX_CHARACTERS, shown, texts_of
+from classify.custom.member import Member, in_one, joined
+from classify.custom.texts import BEGINNING, END, texts_of
 from classify.custom.vectors import DIMENSIONS, Floats, model, restored
 from clickhouse.span import SPAN_COLUMNS, Span
 
@@ -33,17 +34,24 @@ _COLUMNS: dict[On, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class Sample:
-    """Rows of real traffic. ``vectors``: shape (rows, d). ``failed``: classifier to the positions
-    of the rows that it fails. ``seen``: rows that there were to choose from."""
+    """Rows of real traffic. ``vectors``: shape (rows, d). ``texts``: as `in_one` makes them.
+    ``failed``: classifier to the positions of the rows that it fails. ``seen``: rows that there
+    were to choose from."""
 
     trace_ids: list[str]
     span_ids: list[str]
     vectors: Floats
+    texts: list[str]
     failed: dict[str, set[int]] = field(default_factory=dict)
     seen: int = 0
 
     def __len__(self) -> int:
         return len(self.span_ids)
+
+    @property
+    def rows(self) -> Rows:
+        """To learn against."""
+        return Rows(self.vectors, self.texts)
 
 
 def sample(
@@ -55,7 +63,7 @@ def sample(
         return _of_traces(client, database, definition.services)
     columns = _COLUMNS[definition.on]
     where, parameters = _condition(client, database, definition.kinds, columns, definition.services)
-    hashes = ", ".join(f"MD5({column}) AS hash_{column}" for column in columns)
+    hashes = ", ".join(f"MD5({c}) AS hash_{c}, {_cut(c)} AS text_{c}" for c in columns)
     verdicts = ", ".join(f"if({name} = 'fail', '{name}', '')" for name in classifiers) or "''"
     joins = " ".join(
         f"LEFT ANY JOIN known AS known_{c} ON known_{c}.hash = hash_{c}" for c in columns
@@ -75,20 +83,22 @@ def sample(
         f" WHERE model = {model()} AND length(t.vector) = {DIMENSIONS}"
         f" AND hour >= (SELECT toStartOfHour(min(start_time)) FROM rows)"
         " GROUP BY hash)"
-        f" SELECT trace_id, span_id, arrayConcat(own, theirs), {vectors} FROM rows {joins}",
+        " SELECT trace_id, span_id, arrayConcat(own, theirs),"
+        f" {', '.join(f'text_{c}' for c in columns)}, {vectors} FROM rows {joins}",
         parameters=parameters,
     ).result_rows
     known: list[Any] = []
     unknown: list[Any] = []
+    width = len(columns)
     for row in rows:
-        (known if all(bytes(v) != _EMPTY for v in row[3:]) else unknown).append(row)
-    found = Sample([], [], np.zeros((0, DIMENSIONS * len(columns)), np.float32), seen=len(rows))
+        (known if all(bytes(v) != _EMPTY for v in row[3 + width :]) else unknown).append(row)
+    found = Sample([], [], np.zeros((0, DIMENSIONS * width), np.float32), [], seen=len(rows))
     if known:
-        parts = [restored([bytes(row[3 + i]) for row in known]) for i in range(len(columns))]
-        _extend(found, known, _beside(parts))
+        parts = [restored([bytes(row[3 + width + i]) for row in known]) for i in range(width)]
+        _extend(found, known, [row[3 : 3 + width] for row in known], _beside(parts))
     if len(known) < _ENOUGH:
         step = max(1, len(unknown) // _ENOUGH)
-        _embed(client, database, found, unknown[::step][:_ENOUGH], columns)
+        _embed(found, unknown[::step][:_ENOUGH], width)
     return found
 
 
@@ -149,14 +159,15 @@ def subjects(member: Member, found: Sequence[Trace]) -> list[Subject]:
 
 
 def _of_traces(client: Client, database: str, services: Sequence[str]) -> Sample:
-    found = Sample([], [], np.zeros((0, DIMENSIONS), np.float32))
+    found = Sample([], [], np.zeros((0, DIMENSIONS), np.float32), [])
     everything = newest_traces(client, database, services)
     found.seen = len(everything)
     end = time.monotonic() + _SECONDS
     for start in range(0, len(everything), _AT_ONCE):
         chunk = everything[start : start + _AT_ONCE]
         rows: list[Any] = [(trace.root.trace_id, trace.root.span_id, ()) for trace in chunk]
-        _extend(found, rows, joined([texts_of("steps", trace.root, trace) for trace in chunk]))
+        texts = [texts_of("steps", trace.root, trace) for trace in chunk]
+        _extend(found, rows, texts, joined(texts))
         if time.monotonic() > end:
             break
     return found
@@ -186,36 +197,30 @@ def _condition(
     return within, parameters
 
 
-def _embed(
-    client: Client, database: str, found: Sample, rows: Sequence[Any], columns: Sequence[str]
-) -> None:
+def _cut(column: str) -> str:
+    """SQL of what `shown` shows of it."""
+    return (
+        f"if(lengthUTF8({column}) > {BEGINNING + END},"
+        f" concat(leftUTF8({column}, {BEGINNING}), '\\n', rightUTF8({column}, {END})), {column})"
+    )
+
+
+def _embed(found: Sample, rows: Sequence[Any], width: int) -> None:
+    """``width``: texts of a row."""
     end = time.monotonic() + _SECONDS
     for start in range(0, len(rows), _AT_ONCE):
         chunk = rows[start : start + _AT_ONCE]
-        cut = ", ".join(
-            f"if(length({c}) > {4 * MAX_CHARACTERS}, concat(leftUTF8({c}, {MAX_CHARACTERS}), '\\n',"
-            f" rightUTF8({c}, {MAX_CHARACTERS})), {c})"
-            for c in columns
-        )
-        texts = {
-            (row[0], row[1]): row[2:]
-            for row in client.query(
-                f"SELECT trace_id, span_id, {cut} FROM {database}.spans"
-                " WHERE trace_id IN {traces:Array(String)} AND span_id IN {spans:Array(String)}",
-                parameters={"traces": [r[0] for r in chunk], "spans": [r[1] for r in chunk]},
-            ).result_rows
-        }
-        kept = [row for row in chunk if (row[0], row[1]) in texts]
-        if kept:
-            _extend(
-                found, kept, joined([[shown(t) for t in texts[row[0], row[1]]] for row in kept])
-            )
+        texts = [list(row[3 : 3 + width]) for row in chunk]
+        _extend(found, chunk, texts, joined(texts))
         if time.monotonic() > end:
             return
 
 
-def _extend(found: Sample, rows: Sequence[Any], vectors: Floats) -> None:
+def _extend(
+    found: Sample, rows: Sequence[Any], texts: Sequence[Sequence[str]], vectors: Floats
+) -> None:
     start = len(found)
+    found.texts += map(in_one, texts)
     found.trace_ids += [row[0] for row in rows]
     found.span_ids += [row[1] for row in rows]
     for i, row in enumerate(rows):

@@ -17,7 +17,7 @@ OF_PROJECTS = frozenset(
     (
         *("spans_raw", "span_content", "reviews"),
         *("experiment_changes", "experiment_status_measured", "experiment_effects_measured"),
-        "experiment_balance_measured",
+        *("experiment_balance_measured", "hour_changes", "hour_tallies"),
         *("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift"),
     )
 )

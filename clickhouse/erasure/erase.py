@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse.cluster import everywhere, local
 from clickhouse.embedded_http.settings import quote
 from clickhouse.erasure.change import MUTATION, change
+from clickhouse.erasure.counted import hours_of, uncount
 from clickhouse.erasure.erasures import NEVER, Erasure, begin, put
 from clickhouse.migrate import MERGED_PARTS_SECONDS
 from clickhouse.settings import ClickHouseSettings
@@ -36,7 +37,7 @@ _TABLES = {
     "reviews": "trace_id",
     "dataset_items": "trace_id",
 }
-_EVERY_TABLE = (*_TABLES, "text_vectors", "custom_classifiers")
+_EVERY_TABLE = (*_TABLES, "hour_tallies", "text_vectors", "custom_classifiers")
 #: Embedded: how long parts stay for readers while something is being forgotten.
 _PARTS_STAY = timedelta(seconds=60)
 _FORGOTTEN = "[forgotten]"
@@ -151,8 +152,11 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     removed["text_vectors"] = change(
         client, settings, "text_vectors", "DELETE", f"hash IN {hashes}"
     )
+    hours = hours_of(client, database, f"trace_id IN {traces}{own}")
+    uncount(client, settings, hours)
     for table, column in _TABLES.items():
         removed[table] = change(client, settings, table, "DELETE", f"{column} IN {traces}{own}")
+    uncount(client, settings, hours)
     removed["examples"] = changed
     erasure = replace(
         erasure.with_more({table: rows for table, rows in removed.items() if rows}),

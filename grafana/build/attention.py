@@ -10,7 +10,7 @@ of thresholds.toml, so that the words and the alerts beside them mean the same.
 from __future__ import annotations
 
 from grafana.build.columns import count, interval, rate, text, time, trace
-from grafana.build.over_time import slot
+from grafana.build.over_time import NARROW, in_slots, slot
 from grafana.build.panels import Json, table
 from grafana.build.sql import (
     COVERED,
@@ -19,15 +19,26 @@ from grafana.build.sql import (
     between,
     classifiers,
     columns,
-    counts,
     failed,
     where,
     wilson_high,
     wilson_low,
 )
+from grafana.build.tallied import (
+    ENVIRONMENT,
+    SERVICE,
+    SPANS,
+    TRACES,
+    UNCOVERED,
+    on_board,
+    slower_than,
+    verdicts_of,
+)
+from grafana.build.tallied import ERRORS as ERRORS_OF
 from grafana.thresholds import read
 
-_SLOW = f"({ROOT} AND duration_ms > {read().operational.p95_seconds * 1000:g})"
+_SLOW_MS = read().operational.p95_seconds * 1000
+_SLOW = f"({ROOT} AND duration_ms > {_SLOW_MS:g})"
 _ERROR = f"({ROOT} AND status = 'error')"
 _TOOL = "step_kind = 'tool' AND tool_name != ''"
 _TOOL_FAILED = f"({_TOOL} AND (status = 'error' OR tool_call_error = 'fail'))"
@@ -130,12 +141,13 @@ FROM (
         FROM (
           SELECT service, environment, slot, check, failed, judged, {limit} AS allowed
           FROM (
-            SELECT service, environment, slot, c.1 AS check, c.2 AS failed, c.3 AS judged
+            SELECT service, environment, slot, c.1 AS check, sum(c.2) AS failed, sum(c.3) AS judged
             FROM (
 {_checks(names)}
             )
             ARRAY JOIN checks AS c
             WHERE c.3 > 0
+            GROUP BY service, environment, slot, check
           ) AS seen
           LEFT JOIN (
             SELECT name, argMax(max_fail_rate, revision) AS own
@@ -166,13 +178,15 @@ LIMIT 50"""
 
 def _checks(names: list[str]) -> str:
     """Of each service and slot: array of (check, failed, judged, 0)."""
-    return f"""SELECT service_name AS service, environment, {slot()} AS slot,
-  arrayConcat({counts(names)}, [('{ERRORS}', countIf({_ERROR}), countIf({ROOT}), toUInt64(0)),
-    ('{SLOW}', countIf({_SLOW}), countIf({ROOT}), toUInt64(0)),
-    ('{UNJUDGED}', countIf(NOT {COVERED}), count(), toUInt64(0))]) AS checks
-FROM spans
-{where()}
-GROUP BY service, environment, slot
+    verdicts, slow = verdicts_of(names), slower_than(_SLOW_MS)
+    rows, tallies = (
+        f"arrayConcat({verdicts[i]}, [('{ERRORS}', {ERRORS_OF[i]}, {TRACES[i]}, toUInt64(0)),\n"
+        f"    ('{SLOW}', toUInt64({slow[i]}), {TRACES[i]}, toUInt64(0)),\n"
+        f"    ('{UNJUDGED}', toUInt64({UNCOVERED[i]}), {SPANS[i]}, toUInt64(0))])"
+        for i in (0, 1)
+    )
+    groups = {"service": SERVICE, "environment": ENVIRONMENT} | in_slots()
+    return f"""{on_board(groups, {"checks": (rows, tallies)}, slots=NARROW)}
 UNION ALL
 SELECT service_name AS service, environment, {slot()} AS slot,
   [(concat('tool ', tool_name), countIf({_TOOL_FAILED}), count(), toUInt64(0))] AS checks

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.build.sql import chosen, columns, counts, where, wilson_high, wilson_low
+from grafana.build.sql import chosen, columns, counts, wilson_high, wilson_low
+from grafana.build.tallied import Either, on_board, verdicts_of
 from grafana.thresholds import read
 
 #: Seconds, each a multiple of the one before.
 _WIDTHS = "[60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800]"
 _RANGE = "dateDiff('second', $__fromTime, $__toTime)"
-_NARROW = f"arrayFirst(w -> w >= {_RANGE} / 100 OR w = 604800, {_WIDTHS})"
-_WIDE = f"greatest({_NARROW}, arrayLast(w -> w <= {_RANGE} / 20, {_WIDTHS}))"
+#: Seconds of a slot.
+NARROW = f"arrayFirst(w -> w >= {_RANGE} / 100 OR w = 604800, {_WIDTHS})"
+_WIDE = f"greatest({NARROW}, arrayLast(w -> w <= {_RANGE} / 20, {_WIDTHS}))"
 #: What a bucket should hold: of 30 judged and 3 failed, the 95 % interval is 3 to 26 %.
 ENOUGH = 30
 #: Series of a chart, besides "others".
@@ -33,13 +35,18 @@ _WHOLE = (
 
 def slot(column: str = "start_time") -> str:
     """Seconds since 1970 at which the slot of a row begins."""
-    return f"intDiv(toUnixTimestamp({column}), {_NARROW}) * {_NARROW}"
+    return f"intDiv(toUnixTimestamp({column}), {NARROW}) * {NARROW}"
+
+
+def in_slots() -> dict[str, Either]:
+    """The same, of rows and of their tallies."""
+    return {"slot": (slot(), slot("at"))}
 
 
 def _width(number: str) -> str:
     """Seconds of a bucket, where a series has ``number`` in the whole range."""
     enough = f"arrayFirst(w -> w >= {_RANGE} * {ENOUGH} / greatest({number}, 1) OR w = 604800, {_WIDTHS})"
-    return f"greatest({_NARROW}, least({_WIDE}, {enough}))"
+    return f"greatest({NARROW}, least({_WIDE}, {enough}))"
 
 
 def over_time(
@@ -100,10 +107,7 @@ def _judged(names: Sequence[str]) -> str:
     sum(failed) OVER (PARTITION BY classifier) AS all_failed,
     sum(judged) OVER (PARTITION BY classifier) AS all_judged, {limit} AS allowed
   FROM (
-    SELECT {slot()} AS slot, {counts(names)} AS counts
-    FROM spans
-    {where()}
-    GROUP BY slot
+{on_board(in_slots(), {"counts": verdicts_of(names)}, slots=NARROW)}
   )
   ARRAY JOIN counts AS v
   WHERE v.3 > 0 AND {chosen("v.1")}"""

@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana.build.panels import Json
 from grafana.build.rule import BY_SERVICE, CLASSIFIER_PANEL, counted, duration, rule
-from grafana.build.seasonal import drift, token_drift, week_number, windows
+from grafana.build.seasonal import drift, drift_counts, token_drift, week_number, windows
 from grafana.build.seldom import seldom_rules
 from grafana.build.silence import silence
 from grafana.build.sql import (
@@ -473,7 +473,8 @@ def _drift(thresholds: Thresholds) -> list[Json]:
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
     group = ["service_name", "environment"]
     past = windows("$__fromTime", "$__toTime")
-    rates = drift(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
+    counted = drift_counts(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
+    rates = drift(counted, group)
     tokens = token_drift(
         f"WHERE {past} AND {PRODUCTION} AND step_kind = 'llm' AND model != '' AND {ONCE}",
         "$__toTime",

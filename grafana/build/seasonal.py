@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from grafana.build.columns import count, number, share, text
 from grafana.build.panels import Json, table
 from grafana.build.sql import ONCE, chosen, where
-from grafana.build.told import shares
+from grafana.build.tallied import SERVICE, on_board
+from grafana.build.told import shares, shares_of
 from grafana.conditions import within
 from grafana.thresholds import read
 
@@ -33,8 +34,18 @@ def week_number(end: str, time: str = "start_time") -> str:
     return f"intDiv(dateDiff('second', {time}, {end}), 604800)"
 
 
-def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) -> str:
-    """Rows of (group…, classifier, fail_rate, usual, z): z counts standard errors.
+def drift_counts(names: Sequence[str], condition: str, end: str, group: Sequence[str]) -> str:
+    """What ``drift`` compares, out of the rows."""
+    columns = "".join(f"{column}, " for column in group)
+    return f"""SELECT {columns}{week_number(end)} AS week,
+      {shares(names)} AS counts
+      FROM spans
+      {condition}
+      GROUP BY {columns}week"""
+
+
+def drift(counted: str, group: Sequence[str]) -> str:
+    """``counted``: rows of (group…, week, counts). Rows of (group…, classifier, fail_rate, usual, z): z counts standard errors.
 
     Fail rates are those that all scores together say (told.py), so that a classifier that is seldom
     certain shows a worsening too. The standard error joins the sampling of both and the spread of
@@ -52,16 +63,14 @@ def drift(names: Sequence[str], condition: str, end: str, group: Sequence[str]) 
     greatest((sumIf(squares, week > 0) + 0.5) / (past_judged + 1) - usual * usual, 1e-6) AS varies,
     (fail_rate - usual) / sqrt(varies * (1 / judged_now + 1 / past_judged) + spread) AS z
   FROM (
-    SELECT {columns}week, v.1 AS classifier, v.2 AS share, v.3 AS judged, v.4 AS squares
+    SELECT {columns}week, v.1 AS classifier, sum(v.2) AS share, sum(v.3) AS judged,
+      sum(v.4) AS squares
     FROM (
-      SELECT {columns}{week_number(end)} AS week,
-      {shares(names)} AS counts
-      FROM spans
-      {condition}
-      GROUP BY {columns}week
+      {counted}
     )
     ARRAY JOIN counts AS v
-    WHERE v.3 >= {least}
+    GROUP BY {columns}week, classifier
+    HAVING judged >= {least}
   )
   GROUP BY {columns}classifier
   HAVING judged_now > 0 AND weeks >= 2"""
@@ -105,7 +114,16 @@ _STARTS, _ENDS = "$__fromTime", "$__toTime"
 
 def drift_table(panel_id: int, names: Sequence[str]) -> Json:
     """For a dashboard: the time range, at most a week of it."""
-    inner = drift(names, where(time=_dashboard_windows()), _ENDS, ["service_name"])
+    counted = on_board(
+        {
+            "service_name": SERVICE,
+            "week": (week_number(_ENDS), week_number(_ENDS, "at")),
+        },
+        {"counts": shares_of(names)},
+        time=_dashboard_windows(),
+        windows=[_week(week) for week in range(WEEKS + 1)],
+    )
+    inner = drift(counted, ["service_name"])
     sql = f"""SELECT classifier, z, fail_rate, usual, service_name AS service, judged_now AS judged, weeks
 FROM (
   {inner}
@@ -172,7 +190,15 @@ LIMIT 30"""
     )
 
 
+# Windows of more than a week would overlap.
+_FROM = f"greatest({_STARTS}, {_ENDS} - INTERVAL 604799 SECOND)"
+
+
 def _dashboard_windows() -> str:
-    # Windows of more than a week would overlap.
-    start = f"greatest({_STARTS}, {_ENDS} - INTERVAL 604799 SECOND)"
-    return windows(start, _ENDS)
+    return windows(_FROM, _ENDS)
+
+
+def _week(number: int) -> tuple[str, str]:
+    """The ends of one of them."""
+    shift = f" - INTERVAL {7 * number} DAY"
+    return _FROM + shift, _ENDS + shift

@@ -6,12 +6,17 @@ over a million spans that takes a quarter of the time that the long view ``verdi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
 from classify.classifier import Layer
 from classify.registry import BUILT_IN
+from classify.tallies.counting import CUSTOM as CUSTOM
+from classify.tallies.counting import JUDGED as JUDGED
+from classify.tallies.counting import columns as columns
+from classify.tallies.counting import counts as counts
+from classify.tallies.counting import custom_counts as custom_counts
 from grafana import conditions
 from grafana.build.quoting import one, several
 from grafana.thresholds import read
@@ -26,9 +31,6 @@ ONCE = "twin_of = ''"
 PRODUCTION = conditions.PRODUCTION
 #: The same on a board, unless its variable asks for replays.
 UNLESS_ASKED = f"({PRODUCTION} OR {one('replays')} = 'shown')"
-#: A row has the verdicts of all classifiers that it should have them of; one that was broken owes
-#: the row its verdict.
-JUDGED = "(verdict_version > 0 AND empty(unjudged))"
 #: The same, for rows that are old enough to be expected to.
 COVERED = f"({JUDGED} OR ingested_at > now() - INTERVAL 2 MINUTE)"
 
@@ -43,6 +45,11 @@ _STEP_FILTERS = {
 #: Only llm steps have a model and a prompt version: what is said of traces and of verdicts on roots
 #: means traces in which some step has it.
 _OF_ONE_STEP = ("model", "prompt_version")
+
+
+def of_service() -> list[str]:
+    """The dashboard's filters by which services are told apart."""
+    return [f"$__conditionalAll({_STEP_FILTERS[n]}, ${n})" for n in ("service", "environment")]
 
 
 def where(
@@ -63,11 +70,6 @@ def where(
     return "WHERE " + "\n  AND ".join(conditions)
 
 
-#: Among the names of verdict columns, what stands for all classifiers that users have added: their
-#: verdicts are in maps by name.
-CUSTOM = "custom"
-#: What a failed and what a judged row add to a sum of both: 2^42 rows are over four million million.
-_FAILED, _JUDGED = 2**84, 2**42
 _LABELS = "CAST(mapValues(custom), 'Array(String)')"
 _KEYS = "CAST(mapKeys(custom), 'Array(String)')"
 
@@ -92,44 +94,6 @@ def layer_of_each() -> dict[str, Layer]:
             " have"
         )
     return found
-
-
-def columns(names: Iterable[str]) -> list[str]:
-    """The names without CUSTOM."""
-    return [name for name in names if name != CUSTOM]
-
-
-def counts(names: Sequence[str], condition: str = "") -> str:
-    """Array of (classifier, failed, judged, abstained), an aggregate; ``condition``: of rows that
-    count."""
-    also = f" AND {condition}" if condition else ""
-    tuples = ",\n    ".join(
-        f"('{n}', countIf({n} = 'fail'{also}), countIf({n} IN ('pass', 'fail'){also}),"
-        f" countIf({n} = 'abstained'{also}))"
-        for n in columns(names)
-    )
-    return (
-        f"arrayConcat([{tuples}], {custom_counts(condition)})" if CUSTOM in names else f"[{tuples}]"
-    )
-
-
-def custom_counts(condition: str = "", *, news: bool = False, alias: str = "sums") -> str:
-    """Array of (classifier, failed, judged, abstained) of the custom ones, an aggregate. ``news``:
-    without verdicts that are none. ``alias``: one of its own for each of several of one SELECT."""
-    combinator, also = ("If", f", {condition}") if condition else ("", "")
-    none = "has(old_verdicts, k), toUInt128(0), " if news else ""
-    # The three counts as one number: three maps take three times as long, arrays of plain strings
-    # four times.
-    weight = (
-        f"multiIf({none}l = 'fail', toUInt128('{_FAILED + _JUDGED}'),"
-        f" l = 'pass', toUInt128('{_JUDGED}'), toUInt128(l = 'abstained'))"
-    )
-    summed = f"sumMap{combinator}(mapApply((k, l) -> (k, {weight}), custom){also}) AS {alias}"
-    parts = (f"toUInt64(bitAnd(bitShiftRight(n, {bits}), {_JUDGED - 1}))" for bits in (84, 42, 0))
-    return (
-        f"arrayMap((k, n) -> (toString(k), {', '.join(parts)}), mapKeys({summed}),"
-        f" mapValues({alias}))"
-    )
 
 
 def failed(names: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ from grafana.build.sql import (
     wilson_high,
     wilson_low,
 )
+from grafana.build.tallied import Either, on_board, verdicts_of
 
 #: Share of the rows that a classifier looks at and that it judges.
 TOLD_STEPS: list[tuple[float | None, str]] = [(None, RED), (0.8, YELLOW), (0.95, GREEN)]
@@ -64,11 +65,67 @@ def shares(names: Sequence[str]) -> str:
     return f"arrayConcat([{joined}], {theirs})"
 
 
+def shares_of(names: Sequence[str]) -> Either:
+    """``shares``, of rows and of the sums of their tallies."""
+    each = []
+    for name in columns(names):
+        judged = f"judged_['{name}']"
+        if rate := rates().get(name):
+            low, apart = f"{rate.healthy:.4g}", f"{rate.failing - rate.healthy:.4g}"
+            total, square = f"scores_['{name}']", f"squares_['{name}']"
+            says = f"({total} - {low} * {judged}) / {apart}"
+            squares = f"({square} - 2 * {low} * {total} + {low} * {low} * {judged})"
+            each.append(f"('{name}', {says}, {judged}, {squares} / ({apart} * {apart}))")
+        else:
+            failed = f"toFloat64(failed_['{name}'])"
+            each.append(f"('{name}', {failed}, {judged}, {failed})")
+    joined = ",\n    ".join(each)
+    if CUSTOM not in names:
+        return shares(names), f"[{joined}]"
+    own = verdicts_of([CUSTOM])[1]
+    theirs = f"arrayMap(c -> (c.1, toFloat64(c.2), c.3, toFloat64(c.2)), {own})"
+    return shares(names), f"arrayConcat([{joined}], {theirs})"
+
+
+def estimated_sql(names: Sequence[str]) -> str:
+    """As ``told_sql``, without why not more, which only rows say."""
+    source = on_board({}, {"counts": verdicts_of(names), "shares": shares_of(names)})
+    return _told(
+        names,
+        f"""  SELECT groupArray((name, failed, judged, abstained)) AS counts,
+    groupArray((name, total, judged, squares)) AS shares, [('', '')] AS reasons
+  FROM (
+    SELECT c.1 AS name, sum(c.2) AS failed, sum(c.3) AS judged, sum(c.4) AS abstained,
+      sum(s.2) AS total, sum(s.4) AS squares
+    FROM (
+      SELECT c, arrayFirst(s -> s.1 = c.1, shares) AS s
+      FROM (
+{source}
+      )
+      ARRAY JOIN counts AS c
+    )
+    GROUP BY name
+  )""",
+    )
+
+
 def told_sql(names: Sequence[str]) -> str:
     """Of each classifier: how much it judged, what failed, what is estimated to fail, and why not more."""
     reasons = ",\n    ".join(
         f"('{n}', anyHeavyIf(evidence['{n}'], {n} = 'abstained'))" for n in columns(names)
     )
+    return _told(
+        names,
+        f"""  SELECT {counts(names)} AS counts,
+    {shares(names)} AS shares,
+    [{reasons}] AS reasons
+  FROM spans
+  {where()}""",
+    )
+
+
+def _told(names: Sequence[str], source: str) -> str:
+    """``source``: a row of counts, shares and reasons."""
     spreads = {
         name: rate.healthy_spread / (rate.failing - rate.healthy)
         for name, rate in rates().items()
@@ -90,11 +147,7 @@ def told_sql(names: Sequence[str]) -> str:
     if(v.2 > 0 AND at_least > mean, {wilson_high("v.2", "v.3")}, 0))) AS at_most,
   arrayFirst(r -> r.1 = v.1, reasons).2 AS why_not
 FROM (
-  SELECT {counts(names)} AS counts,
-    {shares(names)} AS shares,
-    [{reasons}] AS reasons
-  FROM spans
-  {where()}
+{source}
 )
 ARRAY JOIN counts AS v
 WHERE v.3 + v.4 > 0 AND {chosen("v.1")}

@@ -102,7 +102,8 @@ def test_drift_shows_where_nothing_is_certain_enough_to_fail(client: Client) -> 
     for week in range(1, 5):
         insert(client, 300, "pass", "0.1 + 0.02 * (rand() % 3)", days=7 * week)
     insert(client, 300, "pass", "0.3 + 0.02 * (rand() % 3)")
-    sql = seasonal.drift(["toxicity"], "WHERE 1", "$__toTime", ["service_name"])
+    counted = seasonal.drift_counts(["toxicity"], "WHERE 1", "$__toTime", ["service_name"])
+    sql = seasonal.drift(counted, ["service_name"])
     (found,) = rows(client, sql)
     assert found["z"] > read().drift.z
     assert found["fail_rate"] - found["usual"] == pytest.approx(0.2 / 0.6, abs=0.02)

@@ -26,13 +26,13 @@ from grafana.build.sql import (
     any_failed,
     chosen,
     classifiers,
-    counts,
     failed,
     interval,
     where,
     wilson_low,
 )
-from grafana.build.told import TOLD_STEPS, told_sql
+from grafana.build.tallied import on_board, verdicts_of
+from grafana.build.told import TOLD_STEPS, estimated_sql
 
 
 def build() -> Json:
@@ -114,8 +114,8 @@ def _numbers() -> list[Json]:
             "How much is judged?",
             "Verdicts that are pass or fail, of all that classifiers were asked for; in the others "
             "they abstained. The boards Quality and Safety say which, and why.",
-            f"SELECT arraySum(v -> v.3, counts) / nullIf(arraySum(v -> v.3 + v.4, counts), 0) AS told"
-            f"\nFROM (\n  SELECT {counts(classifiers())} AS counts\n  FROM spans\n  {where()}\n)",
+            "SELECT sum(arraySum(v -> v.3, counts)) / nullIf(sum(arraySum(v -> v.3 + v.4, counts)), 0)"
+            f" AS told\nFROM (\n{on_board({}, {'counts': verdicts_of(classifiers())})}\n)",
             unit="percentunit",
             steps=TOLD_STEPS,
             decimals=0,
@@ -128,7 +128,7 @@ def _numbers() -> list[Json]:
             "its scores tell (95 % interval), which is more than what is certain enough to page.",
             "SELECT concat(replaceAll(classifier, '_', ' '), ' ',"
             " translateUTF8(interval, ' –', '\u00a0\u2011')) AS estimate\nFROM (\n"
-            f"{told_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY"
+            f"{estimated_sql(classifiers())}\n)\nWHERE judged > 0\nORDER BY"
             f" {wilson_low('failed', 'judged')} DESC\nLIMIT 1",
             unit=TEXT,
             steps=[(None, "text")],
@@ -164,6 +164,13 @@ def _week() -> Json:
         "($__timeFilter(start_time) OR (start_time >= $__fromTime - INTERVAL 7 DAY"
         " AND start_time <= $__toTime - INTERVAL 7 DAY))"
     )
+    week = " - INTERVAL 7 DAY"
+    counted = on_board(
+        {"now": ("start_time >= $__fromTime", "at >= $__fromTime")},
+        {"counts": verdicts_of(classifiers())},
+        time=both,
+        windows=[("$__fromTime", "$__toTime"), (f"$__fromTime{week}", f"$__toTime{week}")],
+    )
     sql = f"""SELECT classifier, fail_rate, if(judged = 0, '', {interval("failed", "judged")}) AS interval,
   week_before, fail_rate - week_before AS change, judged
 FROM (
@@ -171,10 +178,7 @@ SELECT v.1 AS classifier, sumIf(v.3, now) AS judged, sumIf(v.2, now) AS failed,
   failed / nullIf(judged, 0) AS fail_rate,
   sumIf(v.2, NOT now) / nullIf(sumIf(v.3, NOT now), 0) AS week_before
 FROM (
-  SELECT start_time >= $__fromTime AS now, {counts(classifiers())} AS counts
-  FROM spans
-  {where(time=both)}
-  GROUP BY now
+{counted}
 )
 ARRAY JOIN counts AS v
 WHERE v.3 > 0 AND {chosen("v.1")}

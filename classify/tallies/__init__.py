@@ -1,0 +1,1 @@
+"""What boards count, for hours in which nothing changes any more."""
