@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import requests
@@ -36,6 +37,7 @@ from cli.options import (
 from cli.reader import open_reader
 from cli.sending import troubles
 from ingest.settings import IngestSettings
+from service.client import CallError
 from service.client import Client as Service
 from service.errors import UserError
 from service.keys import is_key
@@ -50,6 +52,8 @@ _CLOCK_SECONDS = 60
 _LAG_SECONDS = 120
 #: A classifier that can tell of fewer than this share is said to abstain.
 _TOLD = 0.5
+#: What has a certificate where one is set.
+_WITH_TLS = ("ingest", "web")
 _MIN_ROWS = 20
 _DATA_SOURCE = "everyspan-clickhouse"
 
@@ -111,18 +115,32 @@ def _services(
     web: WebSettings,
 ) -> Iterator[Finding]:
     """Whether each answers, is ready, and takes the token that is set here."""
-    each: list[tuple[str, str, int, SecretStr, str, str]] = [
-        ("ingest", ingest.host, ingest.otlp_http_port, ingest.ingest_token, "OTLP_HTTP", "INGEST"),
-        ("classify", classify.host, classify.classify_port, classify.classify_token, "CLASSIFY",
-         "CLASSIFY"),
-        ("alerting", alerting.host, alerting.alerting_port, alerting.alerting_token, "ALERTING",
-         "ALERTING"),
-        ("web", web.host, web.web_port, web.web_token, "WEB", "WEB"),
+    each: list[tuple[str, str, int, SecretStr, Path | None, str, str]] = [
+        ("ingest", ingest.host, ingest.otlp_http_port, ingest.ingest_token,
+         ingest.tls_certificate, "OTLP_HTTP", "INGEST"),
+        ("classify", classify.host, classify.classify_port, classify.classify_token, None,
+         "CLASSIFY", "CLASSIFY"),
+        ("alerting", alerting.host, alerting.alerting_port, alerting.alerting_token, None,
+         "ALERTING", "ALERTING"),
+        ("web", web.host, web.web_port, web.web_token, web.tls_certificate, "WEB", "WEB"),
     ]  # fmt: skip
-    for name, host, port, token, port_of, token_of in each:
-        address = Service(name, host, port, token, "").address
+    for name, host, port, token, certificate, port_of, token_of in each:
+        service = Service(name, host, port, token, "", seconds=15, certificate=certificate)
+        address = service.address
         try:
-            alive = requests.get(f"{address}/healthz", timeout=5)
+            alive = service.ask("GET", "/healthz")
+        except CallError as error:
+            yield Finding("bad", name, str(error), "set it to the file that the service has")
+            continue
+        except requests.exceptions.SSLError as error:
+            yield Finding(
+                "bad",
+                name,
+                f"what answers at {address} has another certificate, or none: {error}",
+                "set EVERYSPAN_TLS_CERTIFICATE here as for the service, and start it again where"
+                " it was set since",
+            )
+            continue
         except requests.RequestException as error:
             answers = any(isinstance(cause, ProtocolError) for cause in error.args)
             if answers and name == "ingest" and port == ingest.otlp_grpc_port:
@@ -132,6 +150,14 @@ def _services(
                     f"what listens at {address} speaks gRPC, no HTTP",
                     "set EVERYSPAN_OTLP_HTTP_PORT to the port for HTTP (4318), and"
                     " EVERYSPAN_OTLP_GRPC_PORT to that for gRPC (4317)",
+                )
+                continue
+            if answers and name in _WITH_TLS:
+                yield Finding(
+                    "bad",
+                    name,
+                    f"what listens at {address} speaks no plain HTTP",
+                    "where the service has a certificate, set EVERYSPAN_TLS_CERTIFICATE here too",
                 )
                 continue
             yield Finding(
@@ -151,11 +177,9 @@ def _services(
             )
             continue
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-        ready = requests.get(f"{address}/readyz", headers=headers, timeout=15)
-        known = requests.get(
-            f"{address}/openapi.json" if name == "ingest" else f"{address}/nothing",
-            headers=headers,
-            timeout=15,
+        ready = service.ask("GET", "/readyz", headers=headers)
+        known = service.ask(
+            "GET", "/openapi.json" if name == "ingest" else "/nothing", headers=headers
         )
         key = is_key(token.get_secret_value())
         if key and known.status_code in (401, 503):

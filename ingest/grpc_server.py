@@ -27,6 +27,7 @@ from ingest.refusal import Refusal, Refused, not_known
 from service.caller import Caller, NotAllowed
 from service.errors import UserError
 from service.keys import Who
+from service.tls import Tls, tls_of
 
 _SERVICES: dict[Signal, str] = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -95,7 +96,7 @@ class GrpcServer:
             )
         host = f"[{self._host}]" if ":" in self._host else self._host
         try:
-            self.port = server.add_insecure_port(f"{host}:{self.port}")
+            self.port = self._listen(server, f"{host}:{self.port}")
         except RuntimeError as error:
             raise PortInUseError(
                 f"OTLP/gRPC can't listen on {host}:{self.port}; stop what listens there or set "
@@ -103,6 +104,18 @@ class GrpcServer:
             ) from error
         await server.start()
         self._server = server
+
+    def _listen(self, server: grpc.aio.Server, address: str) -> int:
+        tls = tls_of(self._receiver.settings)
+        if tls is None:
+            return int(server.add_insecure_port(address))
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            """Asked before each handshake."""
+            return _certificate(tls) if tls.renew() else None
+
+        credentials = grpc.dynamic_ssl_server_credentials(_certificate(tls), changed)
+        return int(server.add_secure_port(address, credentials))
 
     async def stop(self) -> None:
         """Finish the calls in progress."""
@@ -175,6 +188,10 @@ class GrpcServer:
             raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "Export takes one message"))
         held.set(len(found[0]))
         return found[0]
+
+
+def _certificate(tls: Tls) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([tls.pem()])
 
 
 def _coding(message: bytes) -> str:

@@ -30,6 +30,7 @@ from service.http_protocol import ConnectionLimits
 from service.keys import Who
 from service.serve import Site
 from service.stack_settings import UpSettings
+from service.tls import tls_of
 
 if TYPE_CHECKING:  # each is loaded where it runs
     from alerting.settings import AlertingSettings
@@ -126,6 +127,7 @@ class Ingest(Part):
             settings.otlp_http_port,
             "EVERYSPAN_OTLP_HTTP_PORT",
             _connection_limits(settings),
+            tls_of(settings),
         )
 
     async def start(self) -> None:
@@ -323,7 +325,9 @@ class Web(Part):
             keys,
         )
         self.registry = app.state.registry
-        self.site = Site("web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT")
+        self.site = Site(
+            "web", app, settings.host, settings.web_port, "EVERYSPAN_WEB_PORT", tls=tls_of(settings)
+        )
 
     def ready(self, ports: dict[str, int]) -> None:
         self._port = ports.get("ClickHouse HTTP", 0)

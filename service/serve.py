@@ -19,12 +19,15 @@ from service.caller import Gate
 from service.deadline import Deadline
 from service.errors import UserError
 from service.http_protocol import ConnectionLimits, LimitedProtocol, Waiting
+from service.tls import Tls
 
 log = logging.getLogger(__name__)
 
 # Requests in progress get so long at the end. The whole end has a deadline too.
 _GRACE_SECONDS = 3
 _OPEN_FILES = 16_384
+#: Between two looks at a certificate, ten a second.
+_RENEW_TICKS = 100
 
 
 class AddressInUseError(UserError):
@@ -71,12 +74,20 @@ class Site:
     port: int
     setting: str
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
         self.app.gate.check_listening(self.host)
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tls: Tls | None) -> None:
+        super().__init__(config)
+        self._tls = tls
+        if tls is not None:
+            config.load()
+            config.ssl = tls.context
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # One handler for all the servers of the process, below.
@@ -94,6 +105,8 @@ class _Server(uvicorn.Server):
                     # One connection's trouble is never that of all.
                     log.exception("a connection is cut")
                     connection.transport.abort()
+        if self._tls is not None and counter % _RENEW_TICKS == 0:
+            self._tls.renew()
         return await super().on_tick(counter)
 
 
@@ -204,7 +217,8 @@ def server_of(site: Site) -> uvicorn.Server:
             ),
             limit_concurrency=site.limits.connections + 1,
             timeout_keep_alive=site.limits.idle_seconds,
-        )
+        ),
+        site.tls,
     )
 
 

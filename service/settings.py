@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,6 +27,18 @@ class ListenSettings(BaseSettings):
             "machine that show no token or password may call its services (the Host header)."
         ),
     ] = ""
+
+    tls_certificate: Annotated[
+        Path | None,
+        Field(
+            description="PEM file with the certificate of OTLP/HTTP, OTLP/gRPC and the page, which"
+            " then speak TLS only; taken anew when it changes. None: no TLS."
+        ),
+    ] = None
+    tls_key: Annotated[
+        Path | None,
+        Field(description="PEM file with its key, without a passphrase."),
+    ] = None
 
     log_format: Annotated[
         Literal["text", "json"],

@@ -118,7 +118,9 @@ def web_alone(
 
 def page_url(web: WebSettings) -> str:
     """Where a browser on this machine finds the page."""
-    return Service("web", web.host, web.web_port, web.web_token, "").address
+    return Service(
+        "web", web.host, web.web_port, web.web_token, "", certificate=web.tls_certificate
+    ).address
 
 
 def whole(

@@ -68,7 +68,7 @@ def create_app(
         return RedirectResponse(f"/traces?{query}", HTTPStatus.TEMPORARY_REDIRECT)
 
     @app.get(ENTER)
-    def enter(key: str = "") -> Response:
+    def enter(request: Request, key: str = "") -> Response:
         """The address with the key: from then on this browser may answer."""
         if not gate.is_key(key):
             return pages.problem(
@@ -80,7 +80,14 @@ def create_app(
         answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         # Lax: a link in an alert brings it along, a form of another site does not.
         name = cookie(SecretStr(key))
-        answer.set_cookie(name, key, max_age=_KEPT_SECONDS, httponly=True, samesite="lax")
+        answer.set_cookie(
+            name,
+            key,
+            max_age=_KEPT_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
         return answer
 
     @app.get("/static/{name}")

@@ -32,7 +32,7 @@ class Forgetfulness(Weighed):
 
     name = "forgetfulness"
     description = "The assistant contradicts, or asks again for, what was said earlier."
-    code_version = 6
+    code_version = 7
     unit: Unit = "session"
     layer: Layer = "quality"
     step_kinds: frozenset[str] = frozenset()

@@ -95,7 +95,7 @@ class UserFrustration(Weighed):
 
     name = "user_frustration"
     description = "The user is annoyed, repeats the request in vain, or gives up."
-    code_version = 4
+    code_version = 5
     learns_here: ClassVar[bool] = True
     reads: ClassVar[Reads | None] = "text"
     unit: Unit = "session"

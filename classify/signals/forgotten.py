@@ -74,6 +74,8 @@ _THING = re.compile(
 )
 _TWO_ENDS = frozenset(("place", "day", "weekday", "time"))
 _MOST_ANSWER = 4000
+#: Values of one kind in a sentence that make it a list.
+_LIST = 3
 #: Characters of what tools and documents brought that are searched for a value.
 _MOST_KNOWN = 60_000
 
@@ -186,6 +188,9 @@ def other_value(held: Held, found_too: bool = False) -> tuple[float, str]:
         for name, values in of_text(part).items():
             said = held.told.get(name)
             if not said or name in ("name", "budget", "phone", "place"):
+                continue
+            # A list to choose from.
+            if len({value for value, *_ in values}) >= _LIST:
                 continue
             before = held.values_before.get(name, set())
             new = [value for value, _, denied in values if value not in before and not denied]

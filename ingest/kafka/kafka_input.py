@@ -17,6 +17,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ _COMMIT_SECONDS = 1.0
 _LAG_SECONDS = 5.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 15.0
 _ROOM_SECONDS = 5.0
+#: Tries of a message whose request raises what nobody foresaw.
+_SURPRISES = 3
 #: For a copy to the topic of what is set aside, and for what is at work when partitions leave.
 _PATIENCE_SECONDS = 10.0
 _TOO_LARGE = Refusal(
@@ -163,12 +166,15 @@ class KafkaInput:
             self._at_work += 1
             turn = self._turn[place]
         work = asyncio.run_coroutine_threadsafe(self._store(message), self._loop)
-        work.add_done_callback(lambda _: self._ended(place, offset, turn))
+        work.add_done_callback(lambda work: self._ended(work, place, offset, turn))
 
-    def _ended(self, place: Place, offset: int, turn: int) -> None:
+    def _ended(self, work: Future[None], place: Place, offset: int, turn: int) -> None:
+        """What ended unstored stays open: neither it nor what came after it is committed."""
+        is_done = not work.cancelled() and work.exception() is None
         with self._lock:
             self._at_work -= 1
-            if self._turn[place] == turn and (known := self._offsets.get(place)) is not None:
+            known = self._offsets.get(place)
+            if is_done and self._turn[place] == turn and known is not None:
                 known.end(offset)
 
     async def _store(self, message: Message) -> None:
@@ -176,7 +182,7 @@ class KafkaInput:
         offset is not committed."""
         topic, data = message.topic() or "", message.value() or b""
         signal = self._signals[topic]
-        wait = _FIRST_RETRY_SECONDS
+        wait, surprises = _FIRST_RETRY_SECONDS, 0
         while True:
             try:
                 await self._receive(signal, data)
@@ -190,6 +196,17 @@ class KafkaInput:
                     raise
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LAST_RETRY_SECONDS)
+            except Exception as error:
+                # Ours to mend. It must not keep what comes after it from being stored.
+                surprises += 1
+                self._count(signal, HTTPStatus.INTERNAL_SERVER_ERROR)
+                log.exception("not stored: topic %s, offset %s", topic, message.offset())
+                if surprises == _SURPRISES:
+                    await self._set_aside(message, f"{type(error).__name__}: {error}")
+                    return
+                if self._stopping.is_set():
+                    raise
+                await asyncio.sleep(wait)
             else:
                 self._count(signal, HTTPStatus.OK)
                 return
@@ -294,7 +311,7 @@ class KafkaInput:
         while time.monotonic() < end:
             with self._lock:
                 known = [o for place, o in self._offsets.items() if not places or place in places]
-                if not any(each.waiting for each in known):
+                if not self._at_work or not any(each.waiting for each in known):
                     return
             time.sleep(0.02)
 

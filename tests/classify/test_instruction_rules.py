@@ -29,6 +29,7 @@ TEN = "one two three four five six seven eight nine ten"
         ('End with "Anything else?"', "Done.", "ends with “Done.”"),
         ('Begin your answer with "Dear".', "Hello there", "begins with “Hello there”"),
         ("Write in all lowercase.", "Hello", "not all lower case"),
+        ("Mention refunds once in your answer.", "Dear customer", "has “refunds” 0 times"),
     ],
 )
 def test_broken(instructions: str, output: str, how: str) -> None:
@@ -51,6 +52,10 @@ def test_broken(instructions: str, output: str, how: str) -> None:
         ("Write at least 5 words, or fewer.", "Hi"),
         ("We shipped over 300 words of documentation last week, for example.", "Hi"),
         ('End with "Thanks."', "All done. Thanks"),
+        # 'once' begins a clause, and 'about' is no word to be said
+        ("What does the handbook say about Once you've made your selection?", "Then submit it."),
+        ("Mention refunds once the customer asks for them.", "Dear customer"),
+        ("Say about twice as much as before.", "Well"),
         ("", ""),
     ],
 )

@@ -26,7 +26,7 @@ _LIBRARIES = (
     "typer",
     "yaml",
 )
-_SECONDS = 120
+_SECONDS = 240
 _maker: subprocess.Popen[str] | None = None
 
 

@@ -17,6 +17,7 @@ from clickhouse.connection import connect
 from ingest.kafka.client_config import KafkaError, client_config
 from ingest.kafka.kafka_input import KafkaInput
 from ingest.kafka.offsets import Offsets
+from ingest.prepare import Body
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
 from ingest.storage import Storage
@@ -191,7 +192,8 @@ def test_what_the_collector_writes_is_stored_then_committed(scene: Scene) -> Non
 def test_nothing_is_committed_before_it_is_stored(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ClickHouse refuses everything, while more comes than may be at work; then it takes it."""
+    """ClickHouse refuses everything, while more comes than may be at work, and the service stops
+    meanwhile; then it takes it."""
     away = True
     real = Storage.insert
 
@@ -204,11 +206,17 @@ def test_nothing_is_committed_before_it_is_stored(
     monkeypatch.setattr("ingest.kafka.kafka_input._AT_WORK", 8)
     monkeypatch.setattr("ingest.kafka.kafka_input._LAST_RETRY_SECONDS", 1.0)
     scene.cluster.send(scene.traces, *batches(40))
+    name = "everyspan_ingest_requests_total"
+    refused = {"signal": "traces", "transport": "kafka", "status": "503"}
+
+    async def refusing(receiver: Receiver) -> None:
+        await until(lambda: value(receiver, name, **refused) >= 8)
+
+    asyncio.run(scene.reading(refusing))
+    assert scene.committed() == 0
 
     async def work(receiver: Receiver) -> None:
         nonlocal away
-        name = "everyspan_ingest_requests_total"
-        refused = {"signal": "traces", "transport": "kafka", "status": "503"}
         await until(lambda: value(receiver, name, **refused) >= 20)
         assert scene.committed() == 0
         assert receiver.telemetry.pending_bytes._value.get() < 1 << 20
@@ -239,6 +247,31 @@ def test_what_was_stored_and_not_committed_is_read_again_and_is_the_same(
 
     asyncio.run(scene.reading(again))
     assert scene.rows() == 50
+
+
+def test_what_nobody_foresaw_is_set_aside_and_holds_nothing_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = batches(4)
+    real = Receiver.receive
+
+    async def receive(self: Receiver, body: Body, *more: Any) -> Any:
+        if body.data == first:
+            raise RuntimeError("a fault of ours")
+        return await real(self, body, *more)
+
+    monkeypatch.setattr(Receiver, "receive", receive)
+    monkeypatch.setattr("ingest.kafka.kafka_input._FIRST_RETRY_SECONDS", 0.05)
+    scene.cluster.send(scene.traces, first, *others)
+
+    async def work(receiver: Receiver) -> None:
+        await until(lambda: scene.committed() == 4)
+
+    asyncio.run(scene.reading(work))
+    assert scene.rows() == 15
+    copied = scene.cluster.read(scene.settings.kafka_aside_topic)
+    assert copied.value() == first
+    assert dict(copied.headers())["everyspan-reason"] == b"RuntimeError: a fault of ours"
 
 
 def test_log_records_come_by_their_own_topic(scene: Scene) -> None:

@@ -127,24 +127,29 @@ def range_before(text: str, after: str, *, exact: bool) -> Range | None:
     return Range(count, count, f"exactly {count}") if exact else None
 
 
+#: Behind a 'once' that counts stands no clause: 'mention it once in …', not 'once you are done'.
+_ONCE = re.compile(
+    r"\b(?:(at least|at most|more than|exactly|only|no more than) )?"
+    r"(?:(twice|thrice)|(once)(?=\s*(?:$|[^\w\s]|\b(?:in|at|per|or|and|for|within|throughout"
+    r"|somewhere|anywhere|every|each|during|before|after|only|as|on|to|with|by|across)\b)))"
+    r"\b(?: or (more|less))?",
+    re.I,
+)
+
+
 def times(text: str) -> Range | None:
-    """'at least 3 times', 'twice', '10 or more times', 'only once'."""
+    """'at least 3 times', 'twice', '10 or more times', 'only once'; not 'once you are done'."""
     found = re.search(r"\b(?:times?)\b", text, re.I)
     if found is not None:
         return range_before(text[: found.start()], text[found.end() :][:40], exact=True)
-    found = re.search(
-        r"\b(?:(at least|at most|more than|exactly|only|no more than) )?(once|twice"
-        r"|thrice)\b(?: or (more|less))?",
-        text,
-        re.I,
-    )
+    found = _ONCE.search(text)
     if found is None:
         return None
-    count = number(found[2])
+    count = number(found[2] or found[3])
     word = (found[1] or "").lower()
-    if word == "at least" or (found[3] or "").lower() == "more":
+    if word == "at least" or (found[4] or "").lower() == "more":
         return Range(count, said=f"at least {count}")
-    if word in ("at most", "no more than") or found[3]:
+    if word in ("at most", "no more than") or found[4]:
         return Range(0, count, f"at most {count}")
     if word == "more than":
         return Range(count + 1, said=f"more than {count}")

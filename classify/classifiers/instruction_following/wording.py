@@ -57,7 +57,8 @@ _USE_TIMES = re.compile(
     rf"\b(?:use|mention|include|includes|including|repeat|say|contain|contains|containing"
     rf"|with)\s+(?:the\s+)?"
     rf"(?:(?:key ?word|word|phrase|term|name)s?\s+)?(?:{_QUOTES}([^\"”'’`\n]{{1,60}}){_QUOTES}"
-    rf"|([\w-]{{2,30}}))\s+"
+    r"|((?!(?:about|at|to|of|for|in|on|by|from|with|it|this|that|them|these|those|so|more|less"
+    r"|anything|something|nothing|everything|which|what|if|when)\b)[\w-]{2,30}))\s+"
     r"(?:for\s+)?(?=(?:(?:at|no|more|less|fewer|exactly|only|once|twice|thrice|\d{1,3})\b))",
     re.I,
 )
