@@ -337,8 +337,10 @@ class Catalog:
             check(definition.marked("positive"), definition.marked("negative"))
             found = learned(definition, self._reviewer.sample(client, definition))
             head, quality, reason = found.to_bytes(), found.quality, found.reason
+            # Its answers stay examples when more are given.
+            said = said or (before.quality.get(classifier_store.TAUGHT, "") if before else "")
             if said:
-                quality = {**quality, "taught": said}
+                quality = {**quality, classifier_store.TAUGHT: said}
         if hold and not reason:
             reason = HELD
         state: State = "draft" if reason and not enable else "live"

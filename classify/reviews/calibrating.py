@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Classifier
 from classify.custom import classifier_store
-from classify.custom.classifier_store import CALIBRATED, Record
+from classify.custom.classifier_store import CALIBRATED, TAUGHT, Record
 from classify.custom.texts import shown
 from classify.models.checksums import ModelError
 from classify.models.encoder import encoder
@@ -181,7 +181,7 @@ class Calibrating:
         given = review_store.read(client, self._database, name)
         teachers = review_store.read(client, self._database, name, kind="teacher")
         answered = answers(run, name, [*given, *taught(given, teachers)])
-        if record is not None:
+        if record is not None and TAUGHT in record.quality:
             # What it was taught with says nothing of how good it is.
             known = {(each.trace_id, each.span_id) for each in record.definition.examples}
             answered = answered.only([i for i, r in enumerate(answered.rows) if r not in known])

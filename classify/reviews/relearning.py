@@ -54,7 +54,7 @@ class Relearned:
 
 
 def look(teaching: Teaching, record: Record, answered: Answered) -> Relearned:
-    """None of the answers may be an example already. Raises ModelError."""
+    """No answer that taught it may be among them. Raises ModelError."""
     try:
         return _look(teaching, record, answered)
     except DefinitionError as error:
