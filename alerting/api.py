@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
@@ -19,11 +20,15 @@ from alerting.routing import UNROUTED, Routes
 from alerting.sample import sample
 from alerting.stages import dedup
 from alerting.stages.record import release
-from alerting.store.deliveries import Delivery
+from alerting.store.deliveries import Delivery, Status
 from alerting.store.silences import Silence
 from alerting.store.store import Store
+from alerting.whose import whose
+from service.keys import ASKING, told
 from service.pattern import PatternError, pattern
 
+#: So many of all projects' newest are looked through for a key's own.
+_LOOKED_AT = 10_000
 _case: TypeAdapter[Case | None] = TypeAdapter(Case | None)
 
 
@@ -65,13 +70,22 @@ class Forgetting(_Body):
 
 
 def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
-    """/v1/alerts, /v1/silences and /v1/forget."""
+    """/v1/alerts, /v1/silences and /v1/forget. With a key: alerts and silences of its project."""
     api = APIRouter()
 
     @api.get("/v1/alerts")
     def alerts(status: str = "", limit: Annotated[int, Field(ge=1, le=1000)] = 100) -> Any:
         """Deliveries, newest first, and how many there are in each state."""
         deliveries = store().deliveries
+        if ASKING.get().key is not None:
+            own = [each for each in deliveries.read(limit=_LOOKED_AT) if _is_own(each)]
+            counts = Counter(each.status for each in own)
+            wanted = [each for each in own if status in ("", each.status)]
+            return {
+                "counts": dict.fromkeys(get_args(Status), 0) | counts,
+                "unrouted": sum(each.destination == UNROUTED for each in own),
+                "deliveries": [_told(each) for each in wanted[:limit]],
+            }
         return {
             "counts": deliveries.counts(),
             "unrouted": deliveries.count_of(UNROUTED),
@@ -82,7 +96,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     def alert(number: int) -> Any:
         """One delivery with its alert, and what enrichment found; null where it has not yet."""
         found = store().deliveries.one(number)
-        if found is None:
+        if found is None or not _is_own(found):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
         alert = found.alert.model_dump(mode="json", by_alias=True)
         case = json.loads(_case.dump_json(store().cases.get(found.case_key)))
@@ -92,7 +106,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     def resend(number: int) -> Any:
         """Send it again now; what could not be looked up is tried again."""
         known = store().deliveries.one(number)
-        if known is None:
+        if known is None or not _is_own(known):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
         # First: what is due may be sent at once.
         store().cases.drop_incomplete(known.case_key)
@@ -102,7 +116,8 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     @api.post("/v1/alerts/{number}/acknowledge", status_code=HTTPStatus.ACCEPTED)
     def acknowledge(number: int) -> Any:
         """Tell those who know of the alert that somebody is at it."""
-        if not dedup.acknowledge(store(), number):
+        known = store().deliveries.one(number)
+        if known is None or not _is_own(known) or not dedup.acknowledge(store(), number):
             raise HTTPException(
                 HTTPStatus.NOT_FOUND, f"there is no delivery {number} of an alert that fires"
             )
@@ -111,7 +126,10 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     @api.post("/v1/alerts/test")
     def test(testing: Testing) -> Any:
         """Send a sample to the destinations that these labels lead to; what each said."""
-        message = outgoing(sample(testing.labels))
+        labels, own = dict(testing.labels), ASKING.get().project
+        if own is not None:
+            labels["project"] = own
+        message = outgoing(sample(labels))
         found = []
         for name in routes.of(message.labels):
             config = routes.destinations[name]
@@ -126,18 +144,21 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     @api.get("/v1/silences")
     def silences() -> Any:
         """Those that hold."""
-        return [_silence(each) for each in store().silences.active()]
+        own = ASKING.get().project
+        found = store().silences.active()
+        return [_silence(each) for each in found if own is None or each.project == own]
 
     @api.post("/v1/silences", status_code=HTTPStatus.CREATED)
     def silence(asked: Silencing) -> Any:
         """Alerts with these labels are recorded and not told."""
         until = int((time.time() + asked.seconds) * 1000)
-        return _silence(store().silences.add(asked.matchers, until, asked.comment))
+        own = ASKING.get().project
+        return _silence(store().silences.add(asked.matchers, until, asked.comment, own))
 
     @api.delete("/v1/silences/{number}")
     def unsilence(number: int) -> Any:
         """End it."""
-        if not store().silences.remove(number):
+        if not store().silences.remove(number, ASKING.get().project):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no silence {number}")
         release(store())
         return {"id": number}
@@ -152,6 +173,12 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
     return api
 
 
+def _is_own(delivery: Delivery) -> bool:
+    """Whether whoever asks may see it."""
+    own = ASKING.get().project
+    return own is None or whose(delivery.alert.labels) == own
+
+
 def _told(delivery: Delivery) -> dict[str, Any]:
     labels = delivery.alert.labels
     return {
@@ -161,6 +188,7 @@ def _told(delivery: Delivery) -> dict[str, Any]:
         "event": delivery.event,
         "alertname": plain(labels.get("alertname", "")),
         "service": plain(labels.get("service", "")),
+        "project": plain(labels.get("project", "")),
         "classifier": plain(labels.get("classifier", "")),
         "severity": plain(labels.get("severity", "")),
         "created_at": delivery.created_at,
@@ -179,4 +207,5 @@ def _silence(silence: Silence) -> dict[str, Any]:
         "matchers": {m.label: m.value for m in silence.matchers},
         "until": silence.until,
         "comment": silence.comment,
+        "project": None if silence.project is None else told(silence.project),
     }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from http import HTTPStatus
 
 from alerting.settings import AlertingSettings
 from alerting.signature import SignatureError, check_headers
 from service.caller import Caller, Gate, NotAllowed
-from service.keys import OPERATOR, Keys, Who
+from service.keys import OPERATOR, Keys, Scope, Who
 
 WEBHOOK = "/v1/grafana"
+
+
+#: A project's own alerts and silences.
+_ALERTS = re.compile(r"/v1/(alerts|silences)(/[^/]+)*")
 
 
 class AlertingGate(Gate):
@@ -24,6 +29,7 @@ class AlertingGate(Gate):
             settings.host_names,
             json_only=True,
             keys=keys,
+            scope_of=_scope,
         )
         self._settings = settings
 
@@ -50,3 +56,7 @@ class AlertingGate(Gate):
     @property
     def remedy(self) -> str:
         return f"EVERYSPAN_GRAFANA_WEBHOOK_SECRET or {super().remedy}"
+
+
+def _scope(caller: Caller) -> Scope | None:
+    return "alerts" if _ALERTS.fullmatch(caller.path) else None

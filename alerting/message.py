@@ -17,7 +17,7 @@ _ALSO = {"page": "critical", "high": "error", "medium": "warning", "low": "info"
 
 #: Labels that a message says in words of its own, or that Grafana adds.
 _SAID = frozenset(
-    "alertname service environment classifier severity experiment variant team layer kind"
+    "alertname service environment project classifier severity experiment variant team layer kind"
     " grafana_folder datasource_uid ref_id".split()
 )
 _MOST_FACTS = 12
@@ -58,11 +58,15 @@ class Message:
 
     @property
     def where(self) -> str:
-        """'checkout-agent (production)'; of an experiment its name and the variant."""
+        """'checkout-agent (production)', 'alpha/checkout-agent (production)' of the project alpha;
+        of an experiment its name and the variant."""
         named = (self.labels.get("experiment", ""), self.labels.get("variant", ""))
         service = self.labels.get("service") or " ".join(filter(None, named))
         environment = self.labels.get("environment", "").strip()
         service = service.strip()
+        project = self.labels.get("project", "").strip()
+        if project and not service.startswith(f"{project}/"):
+            service = f"{project}/{service}" if service else project
         return f"{service} ({environment})" if service and environment else service or environment
 
     @property

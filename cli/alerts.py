@@ -140,7 +140,8 @@ def silences(context: typer.Context) -> None:
     for each in _call(context.obj, "GET", "/v1/silences"):
         told = ", ".join(f"{k}={v}" for k, v in each["matchers"].items())
         console.print(
-            f"{each['id']}  until {_time(each['until'])}  {told}  {each['comment']}",
+            f"{each['id']}  until {_time(each['until'])}  {told}  {each['comment']}"
+            + (f"  of the project {each['project']}" if each["project"] else ""),
         )
 
 

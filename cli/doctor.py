@@ -362,7 +362,7 @@ def _names() -> Sequence[str]:
 
 def _routes(settings: AlertingSettings) -> Iterator[Finding]:
     if is_key(settings.alerting_token.get_secret_value()):
-        yield Finding("unknown", "alerts", "routes are the operator's: a project's key opens none")
+        yield Finding("unknown", "alerts", "routes are the operator's affair")
         return
     if not settings.alert_routes:
         yield Finding(

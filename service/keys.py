@@ -13,7 +13,7 @@ from typing import Literal, Protocol, get_args
 
 from service.errors import UserError
 
-Scope = Literal["write", "read", "review", "admin"]
+Scope = Literal["write", "read", "review", "alerts", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 #: Of the name of a project. `default` stands for the one that needs no key: ''.

@@ -33,6 +33,7 @@ _SCOPES: tuple[tuple[Scope, tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
     ("review", ("POST",), re.compile(r"/review/[^/]+")),
+    ("alerts", (*_READ, "POST"), re.compile(r"/alerts(/.+)?")),
 )
 
 
@@ -80,14 +81,13 @@ class WebGate(Gate):
         return bool(sent) and (who.secret in sent or any(same(self._token, each) for each in sent))
 
     def may_change(self, caller: Caller) -> bool:
-        """Whether it may do more than look. A project's key may answer, where it says so: silences
-        concern all projects."""
+        """Whether it may do more than look, on this page."""
         try:
             who = self.key_of(caller)
         except NotAllowed:
             return False
         if who is not None:
-            return who.may("review")
+            return who.may("alerts" if caller.path.startswith("/alerts") else "review")
         return self.shows_token(caller) or self.is_key(_cookie(caller, self._cookie))
 
     def is_key(self, given: str) -> bool:

@@ -20,6 +20,7 @@ from alerting.enrich.failure import at_fault, code_of, facts_of, failure_of, mas
 from alerting.enrich.find import (
     Question,
     Row,
+    Run,
     candidates,
     classifiers,
     counted,
@@ -122,7 +123,7 @@ class _Enquiry:
     tools: Tools
     budget: Budget
     picked: list[tuple[Row, int]] = field(default_factory=list)
-    steps: dict[tuple[str, int], list[Row]] = field(default_factory=dict)
+    steps: dict[Run, list[Row]] = field(default_factory=dict)
     threshold: float = float("nan")
     sources: dict[int, Source] = field(default_factory=dict)
     fixes: dict[int, str] = field(default_factory=dict)

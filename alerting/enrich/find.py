@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from alerting.enrich.budget import Budget
 from alerting.notification import Alert
+from alerting.whose import whose
 from classify.custom.classifier_definition import is_name
 from clickhouse.span import OUTCOMES
 from grafana import conditions
@@ -32,14 +33,17 @@ COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
     " error_type, status_message, model, prompt_name, prompt_version, session_id, user_id,"
     " service_name, service_version, environment, tool_name, input, output, cost_usd, code_file,"
-    " code_line, code_function, code_revision, code_repository, evidence, id_reuse"
+    " code_line, code_function, code_revision, code_repository, evidence, id_reuse, project"
 )
+#: trace_id, id_reuse and project: what tells the traces apart whose ids come again.
+Run = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What to look for. ``condition``: SQL that a failing row meets; ``judged``: SQL of the rows
-    that could have; ``order``: SQL, worst first; ``classifier``: '' for the operational kinds."""
+    that could have; ``order``: SQL, worst first; ``classifier``: '' for the operational kinds;
+    ``own``: SQL that ends a condition on rows of the alert's project, '' for the operator's."""
 
     kind: str
     classifier: str
@@ -49,6 +53,7 @@ class Question:
     score: str
     parameters: dict[str, Any]
     window: tuple[datetime, datetime]
+    own: str = ""
 
 
 def window_of(alert: Alert, now: datetime) -> tuple[datetime, datetime]:
@@ -83,13 +88,12 @@ def question(
             scope.append(f"{column} = {{{label}:String}}")
     if "experiment" in labels and "variant" in labels:
         # 'alpha/checkout' in the project alpha.
-        project, _, experiment = labels["experiment"].rpartition("/")
-        parameters |= {
-            "experiment": experiment,
-            "variant": labels["variant"],
-            "project": project,
-        }
+        experiment = labels["experiment"].rpartition("/")[2]
+        parameters |= {"experiment": experiment, "variant": labels["variant"]}
         scope.append("experiments[{experiment:String}] = {variant:String}")
+    project = whose(labels)
+    if project is not None:
+        parameters["project"] = project
         scope.append("project = {project:String}")
     name = labels.get("classifier") or labels.get("metric", "")
     if kind == "classifier_broken":
@@ -118,6 +122,7 @@ def question(
         score,
         parameters,
         window,
+        "" if project is None else " AND project = {project:String}",
     )
 
 
@@ -165,7 +170,7 @@ def counted(client: Client, database: str, asked: Question, budget: Budget) -> R
         f" minIf(start_time, c) AS first, maxIf(start_time, c) AS last,"
         f" (SELECT sum(cost_usd) FROM {database}.spans WHERE start_time >="
         f" {{start:DateTime64(3)}} - INTERVAL {_LONGEST_WINDOW} SECOND"
-        f" AND start_time <= {{end:DateTime64(3)}} AND trace_id IN (SELECT trace_id FROM"
+        f" AND start_time <= {{end:DateTime64(3)}}{asked.own} AND trace_id IN (SELECT trace_id FROM"
         f" {database}.spans WHERE {asked.condition})) AS cost_usd"
         f" FROM (SELECT ({asked.condition}) AS c, trace_id, user_id, session_id, start_time"
         f" FROM {database}.spans WHERE {asked.judged})",
@@ -222,20 +227,21 @@ def onset(client: Client, database: str, asked: Question, budget: Budget) -> dat
 
 def steps_of(
     client: Client, database: str, rows: list[Row], budget: Budget
-) -> dict[tuple[str, int], list[Row]]:
+) -> dict[Run, list[Row]]:
     """What ``run_of`` says to all steps of that run in order, as the Trace dashboard has them."""
     if not rows:
         return {}
     first, last = min(r["start_time"] for r in rows), max(r["start_time"] for r in rows)
     found = _rows(
         client,
-        f"SELECT trace_id, id_reuse, span_id, parent_span_id, name, step_kind, start_time,"
+        f"SELECT trace_id, id_reuse, project, span_id, parent_span_id, name, step_kind, start_time,"
         f" code_file, code_line, code_function, code_revision, code_repository, prompt_version,"
         f" model, cost_usd, documents, tool_name, status, error_type, status_message,"
         f" resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
         f" FROM {database}.spans WHERE trace_id IN {{ids:Array(String)}}"
         f" AND start_time >= {{start:DateTime64(3)}} AND start_time <= {{end:DateTime64(3)}}"
-        f" ORDER BY trace_id, start_time, span_id LIMIT {_MAX_STEPS} BY trace_id, id_reuse",
+        f" ORDER BY trace_id, start_time, span_id"
+        f" LIMIT {_MAX_STEPS} BY trace_id, id_reuse, project",
         {
             "ids": sorted({r["trace_id"] for r in rows}),
             "start": first - timedelta(seconds=_LONGEST_WINDOW),
@@ -243,15 +249,15 @@ def steps_of(
         },
         budget,
     )
-    traces: dict[tuple[str, int], list[Row]] = {}
+    traces: dict[Run, list[Row]] = {}
     for row in found:
         traces.setdefault(run_of(row), []).append(row)
     return traces
 
 
-def run_of(row: Row) -> tuple[str, int]:
-    """trace_id and id_reuse: what tells the traces of a sender apart whose ids come again."""
-    return row["trace_id"], row["id_reuse"]
+def run_of(row: Row) -> Run:
+    """The trace that a row is of."""
+    return row["trace_id"], row["id_reuse"], row["project"]
 
 
 def timed(sql: str, budget: Budget) -> str:

@@ -87,12 +87,14 @@ def _appeared(
     end = asked.window[1]
     conditions = (
         f"{column} = {{value:String}} AND replay_of = '' AND start_time >= {{early:DateTime64(3)}}"
+        f"{asked.own}"
     )
     sql = (
         f"SELECT min(start_time), count() FROM {database}.spans WHERE {conditions}"
         f" AND start_time <= {{end:DateTime64(3)}}"
     )
     parameters = {"value": value, "early": end - timedelta(days=2), "end": end}
+    parameters |= {name: asked.parameters[name] for name in ("project",) if asked.own}
     answer = client.query(timed(sql, budget), parameters=parameters).result_rows
     seen, count = answer[0]
     if not count:

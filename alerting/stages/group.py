@@ -16,6 +16,7 @@ from alerting.case import Case
 from alerting.message import SEVERITIES, Message, severity
 from alerting.notification import Alert
 from alerting.store.deliveries import Deliveries, Delivery
+from alerting.whose import whose
 
 #: So many triggers due at once for one destination become one message.
 GROUP_FROM = 20
@@ -110,7 +111,11 @@ def group(deliveries: Deliveries, due: Sequence[Delivery]) -> list[Group]:
     """``due``: of one destination, oldest first, as the groups are."""
     triggers = tuple(each for each in due if each.event == "trigger")
     if len(triggers) >= GROUP_FROM:
-        found = [_folded(triggers)]
+        # Never of two projects: what one is told quotes nothing of another.
+        projects: dict[str | None, list[Delivery]] = {}
+        for each in triggers:
+            projects.setdefault(whose(each.alert.labels), []).append(each)
+        found = [_folded(tuple(own)) for own in projects.values()]
     else:
         causes: dict[str, list[Delivery]] = {}
         for each in triggers:

@@ -92,7 +92,9 @@ def cause_of(alert: Alert) -> str:
     """The same for alerts that are one incident where they begin together; '' for all others."""
     if alert.labels.get("layer") != "drift":
         return ""
-    return f"drift in {alert.labels.get('environment', '')}"
+    # One message is of one project.
+    told = (alert.labels.get("project", ""), alert.labels.get("environment", ""))
+    return f"drift in {' '.join(filter(None, told))}"
 
 
 def release(store: Store) -> int:

@@ -95,6 +95,7 @@ def main() -> None:
         start(client, settings.database, definition, since)
         rows.merge_days(client)
         print(f"seeded in {time.perf_counter() - began:.0f} s")
+    rows.tally(client, settings)
     stored = client.query("SELECT count() FROM spans").result_rows[0][0]
     began, busy = time.perf_counter(), time.process_time()
     measure(client, settings.database)

@@ -119,6 +119,7 @@ def main() -> None:
     stored = client.query("SELECT count() FROM spans_raw").result_rows[0][0]
     if stored < given.rows * 0.9:
         rows.fill(client, settings.database, given.rows, given.days)
+    rows.tally(client, settings)
     stored, size = client.query(
         "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active"
         f" AND database = '{settings.database}' AND table = 'spans_raw'"

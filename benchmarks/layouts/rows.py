@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from classify.tallies.keep import Tallying, unsettled
+from clickhouse.settings import ClickHouseSettings
 from tests.grafana import seed
 
 _TOKENIZER = Path(__file__).parents[2] / "classify/models/assets/tokenizer.json"
@@ -47,6 +50,14 @@ def merge_days(client: Client) -> None:
     ).result_rows
     for (day,) in days:
         client.command(f"OPTIMIZE TABLE spans_raw PARTITION '{day}' FINAL")
+
+
+def tally(client: Client, settings: ClickHouseSettings) -> float:
+    """As classify does with hours that are over, but at once. Returns seconds of processors."""
+    busy, tallying = time.process_time(), Tallying(settings, quiet_seconds=0)
+    while tallying.look(client) or unsettled(client, settings.database):
+        pass
+    return time.process_time() - busy
 
 
 def sentences(number: int = _SENTENCES) -> list[str]:

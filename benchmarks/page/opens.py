@@ -19,6 +19,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from benchmarks.layouts import rows
 from benchmarks.page.search import _BATCH, _fill, _timed
 from benchmarks.suite import figures
 from clickhouse.connection import connect
@@ -52,6 +53,7 @@ def main() -> None:
             " concat('step ', toString(number)), 'tool', now64(9) - toIntervalMillisecond(20000"
             " - number), 1, 'ok', 'asked', 'said', 1 FROM numbers(10000)"
         )
+        rows.tally(client, settings)
         away = Service("classify", "127.0.0.1", 9, SecretStr(""), "")
         app = create_app(
             WebSettings(data=Path(folder)),

@@ -16,6 +16,7 @@ from grafana.build.sql import (
     COVERED,
     ROOT,
     TRACE,
+    any_failed,
     between,
     classifiers,
     columns,
@@ -197,7 +198,7 @@ GROUP BY service, environment, slot, tool_name"""
 
 def _failures(names: list[str]) -> str:
     """The rows that failed a check, with the names of these."""
-    any_of = " OR ".join([f"notEmpty({failed(names)})", _ERROR, _SLOW, _TOOL_FAILED])
+    any_of = " OR ".join([any_failed(names), _ERROR, _SLOW, _TOOL_FAILED])
     return f"""SELECT service_name AS service, environment, start_time, {TRACE} AS trace, user_id,
   arrayFilter(c -> c != '', arrayConcat({failed(names)}, [if({_ERROR}, '{ERRORS}', ''),
     if({_SLOW}, '{SLOW}', ''), if(NOT {COVERED}, '{UNJUDGED}', ''),

@@ -12,7 +12,10 @@ from grafana.conditions import PRODUCTION, Condition, within
 DATASOURCE_UID = "everyspan-clickhouse"
 _EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
 
-BY_SERVICE = "{{ $labels.service }} ({{ $labels.environment }})"
+#: Of another project than the default one: 'alpha/checkout (production)'.
+BY_SERVICE = (
+    "{{ with $labels.project }}{{ . }}/{{ end }}{{ $labels.service }} ({{ $labels.environment }})"
+)
 CLASSIFIER_PANEL = {
     "quality": "How often does each classifier fail?",
     "safety": "What share of the judged spans fails?",

@@ -69,16 +69,16 @@ def _fail_rate(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> 
     rate = thresholds.fail_rate
     recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
     of = verdict(name, name, f"{name}_score", "fail_rate")
-    sql = f"""SELECT service_name AS service, environment,
+    sql = f"""SELECT service_name AS service, environment, project,
   if(failed >= {rate.min_failed} AND judged_recently > 0,
     least({wilson_low("failed", "judged")}, failed_recently / judged_recently), 0) AS fail_rate
 FROM (
-  SELECT service_name, environment,
+  SELECT service_name, environment, project,
     countIf({name} = 'fail') AS failed, count() AS judged,
     countIf({name} = 'fail' AND {recent}) AS failed_recently, countIf({recent}) AS judged_recently
   FROM spans
   WHERE {counted(of)}
-  GROUP BY service_name, environment
+  GROUP BY service_name, environment, project
 )
 WHERE judged >= {rate.min_judged}"""
     layer = layer_of_each()[name]
@@ -108,19 +108,19 @@ def _custom(thresholds: Thresholds) -> Json:
     rate, custom = thresholds.fail_rate, thresholds.custom
     recent = f"judged_at >= $__toTime - INTERVAL {rate.short_window_seconds} SECOND"
     lower = f"least({wilson_low('failed', 'judged')}, failed_recently / judged_recently)"
-    sql = f"""SELECT service, environment, classifier,
+    sql = f"""SELECT service, environment, project, classifier,
   if(failed >= {rate.min_failed} AND judged_recently > 0 AND {lower} > max_fail_rate,
     {lower}, 0) AS fail_rate
 FROM (
-  SELECT service_name AS service, environment, v.1 AS classifier, v.2 AS failed, v.3 AS judged,
+  SELECT service_name AS service, environment, project, v.1 AS classifier, v.2 AS failed, v.3 AS judged,
     arrayFirst(r -> r.1 = v.1, recent).2 AS failed_recently,
     arrayFirst(r -> r.1 = v.1, recent).3 AS judged_recently
   FROM (
-    SELECT service_name, environment, {custom_counts(news=True)} AS counts,
+    SELECT service_name, environment, project, {custom_counts(news=True)} AS counts,
       {custom_counts(recent, news=True, alias="recently")} AS recent
     FROM spans
     WHERE {within("judged_at", "$__fromTime", "$__toTime")} AND {PRODUCTION} AND notEmpty(custom)
-    GROUP BY service_name, environment
+    GROUP BY service_name, environment, project
   )
   ARRAY JOIN counts AS v
   WHERE v.3 >= {rate.min_judged}
@@ -157,13 +157,13 @@ def _critical(name: str, one: ClassifierThresholds, thresholds: Thresholds) -> J
     seconds = thresholds.fail_rate.critical_window_seconds
     outcome = "obeyed" if one.critical == "obeyed" else ""
     of = verdict(name, name, f"{name}_score", "critical", outcome)
-    sql = f"""SELECT service_name AS service, environment,
+    sql = f"""SELECT service_name AS service, environment, project,
   uniqExactIf(trace_id, {of.failing}) AS failed_traces
 FROM spans
 WHERE {counted(of)}
   AND trace_id GLOBAL IN (SELECT trace_id FROM spans_raw
     WHERE {within(of.time, "$__fromTime", "$__toTime")} AND {name} = 'fail')
-GROUP BY service_name, environment"""
+GROUP BY service_name, environment, project"""
     layer = layer_of_each()[name]
     words = f"{name.replace('_', ' ')}{f' that was {outcome}' if outcome else ''}"
     return rule(
@@ -212,10 +212,10 @@ def _operational(thresholds: Thresholds) -> list[Json]:
         rule(
             "everyspan-latency",
             "Traces are slow",
-            f"""SELECT service_name AS service, environment, quantile(0.95)(duration_ms) / 1000 AS p95
+            f"""SELECT service_name AS service, environment, project, quantile(0.95)(duration_ms) / 1000 AS p95
 FROM spans
 WHERE {counted(traces)}
-GROUP BY service_name, environment
+GROUP BY service_name, environment, project
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
             time=traces.time,
@@ -231,14 +231,14 @@ HAVING count() >= {limits.min_traces}""",
         rule(
             "everyspan-latency-growth",
             "Traces are slower than usual",
-            f"""SELECT service_name AS service, environment,
+            f"""SELECT service_name AS service, environment, project,
   quantileIf(0.95)(duration_ms, week = 0) / quantileIf(0.95)(duration_ms, week > 0) AS growth
 FROM (
-  SELECT service_name, environment, duration_ms, {week_of_end} AS week
+  SELECT service_name, environment, project, duration_ms, {week_of_end} AS week
   FROM spans
   WHERE {past_ends} AND {PRODUCTION} AND {ROOT}
 )
-GROUP BY service_name, environment
+GROUP BY service_name, environment, project
 HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits.min_traces}
   AND growth < inf""",
             seconds=window,
@@ -256,11 +256,11 @@ HAVING countIf(week = 0) >= {limits.min_traces} AND countIf(week > 0) >= {limits
         rule(
             "everyspan-error-rate",
             "Traces end in errors",
-            f"""SELECT service_name AS service, environment,
+            f"""SELECT service_name AS service, environment, project,
   {wilson_low("countIf(status = 'error')", "count()")} AS error_rate
 FROM spans
 WHERE {counted(traces)}
-GROUP BY service_name, environment
+GROUP BY service_name, environment, project
 HAVING count() >= {limits.min_traces}""",
             seconds=window,
             time=traces.time,
@@ -277,11 +277,11 @@ HAVING count() >= {limits.min_traces}""",
         rule(
             "everyspan-tool-failure",
             "A tool fails",
-            f"""SELECT service_name AS service, environment, tool_name AS tool,
+            f"""SELECT service_name AS service, environment, project, tool_name AS tool,
   {wilson_low(f"countIf({failed_tool})", "count()")} AS failure_rate
 FROM spans
 WHERE {counted(tools)} AND tool_name != ''
-GROUP BY service_name, environment, tool_name
+GROUP BY service_name, environment, project, tool_name
 HAVING count() >= {limits.min_tool_calls}""",
             seconds=window,
             time=tools.time,
@@ -299,14 +299,14 @@ HAVING count() >= {limits.min_tool_calls}""",
         rule(
             "everyspan-cost",
             "Cost has jumped",
-            f"""SELECT service_name AS service, environment,
+            f"""SELECT service_name AS service, environment, project,
   sumIf(cost_usd, week = 0) / (sumIf(cost_usd, week > 0) / uniqExactIf(week, week > 0)) AS growth
 FROM (
-  SELECT service_name, environment, cost_usd, {week} AS week
+  SELECT service_name, environment, project, cost_usd, {week} AS week
   FROM spans
   WHERE {past} AND {PRODUCTION} AND cost_usd > 0
 )
-GROUP BY service_name, environment
+GROUP BY service_name, environment, project
 HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0) > 0""",
             seconds=3600,
             above=limits.cost_growth,
@@ -323,11 +323,11 @@ HAVING sumIf(cost_usd, week = 0) >= {limits.min_cost_usd:g} AND countIf(week > 0
         rule(
             "everyspan-coverage",
             "Not every span is judged",
-            f"""SELECT service_name AS service, environment,
+            f"""SELECT service_name AS service, environment, project,
   countIf({JUDGED}) / count() AS coverage
 FROM spans
 WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
-GROUP BY service_name, environment""",
+GROUP BY service_name, environment, project""",
             seconds=_COVERAGE_WINDOW,
             time="ingested_at",
             shift=COVERAGE_LAG,
@@ -345,12 +345,12 @@ GROUP BY service_name, environment""",
         rule(
             "everyspan-told",
             "A classifier can't tell",
-            f"""SELECT service, environment, v.1 AS classifier, v.3 / (v.3 + v.4) AS told
+            f"""SELECT service, environment, project, v.1 AS classifier, v.3 / (v.3 + v.4) AS told
 FROM (
-  SELECT service_name AS service, environment, {counts(classifiers())} AS counts
+  SELECT service_name AS service, environment, project, {counts(classifiers())} AS counts
   FROM spans
   WHERE start_time >= $__fromTime - INTERVAL 86400 SECOND AND $__timeFilter(ingested_at) AND {PRODUCTION}
-  GROUP BY service, environment
+  GROUP BY service, environment, project
 )
 ARRAY JOIN counts AS v
 WHERE v.3 + v.4 >= {limits.min_told}""",
@@ -471,7 +471,7 @@ GROUP BY place""",
 def _drift(thresholds: Thresholds) -> list[Json]:
     limits = thresholds.drift
     common: dict[str, Any] = {"severity": limits.severity, "team": limits.team}
-    group = ["service_name", "environment"]
+    group = ["service_name", "environment", "project"]
     past = windows("$__fromTime", "$__toTime")
     counted = drift_counts(classifiers(), f"WHERE {past} AND {PRODUCTION}", "$__toTime", group)
     rates = drift(counted, group)
@@ -484,7 +484,7 @@ def _drift(thresholds: Thresholds) -> list[Json]:
         rule(
             "everyspan-drift-fail-rate",
             "A fail rate differs from past weeks",
-            f"""SELECT service_name AS service, environment, classifier, z
+            f"""SELECT service_name AS service, environment, project, classifier, z
 FROM (
   {rates}
 )""",
@@ -501,7 +501,7 @@ FROM (
         rule(
             "everyspan-drift-tokens",
             "A model answers differently than in past weeks",
-            f"""SELECT service_name AS service, environment, model, psi
+            f"""SELECT service_name AS service, environment, project, model, psi
 FROM (
   {tokens}
 )""",
@@ -532,7 +532,7 @@ def _experiments(thresholds: Thresholds) -> list[Json]:
         rule(
             "everyspan-experiment-split",
             "An experiment's units are not split as intended",
-            f"""SELECT experiment, evidence
+            f"""SELECT experiment, project, evidence
 FROM {measured("experiment_status")}
 WHERE experiment IN (SELECT name FROM experiments WHERE status = 'running')""",
             # The rule fires at the limit itself, as the verdict does.
@@ -549,7 +549,7 @@ WHERE experiment IN (SELECT name FROM experiments WHERE status = 'running')""",
         rule(
             "everyspan-experiment-guardrail",
             "A variant loses a guard-rail",
-            f"""SELECT experiment, variant, metric, toFloat64(harm_low - margin) AS beyond
+            f"""SELECT experiment, project, variant, metric, toFloat64(harm_low - margin) AS beyond
 FROM {measured("experiment_effects")}
 WHERE role = 'guardrail' AND state = 'worse'
   AND experiment IN (SELECT name FROM experiments WHERE status = 'running')""",

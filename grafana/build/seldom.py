@@ -42,14 +42,14 @@ def seldom(
     ``busy_seconds`` as the other rule needs are that one's."""
     limits = read().operational
     few = limits.min_tool_calls if tool else limits.min_traces
-    group = "service, environment" + (", tool" if tool else "")
+    group = "service, environment, project" + (", tool" if tool else "")
     more = ", tool_name AS tool" if tool else ""
     named = " AND tool_name != ''" if tool else ""
     return f"""SELECT {group}, {_share(f"{limit:g}")} AS share
 FROM (
   SELECT {group}, {_counts(busy_seconds)}
   FROM (
-    SELECT service_name AS service, environment{more}, {_last(few, of.time, failing)} AS last
+    SELECT service_name AS service, environment, project{more}, {_last(few, of.time, failing)} AS last
     FROM spans
     WHERE {within(of.time, "$__fromTime", "$__toTime")} AND {PRODUCTION}
       AND {of.judged}{named}
@@ -73,23 +73,23 @@ def seldom_verdicts(names: Sequence[str]) -> str:
     )
     added = f"""
     UNION ALL
-    SELECT service_name AS service, environment, v.1 AS classifier,
+    SELECT service_name AS service, environment, project, v.1 AS classifier,
       {_last(few, "judged_at", "v.2 = 'fail'")} AS last
     FROM spans
     ARRAY JOIN {_LABELS} AS v
     WHERE {window} AND notEmpty(custom)
       AND v.2 IN ('pass', 'fail') AND NOT has(old_verdicts, v.1)
-    GROUP BY service, environment, classifier"""
-    return f"""SELECT service, environment, classifier, {_share(limit)} AS share
+    GROUP BY service, environment, project, classifier"""
+    return f"""SELECT service, environment, project, classifier, {_share(limit)} AS share
 FROM (
-  SELECT service, environment, classifier, {_counts(thresholds.fail_rate.long_window_seconds)}
+  SELECT service, environment, project, classifier, {_counts(thresholds.fail_rate.long_window_seconds)}
   FROM (
-    SELECT service, environment, each.1 AS classifier, each.2 AS last
+    SELECT service, environment, project, each.1 AS classifier, each.2 AS last
     FROM (
-      SELECT service_name AS service, environment, [{each}] AS found
+      SELECT service_name AS service, environment, project, [{each}] AS found
       FROM spans
       WHERE {window}
-      GROUP BY service, environment
+      GROUP BY service, environment, project
     )
     ARRAY JOIN found AS each{added if CUSTOM in names else ""}
   )

@@ -22,13 +22,13 @@ def silence() -> str:
     weeks = " + ".join(f"(days_{day} >= {least})" for day in _WEEKS)
     sent = " + ".join(f"(days_{day} > 0)" for day in _WEEKS)
     retired = "".join(f"\n  AND {each}" for each in _not_retired(limits.retired))
-    return f"""SELECT service, environment, days_0 AS spans_now
+    return f"""SELECT service, environment, project, days_0 AS spans_now
 FROM (
-  SELECT service_name AS service, environment,
+  SELECT service_name AS service, environment, project,
     {counts}
   FROM spans
   WHERE {PRODUCTION} AND ({" OR ".join(windows.values())}){retired}
-  GROUP BY service, environment
+  GROUP BY service, environment, project
 )
 WHERE (days_7 >= {least} AND {weeks} >= least(2, {sent}))
   OR ({sent} = 0 AND days_8 = 0 AND days_1 >= {least}

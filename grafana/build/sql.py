@@ -115,8 +115,10 @@ def any_failed(names: Sequence[str], *, selected: bool = False) -> str:
         for n in columns(names)
     ]
     if CUSTOM in names:
-        also = f" AND {chosen('c')}" if selected else ""
-        each.append(f"arrayExists((c, l) -> l = 'fail'{also}, {_KEYS}, {_LABELS})")
+        # Most rows have none at all.
+        own = "mapContainsValue(custom, 'fail')"
+        also = f"arrayExists((c, l) -> l = 'fail' AND {chosen('c')}, {_KEYS}, {_LABELS})"
+        each.append(f"({own} AND {also})" if selected else own)
     return "(" + " OR ".join(each) + ")"
 
 

@@ -119,6 +119,8 @@ def _instance(
         **found,
         **{name: _told(text, found, values) for name, text in rule.labels.items()},
     }
+    # It sends no label that is empty.
+    labels = {name: value for name, value in labels.items() if value}
     # Every annotation may speak of the labels that the rule itself gives.
     annotations = {name: _told(text, labels, values) for name, text in rule.annotations.items()}
     return Instance(rule.uid, labels, annotations, "normal", now, values=values)

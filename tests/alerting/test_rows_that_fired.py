@@ -67,14 +67,15 @@ def insert(store: Store, spans: list[Span], **columns: Any) -> None:
     )
 
 
-def case(store: Store, uid: str) -> Case:
+def case(store: Store, uid: str, **labels: str) -> Case:
     """Of an alert of a provisioned rule, as it fires now."""
     rule, now = RULES[uid], datetime.now(UTC)
     alert = Alert.model_validate(
         {
             "status": "firing",
             "labels": rule["labels"]
-            | {"alertname": rule["title"], "service": "shop", "environment": "production"},
+            | {"alertname": rule["title"], "service": "shop", "environment": "production"}
+            | labels,
             "annotations": rule["annotations"],
             "startsAt": (now - timedelta(seconds=5)).isoformat(),
         }
@@ -88,12 +89,19 @@ def test_a_leak_of_hours_ago_comes_with_trace_evidence_and_step(store: Store, ho
     told = {"data_leakage": "aws_access_key: AKIA…"}
     insert(store, [span(1, hours, step=1), span(1, hours, step=3, parent=1)])
     insert(store, [span(1, hours, step=2, parent=1)], data_leakage="fail", evidence=told)
+    # Another project's trace with the same ids.
+    alphas = [span(1, hours, step=n, parent=1, project="alpha") for n in (2, 4, 5)]
+    insert(store, alphas, data_leakage="fail", evidence={"data_leakage": "said in alpha"})
     found = case(store, "everyspan-data-leakage")
     assert (found.failing, found.traces, found.unenriched) == (1, 1, "")
     (failure,) = found.failures
     assert (failure.trace_id, failure.place) == (f"{1:032x}", "2 of 3")
     assert failure.evidence == told["data_leakage"]
     assert failure.replay_command == f"everyspan replay {1:032x} --from-step 2"
+    found = case(store, "everyspan-data-leakage", project="alpha")
+    assert (found.failing, found.traces) == (3, 1)
+    assert {each.evidence for each in found.failures} == {"said in alpha"}
+    assert {each.place for each in found.failures} <= {"1 of 3", "2 of 3", "3 of 3"}
 
 
 def test_what_is_no_news_replayed_or_refused_is_not_what_fired(store: Store) -> None:

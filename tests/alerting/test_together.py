@@ -58,6 +58,34 @@ def test_drift_that_begins_together_is_one_incident_and_ends_as_one(tmp_path: Pa
         assert server.taken[-1]["dedup_key"] == whole["dedup_key"]
 
 
+def test_no_message_is_of_two_projects(tmp_path: Path) -> None:
+    """Neither of a burst, nor of what has one cause."""
+    burst = [
+        alert(f"{project}-{n}", labels=named)
+        for n in range(12)
+        for project in ("default", "alpha")
+        for named in [{"alertname": f"rule {n}", "service": "search", "kind": "fail_rate"}]
+        for named in [named | ({"project": project} if project == "alpha" else {})]
+    ]
+    drifts = [
+        drift(f"{project}{name}", name, "search", **({"project": project} if project else {}))
+        for project in ("", "alpha")
+        for name in ("hallucination", "toxicity")
+    ]
+    with (
+        stand_in() as server,
+        pipeline(tmp_path, {"hook": server}, alert_gather_seconds=2) as store,
+    ):
+        tell(store, *burst)
+        wait(lambda: sum(each["count"] for each in server.taken) == 24, lambda: server.taken)
+        tell(store, *drifts)
+        wait(lambda: sum(each["count"] for each in server.taken) == 28, lambda: server.taken)
+        assert sorted(each["count"] for each in server.taken[-2:]) == [2, 2]
+        for each in server.taken:
+            told = each["labels"].get("project")
+            assert (each["count"], told) in ((12, None), (12, "alpha"), (2, None), (2, "alpha"))
+
+
 @pytest.mark.parametrize(
     ("share", "told"),
     [(0.07382, "7.4 %"), (1.0, "100 %"), (0.149, "14.9 %"), (0.0004, "0.04 %"), (0.0, "0 %")],

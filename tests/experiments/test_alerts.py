@@ -65,7 +65,7 @@ def firing(client: Client, uid: str) -> list[Result]:
 
 def test_a_split_that_is_off(store: tuple[Client, AlertingSettings]) -> None:
     (found,) = firing(store[0], "everyspan-experiment-split")
-    assert dict(found.labels) == {"experiment": "split"}
+    assert dict(found.labels) == {"experiment": "split", "project": ""}
     assert found.values["B"] >= 1000
 
 
@@ -74,6 +74,7 @@ def test_a_guardrail_that_is_lost(store: tuple[Client, AlertingSettings]) -> Non
     (found,) = firing(client, "everyspan-experiment-guardrail")
     assert dict(found.labels) == {
         "experiment": "harm",
+        "project": "",
         "variant": "b",
         "metric": "hallucination",
     }

@@ -70,17 +70,21 @@ def insert(client: Client, spans: Sequence[Span], judged: float = 0, **columns: 
 
 
 def fires(client: Client, uid: str) -> list[tuple[Any, ...]]:
-    """The series of a rule that are over its threshold."""
+    """The series of a rule that are over its threshold; Grafana sends no label that is empty."""
     rule = RULES[uid]
     (query,) = [q for q in rule["data"] if "rawSql" in q["model"]]
     (condition,) = [q for q in rule["data"] if "conditions" in q["model"]]
     evaluator = condition["model"]["conditions"][0]["evaluator"]
     (limit,) = evaluator["params"]
     last = timedelta(seconds=query["relativeTimeRange"]["from"])
-    _, kinds, rows = run(client, query["model"]["rawSql"], last)
+    names, kinds, rows = run(client, query["model"]["rawSql"], last)
     (value,) = [i for i, kind in enumerate(kinds) if "String" not in kind]
     over = [row for row in rows if (row[value] > limit) == (evaluator["type"] == "gt")]
-    return [row for row in over if row[value] != limit]
+    return [
+        tuple(v for n, v in zip(names, row, strict=True) if (n, v) != ("project", ""))
+        for row in over
+        if row[value] != limit
+    ]
 
 
 def firing(client: Client, kind: str) -> set[str]:
@@ -96,6 +100,21 @@ def firing(client: Client, kind: str) -> set[str]:
 def test_a_leak_is_told_however_long_ago_its_span_began(client: Client, hours: int) -> None:
     insert(client, [root(1, hours * HOUR)], judged=60, data_leakage="fail")
     assert fires(client, "everyspan-data-leakage") == [("shop", "production", 1)]
+
+
+def test_each_project_is_an_alert_of_its_own(client: Client) -> None:
+    projects = ("", "alpha", "beta", "beta")
+    spans = [root(n, 0, project=project) for n, project in enumerate(projects, 1)]
+    insert(client, spans, judged=60, data_leakage="fail")
+    assert set(fires(client, "everyspan-data-leakage")) == {
+        ("shop", "production", 1),
+        ("shop", "production", "alpha", 1),
+        ("shop", "production", "beta", 2),
+    }
+    for uid, rule in RULES.items():
+        (sql,) = [q["model"]["rawSql"] for q in rule["data"] if "rawSql" in q["model"]]
+        names, _, _ = run(client, sql, timedelta(hours=1))
+        assert ("project" in names) is bool({"service", "experiment"} & {*names}), uid
 
 
 @pytest.mark.parametrize("uid", ["everyspan-data-leakage", "everyspan-hallucination"])

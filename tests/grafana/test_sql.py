@@ -169,7 +169,7 @@ def test_classifiers_that_users_add_need_no_file_changed(client: Client) -> None
 def test_the_generic_rule_fires_for_the_one_that_fails(client: Client) -> None:
     (rule,) = [p.values[0] for p in rules() if p.values[0]["uid"] == "everyspan-custom"]
     _, _, rows = run(client, rule["data"][0]["model"]["rawSql"], timedelta(hours=1))
-    rates = {(row[0], row[2]): row[3] for row in rows}
+    rates = {(row[0], row[3]): row[4] for row in rows}
     assert {name for _, name in rates} == {"promises_refund", "mentions_rival"}
     assert max(rate for (_, name), rate in rates.items() if name == "promises_refund") > 0.1
     assert all(rate == 0 for (_, name), rate in rates.items() if name == "mentions_rival")
