@@ -41,6 +41,7 @@ from classify.shares.leases import Grant, Leases, alone
 from classify.tallies.keep import Tallying
 from classify.telemetry import Telemetry
 from classify.thresholds import read_thresholds, with_thresholds
+from clickhouse.erasure.old_rows import remove_old_rows
 from clickhouse.erasure.old_text import remove_old_text
 from service.app import Audit, ServiceApp
 from service.caller import Caller, Gate
@@ -159,6 +160,8 @@ class ClassifyService:
         self._once(schedule, _TALLY_SECONDS, self._tally)
         if self._settings.content_days:
             self._once(schedule, _OLD_TEXT_SECONDS, self._remove_old_text, at_once=True)
+        if self._settings.kept_days:
+            self._once(schedule, _OLD_TEXT_SECONDS, self._remove_old_rows, at_once=True)
         if self._settings.classify_calibrate:
             self._once(schedule, _CALIBRATE_SECONDS, self._calibrate)
         schedule.start()
@@ -359,6 +362,19 @@ class ClassifyService:
         if changed:
             counts = ", ".join(f"{rows} of {table}" for table, rows in changed.items())
             logger.info("texts older than EVERYSPAN_CONTENT_DAYS were removed: %s", counts)
+
+    def _remove_old_rows(self) -> None:
+        """Of projects that keep theirs for less long."""
+        try:
+            with self._connect() as client:
+                removed = remove_old_rows(client, self._settings, self._settings.kept_days)
+        except Exception as error:
+            self.telemetry.errors.labels("storage").inc()
+            self._warn("old rows of projects could not be removed", error)
+            return
+        if removed:
+            counts = ", ".join(f"{rows} of {table}" for table, rows in removed.items())
+            logger.info("rows older than EVERYSPAN_PROJECT_RETENTION_DAYS are removed: %s", counts)
 
     def _measure(self) -> None:
         """What reviews say now, for boards."""

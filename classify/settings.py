@@ -10,8 +10,10 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 
 from clickhouse.settings import ClickHouseSettings
+from service.keys import DEFAULT, PROJECT
 from service.settings import ListenSettings
 
+_KEPT = re.compile(rf"({PROJECT.pattern})\s*=\s*([1-9]\d{{0,3}})")
 _SHARD = re.compile(r"(auto|\d{1,4})/(\d{1,4})")
 #: Shares that workers divide the traces into by themselves: more than there are workers.
 _SHARES = 64
@@ -113,6 +115,13 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
             "`EVERYSPAN_RETENTION_DAYS`. 0: with the span.",
         ),
     ] = 0
+    project_retention_days: Annotated[
+        str,
+        Field(
+            description="Days until the spans of a project are deleted, where that is sooner than "
+            "`EVERYSPAN_RETENTION_DAYS`: `alpha=7,beta=14`, `default` for the one without a key."
+        ),
+    ] = ""
     classify_token: Annotated[
         SecretStr,
         Field(
@@ -183,6 +192,22 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
     def _none(cls, given: object) -> object:
         """An empty variable names no file, and not this folder."""
         return None if given == "" else given
+
+    @field_validator("project_retention_days")
+    @classmethod
+    def _are_days(cls, value: str) -> str:
+        for each in filter(None, map(str.strip, value.split(","))):
+            if not _KEPT.fullmatch(each):
+                raise ValueError(
+                    f"'{each[:80]}' is no project and number of days; write alpha=7,beta=14"
+                )
+        return value
+
+    @property
+    def kept_days(self) -> dict[str, int]:
+        """By project, '' for the default one."""
+        found = [_KEPT.fullmatch(each.strip()) for each in self.project_retention_days.split(",")]
+        return {"" if m[1] == DEFAULT else m[1]: int(m[2]) for m in found if m}
 
     @field_validator("classify_shard")
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import queue
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,9 @@ Row = dict[str, Any]
 
 #: A view that takes longer is no view.
 _SECONDS = 20
-#: Clients that wait for the next question.
+#: Clients of one key that wait for the next question, and how long they do.
 _MOST_KEPT = 8
+_KEPT_SECONDS = 60.0
 
 
 class ReadError(UserError):
@@ -40,7 +42,9 @@ class Reader:
     def __init__(self, connecting: Connecting, database: str) -> None:
         self.database = database
         self._connecting = connecting
-        self._idle: dict[str, queue.LifoQueue[Client]] = {}
+        #: By whom they read as: (when it was used last, client), the newest last.
+        self._idle: dict[str, list[tuple[float, Client]]] = {}
+        self._lock = threading.Lock()
 
     def rows(self, sql: str) -> list[Row]:
         """Of a SELECT. Raises ReadError and StorageUnavailableError."""
@@ -52,10 +56,8 @@ class Reader:
     @contextmanager
     def _client(self) -> Iterator[Client]:
         who = ASKING.get()
-        idle = self._idle.setdefault(who.secret, queue.LifoQueue())
-        try:
-            client = idle.get_nowait()
-        except queue.Empty:
+        client = self._idle_one(who.secret)
+        if client is None:
             client = self._connecting(who)
             client.database = self.database
         try:
@@ -66,10 +68,29 @@ class Reader:
         except BaseException:
             client.close()
             raise
-        if idle.qsize() < _MOST_KEPT:
-            idle.put(client)
-        else:
-            client.close()
+        with self._lock:
+            idle = self._idle.setdefault(who.secret, [])
+            if len(idle) < _MOST_KEPT:
+                idle.append((time.monotonic(), client))
+                return
+        client.close()
+
+    def _idle_one(self, secret: str) -> Client | None:
+        """The one that was used last; those that nobody used for a while are closed, such as those
+        of a key that was revoked."""
+        since = time.monotonic() - _KEPT_SECONDS
+        with self._lock:
+            idle = self._idle.get(secret)
+            found = idle.pop()[1] if idle else None
+            old = [each for kept in self._idle.values() for at, each in kept if at < since]
+            fresh = {
+                secret: [(at, each) for at, each in kept if at >= since]
+                for secret, kept in self._idle.items()
+            }
+            self._idle = {secret: kept for secret, kept in fresh.items() if kept}
+        for each in old:
+            each.close()
+        return found
 
 
 def _told(error: str) -> str:

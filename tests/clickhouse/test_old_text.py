@@ -15,6 +15,8 @@ from clickhouse_connect.driver.client import Client
 from classify.job.back_fill import BackFill
 from classify.job.due import Share
 from classify.job.rejudge import OldRows, ask, left
+from classify.settings import ClassifySettings
+from clickhouse.erasure.old_rows import remove_old_rows
 from clickhouse.erasure.old_text import remove_old_text
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.span import SPAN_COLUMNS
@@ -202,3 +204,34 @@ def test_it_is_not_judged_again(house: tuple[Client, ClickHouseSettings]) -> Non
     assert left(client, settings.database, 4) == 1
     fill = BackFill(share, "(custom_version < 9)")
     assert [each.trace_id for each in fill.take(client, 10)] == [young]
+
+
+def test_a_project_that_keeps_less(house: tuple[Client, ClickHouseSettings]) -> None:
+    """Its old rows go, with the late content; nobody else's do, and none that is younger."""
+    client, settings = house
+    days = ClassifySettings(project_retention_days="alpha=7, default = 9,none=1").kept_days
+    assert days == {"alpha": 7, "": 9, "none": 1}
+    kept = {"alpha": DAYS - 1, "beta": 20, "": DAYS + 1}
+    gone = {"alpha": DAYS + 2, "": 11}
+    rows = [row(f"kept {p}", age, project=p) for p, age in kept.items()]
+    rows += [row(f"gone {p}", age, project=p) for p, age in gone.items()]
+    # With the same ids as one that goes.
+    rows.append(row("gone alpha", DAYS + 2, project="beta"))
+    store(client, settings, *rows)
+    client.insert(
+        "span_content",
+        [
+            ["a" * 32, "b" * 16, started(DAYS + 2), n, "gen_ai.choice", "{}", project]
+            for n, project in enumerate(("alpha", "beta"))
+        ],
+        column_names=["trace_id", "span_id", "time", "record_id", "name", "attributes", "project"],
+        database=settings.database,
+    )
+    assert remove_old_rows(client, settings, days, NOW) == {"spans_raw": 2, "span_content": 1}
+    found = client.query(
+        f"SELECT project, count() FROM {settings.database}.spans GROUP BY ALL ORDER BY ALL"
+    ).result_rows
+    assert [(str(project), int(n)) for project, n in found] == [("", 1), ("alpha", 1), ("beta", 2)]
+    assert remove_old_rows(client, settings, days, NOW) == {}
+    with pytest.raises(ValueError, match="alpha=7,beta=14"):
+        ClassifySettings(project_retention_days="alpha=0")

@@ -722,7 +722,7 @@ def test_a_project_forgets_its_own(house: House, tmp_path: Path) -> None:
         )
         return {row["project"]: int(row["n"]) for row in rows}
 
-    assert left() == {"": 2, "alpha": 2, "beta": 2}
+    until(lambda: left() == {"": 2, "alpha": 2, "beta": 2})
     told = json.loads(
         _run(both, "own forget --trace {trace} --yes --json", tmp_path, "alpha").splitlines()[-1]
     )
@@ -730,7 +730,8 @@ def test_a_project_forgets_its_own(house: House, tmp_path: Path) -> None:
     until(lambda: left() == {"": 2, "beta": 2})
     where = f"own forget --where \"output LIKE '%{house.markers['default']}%'\" --yes"
     assert "no trace of this where" in _run(both, where.replace("own", "no", 1), tmp_path, "alpha")
-    assert left() == {"": 2, "beta": 2}
+    # There are several readers, and one may be behind another.
+    until(lambda: left() == {"": 2, "beta": 2})
     after = {p: json.loads(both.ask("classify", "GET", "/v1/forget", p).body) for p in keys}
     assert len(after["alpha"]) == len(before["alpha"]) + 1
     assert after["beta"] == before["beta"]
