@@ -109,7 +109,7 @@ class ClassifyService:
         self.catalog = Catalog(connect, settings.database, [each.name for each in classifiers])
         #: What reviews make of thresholds.
         self.calibrating = Calibrating(
-            connect, settings.database, classifiers, fixed, self.catalog.rethreshold
+            connect, settings.database, classifiers, fixed, self.catalog.rethreshold, self.catalog
         )
         #: What somebody asked to have forgotten.
         self.forgetting = Forgetting(connect, settings)

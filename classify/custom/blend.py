@@ -51,6 +51,8 @@ _RIGHT = 2
 _MOST_FAIL = 0.3
 #: Rows that are added to those that fail: few rows say little of the share.
 _ROWS_MORE = 8.0
+#: Of the archive.
+_FORM = 2
 #: Slope of the probability: 0.92 where left-out examples lie.
 _STEEP = 2.4
 #: Widths over the threshold that an example scores at most: what is over it stays apart.
@@ -93,15 +95,15 @@ class Blend:
         file = io.BytesIO()
         np.savez_compressed(
             file,
-            form=np.array([1]),
+            form=np.array([_FORM]),
             centre=self.centre.astype(np.float16),
             direction=self.direction.astype(np.float32),
-            words=_joined(self.words.names),
+            words=np.array(self.words.keys, np.uint32),
             rarity=self.words.rarity.astype(np.float16),
             word_weights=self.word_weights.astype(np.float32),
-            facts=_joined(self.facts.names),
+            facts=np.array(self.facts.keys, np.uint32),
             sizes=np.array(self.facts.sizes, np.float64),
-            usual=_joined((self.facts.usual,)),
+            usual=np.frombuffer(self.facts.usual.encode(), np.uint8),
             fact_weights=self.fact_weights.astype(np.float32),
             numbers=np.array([self.constant, self.width, self.threshold]),
         )
@@ -110,17 +112,17 @@ class Blend:
     @classmethod
     def from_archive(cls, found: Any) -> Blend:
         """Raises ValueError, KeyError or OSError where these are no such bytes."""
-        if found["form"].tolist() != [1]:
+        if found["form"].tolist() != [_FORM]:
             raise ValueError("what was learned is of another version")
         constant, width, threshold = map(float, found["numbers"])
-        words = Words(_apart(found["words"]), found["rarity"].astype(np.float64))
+        words = Words(tuple(found["words"].tolist()), found["rarity"].astype(np.float64))
         sizes = tuple(float(each) for each in found["sizes"])
-        facts = Facts(_apart(found["facts"]), sizes, "".join(_apart(found["usual"])))
+        facts = Facts(tuple(found["facts"].tolist()), sizes, found["usual"].tobytes().decode())
         word_weights = found["word_weights"].astype(np.float64)
         fact_weights = found["fact_weights"].astype(np.float64)
         if not (
-            len(words.names) == len(words.rarity) == len(word_weights)
-            and len(facts.names) == len(fact_weights)
+            len(words.keys) == len(words.rarity) == len(word_weights)
+            and len(facts.keys) == len(fact_weights)
         ):
             raise ValueError("as many weights are needed as words and facts")
         return cls(
@@ -266,12 +268,3 @@ def _threshold(left_out: Floats, p: int, n: int) -> float:
 def _unit(rows: Floats) -> Floats:
     found: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return found
-
-
-def _joined(names: Sequence[str]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(names).encode("utf-8", "replace"), np.uint8)
-
-
-def _apart(data: NDArray[np.uint8]) -> tuple[str, ...]:
-    text = data.astype(np.uint8).tobytes().decode("utf-8")
-    return tuple(text.split("\n")) if text else ()

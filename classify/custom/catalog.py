@@ -11,24 +11,25 @@ from __future__ import annotations
 import getpass
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from classify.custom import classifier_store
+from classify.custom import classifier_store, traffic
 from classify.custom.answers import HELD, Answer, Listed, listed, listed_aside
 from classify.custom.classifier_definition import (
     Definition,
     DefinitionError,
+    Example,
     NameInUseError,
     State,
     UnknownClassifierError,
 )
 from classify.custom.classifier_store import Record
-from classify.custom.examples import check, complete
-from classify.custom.learning import check_readable, learned
+from classify.custom.examples import check, complete, with_examples, without_contradictions
+from classify.custom.learning import check_readable, fails_by, learned
 from classify.custom.review import Reviewer
 from classify.custom.vectors import Vectors, model, using
 from classify.job.back_fill import progress
@@ -127,6 +128,49 @@ class Catalog:
                     quality={**rest, **said},
                 ),
             )
+
+    def examples_of(self, name: str, fails: Mapping[tuple[str, str], bool]) -> list[Example]:
+        """(trace_id, span_id) to whether the row fails, as examples of a classifier; without those
+        that are gone, have nothing to compare, or say what one of the other kind says."""
+        with self._lock, self._connect() as client:
+            definition = self._one(client, name).definition
+            texts = traffic.texts_for(client, self._database, definition.on, list(fails))
+        found = [
+            Example(
+                mark="positive" if failing else "negative",
+                texts=texts[row],
+                trace_id=row[0],
+                span_id=row[1],
+            )
+            for row, failing in fails.items()
+            if row in texts and all(text.strip() for text in texts[row])
+        ]
+        return without_contradictions(definition.examples, found)
+
+    def taught(self, name: str, more: Sequence[Example], told: Sequence[Example]) -> list[bool]:
+        """Which of the rows ``told`` would fail, were it taught with ``more``."""
+        with self._lock, self._connect() as client, using(self._vectors):
+            definition = with_examples(self._one(client, name).definition, more)
+            head = learned(definition, self._reviewer.sample(client, definition))
+            return fails_by(head, told)
+
+    def teach(self, name: str, more: Sequence[Example], reason: str) -> Record:
+        """A new version with ``more`` examples, those of reviews."""
+        with self._lock, self._connect() as client, using(self._vectors):
+            record = self._one(client, name)
+            definition = with_examples(record.definition, more)
+            self._learn(client, definition, author="reviews", before=record, said=reason)
+            return self._one(client, name)
+
+    def restore(self, name: str, version: int) -> Record:
+        """What a version had learned, as the newest. Raises DefinitionError where it is gone."""
+        with self._lock, self._connect() as client:
+            now = self._one(client, name)
+            for each in classifier_store.history(client, self._database, name):
+                if each.version == version:
+                    again = replace(each, version=now.version + 1, state=now.state)
+                    return classifier_store.put(client, self._database, again)
+        raise DefinitionError(f"version {version} of '{name}' is gone; mark rows, and it is taught")
 
     def all(self, *, removed: bool = False) -> list[Listed]:
         """All by name."""
@@ -276,8 +320,9 @@ class Catalog:
         source: str = "",
         enable: bool = False,
         hold: bool = False,
+        said: str = "",
     ) -> Answer:
-        """Learn, store, and tell."""
+        """Learn, store, and tell. ``said``: why reviews teach it."""
         if not definition.examples and not definition.fail_if:
             raise DefinitionError(
                 f"'{definition.name}' has nothing to go by: name three or four spans with"
@@ -292,6 +337,10 @@ class Catalog:
             check(definition.marked("positive"), definition.marked("negative"))
             found = learned(definition, self._reviewer.sample(client, definition))
             head, quality, reason = found.to_bytes(), found.quality, found.reason
+            # Its answers stay examples when more are given.
+            said = said or (before.quality.get(classifier_store.TAUGHT, "") if before else "")
+            if said:
+                quality = {**quality, classifier_store.TAUGHT: said}
         if hold and not reason:
             reason = HELD
         state: State = "draft" if reason and not enable else "live"

@@ -26,6 +26,8 @@ from clickhouse.set_aside import set_aside, why
 TABLE = "custom_classifiers"
 #: Where ``quality`` says that the definition's threshold comes from reviews, and why.
 CALIBRATED = "calibrated"
+#: Where it says that answers of reviews became examples, and why.
+TAUGHT = "taught"
 _COLUMNS = (
     "name",
     "revision",

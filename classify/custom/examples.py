@@ -25,6 +25,8 @@ from classify.custom.vectors import Floats
 
 #: Examples of opposite marks that are closer than this contradict each other (cosine).
 _CONTRADICTION = 0.975
+#: Of a definition.
+_MOST_EXAMPLES = 2000
 _ID = re.compile(r"(?:([0-9a-f]{32})[/:])?([0-9a-f]{16})|([0-9a-f]{32})")
 
 
@@ -171,6 +173,23 @@ def _distinct(examples: Sequence[Example]) -> list[Example]:
             seen.add(key)
             found.append(each)
     return found
+
+
+def with_examples(definition: Definition, more: Sequence[Example]) -> Definition:
+    """What is said later of a row overrules. Raises DefinitionError."""
+    told = {(each.trace_id, each.span_id) for each in more if each.span_id}
+    kept = [e for e in definition.examples if (e.trace_id, e.span_id) not in told]
+    return _validated(
+        definition.model_copy(update={"examples": _distinct([*kept, *more])[-_MOST_EXAMPLES:]})
+    )
+
+
+def without_contradictions(known: Sequence[Example], more: Sequence[Example]) -> list[Example]:
+    """Those that say nothing that is known, or told of another, as of the other kind."""
+    marks: dict[tuple[str, ...], set[str]] = {}
+    for each in (*known, *more):
+        marks.setdefault(tuple(map(plain, each.texts)), set()).add(each.mark)
+    return [each for each in more if len(marks[tuple(map(plain, each.texts))]) == 1]
 
 
 def _named(example: Example) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from classify.custom.blend import LEAST, Blend, Rows, blend
-from classify.custom.classifier_definition import Definition, DefinitionError, plain
+from classify.custom.classifier_definition import Definition, DefinitionError, Example, plain
 from classify.custom.classifier_store import Record
 from classify.custom.examples import check_contradictions
 from classify.custom.fewshot import Head, learn
@@ -38,6 +40,15 @@ def learned(definition: Definition, traffic: Sample) -> Head | Blend:
         Rows(negatives, [in_one(each.texts) for each in definition.marked("negative")]),
         traffic.rows.only(apart),
     )
+
+
+def fails_by(head: Head | Blend, examples: Sequence[Example]) -> list[bool]:
+    """Whether each would fail."""
+    if not examples:
+        return []
+    texts = [each.texts for each in examples]
+    scores = head.score(joined(texts), list(map(in_one, texts)))
+    return [bool(score >= head.threshold) for score in scores]
 
 
 def check_readable(record: Record) -> None:

@@ -2,7 +2,8 @@
 
 Words are weighed by how rare they are in the traffic, a text's weights have length 1. Numbers are
 told by which of the traffic's usual sizes they reach, alone and with the word after them ("over
-30", "over 30 days"), so that four examples of 45 and 60 days say something of 90.
+30", "over 30 days"), so that four examples of 45 and 60 days say something of 90. What is kept are
+checksums, not words: what a classifier has learned is exported, and outlives what is forgotten.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +32,26 @@ _NEXT = re.compile(r"\W{0,8}([^\W\d_]{1,24})")
 _SIZES, _LEAST_NUMBERS = 10, 20
 #: Of texts with which a fact is known.
 _SEEN = 2
-ANY_NUMBER, OTHER_LANGUAGE = "number", "other language"
+
+
+@lru_cache(maxsize=1 << 16)
+def _key(name: str) -> int:
+    return crc32(name.encode("utf-8", "replace"))
+
+
+_ANY_NUMBER, _OTHER_LANGUAGE = _key("number"), _key("other language")
 
 
 @dataclass(frozen=True)
 class Words:
-    """``names``: of the traffic and the examples; ``rarity`` of each, shape (w,)."""
+    """``keys`` of words of the traffic and the examples; ``rarity`` of each, shape (w,)."""
 
-    names: tuple[str, ...]
+    keys: tuple[int, ...]
     rarity: Floats
-    _places: dict[str, int] = field(init=False, repr=False, compare=False)
+    _places: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_places", {name: i for i, name in enumerate(self.names)})
+        object.__setattr__(self, "_places", {key: i for i, key in enumerate(self.keys)})
 
     @classmethod
     def of(cls, texts: Sequence[str], examples: Sequence[str]) -> Words:
@@ -49,15 +59,15 @@ class Words:
         them."""
         counts = Counter(word for text in texts for word in set(_words(text)))
         told = {word for text in examples for word in _words(text)}
-        names = [word for word, count in counts.items() if count >= _SEEN or word in told]
-        names.sort(key=lambda word: (word not in told, -counts[word], word))
-        names = [*names, *sorted(told - counts.keys())][:MOST_WORDS]
-        seen = np.array([counts[word] for word in names], np.float64)
-        return cls(tuple(names), np.log((1 + len(texts)) / (1 + seen)) + 1)
+        keys = [word for word, count in counts.items() if count >= _SEEN or word in told]
+        keys.sort(key=lambda word: (word not in told, -counts[word], word))
+        keys = [*keys, *sorted(told - counts.keys())][:MOST_WORDS]
+        seen = np.array([counts[word] for word in keys], np.float64)
+        return cls(tuple(keys), np.log((1 + len(texts)) / (1 + seen)) + 1)
 
     def table(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (len(texts), w), each row of length 1, or 0 without a known word."""
-        found = np.zeros((len(texts), len(self.names)), np.float32)
+        found = np.zeros((len(texts), len(self.keys)), np.float32)
         for i, text in enumerate(texts):
             places, values = self._row(text)
             found[i, places] = values
@@ -81,16 +91,16 @@ class Words:
 
 @dataclass(frozen=True)
 class Facts:
-    """``names`` of what is known of a text, and the ``sizes`` that numbers are held against.
+    """``keys`` of what is known of a text, and the ``sizes`` that numbers are held against.
     ``usual``: the language of most of the traffic."""
 
-    names: tuple[str, ...]
+    keys: tuple[int, ...]
     sizes: tuple[float, ...]
     usual: str
-    _places: dict[str, int] = field(init=False, repr=False, compare=False)
+    _places: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_places", {name: i for i, name in enumerate(self.names)})
+        object.__setattr__(self, "_places", {key: i for i, key in enumerate(self.keys)})
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Facts:
@@ -103,13 +113,13 @@ class Facts:
         languages = Counter(map(likely, texts))
         usual = min(languages, key=lambda each: (-languages[each], each), default="English")
         every = cls((), sizes, usual)
-        counts = Counter(name for text in texts for name in every._told(text))
-        kept = {name for name, count in counts.items() if count >= _SEEN}
-        return cls(tuple(sorted(kept | {OTHER_LANGUAGE})), sizes, usual)
+        counts = Counter(key for text in texts for key in every._told(text))
+        kept = {key for key, count in counts.items() if count >= _SEEN}
+        return cls(tuple(sorted(kept | {_OTHER_LANGUAGE})), sizes, usual)
 
     def table(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (len(texts), f), of ones and zeros."""
-        found = np.zeros((len(texts), len(self.names)), np.float32)
+        found = np.zeros((len(texts), len(self.keys)), np.float32)
         for i, text in enumerate(texts):
             found[i, self._row(text)] = 1.0
         return found
@@ -119,25 +129,25 @@ class Facts:
         return np.array([weights[self._row(text)].sum() for text in texts], np.float64)
 
     def _row(self, text: str) -> list[int]:
-        return [self._places[name] for name in self._told(text) if name in self._places]
+        return [self._places[key] for key in self._told(text) if key in self._places]
 
-    def _told(self, text: str) -> set[str]:
+    def _told(self, text: str) -> set[int]:
         found = set()
         for size, word in _numbers(text):
-            found.add(ANY_NUMBER)
+            found.add(_ANY_NUMBER)
             for each in self.sizes:
                 over = size >= each
                 if over:
-                    found.add(f"over {each:g}")
+                    found.add(_key(f"over {each:g}"))
                 if word:
-                    found.add(f"{'over' if over else 'under'} {each:g} {word}")
+                    found.add(_key(f"{'over' if over else 'under'} {each:g} {word}"))
         if likely(text) != self.usual:
-            found.add(OTHER_LANGUAGE)
+            found.add(_OTHER_LANGUAGE)
         return found
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if len(word) <= _LONGEST]
+def _words(text: str) -> list[int]:
+    return [_key(word) for word in _WORD.findall(text.lower()) if len(word) <= _LONGEST]
 
 
 def _numbers(text: str) -> Iterable[tuple[float, str]]:

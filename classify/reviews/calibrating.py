@@ -19,17 +19,18 @@ from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Classifier
 from classify.custom import classifier_store
-from classify.custom.classifier_store import CALIBRATED, Record
+from classify.custom.classifier_store import CALIBRATED, TAUGHT, Record
 from classify.custom.texts import shown
 from classify.models.checksums import ModelError
 from classify.models.encoder import encoder
 from classify.models.files import heads
-from classify.reviews import calibration_store, local_head, review_store
+from classify.reviews import calibration_store, local_head, relearning, review_store
 from classify.reviews.calibration import Answered, propose
 from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
 from classify.reviews.deciding_texts import deciding_texts
 from classify.reviews.local_head import Found
 from classify.reviews.queue import DAYS, label_of, own_score_of
+from classify.reviews.relearning import TAUGHT_BEFORE, Teaching
 from classify.reviews.review_store import Review, settled
 from classify.reviews.teacher import taught
 from classify.signals.weighed import Weighed
@@ -54,8 +55,8 @@ class CalibrationError(UserError):
 
 class Calibrating:
     """``classifiers``: the built-in ones as they come. ``fixed``: names whose threshold somebody
-    has set. ``rethreshold``: gives a custom classifier another threshold. Safe to call from several
-    threads."""
+    has set. ``rethreshold``: gives a custom classifier another threshold; ``catalog``: teaches it
+    again, None where nothing may. Safe to call from several threads."""
 
     def __init__(
         self,
@@ -64,12 +65,14 @@ class Calibrating:
         classifiers: Sequence[Classifier],
         fixed: Collection[str],
         rethreshold: Callable[[str, float | None, str], Record],
+        catalog: Teaching | None = None,
     ) -> None:
         self._connect = connect
         self._database = database
         self._classifiers = {each.name: each for each in classifiers}
         self._fixed = frozenset(fixed)
         self._rethreshold = rethreshold
+        self._catalog = catalog
         self._lock = threading.Lock()
         #: Classifier to the answers that there were when it was looked at last.
         self._looked: dict[str, int] = {}
@@ -124,7 +127,11 @@ class Calibrating:
             fits = earlier is not None and earlier.moves and earlier.of == last.of
             back = earlier if earlier and fits else Calibration(name, 0, 0, 0.0, shipped)
             reason = f"calibration {last.number} taken back"
-            if record is not None:
+            if record is not None and self._catalog and TAUGHT_BEFORE in last.figures:
+                record = self._catalog.restore(name, int(last.figures[TAUGHT_BEFORE]))
+                version, threshold = record.version, record.definition.threshold or 0.0
+                shipped = _own_threshold(record)
+            elif record is not None:
                 version = self._rethreshold(name, threshold or None, reason).version
             return self._put(
                 client,
@@ -174,11 +181,32 @@ class Calibrating:
         given = review_store.read(client, self._database, name)
         teachers = review_store.read(client, self._database, name, kind="teacher")
         answered = answers(run, name, [*given, *taught(given, teachers)])
+        if record is not None and TAUGHT in record.quality:
+            # What it was taught with says nothing of how good it is.
+            known = {(each.trace_id, each.span_id) for each in record.definition.examples}
+            answered = answered.only([i for i, r in enumerate(answered.rows) if r not in known])
         states = history(run, self._database, name)
         last = states[-1] if states and states[-1].of == version else None
         count = self._counts(client).get(name, 0)
         if last and last.head and count < _AGAIN * last.answers:
             return None, f"{count} answers; its head is learned again from half as many more on"
+        if record is not None and self._catalog is not None:
+            taught_with = relearning.look(self._catalog, record, answered)
+            if taught_with.better:
+                reason = taught_with.reason
+                again = self._catalog.teach(name, taught_with.examples, reason)
+                state = Calibration(
+                    name,
+                    (states[-1].number if states else 0) + 1,
+                    again.version,
+                    0.0,
+                    again.member.threshold,
+                    answers=count,
+                    figures={**taught_with.figures, TAUGHT_BEFORE: float(record.version)},
+                    reason=reason,
+                    author=author or "reviews",
+                )
+                return self._put(client, state), reason
         joins = self._head(client, name, answered, shipped)
         if joins.head is not None:
             head = joins.head

@@ -130,10 +130,28 @@ def cuts(run: Run) -> dict[str, list[float]]:
     return {row["classifier"]: [float(each) for each in row["cuts"]] for row in rows}
 
 
+def _examples(run: Run, classifier: str) -> set[tuple[str, str]]:
+    """Rows that a classifier of one's own was taught with: of them it is right, and that says
+    nothing."""
+    if label_of(classifier) == classifier:
+        return set()
+    rows = run(
+        "SELECT argMax(definition, revision) AS said FROM custom_classifiers"
+        f" WHERE name = {quote(classifier)}"
+    )
+    try:
+        examples = json.loads(rows[0]["said"] or "{}").get("examples", ())
+        return {(each.get("trace_id", ""), each.get("span_id", "")) for each in examples}
+    except (ValueError, IndexError, AttributeError, TypeError):
+        return set()
+
+
 def how_good(run: Run, classifier: str, reviews: Sequence[Review], days: int = DAYS) -> Quality:
     """Of the last days, from the cases that were drawn at random. Where the threshold has moved, or
     a head has joined, rows count by the verdict that they have now, and apart by what they had."""
     said, score = label_of(classifier), score_of(classifier)
+    taught = _examples(run, classifier)
+    reviews = [each for each in reviews if (each.trace_id, each.span_id) not in taught]
     # A score of NaN says nothing; the label does.
     believed = f"if(isFinite({score}), toFloat64({score}), toFloat64({said} = 'fail'))"
     # Where a head of one's own traffic moved the score, what was drawn went by that before.

@@ -237,3 +237,62 @@ def test_a_threshold_stays_where_something_was_answered() -> None:
     assert 0.6 < threshold_of(shipped_map(0.99), scores) < 0.61
     assert 0.29 < threshold_of(shipped_map(0.05), scores) < 0.3
     assert threshold_of(shipped_map(0.45), scores) == pytest.approx(0.45, abs=1e-3)
+
+
+def test_answers_teach_a_classifier_of_examples_where_they_make_it_better(db: Store) -> None:
+    items = "lamp jacket kettle backpack printer carpet drill mixer tent sofa".split()
+    said = [f"I have refunded the {i} that you bought {d} days ago." for i in items for d in
+            (3, 8, 12, 20, 25, 41, 60, 90)]  # fmt: skip
+    said += [f"I can't refund the {i}, as you bought it {d} days ago." for i in items for d in
+             (41, 60, 90)]  # fmt: skip
+    late = {t for t in said if "have" in t and any(f" {d} " in t for d in (41, 60, 90))}
+    db.insert(answers(said))
+    job = db.job()
+    job.run()
+    catalog = Catalog(lambda: connect(db.settings.dsn), db.database, ("words", "tree"))
+    # Four of one item: what it finds is that, and lateness of any kind.
+    four = [i for i, text in enumerate(said) if text in late][:4]
+    catalog.add(Definition(name="late"), [span_of(i) for i in four])
+    job.run()
+    texts = dict(db.query("SELECT span_id, output FROM spans WHERE step_kind = 'llm'"))
+    client = db.another_client()
+    client.database = db.database
+    run = run_of(client)
+
+    def wrong() -> int:
+        rows = db.query("SELECT output, toString(custom['late']) FROM spans WHERE output != ''")
+        return sum((label == "fail") != (text in late) for text, label in rows)
+
+    for _ in range(44):
+        given = review_store.read(client, db.database, "late")
+        case = queue.next_case(run, "late", given, catalog.show("late").member.threshold)
+        assert case is not None
+        right = (case.label == "fail") == (texts[case.span_id] in late)
+        where = case.trace_id, case.span_id, "right" if right else "wrong"
+        review_store.add(client, db.database, "late", *where, chosen=case.chosen)
+    given = review_store.read(client, db.database, "late")
+    before, first = wrong(), catalog.show("late")
+    assert before > 8
+    assert queue.how_good(run, "late", given).fail_rate.is_known
+    ours = Calibrating(
+        lambda: connect(db.settings.dsn), db.database, (), (), catalog.rethreshold, catalog
+    )
+    (state,) = ours.all_new()
+    taught = catalog.show("late")
+    assert (taught.version, state.of, state.threshold) == (2, 2, 0.0)
+    assert "are examples now" in state.reason
+    assert state.reason == taught.quality["taught"]
+    assert state.figures["cost_taught"] < state.figures["cost_without"]
+    assert len(taught.definition.examples) > len(first.definition.examples) + 30
+    job.run()
+    assert wrong() < before / 2
+    assert not queue.how_good(run, "late", given).fail_rate.is_known, "of what it was taught with"
+    assert ours.all_new() == []
+    assert ours.now("late")[0] is None, "what taught it speaks for nothing more"
+    undone = ours.undo("late", "anna")
+    again = catalog.show("late")
+    assert (undone.undoes, undone.of, again.version) == (1, 3, 3)
+    assert (again.head, again.definition) == (first.head, first.definition)
+    job.run()
+    assert wrong() == before
+    job.close()

@@ -236,5 +236,5 @@ def test_no_text_goes_elsewhere_than_it_was_told_to() -> None:
     """A redirect is not followed; who is not there is named."""
     with pytest.raises(TeacherError, match="does not answer"):
         Teacher("http://127.0.0.1:9/v1", "small").ask("fails", "text")
-    settings = ClassifySettings(teacher_token=SecretStr("key"))
-    assert "key" not in repr(settings)
+    settings = ClassifySettings(teacher_token=SecretStr("tok-4711"))
+    assert "tok-4711" not in repr(settings)
