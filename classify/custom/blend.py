@@ -8,11 +8,18 @@ words, days over the limit in the numbers. So the regression is done for each mi
 _MIXTURES, and what comes out is their mean, weighed by how well each foretells examples and traffic
 that are left out (exact leave-one-out of a ridge: residual / (1 - leverage)).
 
+Examples alone say little of which words matter, and what is looked for may be a subject among many
+others: then the likeness to the examples less that to the crowd (fewshot.py) counts as much as the
+regression, each in standard deviations of the traffic that is left out. Answers say which words
+matter, and with them the regression does better by itself.
+
 The threshold is where recall² / (rows that fail) is best, with the recall of a normal distribution
 of the left-out examples: it is proportional to precision times recall whatever share fails (Lee &
-Liu 2003), so that none is presumed, but that it is _MOST_FAIL at most. Answers were given on the
-nearest rows, and what is yet to be found lies further off: with them more recall is asked for, but
-never so much that of the answered rows that would fail more than one in three passes.
+Liu 2003), so that none is presumed, but that it is _MOST_FAIL at most. Of examples alone it is
+moved towards that of fewshot.py, as far as it goes by the vector: a subject is seldom one row in
+ten. Answers were given on the nearest rows, and what is yet to be found lies further off: with them
+more recall is asked for, but never so much that of the answered rows that would fail more than one
+in three passes.
 benchmarks/fewshot measures all of it.
 """
 
@@ -27,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classify.custom.fewshot import LEAST_POSITIVES, TELLING, THRESHOLD
+from classify.custom.fewshot import LEAST_POSITIVES, TELLING, THRESHOLD, Head, between, learn
 from classify.custom.wording import Facts, Floats, Words
 
 #: Different texts that are learned against at most, and at least: fewer say nothing of words.
@@ -52,7 +59,7 @@ _MOST_FAIL = 0.3
 #: Rows that are added to those that fail: few rows say little of the share.
 _ROWS_MORE = 8.0
 #: Of the archive.
-_FORM = 2
+_FORM = 3
 #: Slope of the probability: 0.92 where left-out examples lie.
 _STEEP = 2.4
 #: Widths over the threshold that an example scores at most: what is over it stays apart.
@@ -62,6 +69,7 @@ _WIDEST = 4.0
 @dataclass(frozen=True)
 class Blend:
     """``centre`` (d) of the vectors, ``direction`` (d), ``word_weights`` (w), ``fact_weights`` (f);
+    ``crowd``: its likeness counts too, ``crowd_share`` times; None where it does not.
     probability = sigmoid(_STEEP * (their sum + constant) / width)."""
 
     centre: Floats
@@ -76,6 +84,8 @@ class Blend:
     quality: dict[str, Any] = field(default_factory=dict)
     enough: bool = True
     reason: str = ""
+    crowd: Head | None = None
+    crowd_share: float = 0.0
 
     def score(self, vectors: NDArray[np.floating], texts: Sequence[str]) -> Floats:
         """Probabilities, shape (n,)."""
@@ -88,11 +98,14 @@ class Blend:
         found = _unit(np.asarray(vectors, np.float64) - self.centre) @ self.direction
         found += self.words.weighed(texts, self.word_weights)
         found += self.facts.weighed(texts, self.fact_weights)
+        if self.crowd is not None:
+            found += self.crowd_share * self.crowd.plain(vectors)
         return found + self.constant
 
     def to_bytes(self) -> bytes:
-        """As a numpy archive: some 100 KB."""
+        """As a numpy archive: some 100 KB, and as much again with the crowd."""
         file = io.BytesIO()
+        crowd = self.crowd.to_bytes() if self.crowd is not None else b""
         np.savez_compressed(
             file,
             form=np.array([_FORM]),
@@ -105,7 +118,8 @@ class Blend:
             sizes=np.array(self.facts.sizes, np.float64),
             usual=np.frombuffer(self.facts.usual.encode(), np.uint8),
             fact_weights=self.fact_weights.astype(np.float32),
-            numbers=np.array([self.constant, self.width, self.threshold]),
+            crowd=np.frombuffer(crowd, np.uint8),
+            numbers=np.array([self.constant, self.width, self.threshold, self.crowd_share]),
         )
         return file.getvalue()
 
@@ -114,7 +128,8 @@ class Blend:
         """Raises ValueError, KeyError or OSError where these are no such bytes."""
         if found["form"].tolist() != [_FORM]:
             raise ValueError("what was learned is of another version")
-        constant, width, threshold = map(float, found["numbers"])
+        constant, width, threshold, crowd_share = map(float, found["numbers"])
+        crowd = found["crowd"].tobytes()
         words = Words(tuple(found["words"].tolist()), found["rarity"].astype(np.float64))
         sizes = tuple(float(each) for each in found["sizes"])
         facts = Facts(tuple(found["facts"].tolist()), sizes, found["usual"].tobytes().decode())
@@ -135,6 +150,8 @@ class Blend:
             constant,
             width,
             threshold,
+            crowd=Head.from_bytes(crowd) if crowd else None,
+            crowd_share=crowd_share,
         )
 
 
@@ -187,7 +204,9 @@ def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
     fact_weights /= scale
     constant = usual - float(usual_words @ word_weights) - float(usual_facts @ fact_weights)
     head = Blend(centre, direction, words, word_weights, facts, fact_weights, constant)
-    middle = _threshold(left_out, p, n)
+    if not n:
+        head, left_out = _with_crowd(head, left_out, positives, background)
+    middle = _threshold(left_out, p, n, fitted.shares[0])
     own = head.plain(positives.vectors, positives.texts)
     # Every example that taught fails, also when it is read back rounded.
     middle = min(middle, float(own.min()) - 0.005)
@@ -212,6 +231,25 @@ def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
         quality={**quality, "goes_by": shares},
         enough=not reason,
         reason=reason,
+    )
+
+
+def _with_crowd(
+    head: Blend, left_out: Floats, positives: Rows, background: Rows
+) -> tuple[Blend, Floats]:
+    """Of examples alone: the likeness to them counts as much as the regression."""
+    crowd = learn(positives.vectors, positives.vectors[:0], background.vectors)
+    if len(crowd.bank) < len(background):
+        # What is looked for is a crowd itself, and the likeness says less.
+        return head, left_out
+    # As it is read back.
+    crowd = Head.from_bytes(crowd.to_bytes())
+    own, others = crowd.left_out(background.vectors)
+    p = len(positives)
+    share = float(left_out[p:].std()) / max(float(others.std()), 1e-6)
+    return (
+        replace(head, crowd=crowd, crowd_share=share),
+        left_out + share * np.concatenate([own, others]),
     )
 
 
@@ -246,8 +284,9 @@ def _fitted(kernels: Sequence[Floats], wanted: Floats, counts: Floats) -> _Fitte
     )
 
 
-def _threshold(left_out: Floats, p: int, n: int) -> float:
-    """``left_out``: the first p are of examples that fail, the next n of rows that pass."""
+def _threshold(left_out: Floats, p: int, n: int, subject: float = 0.0) -> float:
+    """``left_out``: the first p are of examples that fail, the next n of rows that pass.
+    ``subject``: how far it goes by what texts are about."""
     reached, passes, traffic = left_out[:p], left_out[p : p + n], left_out[p + n :]
     spread = float(left_out[p:].std())
     wide = max(sqrt((float(((reached - reached.mean()) ** 2).sum()) + spread**2) / (p + 1)), 1e-6)
@@ -262,6 +301,8 @@ def _threshold(left_out: Floats, p: int, n: int) -> float:
         worth = np.where(right >= _RIGHT * wrong, worth, 0.0)
     best = int(np.argmax(worth))
     found = float((steps[best] + steps[max(best - 1, 0)]) / 2)
+    if not n:
+        found += subject * (between(reached, traffic) - found)
     return max(found, float(np.quantile(traffic, 1 - _MOST_FAIL)))
 
 

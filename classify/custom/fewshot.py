@@ -73,10 +73,25 @@ class Head:
 
     def score(self, vectors: Floats, texts: Sequence[str] = ()) -> NDArray[np.float64]:
         """Probabilities, shape (n,). ``texts`` say nothing to it."""
-        likes, crowd = self._likeness(_unit(np.asarray(vectors, np.float32) - self.centre))
-        plain = ((likes - crowd).astype(np.float64) - self.middle) / self.width
+        plain = (self.plain(vectors) - self.middle) / self.width
         # Small ones stay apart from each other: none is rounded to 0.
         return 1.0 / (1.0 + np.exp(np.minimum(-_STEEP * plain, 600.0)))
+
+    def plain(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+        """What the probabilities are made of, shape (n,)."""
+        likes, crowd = self._likeness(_unit(np.asarray(vectors, np.float32) - self.centre))
+        return (likes - crowd).astype(np.float64)
+
+    def left_out(
+        self, background: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``plain`` of each positive by the others, and of each of the ``background`` that it was
+        learned against, none its own neighbour."""
+        _, crowds = self._likeness(self.positives)
+        known, near = self._likeness(_unit(np.asarray(background, np.float32) - self.centre), True)
+        return (_left_out(self.positives) - crowds).astype(np.float64), (known - near).astype(
+            np.float64
+        )
 
     def _likeness(self, x: Floats, own: bool = False) -> tuple[Floats, Floats]:
         """To the positives, less what the negatives take; and to the crowd. ``own``: x is the
@@ -175,6 +190,15 @@ def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
         enough=not reason,
         reason=reason,
     )
+
+
+def between(left_out: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """The threshold of positives that are left out and of the background, without what is as like
+    them as they are."""
+    high = float(left_out.mean())
+    usual = others[others < high]
+    low = float(np.quantile(usual, 1.0 - _TAIL)) if len(usual) else high
+    return low + _BETWEEN * max(high - low, 0.0)
 
 
 def _others(positives: Floats, among_themselves: float, background: Floats) -> Floats:
