@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from clickhouse.embedded_http.walls import OF_PROJECTS
 from clickhouse.migrate import migrate
 from clickhouse.span import STEP_KINDS
 from tests.clickhouse.databases import database, engine
@@ -35,3 +36,10 @@ def test_step_kinds_and_attributes_of_our_own() -> None:
     for path in ingest.glob("**/*.py"):
         for name in re.findall(r"\"(everyspan\.[a-z_.]+)\"", path.read_text(encoding="utf-8")):
             assert f"`{name}`" in TEXT, f"{name} of {path.name}"
+
+
+def test_a_server_has_a_policy_for_each_table_of_projects() -> None:
+    told = (FOLDER.parent / "docs" / "projects.md").read_text(encoding="utf-8")
+    told = told[told.index("## Beside a ClickHouse server") :]
+    for name in OF_PROJECTS:
+        assert f"`{name}`" in told or f"everyspan.{name} " in told, name
