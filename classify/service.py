@@ -10,7 +10,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
@@ -314,76 +315,54 @@ class ClassifyService:
 
     def _keep_custom(self) -> None:
         """Custom classifiers of another model are learned anew; those of files follow them."""
-        try:
+        with self._trying("custom classifiers could not be brought up to date"):
             if not self._up_to_date:
                 for name in self.catalog.learn_anew():
                     logger.info("custom classifier %s is learned anew for this model", name)
                 self._up_to_date = True
             if self._folder is not None and self._folder.read():
                 self.telemetry.errors.labels("classifier_files").inc()
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("custom classifiers could not be brought up to date", error)
 
     def _calibrate(self) -> None:
         """Where there are enough new reviews. The job takes over what they move."""
-        try:
+        with self._trying("reviews could not be weighed"):
             self.calibrating.all_new()
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("reviews could not be weighed", error)
 
     def _forget(self) -> None:
         """What has come since of what is forgotten."""
-        try:
+        with self._trying("what is to be forgotten could not be removed"):
             self.forgetting.go_on()
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("what is to be forgotten could not be removed", error)
 
     def _tally(self) -> None:
         """Hours in which nothing changes any more, for boards."""
-        try:
-            with self._connect() as client:
-                self._tallying.look(client, self._stopping.is_set)
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("hours could not be tallied", error)
+        with self._trying("hours could not be tallied"), self._connect() as client:
+            self._tallying.look(client, self._stopping.is_set)
 
     def _remove_old_text(self) -> None:
         """Of what is older than EVERYSPAN_CONTENT_DAYS."""
-        try:
-            with self._connect() as client:
-                changed = remove_old_text(client, self._settings, self._settings.content_days)
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("old texts could not be removed", error)
-            return
-        if changed:
-            counts = ", ".join(f"{rows} of {table}" for table, rows in changed.items())
-            logger.info("texts older than EVERYSPAN_CONTENT_DAYS were removed: %s", counts)
+        with self._trying("old texts could not be removed"), self._connect() as client:
+            changed = remove_old_text(client, self._settings, self._settings.content_days)
+            _tell_removed("texts older than EVERYSPAN_CONTENT_DAYS were removed", changed)
 
     def _remove_old_rows(self) -> None:
         """Of projects that keep theirs for less long."""
-        try:
-            with self._connect() as client:
-                removed = remove_old_rows(client, self._settings, self._settings.kept_days)
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("old rows of projects could not be removed", error)
-            return
-        if removed:
-            counts = ", ".join(f"{rows} of {table}" for table, rows in removed.items())
-            logger.info("rows older than EVERYSPAN_PROJECT_RETENTION_DAYS are removed: %s", counts)
+        with self._trying("old rows of projects could not be removed"), self._connect() as client:
+            removed = remove_old_rows(client, self._settings, self._settings.kept_days)
+            _tell_removed("rows older than EVERYSPAN_PROJECT_RETENTION_DAYS are removed", removed)
 
     def _measure(self) -> None:
         """What reviews say now, for boards."""
+        with self._trying("what reviews say could not be written down"), self._connect() as client:
+            self._measuring.look(client)
+
+    @contextmanager
+    def _trying(self, trouble: str) -> Iterator[None]:
+        """What is done now and then: where it fails that is counted and said, and no more."""
         try:
-            with self._connect() as client:
-                self._measuring.look(client)
+            yield
         except Exception as error:
             self.telemetry.errors.labels("storage").inc()
-            self._warn("what reviews say could not be written down", error)
+            self._warn(trouble, error)
 
     def _warn(self, what: str, error: Exception) -> None:
         """Once for each error: what is tried every few seconds would fill the log."""
@@ -396,16 +375,18 @@ class ClassifyService:
         if self._job is not None:
             self._job.tell_lag()
             self.calibrating.use(self._job.equipped)
-        try:
-            with self._connect() as client:
-                found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
-        except Exception as error:
-            self.telemetry.errors.labels("storage").inc()
-            self._warn("coverage could not be read", error)
-            return
-        self.telemetry.pending_rows.set(found.pending)
-        self.telemetry.outdated_rows.set(found.outdated)
-        self.telemetry.coverage.set(found.ratio)
+        with self._trying("coverage could not be read"), self._connect() as client:
+            found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
+            self.telemetry.pending_rows.set(found.pending)
+            self.telemetry.outdated_rows.set(found.outdated)
+            self.telemetry.coverage.set(found.ratio)
+
+
+def _tell_removed(what: str, rows: Mapping[str, int]) -> None:
+    """``rows``: by table."""
+    if rows:
+        counts = ", ".join(f"{number} of {table}" for table, number in rows.items())
+        logger.info("%s: %s", what, counts)
 
 
 def _who(names: Sequence[str]) -> str:

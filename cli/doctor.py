@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -128,7 +128,7 @@ def _services(
         service = Service(name, host, port, token, "", seconds=15, certificate=certificate)
         address = service.address
         try:
-            alive = service.ask("GET", "/healthz")
+            alive = replace(service, seconds=5).ask("GET", "/healthz")
         except CallError as error:
             yield Finding("bad", name, str(error), "set it to the file that the service has")
             continue

@@ -27,12 +27,12 @@ def troubles(environment: Mapping[str, str], ingest: IngestSettings) -> Iterator
         or environment.get("OTEL_EXPORTER_OTLP_PROTOCOL")
         or ""
     )
-    grpc, http = ingest.otlp_grpc_port, ingest.otlp_http_port
+    grpc, http, scheme = ingest.otlp_grpc_port, ingest.otlp_http_port, ingest.scheme
     try:
         address = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
         port = address.port
     except ValueError as error:
-        yield f"{name}={endpoint} is no address: {error}", f"set it to http://127.0.0.1:{http}"
+        yield f"{name}={endpoint} is no address: {error}", f"set it to {scheme}://127.0.0.1:{http}"
         return
     host = address.hostname or "127.0.0.1"
     if ":" in host:
@@ -40,22 +40,22 @@ def troubles(environment: Mapping[str, str], ingest: IngestSettings) -> Iterator
     if port == grpc and protocol.startswith("http"):
         yield (
             f"{protocol} goes to {grpc}, which is the port for gRPC: every span is lost",
-            f"set {name}=http://{host}:{http}, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+            f"set {name}={scheme}://{host}:{http}, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
         )
     elif port == http and protocol == "grpc":
         yield (
             f"gRPC goes to {http}, which is the port for HTTP: every span is lost",
-            f"set {name}=http://{host}:{grpc}, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+            f"set {name}={scheme}://{host}:{grpc}, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
         )
     elif port == http and name == _ENDPOINT and address.path.endswith("/v1/traces"):
         yield (
             f"{_ENDPOINT} ends with /v1/traces, which SDKs add themselves",
-            f"set {_ENDPOINT}=http://{host}:{http}",
+            f"set {_ENDPOINT}={scheme}://{host}:{http}",
         )
     elif port == http and name == _TRACES and not address.path.strip("/"):
         yield (
             f"{_TRACES} is used as it stands, and has no path",
-            f"set {_TRACES}=http://{host}:{http}/v1/traces, or {_ENDPOINT} without a path",
+            f"set {_TRACES}={scheme}://{host}:{http}/v1/traces, or {_ENDPOINT} without a path",
         )
     headers = environment.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or environment.get(
         "OTEL_EXPORTER_OTLP_HEADERS", ""

@@ -102,8 +102,7 @@ def web(
         return open_reader(data, clickhouse_dsn, clickhouse_port)[0]
 
     def ready(ports: dict[str, int]) -> None:
-        scheme = "https" if settings.tls_certificate else "http"
-        page = f"{scheme}://{settings.host}:{ports['web']}"
+        page = f"{settings.scheme}://{settings.host}:{ports['web']}"
         console.print(f"the page: {address(page, key(settings))}", soft_wrap=True)
 
     with plain_errors():

@@ -83,11 +83,10 @@ def up(
 def _say(settings: UpSettings, ports: dict[str, int], web_key: SecretStr) -> None:
     """Where everything listens."""
     host = settings.host
-    scheme = "https" if settings.tls_certificate else "http"
-    page = f"{scheme}://{host}:{ports['web']}"
+    page = f"{settings.scheme}://{host}:{ports['web']}"
     lines = [
         f"the page         {address(page, web_key)}",
-        f"OTLP/HTTP        {scheme}://{host}:{ports['OTLP/HTTP']}",
+        f"OTLP/HTTP        {settings.scheme}://{host}:{ports['OTLP/HTTP']}",
     ]
     if "OTLP/gRPC" in ports:
         lines.append(f"OTLP/gRPC        {host}:{ports['OTLP/gRPC']}")

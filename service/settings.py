@@ -46,6 +46,11 @@ class ListenSettings(BaseSettings):
     ] = "text"
 
     @property
+    def scheme(self) -> str:
+        """Of what has a certificate where one is set: OTLP/HTTP and the page."""
+        return "https" if self.tls_certificate else "http"
+
+    @property
     def host_names(self) -> frozenset[str]:
         """``allowed_hosts``, and the address itself where it is a name."""
         names = {*self.allowed_hosts.split(","), self.host}

@@ -169,10 +169,10 @@ def learn(positives: Floats, negatives: Floats, background: Floats) -> Head:
     likes, crowds = head._likeness(ours)
     left_out = apart - crowds
     high = float(left_out.mean())
-    low = float(np.quantile(usual, 1.0 - _TAIL)) if many else min(0.5 * high, 0.3)
+    low = _top(usual) if many else min(0.5 * high, 0.3)
     # Also when it is read back rounded.
     lowest = float((likes - crowds).min()) - 0.01
-    middle = min(low + _BETWEEN * max(high - low, 0.0), lowest)
+    middle = min(_in_between(low, high), lowest)
     reason = ""
     if len(positives) < LEAST_POSITIVES:
         reason = f"{len(positives)} positive examples are too few; give {LEAST_POSITIVES} or more"
@@ -197,7 +197,14 @@ def between(left_out: NDArray[np.float64], others: NDArray[np.float64]) -> float
     them as they are."""
     high = float(left_out.mean())
     usual = others[others < high]
-    low = float(np.quantile(usual, 1.0 - _TAIL)) if len(usual) else high
+    return _in_between(_top(usual) if len(usual) else high, high)
+
+
+def _top(usual: NDArray[np.floating]) -> float:
+    return float(np.quantile(usual, 1.0 - _TAIL))
+
+
+def _in_between(low: float, high: float) -> float:
     return low + _BETWEEN * max(high - low, 0.0)
 
 

@@ -58,11 +58,7 @@ def shares(names: Sequence[str]) -> str:
         else:
             failed = f"toFloat64(countIf({name} = 'fail'))"
             each.append(f"('{name}', {failed}, countIf({judged}), {failed})")
-    joined = ",\n    ".join(each)
-    if CUSTOM not in names:
-        return f"[{joined}]"
-    theirs = f"arrayMap(c -> (c.1, toFloat64(c.2), c.3, toFloat64(c.2)), {counts([CUSTOM])})"
-    return f"arrayConcat([{joined}], {theirs})"
+    return _with_custom(each, names, counts([CUSTOM]))
 
 
 def shares_of(names: Sequence[str]) -> Either:
@@ -79,12 +75,16 @@ def shares_of(names: Sequence[str]) -> Either:
         else:
             failed = f"toFloat64(failed_['{name}'])"
             each.append(f"('{name}', {failed}, {judged}, {failed})")
+    return shares(names), _with_custom(each, names, verdicts_of([CUSTOM])[1])
+
+
+def _with_custom(each: Sequence[str], names: Sequence[str], own: str) -> str:
+    """``each``: tuples of the columns' shares; ``own``: array of counts of the custom ones."""
     joined = ",\n    ".join(each)
     if CUSTOM not in names:
-        return shares(names), f"[{joined}]"
-    own = verdicts_of([CUSTOM])[1]
+        return f"[{joined}]"
     theirs = f"arrayMap(c -> (c.1, toFloat64(c.2), c.3, toFloat64(c.2)), {own})"
-    return shares(names), f"arrayConcat([{joined}], {theirs})"
+    return f"arrayConcat([{joined}], {theirs})"
 
 
 def estimated_sql(names: Sequence[str]) -> str:
