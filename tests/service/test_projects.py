@@ -69,6 +69,7 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "DELETE", "/v1/datasets/{name}"): "review",
     ("classify", "GET", "/v1/forget"): "admin",
     ("classify", "POST", "/v1/forget"): "admin",
+    ("alerting", "POST", "/v1/forget"): "admin",
     ("classify", "POST", "/v1/experiments/{name:path}/start"): "admin",
     ("classify", "POST", "/v1/experiments/{name:path}/stop"): "admin",
     ("classify", "POST", "/v1/reviews"): "review",
@@ -110,7 +111,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("classify", "POST", "/v1/rejudge"),
             ("classify", "GET", "/v1/calibrations"),
             ("classify", "POST", "/v1/calibrations"),
-            ("alerting", "POST", "/v1/forget"),
             ("alerting", "POST", "/v1/grafana"),
             ("web", "GET", "/enter"),
         ]
