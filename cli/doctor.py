@@ -41,6 +41,7 @@ from service.client import CallError
 from service.client import Client as Service
 from service.errors import UserError
 from service.keys import is_key
+from web.say import plural
 from web.settings import WebSettings
 
 State = Literal["good", "bad", "unknown"]
@@ -253,7 +254,7 @@ def _arrived(client: Client, database: str) -> Iterator[Finding]:
             " stack works",
         )
         return
-    told_ = f"{row['spans']:,} from {row['services']:,} services in {_DAYS * 24} hours"
+    told_ = f"{row['spans']:,} from {plural(row['services'], 'service')} in {_DAYS * 24} hours"
     yield Finding("good", "spans", told_)
     if not row["calls"]:
         yield Finding(
@@ -331,6 +332,9 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS, or another"
             " `everyspan classify` beside a server, where it can't keep up",
         )
+    elif not found.judged:
+        waits = f"none is judged yet: {plural(found.rows, 'row')}, too young to say more of"
+        yield Finding("unknown", "judging", waits if found.rows else "nothing is there to judge")
     else:
         yield Finding("good", "judging", f"{found.ratio:.1%} of rows have their verdicts")
     abstaining = [
@@ -352,7 +356,9 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             f" {' '.join(str(why).split())[:200]}",
             "give it what it lacks, or a classifier of your own: `everyspan classifier add`",
         )
-    if not abstaining:
+    if not found.judged:
+        yield Finding("unknown", "classifiers", "what abstains shows when rows are judged")
+    elif not abstaining:
         yield Finding("good", "classifiers", "none abstains from most rows")
 
 
