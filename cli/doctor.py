@@ -89,7 +89,10 @@ def doctor(
     findings = [
         *_services(ingest, classify, alerting, web),
         *(Finding("bad", "sending", *each) for each in troubles(os.environ, ingest)),
-        *_stored(lambda: open_reader(data, clickhouse_dsn, clickhouse_port)),
+        *_stored(
+            lambda: open_reader(data, clickhouse_dsn, clickhouse_port),
+            f"{ingest.scheme}://127.0.0.1:{ingest.otlp_http_port}",
+        ),
         *_routes(alerting),
         *_grafana(alerting.grafana_url),
     ]
@@ -218,12 +221,12 @@ def _said(refused: requests.Response) -> str:
         return " ".join(refused.text.split())[:300]
 
 
-def _stored(open_: Callable[[], tuple[Client, Any]]) -> Iterator[Finding]:
+def _stored(open_: Callable[[], tuple[Client, Any]], address: str) -> Iterator[Finding]:
     """What came, and what was made of it."""
     try:
         client, settings = open_()
         database = settings.database
-        yield from _arrived(client, database)
+        yield from _arrived(client, database, address)
         yield from _judged(client, database)
     except (UserError, ClickHouseError) as error:
         yield Finding(
@@ -234,7 +237,7 @@ def _stored(open_: Callable[[], tuple[Client, Any]]) -> Iterator[Finding]:
         )
 
 
-def _arrived(client: Client, database: str) -> Iterator[Finding]:
+def _arrived(client: Client, database: str, address: str) -> Iterator[Finding]:
     window = f"ingested_at > now() - INTERVAL {_DAYS} DAY"
     result = client.query(
         "SELECT count() AS spans, countIf(step_kind = 'llm') AS calls,"
@@ -250,8 +253,7 @@ def _arrived(client: Client, database: str) -> Iterator[Finding]:
             "spans",
             f"none came in the last {_DAYS * 24} hours",
             "in the agent's environment: pip install everyspan-sdk and everyspan.init(), or set"
-            " OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318; `everyspan demo` shows that the"
-            " stack works",
+            f" OTEL_EXPORTER_OTLP_ENDPOINT={address}; `everyspan demo` shows that the stack works",
         )
         return
     told_ = f"{row['spans']:,} from {plural(row['services'], 'service')} in {_DAYS * 24} hours"

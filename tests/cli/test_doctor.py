@@ -78,7 +78,8 @@ def test_an_sdk_that_is_ahead_of_the_server(tmp_path: Path) -> None:
             column_oriented=True,
             database=settings.database,
         )
-        found = [each for each in _arrived(client, settings.database) if each.about == "versions"]
+        arrived = _arrived(client, settings.database, "http://127.0.0.1:4318")
+        found = [each for each in arrived if each.about == "versions"]
         assert _about_judging(client, settings.database) == {"unknown"}, "nothing is judged yet"
     (one,) = found
     assert one.state == "bad"
