@@ -76,9 +76,8 @@ def seldom_verdicts(names: Sequence[str]) -> str:
     SELECT service_name AS service, environment, project, v.1 AS classifier,
       {_last(few, "judged_at", "v.2 = 'fail'")} AS last
     FROM spans
-    ARRAY JOIN {_LABELS} AS v
-    WHERE {window} AND notEmpty(custom)
-      AND v.2 IN ('pass', 'fail') AND NOT has(old_verdicts, v.1)
+    ARRAY JOIN arrayFilter(l -> l.2 IN ('pass', 'fail'), {_LABELS}) AS v
+    WHERE {window} AND notEmpty(custom) AND NOT has(old_verdicts, v.1)
     GROUP BY service, environment, project, classifier"""
     return f"""SELECT service, environment, project, classifier, {_share(limit)} AS share
 FROM (
