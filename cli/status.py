@@ -89,7 +89,9 @@ def status(
         not_understood = [
             dict(zip(GAP_COLUMNS, found, strict=True))
             for found in client.query(
-                gaps(f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans")
+                gaps(
+                    f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans_raw"
+                )
             ).result_rows
         ]
         size = 0 if key else _bytes_on_disk(client, database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import settings
 
 from tests.everyspan_up import Up, shared
+
+# Each of some hundred processes would otherwise compile anew all that it imports, for seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.

@@ -193,15 +193,11 @@ def _session(folder: str, name: str, threads: int) -> Any:
 def _tokenizer(folder: str) -> Any:
     # One process is one core: the others judge for themselves.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # It says at import that there is no torch, which is as it should be.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer
 
-    files.read(folder, files.TOKENIZER)
-    path = files.path_of(folder, files.TOKENIZER)
+    data = files.read(folder, files.TOKENIZER)
     try:
-        fast: Any = PreTrainedTokenizerFast
-        found = fast(tokenizer_file=str(path)).backend_tokenizer
+        found = Tokenizer.from_buffer(data)
     except Exception as error:
         raise _not_loaded(folder, files.TOKENIZER, error) from error
     found.no_padding()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clickhouse.embedded_http.walls import OF_PROJECTS
-from clickhouse.migrate import migrate
 from clickhouse.span import STEP_KINDS
 from tests.clickhouse.databases import database, engine
+from tests.clickhouse.migrated import migrated
 
 FOLDER = Path(__file__).parents[2] / "clickhouse"
 TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -16,7 +15,7 @@ TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 def test_tables(tmp_path: Path) -> None:
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
+        migrated(client, settings)
         tables = client.query(
             f"SELECT name FROM system.tables WHERE database = '{settings.database}'"
         ).result_rows
@@ -36,10 +35,3 @@ def test_step_kinds_and_attributes_of_our_own() -> None:
     for path in ingest.glob("**/*.py"):
         for name in re.findall(r"\"(everyspan\.[a-z_.]+)\"", path.read_text(encoding="utf-8")):
             assert f"`{name}`" in TEXT, f"{name} of {path.name}"
-
-
-def test_a_server_has_a_policy_for_each_table_of_projects() -> None:
-    told = (FOLDER.parent / "docs" / "projects.md").read_text(encoding="utf-8")
-    told = told[told.index("## Beside a ClickHouse server") :]
-    for name in OF_PROJECTS:
-        assert f"`{name}`" in told or f"everyspan.{name} " in told, name
