@@ -52,7 +52,7 @@ class _Console(Console):
     """As wide as the terminal; to a pipe or a file nothing is folded or cut."""
 
     @property
-    def size(self) -> ConsoleDimensions:
+    def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
         found = super().size
         return found if self.is_terminal else ConsoleDimensions(_OF_A_PIPE, found.height)
 
