@@ -51,8 +51,8 @@ class _Neutral(RenderHook):
 class _Console(Console):
     """As wide as the terminal; to a pipe or a file nothing is folded or cut."""
 
-    @property
-    def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
         found = super().size
         return found if self.is_terminal else ConsoleDimensions(_OF_A_PIPE, found.height)
 
