@@ -26,7 +26,7 @@ from ingest.limits import ContentLimits
 from ingest.log_content import ContentBatch, content_records
 from ingest.normalise import Normalised, normalise
 from ingest.otlp import Encoding, Signal, log_requests, trace_requests
-from ingest.privacy.masker import masker_of
+from ingest.privacy.masker import Masker, masker_of
 from ingest.privacy.privacy_file import PrivacyRules
 from ingest.refusal import Refusal, Refused
 from ingest.rejected import Rejected
@@ -178,7 +178,7 @@ def _traces(
     apart = zlib.crc32(project.encode()) << 32
     prepared = Prepared("spans_raw", seconds=clock.seconds)
     requests = trace_requests(data, encoding, rejected)
-    masker = rules.privacy and masker_of(rules.privacy)
+    masker = _masker(rules, project)
     while request := clock.run("decode", lambda: next(requests, None)):
         if masker:
             clock.run("mask", partial(masker.traces, request))
@@ -205,6 +205,12 @@ def _traces(
     return prepared
 
 
+def _masker(rules: Rules, project: str) -> Masker | None:
+    """Where something is taken out of what comes for the project."""
+    own = rules.privacy and rules.privacy.of(project)
+    return masker_of(own) if own and own.takes_out else None
+
+
 def _normalise(request: ExportTraceServiceRequest, rules: Rules, clock: _Stages) -> Normalised:
     return clock.run(
         "normalise",
@@ -228,7 +234,7 @@ def _logs(
     rejected = Rejected()
     prepared = Prepared("span_content", seconds=clock.seconds)
     requests = log_requests(data, encoding, rejected)
-    masker = rules.privacy and masker_of(rules.privacy)
+    masker = _masker(rules, project)
     while request := clock.run("decode", lambda: next(requests, None)):
         if masker:
             clock.run("mask", partial(masker.logs, request))

@@ -12,7 +12,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from everyspan.masking.pseudonyms import Pseudonyms
@@ -20,11 +20,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from clickhouse.span import Span
+from clickhouse.span import SPAN_COLUMNS, Span
 from ingest.attributes import text_of, value_of
 from ingest.conventions.registry import RULES
 from ingest.privacy.content import without_content
-from ingest.privacy.privacy_file import CONTENT, Action, PrivacyRules
+from ingest.privacy.privacy_file import CONTENT, STRICTNESS, Action, PrivacyRules, action_of
 from service.pattern import PatternTimeoutError, pattern
 
 log = logging.getLogger(__name__)
@@ -48,10 +48,18 @@ class Masker:
         self._pseudonyms = Pseudonyms(
             rules.kinds, rules.key, {name: partial(_values, said) for name, said in rules.patterns}
         )
-        fields = dict(rules.fields)
-        self._names = {name: done for name, done in fields.items() if not name.endswith("*")}
-        self._prefixes = {name[:-1]: done for name, done in fields.items() if name.endswith("*")}
-        self.drops_content = self._names.pop(CONTENT, None) == "drop"
+        self.drops_content = CONTENT in dict((*rules.fields, *rules.own))
+        self._layers = [
+            tuple((name, action) for name, action in layer if name != CONTENT)
+            for layer in (rules.fields, rules.own)
+        ]
+        names = dict.fromkeys(name for layer in self._layers for name, _ in layer)
+        #: Columns that a field names, and what is done with them.
+        self._columns = [
+            (name, found[1])
+            for name in names
+            if name in SPAN_COLUMNS and (found := self._action_of([name])) is not None
+        ]
         self.counts: Counter[str] = Counter()
         self._field = lru_cache(_REMEMBERED)(self._field_of)
         self._short = lru_cache(_REMEMBERED)(self._looked_at)
@@ -108,7 +116,7 @@ class Masker:
         """What readers made of the request, in place: columns that a field names and that came out
         of an attribute of another name; content where it is dropped."""
         for span in spans:
-            for name, action in self._names.items():
+            for name, action in self._columns:
                 value = getattr(span, name, None)
                 if not value or action == "keep":
                     continue
@@ -226,13 +234,12 @@ class Masker:
 
     def _field_of(self, key: str) -> tuple[str, Action] | None:
         """(name of the field, what is done with it) for an attribute."""
-        for name in (key, *(column for column, _ in RULES[key].columns)):
-            if name in self._names:
-                return name, self._names[name]
-        for prefix, action in self._prefixes.items():
-            if key.startswith(prefix):
-                return prefix.rstrip("._-*"), action
-        return None
+        return self._action_of([key, *(column for column, _ in RULES[key].columns)])
+
+    def _action_of(self, names: list[str]) -> tuple[str, Action] | None:
+        """By the stricter of the rules of all projects and of this one."""
+        found = [each for layer in self._layers if (each := action_of(layer, names)) is not None]
+        return max(found, key=lambda each: STRICTNESS[each[1]], default=None)
 
     def _instead(self, name: str, action: Action, value: str) -> str:
         word = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:32] or "field"
@@ -244,9 +251,9 @@ class Masker:
         return self._pseudonyms.mark(word, value) if action == "hash" else f"[{word}]"
 
 
-@lru_cache(maxsize=1)
+@cache
 def masker_of(rules: PrivacyRules) -> Masker:
-    """The one of this process."""
+    """The one of this process for these rules: of all projects, or of one that has more."""
     return Masker(rules)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Literal
@@ -13,11 +14,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clickhouse.span import SPAN_COLUMNS, Span
 from service.errors import UserError
+from service.keys import DEFAULT, PROJECT
 from service.pattern import PatternError, pattern
 
 #: ``keep``: no rule changes it. ``mask``: the whole value becomes a mark. ``hash``: the same with
 #: the key, so that one value has one mark. ``drop``: it is left out.
 Action = Literal["keep", "mask", "hash", "drop"]
+#: The less is left of a value, the stricter; a project's rules may only be stricter.
+STRICTNESS: Mapping[Action, int] = {"keep": 0, "hash": 1, "mask": 2, "drop": 3}
+#: Column or attribute (``*`` at its end for all that begin so), and what is done with it.
+Fields = tuple[tuple[str, Action], ...]
 #: Stands for all that people and models said: prompts, answers, arguments, results, documents.
 CONTENT = "content"
 #: Columns that no attribute fills.
@@ -41,21 +47,36 @@ class PrivacyError(UserError):
 @dataclass(frozen=True, slots=True)
 class PrivacyRules:
     """``kinds``: masked wherever they stand. ``patterns``: kinds of the user's own, to regular
-    expressions. ``fields``: column or attribute (``*`` at its end for all that begin so) to what
-    is done with it. ``key``: of the marks, '' for none."""
+    expressions. ``fields``: of all projects; ``own``: of one besides, the stricter of both counts.
+    ``key``: of the marks, '' for none. ``projects``: the rules of those that have more, whole."""
 
     kinds: tuple[str, ...] = ()
     patterns: tuple[tuple[str, str], ...] = ()
-    fields: tuple[tuple[str, Action], ...] = ()
+    fields: Fields = ()
+    own: Fields = ()
     key: str = ""
+    projects: tuple[tuple[str, PrivacyRules], ...] = ()
+
+    def of(self, project: str) -> PrivacyRules:
+        """What holds for a project, '' for the default one."""
+        return next((rules for name, rules in self.projects if name == project), self)
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.kinds or self.patterns or self.fields or self.own)
 
 
-class _File(BaseModel):
+class _Rules(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     mask: list[str] = []
     patterns: dict[str, str] = {}
     fields: dict[str, Action] = {}
+
+
+class _File(_Rules):
+    projects: dict[str, _Rules] = {}
 
 
 def read_privacy(path: str, key: str) -> PrivacyRules | None:
@@ -74,21 +95,78 @@ def read_privacy(path: str, key: str) -> PrivacyRules | None:
         first = error.errors(include_input=False, include_url=False)[0]
         raise PrivacyError(
             f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; a file has mask ="
-            " [kinds], [patterns] and [fields]"
+            " [kinds], [patterns] and [fields], and the same for one project in [projects.NAME]"
         ) from error
     _check(path, found, key)
+    projects = []
+    for name, more in found.projects.items():
+        _check(path, more, key, f"projects.{name}.")
+        _check_adds(path, name, found, more)
+        projects.append(("" if name == DEFAULT else name, _rules(key, found, more)))
+    shared = _rules(key, found)
+    if not (shared.takes_out or any(rules.takes_out for _, rules in projects)):
+        raise PrivacyError(f"{path}: nothing is taken out; write mask = {list(KINDS)}")
+    return replace(shared, projects=tuple(projects))
+
+
+def _rules(key: str, shared: _Rules, more: _Rules | None = None) -> PrivacyRules:
+    more = more or _Rules()
     return PrivacyRules(
-        tuple(dict.fromkeys(found.mask)),
-        tuple(found.patterns.items()),
-        tuple(found.fields.items()),
+        tuple(dict.fromkeys([*shared.mask, *more.mask])),
+        tuple({**shared.patterns, **more.patterns}.items()),
+        tuple(shared.fields.items()),
+        tuple(more.fields.items()),
         key,
     )
 
 
-def _check(path: str, found: _File, key: str) -> None:
+def action_of(fields: Fields, names: Sequence[str]) -> tuple[str, Action] | None:
+    """(name of the field, what is done with it) for an attribute by any of its ``names``: a whole
+    name counts before the beginnings of names, of which the strictest does."""
+    exact = {name: done for name, done in fields if not name.endswith("*")}
+    for name in names:
+        if name in exact:
+            return name, exact[name]
+    found = [
+        (name[:-1].rstrip("._-*"), done)
+        for name, done in fields
+        if name.endswith("*") and names and names[0].startswith(name[:-1])
+    ]
+    return max(found, key=lambda each: STRICTNESS[each[1]], default=None)
+
+
+def _check_adds(path: str, project: str, shared: _Rules, more: _Rules) -> None:
+    """A project's rules only add to those of all: whoever writes the file relies on these."""
+    where = f"{path}: projects.{project}"
+    if project != DEFAULT and not PROJECT.fullmatch(project):
+        raise PrivacyError(
+            f"{where}: no project can have this name; use lower-case letters, digits and hyphens,"
+            f" or '{DEFAULT}' for the one that needs no key"
+        )
+    if twice := sorted(set(shared.patterns) & set(more.patterns)):
+        raise PrivacyError(
+            f"{where}.patterns.{twice[0]}: the kind is there for all projects already; give it"
+            " another name"
+        )
+    for name, action in more.fields.items():
+        if action == "keep":
+            raise PrivacyError(
+                f"{where}.fields.{name}: a project's rules can only take out more than those of"
+                " all; write keep above, or leave it out"
+            )
+        held = action_of(tuple(shared.fields.items()), [name.rstrip("*")])
+        if held is not None and STRICTNESS[held[1]] > STRICTNESS[action]:
+            raise PrivacyError(
+                f"{where}.fields.{name}: '{action}' leaves more than the '{held[1]}' of all"
+                " projects; a project's rules can only be stricter"
+            )
+
+
+def _check(path: str, found: _Rules, key: str, within: str = "") -> None:
+    path = f"{path}: {within}"
     for kind in found.mask:
         if kind not in KINDS:
-            raise PrivacyError(f"{path}: mask: there is no '{kind}'; choose of {', '.join(KINDS)}")
+            raise PrivacyError(f"{path}mask: there is no '{kind}'; choose of {', '.join(KINDS)}")
     for name, said in found.patterns.items():
         try:
             check_name(name)
@@ -97,26 +175,23 @@ def _check(path: str, found: _File, key: str) -> None:
             if pattern(said).values(""):
                 raise ValueError("it matches a text without a character")
         except (PatternError, ValueError) as error:
-            raise PrivacyError(f"{path}: patterns.{name}: {error}") from error
+            raise PrivacyError(f"{path}patterns.{name}: {error}") from error
     for name, action in found.fields.items():
         if name in _FIXED:
             raise PrivacyError(
-                f"{path}: fields.{name}: spans can't be kept without it; name an attribute or one"
+                f"{path}fields.{name}: spans can't be kept without it; name an attribute or one"
                 f" of {', '.join(column for column in SPAN_COLUMNS if column not in _FIXED)}"
             )
         if name == CONTENT and action != "drop":
-            raise PrivacyError(f"{path}: fields.{CONTENT}: it can be 'drop' only")
+            raise PrivacyError(f"{path}fields.{CONTENT}: it can be 'drop' only")
         if "*" in name[:-1] or name in ("", "*"):
             raise PrivacyError(
-                f"{path}: fields.'{name}': write the whole name, or its beginning with a * at the"
-                " end"
+                f"{path}fields.'{name}': write the whole name, or its beginning with a * at the end"
             )
         if action in ("mask", "hash") and name in _NO_TEXT:
-            raise PrivacyError(f"{path}: fields.{name}: it is no text; it can be 'drop' only")
+            raise PrivacyError(f"{path}fields.{name}: it is no text; it can be 'drop' only")
         if action == "hash" and not key:
             raise PrivacyError(
-                f"{path}: fields.{name}: hash needs EVERYSPAN_PRIVACY_KEY, a long random text that"
+                f"{path}fields.{name}: hash needs EVERYSPAN_PRIVACY_KEY, a long random text that"
                 " stays the same"
             )
-    if not (found.mask or found.patterns or found.fields):
-        raise PrivacyError(f"{path}: nothing is taken out; write mask = {list(KINDS)}")

@@ -282,7 +282,9 @@ def test_log_records_come_by_their_own_topic(scene: Scene) -> None:
         "traceId": trace.hex(),
         "spanId": b"12345678".hex(),
         "eventName": "gen_ai.user.message",
-        "body": {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "Hi"}}]}},
+        "body": {
+            "kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "SH-123"}}]}
+        },
     }
     logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
     scene.cluster.send(scene.logs, json.dumps(logs).encode())
@@ -291,8 +293,12 @@ def test_log_records_come_by_their_own_topic(scene: Scene) -> None:
         await until(lambda: scene._one("SELECT count() FROM {}.span_content") == 1)
         await until(lambda: scene.rows() == 1)
 
-    asyncio.run(scene.reading(work, kafka_project="shop"))
+    # The rules of that project, too.
+    rules = scene.settings.data / "privacy.toml"
+    rules.write_text("[projects.shop.patterns]\nnumber = 'SH-\\d+'\n")
+    asyncio.run(scene.reading(work, kafka_project="shop", privacy_file=str(rules)))
     assert scene._one("SELECT countIf(project = 'shop') FROM {}.spans") == 1
+    assert scene._one("SELECT countIf(attributes LIKE '%[number]%') FROM {}.span_content") == 1
 
 
 def test_offsets_wait_for_the_first_that_is_not_done() -> None:

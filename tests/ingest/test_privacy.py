@@ -179,6 +179,61 @@ def test_own_patterns() -> None:
     assert span.attributes["a"].startswith("for [customer:")
 
 
+PROJECTS = """
+mask = ["email"]
+[fields]
+"x.*" = "hash"
+y = "hash"
+z = "keep"
+[projects.health]
+mask = ["phone"]
+[projects.health.patterns]
+chart = 'CH-\\d{6}'
+[projects.health.fields]
+"x.y.*" = "drop"
+"y*" = "mask"
+z = "mask"
+[projects.default.fields]
+content = "drop"
+"""
+
+
+def test_a_project_has_the_rules_of_all_and_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "privacy.toml"
+    path.write_text(PROJECTS)
+    rules = read_privacy(str(path), KEY)
+    assert rules is not None
+    told = {
+        "t": "ann.lee@web.de, tel. +49 171 2345678, CH-123456",
+        "x.a": "one",
+        "x.y.z": "two",
+        "y": "three",
+        "z": "four",
+        "gen_ai.prompt": "five",
+    }
+    health = row(rules.of("health"), told).attributes
+    assert re.fullmatch(r"\[email:\w+\], tel. \[phone:\w+\], \[chart:\w+\]", health["t"])
+    assert health["x.a"].startswith("[x:")
+    assert "x.y.z" not in health, "the stricter of two rules that fit"
+    assert (health["y"], health["z"]) == ("[y]", "[z]")
+    other = row(rules.of("sales"), told).attributes
+    assert other["t"].endswith("], tel. +49 171 2345678, CH-123456")
+    assert other["x.y.z"].startswith("[x:")
+    assert other["y"].startswith("[y:")
+    assert other["z"] == "four"
+    assert "five" not in str(row(rules.of(""), told))
+    assert "five" in str(row(rules.of("sales"), told))
+
+
+def test_rules_of_one_project_alone(tmp_path: Path) -> None:
+    path = tmp_path / "privacy.toml"
+    path.write_text('[projects.health]\nmask = ["email"]')
+    rules = read_privacy(str(path), KEY)
+    assert rules is not None
+    assert not rules.of("sales").takes_out
+    assert rules.of("health").kinds == ("email",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -197,6 +252,18 @@ def test_own_patterns() -> None:
         ("[patterns]\nnumber = 'x*'", "patterns.number: it matches a text without a character"),
         ("[patterns]\nemail = 'x'", "patterns.email: the kind is there already"),
         ("[patterns]\nKdNr = 'x'", "patterns.KdNr: 'KdNr' can't stand in a mark"),
+        ('[projects.a]\nmask = ["emails"]', "projects.a.mask: there is no 'emails'"),
+        ("[projects.A_B]\nmask = []", "projects.A_B: no project can have this name"),
+        ("[projects.a]\nkeep = []", "projects.a.keep: Extra inputs are not permitted"),
+        ('[projects.a.fields]\nx = "keep"', "projects.a.fields.x: a project's rules can only"),
+        (
+            '[fields]\n"x.*" = "drop"\n[projects.a.fields]\n"x.y" = "mask"',
+            "projects.a.fields.x.y: 'mask' leaves more than the 'drop' of all projects",
+        ),
+        (
+            "[patterns]\nn = 'x'\n[projects.a.patterns]\nn = 'y'",
+            "projects.a.patterns.n: the kind is there for all projects already",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file(tmp_path: Path, text: str, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ _STEPS = 100
 @pytest.mark.parametrize("each", [3, pytest.param(500, marks=pytest.mark.slow)])
 def test_nothing_is_stored_of_what_is_taken_out(tmp_path: Path, each: int) -> None:
     rules = tmp_path / "privacy.toml"
-    rules.write_text(f'mask = {json.dumps(KINDS)}\n[fields]\nuser_id = "hash"\n')
+    rules.write_text(
+        f'mask = {json.dumps(KINDS)}\n[fields]\nuser_id = "hash"\n'
+        "[projects.health.patterns]\nchart = 'CH-\\d{6}'\n"
+    )
     details = personal.values(each, each)
     users = [f"user-{n:05}" for n in range(5)]
     with running(
@@ -57,12 +61,53 @@ def test_nothing_is_stored_of_what_is_taken_out(tmp_path: Path, each: int) -> No
         )
         kept = "".join(_all_of(house, str(table["name"])) for table in tables)
         assert kept.count("The customer's data: ") >= len(details)
+        _own_rules(house)
         log = house.log()
     files = b"".join(
         path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()
     ).decode("latin-1")
     wanted = [part for _, value, _ in details for part in personal.tell_tale(value)] + users
     assert not [each for each in wanted if each in kept or each in log or each in files]
+
+
+class _As:
+    """The house, as whoever has a key sends to it."""
+
+    def __init__(self, house: Up, key: str) -> None:
+        self.house, self.ports, self.sent = house, house.ports, house.sent
+        self.headers = {"authorization": f"Bearer {key}"} if key else {}
+
+    def post(self, path: str, body: bytes, *given: str, **headers: Any) -> Any:
+        return self.house.post(path, body, *given, **(headers | self.headers))
+
+
+def _own_rules(house: Up) -> None:
+    """A project's rules hold for what comes with its key, at every door, and for nothing else."""
+    body = json.dumps({"project": "health", "scopes": ["write"]}).encode()
+    answer = house.request(
+        "POST", "/v1/keys", body, {"content-type": "application/json"}, port="classify"
+    )
+    key = json.loads(answer.body)["key"]
+    health = _As(house, key)
+    end = time.monotonic() + 60
+    while health.post("/v1/metrics", b"{}", "application/json").status != 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    chart = [("chart", "CH-123456", "the chart CH-123456 of today")]
+    for door in range(len(_DOORS)):
+        for sender in (health, _As(house, "")):
+            _send(sender, door, chart, "somebody")
+    house.until_visible()
+    for table, column in (("spans_raw", "output"), ("span_content", "attributes")):
+        (found,) = house.query(
+            f"SELECT countIf(project = 'health' AND {column} LIKE '%[chart:%') AS masked,"
+            f" countIf(project = 'health' AND {column} LIKE '%CH-%') AS left,"
+            f" countIf(project = '' AND {column} LIKE '%CH-123456%') AS others"
+            f" FROM everyspan.{table} FINAL"
+        )
+        said = (table, found)
+        assert int(found["left"]) == 0, said
+        assert int(found["masked"]) == int(found["others"]) == len(_DOORS), said
 
 
 def _all_of(house: Up, table: str) -> str:
@@ -74,7 +119,7 @@ def _all_of(house: Up, table: str) -> str:
     return answer.body.decode("utf-8", "replace")
 
 
-def _send(house: Up, door: int, details: list[tuple[str, str, str]], user: str) -> str:
+def _send(house: Up | _As, door: int, details: list[tuple[str, str, str]], user: str) -> str:
     """One trace with a step for each, by one of the ways in: its id."""
     trace = trace_id()
     root = span(trace, name="root", attributes={"user.id": user})
@@ -109,12 +154,12 @@ def _messages(role: str, said: str) -> str:
     return json.dumps([{"role": role, "parts": [{"type": "text", "content": said}]}])
 
 
-def _protobuf(house: Up, traces: Any, logs: Any) -> None:
+def _protobuf(house: Any, traces: Any, logs: Any) -> None:
     assert house.post("/v1/traces", traces.SerializeToString()).status == 200
     assert house.post("/v1/logs", logs.SerializeToString()).status == 200
 
 
-def _json(house: Up, traces: Any, logs: Any) -> None:
+def _json(house: Any, traces: Any, logs: Any) -> None:
     for path, message in (("/v1/traces", traces), ("/v1/logs", logs)):
         body = json_format.MessageToDict(message)
         for group in body.get("resourceSpans", []) + body.get("resourceLogs", []):
@@ -132,20 +177,21 @@ def _hex_ids(item: dict[str, Any]) -> None:
             item[name] = base64.b64decode(item[name]).hex()
 
 
-def _late(house: Up, traces: Any, logs: Any) -> None:
+def _late(house: Any, traces: Any, logs: Any) -> None:
     """What was said comes before its spans."""
     assert house.post("/v1/logs", logs.SerializeToString()).status == 200
     assert house.post("/v1/traces", traces.SerializeToString()).status == 200
 
 
-def _grpc(house: Up, traces: ExportTraceServiceRequest, logs: ExportLogsServiceRequest) -> None:
+def _grpc(house: Any, traces: ExportTraceServiceRequest, logs: ExportLogsServiceRequest) -> None:
+    shown = tuple(getattr(house, "headers", {}).items())
     with grpc.insecure_channel(f"127.0.0.1:{house.ports['otlp-grpc']}") as channel:
-        TraceServiceStub(channel).Export(traces)
-        LogsServiceStub(channel).Export(logs)
+        TraceServiceStub(channel).Export(traces, metadata=shown)
+        LogsServiceStub(channel).Export(logs, metadata=shown)
     house.sent()
 
 
-def _in_another_way(house: Up, traces: Any, logs: Any) -> None:
+def _in_another_way(house: Any, traces: Any, logs: Any) -> None:
     """The address that Langfuse's SDKs know."""
     assert house.post("/api/public/otel/v1/traces", traces.SerializeToString()).status == 200
     assert house.post("/v1/logs", logs.SerializeToString()).status == 200
