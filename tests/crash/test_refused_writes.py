@@ -56,7 +56,7 @@ def test_what_is_acknowledged_meanwhile_is_stored_and_judged(tmp_path: Path) -> 
         while (said := ask(up, sql)) != all_of:
             assert time.monotonic() < deadline, f"{said} of {all_of}\n{up.log()}"
             time.sleep(0.5)
-        # Readers let go of the parts that the writer put aside, within seconds: one that holds any is
+        # Readers let go of the parts that the writer put aside: one that holds any is
         # replaced, where none was for a reason of its own at that moment.
         if "its tables are read anew" in up.log():
             while "; the next one starts in" not in up.log():
