@@ -101,7 +101,7 @@ def status(
         "sessions": sessions,
         "judged": judged.judged,
         "pending": judged.pending,
-        "coverage": round(judged.ratio, 6),
+        "coverage": None if judged.ratio is None else round(judged.ratio, 6),
         "unjudged": judged.unjudged,
         "broken": troubles.broken,
         "errors_24h": troubles.errors,
@@ -159,7 +159,7 @@ def status(
     table = Table(show_header=False, box=None, pad_edge=False)
     text: str | Text
     for name, value in facts.items():
-        if name == "coverage":
+        if name == "coverage" and judged.ratio is not None:
             text = f"{judged.ratio:.2%}"
         elif name in ("unjudged", "broken", "errors_24h", "set_aside"):
             if not value:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.everyspan_up import Up, shared
 
@@ -19,8 +19,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("new", print_blob=True)
+# How long an example takes says how busy the machine is.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, **_UNTIMED)
+settings.register_profile("new", print_blob=True, **_UNTIMED)
 settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
 
 
