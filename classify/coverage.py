@@ -30,9 +30,9 @@ class Coverage:
     unjudged: dict[str, int] = field(default_factory=dict)
 
     @property
-    def ratio(self) -> float:
-        """0 to 1; 1 where nothing is stored."""
-        return self.judged / self.rows if self.rows else 1.0
+    def ratio(self) -> float | None:
+        """0 to 1; None where nothing is stored."""
+        return self.judged / self.rows if self.rows else None
 
 
 @dataclass(slots=True, frozen=True)

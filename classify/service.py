@@ -382,7 +382,7 @@ class ClassifyService:
             found = coverage(client, self._settings.database, days=_COVERAGE_DAYS)
             self.telemetry.pending_rows.set(found.pending)
             self.telemetry.outdated_rows.set(found.outdated)
-            self.telemetry.coverage.set(found.ratio)
+            self.telemetry.coverage.set(1.0 if found.ratio is None else found.ratio)
 
 
 def _tell_removed(what: str, rows: Mapping[str, int]) -> None:

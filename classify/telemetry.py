@@ -99,7 +99,8 @@ class Telemetry:
         )
         self.coverage = Gauge(
             "everyspan_classify_coverage_ratio",
-            "Rows of the last two days that have all their verdicts, 0 to 1.",
+            "Rows of the last two days that have all their verdicts, 0 to 1;"
+            " 1 where there are no rows.",
             registry=self.registry,
         )
         self.version = Gauge(

@@ -17,12 +17,21 @@ from typing import Any, NoReturn, TypeVar
 import typer
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.console import (
+    Console,
+    ConsoleDimensions,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderHook,
+)
 from rich.segment import Segment
 from rich.text import Text
 
 from service import printable
 from service.errors import UserError
+
+#: Columns; COLUMNS in the environment, where somebody sets it, counts instead.
+_OF_A_PIPE = 10_000
 
 
 class _Shown:
@@ -39,8 +48,17 @@ class _Neutral(RenderHook):
         return [_Shown(each) for each in renderables]
 
 
+class _Console(Console):
+    """As wide as the terminal; to a pipe or a file nothing is folded or cut."""
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        found = super().size
+        return found if self.is_terminal else ConsoleDimensions(_OF_A_PIPE, found.height)
+
+
 def _console(*, stderr: bool) -> Console:
-    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     made.push_render_hook(_Neutral())
     return made
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from pydantic import SecretStr
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +29,7 @@ _MAX_EVIDENCE = 90
 def show(client: Client, traffic: dict[str, Any]) -> bool:
     """Print the report. True when every row is judged and every planted failure of the rule
     classifiers was found."""
-    console.rule(Text("What Everyspan found", "bold"))
+    console.print(Rule(Text("What Everyspan found", "bold")), width=80)
     _operational(client)
     _verdicts(client)
     found = _planted(client, traffic)
@@ -37,7 +38,7 @@ def show(client: Client, traffic: dict[str, Any]) -> bool:
     color = "green" if not judged.pending else "red"
     console.print(
         Text.assemble(
-            (f"\ncoverage {judged.ratio:.0%}", f"bold {color}"),
+            (f"\ncoverage {judged.ratio or 0:.0%}", f"bold {color}"),
             f": {judged.judged} of {judged.rows} rows judged, {traffic['spans_sent']} spans sent",
         )
     )
@@ -48,7 +49,7 @@ def alert(event: dict[str, Any], taken: int, refused: list[str]) -> None:
     """Print an alert as PagerDuty's Events API v2 got it."""
     payload = event["payload"]
     console.print()
-    console.rule(Text("The alert of it, as PagerDuty got it", "bold"))
+    console.print(Rule(Text("The alert of it, as PagerDuty got it", "bold")), width=80)
     console.print(f"{payload['summary']}\n", style="bold red")
     details = {"classifier": payload["class"], "severity": payload["severity"]}
     for name, text in (details | payload["custom_details"]).items():

@@ -41,6 +41,7 @@ from service.client import CallError
 from service.client import Client as Service
 from service.errors import UserError
 from service.keys import is_key
+from web.say import plural
 from web.settings import WebSettings
 
 State = Literal["good", "bad", "unknown"]
@@ -88,7 +89,10 @@ def doctor(
     findings = [
         *_services(ingest, classify, alerting, web),
         *(Finding("bad", "sending", *each) for each in troubles(os.environ, ingest)),
-        *_stored(lambda: open_reader(data, clickhouse_dsn, clickhouse_port)),
+        *_stored(
+            lambda: open_reader(data, clickhouse_dsn, clickhouse_port),
+            f"{ingest.scheme}://127.0.0.1:{ingest.otlp_http_port}",
+        ),
         *_routes(alerting),
         *_grafana(alerting.grafana_url),
     ]
@@ -217,12 +221,12 @@ def _said(refused: requests.Response) -> str:
         return " ".join(refused.text.split())[:300]
 
 
-def _stored(open_: Callable[[], tuple[Client, Any]]) -> Iterator[Finding]:
+def _stored(open_: Callable[[], tuple[Client, Any]], address: str) -> Iterator[Finding]:
     """What came, and what was made of it."""
     try:
         client, settings = open_()
         database = settings.database
-        yield from _arrived(client, database)
+        yield from _arrived(client, database, address)
         yield from _judged(client, database)
     except (UserError, ClickHouseError) as error:
         yield Finding(
@@ -233,7 +237,7 @@ def _stored(open_: Callable[[], tuple[Client, Any]]) -> Iterator[Finding]:
         )
 
 
-def _arrived(client: Client, database: str) -> Iterator[Finding]:
+def _arrived(client: Client, database: str, address: str) -> Iterator[Finding]:
     window = f"ingested_at > now() - INTERVAL {_DAYS} DAY"
     result = client.query(
         "SELECT count() AS spans, countIf(step_kind = 'llm') AS calls,"
@@ -249,11 +253,10 @@ def _arrived(client: Client, database: str) -> Iterator[Finding]:
             "spans",
             f"none came in the last {_DAYS * 24} hours",
             "in the agent's environment: pip install everyspan-sdk and everyspan.init(), or set"
-            " OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318; `everyspan demo` shows that the"
-            " stack works",
+            f" OTEL_EXPORTER_OTLP_ENDPOINT={address}; `everyspan demo` shows that the stack works",
         )
         return
-    told_ = f"{row['spans']:,} from {row['services']:,} services in {_DAYS * 24} hours"
+    told_ = f"{row['spans']:,} from {plural(row['services'], 'service')} in {_DAYS * 24} hours"
     yield Finding("good", "spans", told_)
     if not row["calls"]:
         yield Finding(
@@ -331,6 +334,9 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             "see that classify runs; more EVERYSPAN_CLASSIFY_WORKERS, or another"
             " `everyspan classify` beside a server, where it can't keep up",
         )
+    elif not found.judged:
+        waits = f"none is judged yet: {plural(found.rows, 'row')}, too young to say more of"
+        yield Finding("unknown", "judging", waits if found.rows else "nothing is there to judge")
     else:
         yield Finding("good", "judging", f"{found.ratio:.1%} of rows have their verdicts")
     abstaining = [
@@ -352,7 +358,9 @@ def _judged(client: Client, database: str) -> Iterator[Finding]:
             f" {' '.join(str(why).split())[:200]}",
             "give it what it lacks, or a classifier of your own: `everyspan classifier add`",
         )
-    if not abstaining:
+    if not found.judged:
+        yield Finding("unknown", "classifiers", "what abstains shows when rows are judged")
+    elif not abstaining:
         yield Finding("good", "classifiers", "none abstains from most rows")
 
 

@@ -37,7 +37,13 @@ def troubles(environment: Mapping[str, str], ingest: IngestSettings) -> Iterator
     host = address.hostname or "127.0.0.1"
     if ":" in host:
         host = f"[{host}]"
-    if port == grpc and protocol.startswith("http"):
+    if port in (grpc, http) and address.scheme in ("http", "https") and address.scheme != scheme:
+        has = "has a certificate" if scheme == "https" else "has no certificate"
+        yield (
+            f"{name} begins with {address.scheme}://, and the service {has}: every span is lost",
+            f"set {name}={scheme}://{host}:{port}{address.path}",
+        )
+    elif port == grpc and protocol.startswith("http"):
         yield (
             f"{protocol} goes to {grpc}, which is the port for gRPC: every span is lost",
             f"set {name}={scheme}://{host}:{http}, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc",

@@ -89,7 +89,9 @@ def status(
         not_understood = [
             dict(zip(GAP_COLUMNS, found, strict=True))
             for found in client.query(
-                gaps(f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans")
+                gaps(
+                    f"start_time > now() - INTERVAL 1 DAY AND {PRODUCTION}", f"{database}.spans_raw"
+                )
             ).result_rows
         ]
         size = 0 if key else _bytes_on_disk(client, database)
@@ -99,7 +101,7 @@ def status(
         "sessions": sessions,
         "judged": judged.judged,
         "pending": judged.pending,
-        "coverage": round(judged.ratio, 6),
+        "coverage": None if judged.ratio is None else round(judged.ratio, 6),
         "unjudged": judged.unjudged,
         "broken": troubles.broken,
         "errors_24h": troubles.errors,
@@ -157,7 +159,7 @@ def status(
     table = Table(show_header=False, box=None, pad_edge=False)
     text: str | Text
     for name, value in facts.items():
-        if name == "coverage":
+        if name == "coverage" and judged.ratio is not None:
             text = f"{judged.ratio:.2%}"
         elif name in ("unjudged", "broken", "errors_24h", "set_aside"):
             if not value:

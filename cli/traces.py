@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -19,6 +20,12 @@ from web.reader import Reader
 from web.traces_view import told
 
 _Many = list[str] | None
+#: Columns of a terminal that has room for whole ids; half of one names a trace too.
+_WIDE = 140
+#: Columns of one that has room for time taken and cost.
+_ROOMY = 100
+#: Columns of one, or of a pipe, that has room for everything.
+_VAST = 220
 
 
 def list_traces(
@@ -71,23 +78,7 @@ def list_traces(
         for row in found.rows:
             typer.echo(json.dumps(told(row)))
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("trace", "time", "service", "question", "failed", "took", "cost"):
-        table.add_column(name, no_wrap=name in ("trace", "time", "took", "cost"))
-    for row in found.rows:
-        marks = [f"✗ {name}" for name in row["failures"]]
-        if row["errors"]:
-            marks.append(f"✗ {say.plural(row['errors'], 'error')}")
-        table.add_row(
-            row["trace_id"],
-            say.clock(row["started"], datetime.now(UTC)),
-            pages.line(row["service"], 30),
-            pages.line(row["question"] or row["name"], 60),
-            Text(pages.line(", ".join(marks), 80), "red"),
-            say.duration(row["duration_ms"]),
-            say.money(row["cost_usd"]),
-        )
-    console.print(table)
+    console.print(_table(found.rows, console.width))
     if not found.rows:
         console.print(
             f"no trace fits since {since}; look further back with --since 30d, or ask "
@@ -95,3 +86,36 @@ def list_traces(
         )
     elif found.more:
         console.print(f"more with --page {page + 1}", style="dim")
+
+
+def _table(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
+    wide, roomy = width >= _WIDE, width >= _ROOMY
+    digits, service, failed = (32, 30, 32 if width < _VAST else 80) if wide else (16, 10, 22)
+    times = [say.clock(row["started"], datetime.now(UTC)) for row in rows]
+    time = max(map(len, times), default=0)
+    # What is left of the terminal, beside the gaps of two.
+    question = width - digits - time - service - failed - (15 if roomy else 0) - 2 * 6
+    table = Table(box=None, pad_edge=False)
+    table.add_column("trace", no_wrap=True, min_width=digits)
+    table.add_column("time", no_wrap=True, min_width=time)
+    table.add_column("service", no_wrap=True, max_width=service)
+    table.add_column("question", no_wrap=True, max_width=max(10, question))
+    table.add_column("failed", max_width=failed)
+    if roomy:
+        table.add_column("took", no_wrap=True, min_width=7)
+        table.add_column("cost", no_wrap=True, min_width=8)
+    for row, at in zip(rows, times, strict=True):
+        marks = [f"✗\u00a0{name}" for name in row["failures"]]
+        if row["errors"]:
+            marks.append(f"✗\u00a0{say.plural(row['errors'], 'error')}")
+        cells = [
+            row["trace_id"][:digits],
+            at,
+            pages.line(row["service"], 30),
+            pages.line(row["question"] or row["name"], 60),
+            Text(pages.line(", ".join(marks), 80), "red"),
+            say.duration(row["duration_ms"]),
+            say.money(row["cost_usd"]),
+        ]
+        table.add_row(*cells[: len(table.columns)])
+    return table

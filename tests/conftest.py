@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.everyspan_up import Up, shared
 
@@ -17,10 +18,15 @@ from tests.everyspan_up import Up, shared
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Until all tests are there, nothing that was made becomes waste.
+gc.disable()
+
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("new", print_blob=True)
+# How long an example takes says how busy the machine is.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, **_UNTIMED)
+settings.register_profile("new", print_blob=True, **_UNTIMED)
 settings.load_profile("new" if os.environ.get("EVERYSPAN_TEST_NEW_EXAMPLES") else "same")
 
 
@@ -39,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     other workers without work."""
     size = Counter(item.path for item in items)
     items.sort(key=lambda item: (size[item.path], item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests are there to the end: no collection looks at their objects again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.migrated_house import lay_out
+
 ROOT = Path(__file__).resolve().parents[1]
 #: How old what readers see may be, where a test does not say.
 LAG = "0.1"
@@ -240,6 +242,8 @@ def running(data: Path, root: Path = ROOT, **environment: str) -> Iterator[Up]:
     ``root``: whose code runs. It does all in one process where nothing else is said: a worker takes
     as long to start as the rest."""
     alone = {"ingest_workers": "0", "classify_workers": "0"}
+    if not data.exists():
+        lay_out(data, root, unset())
     up = Up(data, free_ports(), _settings(alone | environment), root=root)
     up.start()
     try:

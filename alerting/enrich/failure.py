@@ -70,6 +70,7 @@ def facts_of(row: Row, similar: int, steps: list[Row]) -> Mapping[str, str]:
     """What the playbook may speak of."""
     code = code_of(row, steps)
     name = told(row["name"])
+    version = _prompt(row, steps)
     documents = [doc for step in steps for doc in step["documents"]]
     return {
         "service": told(row["service_name"]),
@@ -80,7 +81,8 @@ def facts_of(row: Row, similar: int, steps: list[Row]) -> Mapping[str, str]:
         "step_kind": row["step_kind"],
         "tool": told(row["tool_name"]) or name,
         "model": told(row["model"]) or "the model",
-        "prompt": _prompt(row, steps),
+        # As a sentence says it: few agents send a version.
+        "prompt": f"prompt {told(version)}" if version else "the prompt",
         "evidence": _evidence(row).rstrip(". ") or "no evidence",
         "code": f"{code['code_file']}:{code['code_line']}" if code else "the step's code",
         "trace_id": row["trace_id"],

@@ -193,11 +193,15 @@ def _session(folder: str, name: str, threads: int) -> Any:
 def _tokenizer(folder: str) -> Any:
     # One process is one core: the others judge for themselves.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer
+    # It says at import that there is no torch, which is as it should be.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from transformers import PreTrainedTokenizerFast
 
-    data = files.read(folder, files.TOKENIZER)
+    files.read(folder, files.TOKENIZER)
+    path = files.path_of(folder, files.TOKENIZER)
     try:
-        found = Tokenizer.from_buffer(data)
+        fast: Any = PreTrainedTokenizerFast
+        found = fast(tokenizer_file=str(path)).backend_tokenizer
     except Exception as error:
         raise _not_loaded(folder, files.TOKENIZER, error) from error
     found.no_padding()

@@ -14,9 +14,9 @@ from grafana.build.over_time import NARROW, in_slots, slot
 from grafana.build.panels import Json, table
 from grafana.build.sql import (
     COVERED,
+    CUSTOM,
     ROOT,
     TRACE,
-    any_failed,
     between,
     classifiers,
     columns,
@@ -49,6 +49,9 @@ _LINK = (
 )
 #: No custom classifier is called so: their names are of letters, digits and _.
 ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
+#: Of what is told once, before all else: each check of each service, and the names of those that are
+#: over their thresholds.
+_CHECKED, _OVER = "told.1", "told.2"
 
 
 def limits() -> dict[str, float]:
@@ -116,7 +119,46 @@ def sql() -> str:
     check IN {critical}, concat(replaceAll(check, '_', ' '), ' in ', toString(failed), ' of ',
       toString(judged), if(judged = 1, ' span', ' spans')),
     concat(replaceAll(check, '_', ' '), ' fails, over ', {allowed}))"""
-    return f"""SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.10 AS where_,
+    return f"""WITH (
+SELECT (groupArray((service, environment, check, failed, judged, since, allowed, at_least, at_most, over)),
+  groupUniqArrayIf(check, over))
+FROM (
+  SELECT *,
+    {wilson_low("failed", "judged")} AS at_least, {wilson_high("failed", "judged")} AS at_most,
+    failed > 0 AND at_least > allowed AND (check IN {critical}
+      OR (judged >= {rate_limits.min_judged} AND failed >= {rate_limits.min_failed})) AS over
+  FROM (
+    SELECT service, environment, check, any(allowed) AS allowed,
+      argMax((failures, among, slot), (excess, slot)) AS worst,
+      worst.1 AS failed, worst.2 AS judged, worst.3 AS since
+    FROM (
+      SELECT service, environment, check, slot, allowed, sum(failed) OVER w AS failures,
+        sum(judged) OVER w AS among, sum(failed - allowed * judged) OVER w AS excess
+      FROM (
+        SELECT service, environment, slot, check, failed, judged, {limit} AS allowed
+        FROM (
+          SELECT service, environment, slot, c.1 AS check, sum(c.2) AS failed, sum(c.3) AS judged
+          FROM (
+{_checks(names)}
+          )
+          ARRAY JOIN checks AS c
+          WHERE c.3 > 0
+          GROUP BY service, environment, slot, check
+        ) AS seen
+        LEFT JOIN (
+          SELECT name, argMax(max_fail_rate, revision) AS own
+          FROM custom_classifiers
+          GROUP BY name
+        ) AS custom ON custom.name = seen.check
+      )
+      WINDOW w AS (PARTITION BY service, environment, check ORDER BY slot DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
+    GROUP BY service, environment, check
+  )
+)
+) AS told
+SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.10 AS where_,
   r.5 AS users, r.6 AS example, r.7 AS service, r.8 AS board
 FROM (
   SELECT arraySort(found -> -found.9, groupArrayIf((
@@ -128,49 +170,19 @@ FROM (
       toString(count()), ' checks') AS held,
     count() AS checks
   FROM (
-    SELECT service, environment, check, failed, judged, since, allowed, example, users,
-      {wilson_low("failed", "judged")} AS at_least, {wilson_high("failed", "judged")} AS at_most,
-      failed > 0 AND at_least > allowed AND (check IN {critical}
-        OR (judged >= {rate_limits.min_judged} AND failed >= {rate_limits.min_failed})) AS over
+    SELECT c.1 AS service, c.2 AS environment, c.3 AS check, c.4 AS failed, c.5 AS judged, c.6 AS since,
+      c.7 AS allowed, c.8 AS at_least, c.9 AS at_most, c.10 AS over
+    FROM (SELECT arrayJoin({_CHECKED}) AS c)
+  ) AS checked
+  LEFT JOIN (
+    SELECT service, environment, check, argMax(trace, start_time) AS example,
+      uniqIf(user_id, user_id != '') AS users
     FROM (
-      SELECT service, environment, check, any(allowed) AS allowed,
-        argMax((failures, among, slot), (excess, slot)) AS worst,
-        worst.1 AS failed, worst.2 AS judged, worst.3 AS since
-      FROM (
-        SELECT service, environment, check, slot, allowed, sum(failed) OVER w AS failures,
-          sum(judged) OVER w AS among, sum(failed - allowed * judged) OVER w AS excess
-        FROM (
-          SELECT service, environment, slot, check, failed, judged, {limit} AS allowed
-          FROM (
-            SELECT service, environment, slot, c.1 AS check, sum(c.2) AS failed, sum(c.3) AS judged
-            FROM (
-{_checks(names)}
-            )
-            ARRAY JOIN checks AS c
-            WHERE c.3 > 0
-            GROUP BY service, environment, slot, check
-          ) AS seen
-          LEFT JOIN (
-            SELECT name, argMax(max_fail_rate, revision) AS own
-            FROM custom_classifiers
-            GROUP BY name
-          ) AS custom ON custom.name = seen.check
-        )
-        WINDOW w AS (PARTITION BY service, environment, check ORDER BY slot DESC
-          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-      )
-      GROUP BY service, environment, check
-    ) AS checked
-    LEFT JOIN (
-      SELECT service, environment, check, argMax(trace, start_time) AS example,
-        uniqIf(user_id, user_id != '') AS users
-      FROM (
 {_failures(names)}
-      )
-      ARRAY JOIN checks AS check
-      GROUP BY service, environment, check
-    ) AS examples USING (service, environment, check)
-  )
+    )
+    ARRAY JOIN checks AS check
+    GROUP BY service, environment, check
+  ) AS examples USING (service, environment, check)
 )
 ARRAY JOIN if(empty(found) AND checks > 0, [('Nothing is over a threshold', CAST(NULL, 'Nullable(Float64)'), '',
   CAST(NULL, 'Nullable(DateTime)'), CAST(NULL, 'Nullable(UInt64)'), '', '', 'everyspan-quality', 0., held)], found) AS r
@@ -197,11 +209,30 @@ GROUP BY service, environment, slot, tool_name"""
 
 
 def _failures(names: list[str]) -> str:
-    """The rows that failed a check, with the names of these."""
-    any_of = " OR ".join([any_failed(names), _ERROR, _SLOW, _TOOL_FAILED])
+    """The rows that failed a check that is over its threshold somewhere, with the names of these.
+    Which they are is known before rows are read, so that columns of others are not."""
+    ours = {name: f"{name} = 'fail'" for name in columns(names)}
+    ours |= {ERRORS: _ERROR, SLOW: _SLOW, UNJUDGED: f"NOT {COVERED}"}
+    failing = {name: f"({_over(name)} AND {fails})" for name, fails in ours.items()}
+    each = ", ".join(f"if({fails}, '{name}', '')" for name, fails in failing.items())
+    known = list(failing)
+    own = f"arrayExists(c -> c NOT IN {known} AND NOT startsWith(c, 'tool '), {_OVER})"
+    tool = f"arrayExists(c -> startsWith(c, 'tool '), {_OVER})"
+    any_of = " OR ".join(
+        (
+            *failing.values(),
+            f"({own} AND mapContainsValue(custom, 'fail'))",
+            f"({tool} AND {_TOOL_FAILED})",
+        )
+    )
     return f"""SELECT service_name AS service, environment, start_time, {TRACE} AS trace, user_id,
-  arrayFilter(c -> c != '', arrayConcat({failed(names)}, [if({_ERROR}, '{ERRORS}', ''),
-    if({_SLOW}, '{SLOW}', ''), if(NOT {COVERED}, '{UNJUDGED}', ''),
-    if({_TOOL_FAILED}, concat('tool ', tool_name), '')])) AS checks
+  arrayFilter(c -> c != '', arrayConcat([{each},
+    if({tool} AND {_TOOL_FAILED}, concat('tool ', tool_name), '')],
+    if({own}, {failed([CUSTOM])}, []))) AS checks
 FROM spans
-{where(f"({any_of} OR NOT {COVERED})")}"""
+{where(f"({any_of})")}"""
+
+
+def _over(check: str) -> str:
+    """Whether it is over its threshold somewhere: known before a row is read."""
+    return f"has({_OVER}, '{check}')"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.build.sql import chosen, columns, counts, wilson_high, wilson_low
+from grafana.build.sql import chosen, columns, wilson_high, wilson_low
 from grafana.build.tallied import Either, on_board, verdicts_of
 from grafana.thresholds import read
 
@@ -179,20 +179,22 @@ def failures(names: Sequence[str]) -> str:
     return _of("sum(failed) AS failures", inner, "failed", "classifier", together=True)
 
 
-def by_variant(names: Sequence[str], source: str, condition: str, variant: str) -> str:
+def by_variant(rows: str, variant: str) -> str:
     """Time series of fail rates, one a variant, of the classifier by which two of them differ the
-    most for how much they were judged."""
-    inner = f"""SELECT slot, concat(v.1, ' · ', variant) AS of_all, v.2 AS failed, v.3 AS judged,
-          sum(failed) OVER (PARTITION BY v.1, variant) AS all_failed,
-          sum(judged) OVER (PARTITION BY v.1, variant) AS all_judged
+    most for how much they were judged. ``rows``: SQL of slot, counts and what ``variant`` is made of;
+    several of a slot and variant are added up."""
+    inner = f"""SELECT slot, concat(classifier, ' · ', variant) AS of_all, failed, judged,
+          sum(failed) OVER (PARTITION BY classifier, variant) AS all_failed,
+          sum(judged) OVER (PARTITION BY classifier, variant) AS all_judged
         FROM (
-          SELECT {slot()} AS slot, {variant} AS variant, {counts(names)} AS counts
-          FROM {source}
-          {condition}
-          GROUP BY slot, variant
-        )
-        ARRAY JOIN counts AS v
-        WHERE v.3 > 0 AND {chosen("v.1")}"""
+          SELECT slot, {variant} AS variant, v.1 AS classifier, sum(v.2) AS failed, sum(v.3) AS judged
+          FROM (
+          {rows}
+          )
+          ARRAY JOIN counts AS v
+          WHERE v.3 > 0 AND {chosen("v.1")}
+          GROUP BY slot, variant, classifier
+        )"""
     inner = f"""SELECT * FROM (
         SELECT *, dense_rank() OVER (ORDER BY apart DESC, classifier) AS place FROM (
         SELECT *, splitByString(' · ', of_all)[1] AS classifier,

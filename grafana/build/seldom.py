@@ -76,9 +76,8 @@ def seldom_verdicts(names: Sequence[str]) -> str:
     SELECT service_name AS service, environment, project, v.1 AS classifier,
       {_last(few, "judged_at", "v.2 = 'fail'")} AS last
     FROM spans
-    ARRAY JOIN {_LABELS} AS v
-    WHERE {window} AND notEmpty(custom)
-      AND v.2 IN ('pass', 'fail') AND NOT has(old_verdicts, v.1)
+    ARRAY JOIN arrayFilter(l -> l.2 IN ('pass', 'fail'), {_LABELS}) AS v
+    WHERE {window} AND notEmpty(custom) AND NOT has(old_verdicts, v.1)
     GROUP BY service, environment, project, classifier"""
     return f"""SELECT service, environment, project, classifier, {_share(limit)} AS share
 FROM (
@@ -98,18 +97,19 @@ WHERE busy < {few} AND rows > 0"""
 
 
 def _last(few: int, time: str, failing: str, judged: str = "") -> str:
-    """Array of (minus the time in ms, whether it fails) of the newest rows, an aggregate."""
+    """Array of the newest rows, an aggregate: each as a number, whose last bit says whether it fails
+    and the rest minus the time in ms. (Of numbers an array is sorted in a tenth of the time.)"""
     also, condition = ("If", f", {judged}") if judged else ("", "")
-    row = f"(-toUnixTimestamp64Milli({time}), toUInt8({failing}))"
+    row = f"({failing}) - 2 * toUnixTimestamp64Milli({time})"
     return f"groupArraySorted{also}({few})({row}{condition})"
 
 
 def _counts(busy_seconds: int) -> str:
     """How many rows, how many fail, of the newest too, and how many are recent."""
     return (
-        "length(last) AS rows, arraySum(r -> r.2, last) AS failures,"
-        f" arraySum(r -> r.2, arraySlice(last, 1, {_NEWEST})) AS newest,"
-        f" arrayCount(r -> -r.1 >= 1000 * (toUnixTimestamp($__toTime) - {busy_seconds}), last) AS busy"
+        "length(last) AS rows, arraySum(r -> bitAnd(r, 1), last) AS failures,"
+        f" arraySum(r -> bitAnd(r, 1), arraySlice(last, 1, {_NEWEST})) AS newest,"
+        f" arrayCount(r -> -r >= 2000 * (toUnixTimestamp($__toTime) - {busy_seconds}) - 1, last) AS busy"
     )
 
 

@@ -86,7 +86,7 @@ def stand_in(*, pagerduty: bool = True) -> Iterator[StandIn]:
         server.server_close()
 
 
-def wait(condition: Callable[[], bool], told: Callable[[], object], seconds: float = 20) -> None:
+def wait(condition: Callable[[], bool], told: Callable[[], object], seconds: float = 60) -> None:
     """Until it holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerting.enrich.choose import cause, chosen
+from alerting.enrich.failure import facts_of
 from alerting.enrich.playbook import FACTS, PlaybookError, read_playbook, suggested
 from alerting.enrich.what_changed import hypergeometric
 
@@ -39,3 +42,26 @@ def test_playbook_of_ones_own(tmp_path: Path) -> None:
         read_playbook(str(tmp_path))
     with pytest.raises(PlaybookError, match="is no folder"):
         read_playbook("/nowhere/at/all")
+
+
+def test_every_fix_is_a_sentence_of_a_step_that_says_little() -> None:
+    """No prompt version, no line of code, one document, one row: nothing may be left open."""
+    row: dict[str, Any] = dict.fromkeys(
+        "service_name environment name step_kind tool_name model prompt_version said code_file"
+        " code_line code_function".split(),
+        "",
+    )
+    row |= {
+        "span_id": "a",
+        "parent_span_id": "",
+        "trace_id": "t",
+        "name": "chat",
+        "documents": ["d"],
+    }
+    row["said"] = "timeout: the document is silent"
+    for name, entries in read_playbook().items():
+        for entry in entries:
+            fix = " ".join(entry.fix.format_map(facts_of(row, 1, [row])).split())
+            assert not re.search(r"\b1 [a-z]+s\b| [,;.:)]|\( |the the|^$", fix), (name, fix)
+    facts = facts_of({**row, "prompt_version": "3"}, 1, [row])
+    assert "make prompt 3 answer" in suggested(read_playbook(), "hallucination", facts)

@@ -18,12 +18,14 @@ from classify.job.classify_job import ClassifyJob
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
 from clickhouse.span import SPAN_COLUMNS, Span, Verdict, columns_of
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.migrated import definitions, migrated
 
 SECOND = 10**9
 #: A program on this machine, for TestClient.
 HERE, CALLER = "http://127.0.0.1", ("127.0.0.1", 50_000)
 _numbers = itertools.count()
+#: By DSN: databases whose test is over, emptied, and what makes their tables and views.
+_used: dict[str, list[tuple[str, list[str]]]] = {}
 
 
 @dataclass
@@ -96,14 +98,33 @@ def engine(path: Path) -> Iterator[str]:
 
 @contextmanager
 def store(dsn: str) -> Iterator[Store]:
-    """A new database."""
+    """A database without rows: a new one, or one of a test that left its tables as they were."""
+    there = _used.setdefault(dsn, [])
+    name, made = there.pop() if there else (f"classify_{next(_numbers)}", [])
     settings = ClassifySettings(
         clickhouse_dsn=dsn,
-        database=f"classify_{next(_numbers)}",
+        database=name,
         classify_trace_quiet_seconds=0,
         classify_workers=0,
     )
     client = connect(dsn)
+    if not made:
+        _make(client, settings)
+        made = definitions(client, name)
+    found = Store(client, settings)
+    try:
+        yield found
+    finally:
+        if definitions(client, name) == made:
+            client.command(f"TRUNCATE ALL TABLES FROM {name} NOT LIKE 'migrations'")
+            there.append((name, made))
+        else:
+            client.command(f"DROP DATABASE {name} SYNC")
+        for other in (client, *found.more):
+            other.close()
+
+
+def _make(client: Client, settings: ClassifySettings) -> None:
     migrated(client, settings)
     for name in ("words", "tree", "recall"):
         client.command(
@@ -116,13 +137,6 @@ def store(dsn: str) -> Iterator[Store]:
         f"CREATE OR REPLACE VIEW {settings.database}.spans AS"
         f" SELECT * FROM {settings.database}.spans_raw FINAL"
     )
-    found = Store(client, settings)
-    try:
-        yield found
-    finally:
-        client.command(f"DROP DATABASE {settings.database} SYNC")
-        for other in (client, *found.more):
-            other.close()
 
 
 @dataclass

@@ -84,7 +84,7 @@ def test_hidden_characters_are_shown() -> None:
 def test_importing_the_service_loads_neither_torch_nor_the_model() -> None:
     code = (
         "import sys, classify.service, classify.registry;"
-        "print([m for m in ('torch', 'tokenizers', 'onnxruntime') if m in sys.modules])"
+        "print([m for m in ('torch', 'transformers', 'onnxruntime') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -37,7 +37,7 @@ class House:
         self.tallying = Tallying(settings, quiet_seconds=0)
         self.until = datetime.now(UTC)
         self.start = self.until - timedelta(hours=8, minutes=17)
-        begins = self.until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+        begins = self.until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
         self.hour = f"toDateTime('{begins:%Y-%m-%d %H:%M:%S}', 'UTC')"
         self.within = f"toStartOfHour(start_time) = {self.hour}"
 

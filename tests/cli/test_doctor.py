@@ -9,10 +9,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from alerting.settings import AlertingSettings
+from classify.coverage import coverage
 from classify.settings import ClassifySettings
-from cli.doctor import _arrived, _services
+from cli.doctor import _arrived, _judged, _services
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
 from ingest.settings import IngestSettings
 from tests.clickhouse.databases import database, engine
@@ -37,6 +39,10 @@ def test_a_port_that_speaks_grpc() -> None:
         server.stop(None)
 
 
+def _about_judging(client: Client, database: str) -> set[str]:
+    return {each.state for each in _judged(client, database)}
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid", "a b"])
 def test_nothing_that_speaks_anything(host: str) -> None:
     assert "nothing answers" in said_of_ingest(host, 1)
@@ -55,6 +61,8 @@ def test_an_sdk_that_is_ahead_of_the_server(tmp_path: Path) -> None:
 
     with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
         migrated(client, settings)
+        assert _about_judging(client, settings.database) == {"unknown"}, "nothing is there"
+        assert coverage(client, settings.database).ratio is None
         rows = [
             span(1, "same", version("everyspan-server")),
             span(2, "older", "0.0.1"),
@@ -70,7 +78,9 @@ def test_an_sdk_that_is_ahead_of_the_server(tmp_path: Path) -> None:
             column_oriented=True,
             database=settings.database,
         )
-        found = [each for each in _arrived(client, settings.database) if each.about == "versions"]
+        arrived = _arrived(client, settings.database, "http://127.0.0.1:4318")
+        found = [each for each in arrived if each.about == "versions"]
+        assert _about_judging(client, settings.database) == {"unknown"}, "nothing is judged yet"
     (one,) = found
     assert one.state == "bad"
     assert one.found.startswith("ahead, also ahead: everyspan-sdk 99.1.0; the server is")

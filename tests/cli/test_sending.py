@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cli.sending import troubles
 from ingest.settings import IngestSettings
 
 ENDPOINT, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+CERTIFICATES = Path(__file__).parents[1] / "service" / "certificates"
 PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
@@ -57,3 +60,17 @@ def test_a_token_that_is_not_sent() -> None:
     assert "OTEL_EXPORTER_OTLP_HEADERS" in told(environment, "secret")[0][1]
     environment["OTEL_EXPORTER_OTLP_HEADERS"] = "Authorization=Bearer%20secret"
     assert told(environment, "secret") == []
+
+
+def test_an_address_without_tls_where_there_is_a_certificate() -> None:
+    ingest = IngestSettings(
+        tls_certificate=CERTIFICATES / "first.crt", tls_key=CERTIFICATES / "first.key"
+    )
+    for path, name in (("", ENDPOINT), ("/v1/traces", TRACES)):
+        ((said, remedy),) = troubles({name: f"http://h:4318{path}"}, ingest)
+        assert "every span is lost" in said
+        assert remedy == f"set {name}=https://h:4318{path}"
+    assert [*troubles({ENDPOINT: "https://h:4318"}, ingest)] == []
+    ((_, remedy),) = told({ENDPOINT: "https://h:4318"})
+    assert remedy == f"set {ENDPOINT}=http://h:4318"
+    assert told({ENDPOINT: "https://proxy.example"}) == []

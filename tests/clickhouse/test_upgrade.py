@@ -60,6 +60,11 @@ def columns(client: Client, of: str, table: str) -> list[tuple[str, str]]:
     return [(str(name), str(type_)) for name, type_ in rows]
 
 
+def made_by(client: Client, of: str, table: str) -> str:
+    """Its statement: columns, keys, defaults and settings."""
+    return str(client.command(f"SHOW CREATE TABLE {of}.{table}"))
+
+
 def test_rows_of_every_schema_stay_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,11 +75,18 @@ def test_rows_of_every_schema_stay_as_they_are(
     ):
         of = settings.database
         stored: list[tuple[str, str, str, list[tuple[object, ...]]]] = []
+        known: dict[str, str] = {}
         for number, schema in enumerate(one_more, start=1):
             assert migrate(client, settings) == [schema]
-            # Nothing is merged away: two rows of one key are one row by design.
             for table in tables(client, of):
-                client.command(f"SYSTEM STOP MERGES {of}.{table}")
+                # Where it is as it was, rows of an earlier schema have seen all that these would.
+                as_it_was = known.get(table)
+                known[table] = made_by(client, of, table)
+                if known[table] == as_it_was:
+                    continue
+                if as_it_was is None:
+                    # Nothing is merged away: two rows of one key are one row by design.
+                    client.command(f"SYSTEM STOP MERGES {of}.{table}")
                 there = columns(client, of, table)
                 names = ", ".join(f"`{name}`" for name, _ in there)
                 structure = ", ".join(f"`{name}` {type_}" for name, type_ in there)
@@ -95,7 +107,8 @@ def test_rows_of_every_schema_stay_as_they_are(
                 now = set(client.query(said).result_rows)
                 assert len(now) >= _ROWS, f"{table} at {schema}"
                 stored.append((schema, table, said, sorted(now)))
-        assert len({schema for schema, *_ in stored}) == number > 20
+        assert len({schema for schema, *_ in stored}) > 20
+        assert {table for _, table, *_ in stored} == set(tables(client, of))
         for schema, table, said, rows in stored:
             lost = set(rows) - set(client.query(said).result_rows)
             assert not lost, f"{table} has other rows than at {schema}"

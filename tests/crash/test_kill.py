@@ -8,11 +8,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.everyspan_up import running
 from tests.ingest.otlp_payloads import request, span, trace_id
 
 SENDERS = 16
-KILLS = 5
 SPANS_A_TRACE = 12
 # Each kill comes when so many more requests were acknowledged, however long that takes, and then
 # a moment later: in the middle of the traffic on a slow machine as on a quick one.
@@ -93,7 +94,9 @@ def wait_for(requests: int, senders: list[Sender]) -> None:
         time.sleep(0.01)
 
 
-def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
+# Each kill is a new start, and all traffic is judged: two are enough for the quick run.
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_sent_equals_stored_equals_classified(tmp_path: Path, kills: int) -> None:
     rounds = random.Random(7)
     with running(
         tmp_path / "data",
@@ -107,7 +110,7 @@ def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
         senders = [Sender(up.ports["otlp-http"], stop, seed) for seed in range(SENDERS)]
         for sender in senders:
             sender.start()
-        for _ in range(KILLS):
+        for _ in range(kills):
             wait_for(rounds.randint(*REQUESTS_BETWEEN_KILLS), senders)
             time.sleep(rounds.uniform(0, MOMENT_SECONDS))
             up.kill()
@@ -125,7 +128,7 @@ def test_sent_equals_stored_equals_classified(tmp_path: Path) -> None:
             for span_id in ids
         }
         assert sum(sender.retries for sender in senders) > 0
-        assert len(sent) > KILLS * REQUESTS_BETWEEN_KILLS[0]
+        assert len(sent) > kills * REQUESTS_BETWEEN_KILLS[0]
 
         deadline = time.monotonic() + 180
         while True:

@@ -35,9 +35,11 @@ def test_what_is_acknowledged_meanwhile_is_stored_and_judged(tmp_path: Path) -> 
                 refused += status == 503
                 if status == 200:
                     accepted.append(trace)
+                # Some of each phase; more would only be more to judge.
+                time.sleep(0.05)
         resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
         assert refused
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while True:
             trace, status = post(up)
             if status == 200:
@@ -52,10 +54,11 @@ def test_what_is_acknowledged_meanwhile_is_stored_and_judged(tmp_path: Path) -> 
         )
         all_of = f"{20 * len(accepted)}\t" * 2 + f"{20 * len(accepted)}"
         while (said := ask(up, sql)) != all_of:
-            assert time.monotonic() < deadline, f"{said} of {all_of}\n{up.log()[-3000:]}"
+            assert time.monotonic() < deadline, f"{said} of {all_of}\n{up.log()}"
             time.sleep(0.5)
-        # Readers let go of the parts that the writer put aside, within seconds.
+        # Readers let go of the parts that the writer put aside: one that holds any is
+        # replaced, where none was for a reason of its own at that moment.
         if "its tables are read anew" in up.log():
-            while "holds parts that the writer put aside" not in up.log():
-                assert time.monotonic() < deadline + 30, up.log()[-3000:]
+            while "; the next one starts in" not in up.log():
+                assert time.monotonic() < deadline + 30, up.log()
                 time.sleep(0.2)

@@ -40,8 +40,9 @@ def fill(
     incident: bool = True,
     texts: Mapping[str, str] | None = None,
 ) -> None:
-    """Insert ``rows`` spans spread over the ``days`` up to now, a day at a time. ``texts``: column
-    to SQL, instead of the short texts and beside the other columns."""
+    """Insert ``rows`` spans spread over the ``days`` up to now, a day at a time, the last one last:
+    it ends now however long the others take. ``texts``: column to SQL, instead of the short texts
+    and beside the other columns."""
     traces = max(1, rows // STEPS // days)
     client.insert(
         "custom_classifiers",
@@ -49,7 +50,7 @@ def fill(
         column_names=["name", "revision", "state", "max_fail_rate"],
         database=database,
     )
-    for day in range(days):
+    for day in reversed(range(days)):
         client.command(_insert(database, traces, day, incident and day == 0, texts or {}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.sdk.receiver import receiving
 
@@ -21,6 +23,9 @@ versions = pytest.importorskip(
     "everyspan.versions", reason="the SDK is not installed: pip install -e sdk"
 )
 
+from everyspan._delivery import _reason  # noqa: E402
+
+CERTIFICATES = Path(__file__).parents[1] / "service" / "certificates"
 #: Prints how long the exit took: an atexit function that is registered first runs last.
 PROGRAM = """
 import atexit, time
@@ -114,6 +119,31 @@ def test_a_name_that_is_not_known(tmp_path: Path) -> None:
     (line,) = told(stderr)
     assert "no-such-host.invalid:4318 can't be reached (its name is not known)" in line
     assert seconds < 7  # a resolver may take its time; then it is silence
+
+
+@pytest.mark.parametrize(
+    ("scheme", "certificate", "remedy"),
+    [
+        ("https", True, "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+        ("http", True, "begins with https://"),
+        ("https", False, "begins with http://"),
+    ],
+)
+def test_tls_where_there_is_none_and_the_other_way_round(
+    scheme: str, certificate: bool, remedy: str
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATES / "first.crt", CERTIFICATES / "first.key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(requests.RequestException) as met:
+            requests.get(f"{scheme}://127.0.0.1:{server.server_port}", timeout=10)
+        server.shutdown()
+    assert remedy in _reason(met.value)[1]
 
 
 @pytest.mark.parametrize("before", ["", THEIRS], ids=["ours", "theirs"])

@@ -84,7 +84,7 @@ def test_whatever_goes_on_the_process_ends() -> None:
     for process in processes.values():
         process.send_signal(signal.SIGTERM)
     said = {name: process.communicate(timeout=30)[1] for name, process in processes.items()}
-    assert time.monotonic() - started < deadline.SECONDS + 3
+    assert time.monotonic() - started < deadline.SECONDS + 10  # on a busy machine
     statuses = {name: process.returncode for name, process in processes.items()}
     assert statuses.pop("the interpreter held") == -signal.SIGALRM
     # On a machine that is very busy the kernel's timer may come first.
@@ -102,7 +102,7 @@ def test_a_second_signal_ends_it_at_once(number: signal.Signals) -> None:
     started = time.monotonic()
     process.send_signal(number)
     process.communicate(timeout=30)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < deadline.SECONDS
     assert process.returncode == 128 + number
 
 
@@ -111,5 +111,5 @@ def test_an_undisturbed_end_is_quick() -> None:
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < deadline.SECONDS
     assert process.returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.build.columns import count, dollars, ms, rate, share, text, time
 from grafana.build.columns import interval as interval_column
 from grafana.build.dashboard import dashboard, filters, query_variable
-from grafana.build.over_time import by_variant, over_time
+from grafana.build.over_time import by_variant, over_time, slot
 from grafana.build.panels import FAIL_RATE_STEPS, GREEN, RED, YELLOW, Json, row, table, timeseries
 from grafana.build.quoting import several
 from grafana.build.sql import (
@@ -33,6 +33,23 @@ _IN = f"$__conditionalAll(name_of IN ({several('experiment')}), $experiment)"
 # Of another project than the default one it is named 'alpha/checkout'.
 _PLAIN = "arrayElement(splitByChar('/', experiment), -1)"
 _WANTED = f"$__conditionalAll({_PLAIN} IN ({several('experiment')}), $experiment)"
+
+
+def _counted(*also: str) -> str:
+    """SQL of name_of, variant_of and the counts of verdicts, perhaps several rows of a variant.
+    ``also``: "SQL AS alias" that they are told apart by."""
+    # Counted by all experiments of a row at once: to count of each, rows would be copied with all of
+    # their verdicts.
+    by = "".join(f", {each.rpartition(' AS ')[2]}" for each in also)
+    return f"""SELECT name_of, variant_of, counts{by}
+  FROM (
+    SELECT {"".join(f"{each}, " for each in also)}experiments, {counts(classifiers())} AS counts
+    FROM spans
+    {where("notEmpty(experiments)")}
+    GROUP BY experiments{by}
+  )
+  ARRAY JOIN mapKeys(experiments) AS name_of, mapValues(experiments) AS variant_of
+  WHERE {_IN}"""
 
 
 def _words(column: str) -> str:
@@ -170,16 +187,18 @@ LIMIT 200"""
 
 
 def _rates() -> Json:
-    sql = f"""SELECT variant, v.1 AS classifier, v.2 / v.3 AS fail_rate,
-  {interval("v.2", "v.3")} AS interval, v.2 AS failed, v.3 AS judged, experiment
+    sql = f"""SELECT variant, classifier, failed / judged AS fail_rate,
+  {interval("failed", "judged")} AS interval, failed, judged, experiment
 FROM (
-  SELECT name_of AS experiment, variant_of AS variant, {counts(classifiers())} AS counts
-  FROM {_SPANS}
-  {where(_IN)}
-  GROUP BY name_of, variant_of
+  SELECT name_of AS experiment, variant_of AS variant, v.1 AS classifier,
+    sum(v.2) AS failed, sum(v.3) AS judged
+  FROM (
+  {_counted()}
+  )
+  ARRAY JOIN counts AS v
+  WHERE v.3 > 0 AND {chosen("v.1")}
+  GROUP BY experiment, variant, classifier
 )
-ARRAY JOIN counts AS v
-WHERE v.3 > 0 AND {chosen("v.1")}
 ORDER BY experiment, classifier, variant
 LIMIT 500"""
     return table(
@@ -204,7 +223,7 @@ LIMIT 500"""
 
 
 def _over_time() -> Json:
-    sql = by_variant(classifiers(), _SPANS, where(_IN), "concat(name_of, ' ', variant_of)")
+    sql = by_variant(_counted(f"{slot()} AS slot"), "concat(name_of, ' ', variant_of)")
     return timeseries(
         6,
         "Since when do they differ?",

@@ -167,7 +167,7 @@ FROM (
                 trace(),
             ],
             size=(24, 7),
-            empty="All is understood: no call of a model or tool lacks what it should have.",
+            empty="Nothing found: no call of a model or tool lacks what it should have.",
         ),
     ]
 
@@ -293,7 +293,7 @@ GROUP BY what
 ORDER BY what""",
             [text("what"), count("number", 90), time("last_seen")],
             size=(24, 5),
-            empty="All is well: every classifier judges, every record can be read.",
+            empty="Nothing found: no classifier that can't judge, no record that can't be read.",
         ),
         table(
             18,

@@ -101,8 +101,8 @@ def _numbers() -> list[Json]:
         stat(
             5,
             "How many failed?",
-            "Traces in which at least one classifier failed a step / traces.",
-            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniq({TRACE}), 0)"
+            "Traces in which at least one classifier failed a step / traces of which a step is judged.",
+            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniqIf({TRACE}, verdict_version > 0), 0)"
             f" AS fail_rate\nFROM spans\n{where()}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
@@ -230,5 +230,5 @@ LIMIT 10"""
             count("failures", 85),
         ],
         size=(24, 10),
-        empty="No trace has a failed verdict in this time range.",
+        empty="No trace has a failed verdict in what was judged of this time range.",
     )

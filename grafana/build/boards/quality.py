@@ -70,7 +70,7 @@ def _by(panel_id: int, column: str, label: str, expression: str, alias: str) -> 
             count("judged", 70),
         ],
         size=(12, 9),
-        empty="No verdict failed in this time range.",
+        empty="No verdict failed in what was judged of this time range.",
     )
 
 
@@ -112,7 +112,7 @@ LIMIT 30"""
             time("last_seen"),
         ],
         size=(24, 10),
-        empty="No verdict failed in this time range.",
+        empty="No verdict failed in what was judged of this time range.",
     )
 
 
@@ -185,5 +185,5 @@ def _newest() -> Json:
             session(),
         ],
         size=(24, 9),
-        empty="No verdict failed in this time range.",
+        empty="No verdict failed in what was judged of this time range.",
     )

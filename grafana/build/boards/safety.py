@@ -19,7 +19,7 @@ from grafana.build.sql import (
 from grafana.build.told import told_table
 
 _NAMES = classifiers("safety")
-_NOTHING = "No attack and no leak was found in this time range."
+_NOTHING = "No attack and no leak was found in what was judged of this time range."
 # Of the panels that had ids before ids had names.
 _NUMBER_IDS = {"jailbreak": 1, "prompt_injection": 2, "toxicity": 3, "data_leakage": 4}
 
@@ -67,8 +67,9 @@ def _number(name: str) -> Json:
     return stat(
         _NUMBER_IDS.get(name) or id_for(name),
         f"{name.replace('_', ' ').capitalize()}?",
-        f"Spans that {name} failed in the time range.",
-        f"SELECT countIf({name} = 'fail') AS failed FROM spans\n{where()}",
+        f"Spans that {name} failed in the time range; none where it could judge none.",
+        f"SELECT if(countIf({name} IN ('pass', 'fail')) = 0, NULL, countIf({name} = 'fail')) AS failed"
+        f" FROM spans\n{where()}",
         unit="short",
         steps=[(None, "green"), (1, ORANGE), (10, RED)],
         size=(6, 4),

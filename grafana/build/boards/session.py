@@ -37,9 +37,9 @@ def _numbers(names: list[str]) -> list[Json]:
         stat(
             2,
             "How many failed?",
-            "Traces in which a classifier failed a step / traces.",
+            "Traces in which a classifier failed a step / traces of which a step is judged.",
             f"SELECT uniqExactIf({TRACE}, notEmpty({failed(names)}))"
-            f" / nullIf(uniqExact({TRACE}), 0) AS fail_rate FROM spans\n{_WHERE}",
+            f" / nullIf(uniqExactIf({TRACE}, verdict_version > 0), 0) AS fail_rate FROM spans\n{_WHERE}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
             size=(6, 4),
@@ -55,10 +55,11 @@ def _numbers(names: list[str]) -> list[Json]:
         stat(
             4,
             "How long?",
-            "From the first turn's start to the last one's.",
-            "SELECT dateDiff('second', min(start_time), max(start_time)) AS duration"
+            "From the first turn's start to the last one's end.",
+            "SELECT if(count() = 0, NULL, max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
+            " - min(toUnixTimestamp64Nano(start_time) / 1e6)) AS duration"
             f" FROM spans\n{_WHERE}",
-            unit="s",
+            unit="ms",
             size=(6, 4),
         ),
     ]
@@ -128,7 +129,7 @@ LIMIT 500"""
             time(),
         ],
         size=(14, 9),
-        empty="No verdict failed in this session.",
+        empty="No verdict failed in what was judged of this session.",
     )
 
 

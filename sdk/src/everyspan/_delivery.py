@@ -94,11 +94,8 @@ class Delivery:
         )
         with self._lock:
             self._unreachable = not waiting
-        self._tell(
-            "does not answer" if waiting else f"can't be reached ({_reason(error)})",
-            "start it with `everyspan up`, or name another with init(endpoint=…) or "
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-        )
+        reason, remedy = _reason(error)
+        self._tell("does not answer" if waiting else f"can't be reached ({reason})", remedy)
 
     def _tell(self, what: str, remedy: str) -> None:
         with self._lock:
@@ -141,24 +138,41 @@ class Delivery:
         )
 
 
-def _reason(error: Exception) -> str:
-    """The words at the bottom of what requests and urllib3 wrap around an error of the socket."""
+#: What to do where nothing is known that would help more.
+_START = (
+    "start it with `everyspan up`, or name another with init(endpoint=…) or "
+    "OTEL_EXPORTER_OTLP_ENDPOINT"
+)
+_CLOSED = "where it has a certificate, its address begins with https://; else see its log"
+#: What an error of the socket says, in our words, and what to do.
+_REASONS = (
+    ("NameResolutionError", "its name is not known", _START),
+    ("Connection refused", "connection refused", _START),
+    ("actively refused", "connection refused", _START),
+    ("timed out", "it timed out", _START),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "its certificate is not trusted",
+        "set OTEL_EXPORTER_OTLP_CERTIFICATE to the file of who signed it",
+    ),
+    ("WRONG_VERSION_NUMBER", "it speaks no TLS", "its address begins with http://"),
+    ("Remote end closed connection", "it closed the connection", _CLOSED),
+    ("ConnectionResetError", "it closed the connection", _CLOSED),
+    ("unreachable", "no route to it", _START),
+)
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """The words at the bottom of what requests and urllib3 wrap around an error of the socket, and
+    what to do."""
     text = str(error)
-    for known, words in (
-        ("NameResolutionError", "its name is not known"),
-        ("Connection refused", "connection refused"),
-        ("actively refused", "connection refused"),
-        ("timed out", "it timed out"),
-        ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
-        ("WRONG_VERSION_NUMBER", "it speaks no TLS: https:// is wrong"),
-        ("unreachable", "no route to it"),
-    ):
+    for known, words, remedy in _REASONS:
         if known in text:
-            return words
+            return words, remedy
     cause: Any = error
     while (inner := cause.__cause__ or getattr(cause, "reason", None)) and inner is not cause:
         cause = inner
-    return f"{type(cause).__name__}: {cause}"[:120]
+    return f"{type(cause).__name__}: {cause}"[:120], _START
 
 
 def _remedy(status: int) -> str:
