@@ -26,7 +26,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.everyspan_up import Answer, Up, running
+from tests.everyspan_up import Answer, Up
 from tests.ingest.otlp_payloads import key_value, request, span, trace_id
 
 DAY = 86_400 * 10**9
@@ -225,11 +225,13 @@ def test_ten_megabytes_of_attribute_are_cut_with_a_mark(up: Up) -> None:
     assert str((10 << 20) - len(text.split("…")[0].encode())) in text[-100:]
 
 
-def test_a_hundred_thousand_spans_in_one_request(up: Up) -> None:
+# The house that all share judges them, too.
+@pytest.mark.parametrize("number", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_many_spans_in_one_request(up: Up, number: int) -> None:
     trace = trace_id()
     spans = [
         span(trace, span_id=(i + 1).to_bytes(8, "big"), name="many", attributes={"i": i})
-        for i in range(100_000)
+        for i in range(number)
     ]
     answer = up.post("/v1/traces", request(*spans).SerializeToString())
     assert partial(answer) == (0, "")
@@ -237,7 +239,7 @@ def test_a_hundred_thousand_spans_in_one_request(up: Up) -> None:
         "SELECT count() AS n, uniqExact(attributes['i']) AS u FROM everyspan.spans WHERE trace_id ="
         f" '{trace.hex()}'"
     )
-    assert (int(rows[0]["n"]), int(rows[0]["u"])) == (100_000, 100_000)
+    assert (int(rows[0]["n"]), int(rows[0]["u"])) == (number, number)
 
 
 def test_duplicates_and_disorder_count_once(up: Up) -> None:
@@ -296,20 +298,6 @@ def test_health_and_metrics(up: Up) -> None:
         "everyspan_ingest_insert_rows_bucket",
     ):
         assert name in text
-
-
-def test_a_sender_without_the_token_gets_401(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(tmp_path_factory.mktemp("token") / "data", ingest_token="s3cret") as stack:
-        trace = trace_id()
-        body = request(span(trace)).SerializeToString()
-        for given in ("", "Bearer wrong", "Basic s3cret", "Bearer s3crét"):
-            answer = stack.post("/v1/traces", body, authorization=given.encode().decode("latin-1"))
-            assert answer.status == 401
-            assert answer.headers["www-authenticate"] == "Bearer"
-            assert "EVERYSPAN_INGEST_TOKEN" in refusal(answer).message
-        assert stack.spans(trace.hex()) == []
-        assert stack.post("/v1/traces", body, authorization="Bearer s3cret").status == 200
-        assert len(stack.spans(trace.hex())) == 1
 
 
 def as_json(message: ExportTraceServiceRequest) -> bytes:
