@@ -32,8 +32,8 @@ $(READY): pyproject.toml sdk/pyproject.toml $(LOCKS)
 demo: $(READY)  ## Start everything, send a failing agent's traffic, show what was found.
 	$(BIN)/everyspan demo
 
-# One more than there are cores: tests wait for processes of their own, clocks and sockets.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + len(os.sched_getaffinity(0)))' 2>/dev/null || echo 3)
+# Two more than there are cores: tests wait for processes of their own, clocks and sockets.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 + len(os.sched_getaffinity(0)))' 2>/dev/null || echo 4)
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 test: $(READY)  ## Run the tests, but for the slow ones.
 	$(PYTEST) -m "not slow"

@@ -61,12 +61,19 @@ class Testing(_Body):
     labels: dict[str, str] = {}
 
 
+_Ids = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(max_length=10_000)
+]
+
+
 class Forgetting(_Body):
-    """``traces``: ids."""
+    """Ids. ``users``, ``sessions``: whose steps alerts have named."""
 
     traces: Annotated[
         list[Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]], Field(max_length=10_000)
-    ]
+    ] = []
+    users: _Ids = []
+    sessions: _Ids = []
 
 
 def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
@@ -165,9 +172,10 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
 
     @api.post("/v1/forget")
     def forget(asked: Forgetting) -> Any:
-        """Delete what was told about these traces; ``left``: what is to be told yet, or still
-        fires."""
-        deleted, left = store().erase(asked.traces)
+        """Delete what was told about these, with a key of its project's alerts alone; ``left``:
+        what is to be told yet, or still fires, and is deleted within minutes of its end."""
+        own = ASKING.get().project
+        deleted, left = store().erase(asked.traces, asked.users, asked.sessions, own)
         return {"deleted": deleted, "left": left}
 
     return api

@@ -12,6 +12,8 @@ from service.caller import Caller, Gate, NotAllowed
 from service.keys import OPERATOR, Keys, Scope, Who
 
 WEBHOOK = "/v1/grafana"
+#: Of its own project.
+_FORGET = "/v1/forget"
 
 
 #: A project's own alerts and silences.
@@ -59,4 +61,6 @@ class AlertingGate(Gate):
 
 
 def _scope(caller: Caller) -> Scope | None:
+    if caller.path == _FORGET:
+        return "admin"
     return "alerts" if _ALERTS.fullmatch(caller.path) else None

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 _RELEASE_SECONDS = 30.0
 _FORGET_SECONDS = 3600.0
+#: How soon what is forgotten and has ended is deleted.
+_ERASE_SECONDS = 60.0
 _DAY_MS = 86_400_000
 
 
@@ -69,7 +71,7 @@ class Pipeline:
         self._new = threading.Condition()
         self._woken = 0
         self._threads: list[threading.Thread] = []
-        self._release_at = self._forget_at = 0.0
+        self._release_at = self._forget_at = self._erase_at = 0.0
         self.queues = Queues(store, routes.destinations, settings.alert_stalled_seconds)
         self._clickhouse = ClickHouseWatch(watched or connect)
         self._watch = Watch(
@@ -154,6 +156,9 @@ class Pipeline:
                 self.wake()
             for status, count in self.store.deliveries.counts().items():
                 self._telemetry.deliveries.labels(status).set(count)
+        if now >= self._erase_at:
+            self._erase_at = now + _ERASE_SECONDS
+            self.store.go_on_erasing()
         if now >= self._forget_at:
             self._forget_at = now + _FORGET_SECONDS
             self.store.forget(now_ms() - self._settings.retention_days * _DAY_MS)

@@ -64,6 +64,9 @@ _FORGET = "/v1/forget"
 _EXPERIMENTS = re.compile(r"/v1/experiments/.+/(start|stop)")
 #: Data sets, which are a project's own.
 _DATASETS = re.compile(r"/v1/datasets(/[^/]+)?")
+#: Custom classifiers, which may be a project's own.
+_CLASSIFIERS = re.compile(r"/v1/import|/v1/classifiers(/.+)?")
+_OF_REVIEW = (_DATASETS, _CLASSIFIERS)
 #: Where keys are made: a project's own by whoever may.
 _KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
@@ -402,7 +405,7 @@ def _scope(caller: Caller) -> Scope | None:
     """What a key opens; what is common to all projects, none does."""
     if caller.path == _FORGET or _EXPERIMENTS.fullmatch(caller.path):
         return "admin"
-    if caller.path == _REVIEWS or _DATASETS.fullmatch(caller.path):
+    if caller.path == _REVIEWS or any(each.fullmatch(caller.path) for each in _OF_REVIEW):
         return "review"
     return "admin" if _KEYS.fullmatch(caller.path) else None
 

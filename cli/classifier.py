@@ -8,6 +8,7 @@ import time
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from everyspan.masking.mask import masked
@@ -32,7 +33,12 @@ app = typer.Typer(
 _LISTS = ("--positive", "--negative")
 _MAX_TEXT = 110
 _MAX_QUOTED = 800
-Name = Annotated[str, typer.Argument(help="Lower-case letters, digits, underscores.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="Lower-case letters, digits, underscores; PROJECT/NAME for one of a project."
+    ),
+]
 Positive = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,6 +50,12 @@ Positive = Annotated[
 Negative = Annotated[
     list[str] | None,
     typer.Option("--negative", metavar="SPAN_ID…", help="Spans that it should leave alone."),
+]
+Project = Annotated[
+    str,
+    typer.Option(
+        help="Of this project alone, `default` for the one without a key; a key's is its own."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -132,8 +144,9 @@ def add(
     On a terminal it asks about the ten nearest rows before it judges any.
     """
     body = _toml(rule) if rule else {}
-    if body.setdefault("name", name) != name:
-        fail(f"{rule}: name is '{body['name']}', but you are adding '{name}'; make them the same")
+    project, _, plain = name.rpartition("/")
+    if body.setdefault("name", plain) != plain:
+        fail(f"{rule}: name is '{body['name']}', but you are adding '{plain}'; make them the same")
     for field, value in (
         ("on", on),
         ("describe", describe or None),
@@ -150,13 +163,14 @@ def add(
     learns = bool(body.get("examples") or ids["positive"])
     asks = learns and not (enable or draft or as_json) and _on_a_terminal()
     how = {"enable": enable, "hold": draft or asks}
-    answer = call(_settings(context), "POST", "/v1/classifiers", body | ids | how)
+    place = f"/v1/classifiers?project={quote(project)}"
+    answer = call(_settings(context), "POST", place, body | ids | how)
     if asks and answer["nearest"]:
         answer = _ask_nearest(_settings(context), name, answer)
     elif asks and answer["reason"] == HELD:
         # There is no row yet that anybody could be asked about.
-        call(_settings(context), "POST", f"/v1/classifiers/{name}/enable", {})
-        answer = call(_settings(context), "GET", f"/v1/classifiers/{name}/review")
+        call(_settings(context), "POST", _place(name, "/enable"), {})
+        answer = call(_settings(context), "GET", _place(name, "/review"))
         _say(answer, as_json)
     else:
         _say(answer, as_json)
@@ -177,10 +191,12 @@ def list_(
         bool,
         typer.Option("--removed", help="Removed ones too."),
     ] = False,
+    project: Project = "",
     as_json: AsJson = False,
 ) -> None:
     """List them, and how far they are with old rows."""
-    found = call(_settings(context), "GET", f"/v1/classifiers?removed={str(removed).lower()}")
+    asked = f"removed={str(removed).lower()}&project={quote(project)}"
+    found = call(_settings(context), "GET", f"/v1/classifiers?{asked}")
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -218,7 +234,7 @@ def list_(
 @app.command()
 def show(context: typer.Context, name: Name) -> None:
     """One as JSON: definition, examples, quality, earlier versions."""
-    typer.echo(json.dumps(call(_settings(context), "GET", f"/v1/classifiers/{name}"), indent=2))
+    typer.echo(json.dumps(call(_settings(context), "GET", _place(name)), indent=2))
 
 
 @app.command(cls=_Spread)
@@ -237,9 +253,9 @@ def review(
     settings = _settings(context)
     if positive or negative:
         body = {"positive": positive or [], "negative": negative or []}
-        _say(call(settings, "POST", f"/v1/classifiers/{name}/examples", body), as_json)
+        _say(call(settings, "POST", _place(name, "/examples"), body), as_json)
         return
-    answer = call(settings, "GET", f"/v1/classifiers/{name}/review")
+    answer = call(settings, "GET", _place(name, "/review"))
     if as_json or not console.is_terminal:
         _say(answer, as_json)
         return
@@ -249,21 +265,21 @@ def review(
 @app.command()
 def disable(context: typer.Context, name: Name) -> None:
     """Let it judge no more. The verdicts that it gave stay."""
-    call(_settings(context), "POST", f"/v1/classifiers/{name}/disable", {})
+    call(_settings(context), "POST", _place(name, "/disable"), {})
     console.print(f"{name} judges no more; `everyspan classifier enable {name}` undoes it")
 
 
 @app.command()
 def enable(context: typer.Context, name: Name) -> None:
     """Let it judge (again): a disabled one, or a draft on your word."""
-    call(_settings(context), "POST", f"/v1/classifiers/{name}/enable", {})
+    call(_settings(context), "POST", _place(name, "/enable"), {})
     console.print(f"{name} is live")
 
 
 @app.command()
 def remove(context: typer.Context, name: Name) -> None:
     """Let it judge no more and take its verdicts from the rows."""
-    call(_settings(context), "DELETE", f"/v1/classifiers/{name}")
+    call(_settings(context), "DELETE", _place(name))
     console.print(f"{name} is removed; its verdicts go in the background")
 
 
@@ -277,7 +293,7 @@ def export(
     ] = None,
 ) -> None:
     """Write one as a TOML file, with what it has learned: for git, or another Everyspan."""
-    text = call(_settings(context), "GET", f"/v1/classifiers/{name}/export", text=True)
+    text = call(_settings(context), "GET", _place(name, "/export"), text=True)
     if output is None:
         put(text)
         return
@@ -296,11 +312,20 @@ def import_(
         bool,
         typer.Option("--replace", help="Take the place of one with that name."),
     ] = False,
+    project: Project = "",
     as_json: AsJson = False,
 ) -> None:
     """Take one from a TOML file."""
     body = {"toml": _read(path), "replace": replace}
-    _say(call(_settings(context), "POST", "/v1/import", body), as_json)
+    place = f"/v1/import?project={quote(project)}"
+    _say(call(_settings(context), "POST", place, body), as_json)
+
+
+def _place(name: str, what: str = "") -> str:
+    """The route of one, by its name or PROJECT/NAME."""
+    project, _, plain = name.rpartition("/")
+    asked = f"?project={quote(project, safe='')}" if project else ""
+    return f"/v1/classifiers/{quote(plain, safe='')}{what}{asked}"
 
 
 def _settings(context: typer.Context) -> ClassifySettings:
@@ -399,7 +424,7 @@ def _ask_nearest(settings: ClassifySettings, name: str, answer: dict[str, Any]) 
         "positive": [place for place, fails in places if fails],
         "negative": [place for place, fails in places if not fails],
     }
-    after: dict[str, Any] = call(settings, "POST", f"/v1/classifiers/{name}/examples", body)
+    after: dict[str, Any] = call(settings, "POST", _place(name, "/examples"), body)
     failed = [fails for row, fails in said if row["score"] >= answer["threshold"]]
     if failed:
         low, high = wilson(sum(failed), len(failed))
@@ -442,7 +467,7 @@ def _ask(settings: ClassifySettings, name: str, answer: dict[str, Any]) -> None:
             "positive": [place] if said == "y" else [],
             "negative": [place] if said == "n" else [],
         }
-        answer = call(settings, "POST", f"/v1/classifiers/{name}/examples", body)
+        answer = call(settings, "POST", _place(name, "/examples"), body)
         rate = answer["expected_fail_rate"]
         console.print(
             f"version {answer['version']}, {answer['state']}; fails"

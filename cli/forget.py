@@ -17,7 +17,6 @@ from cli.console import console, fail, plain_errors, read_settings
 from cli.options import AlertingPort, ClassifyPort, ClickHousePort, Data, Dsn, Host
 from cli.reader import open_reader
 from service.client import CallError, Client
-from service.keys import is_key
 from web import say
 
 _Many = list[str] | None
@@ -65,8 +64,10 @@ def forget(
         values = [value.strip().lower() for value in values]
     body: dict[str, Any] = {"by": by, "values": values}
     found = call(settings, "POST", "/v1/forget", body | {"only_look": True}) if values else None
+    alerting = read_settings(AlertingSettings, host=host, alerting_port=alerting_port)
     if not found or not found["traces"]:
-        fail(f"no trace of this {by} is stored", 1)
+        _alerts_alone(alerting, by, values, yes=yes, as_json=as_json)
+        return
     what = f"{say.plural(len(found['traces']), 'trace')}, {say.plural(found['rows'], 'span')}"
     if not yes:
         console.print(
@@ -75,9 +76,7 @@ def forget(
         )
         typer.confirm("Forget them? Nothing brings them back", abort=True)
     receipt = call(settings, "POST", "/v1/forget", body)
-    alerts = _alerts(
-        read_settings(AlertingSettings, host=host, alerting_port=alerting_port), found["traces"]
-    )
+    alerts = _alerts(alerting, by, values, found["traces"])
     if wait:
         receipt = _finished(settings, receipt["id"])
     if as_json:
@@ -97,8 +96,28 @@ def _matching(where: str, data: Path | None, dsn: str | None, port: int | None) 
     return [str(row[0]) for row in rows]
 
 
-def _alerts(settings: AlertingSettings, traces: list[str]) -> dict[str, int] | None:
-    """None where no alerting service answers."""
+def _alerts_alone(
+    settings: AlertingSettings, by: str, values: list[str], *, yes: bool, as_json: bool
+) -> None:
+    """Where no span is stored any more: alerts may be kept for longer."""
+    told = None
+    if by != "where":
+        if not yes:
+            console.print(f"no trace of this {by} is stored; alerts may quote it still")
+            typer.confirm("Forget what they quote? Nothing brings it back", abort=True)
+        told = _alerts(settings, by, values, values if by == "trace" else [])
+    if not told or not any(told.values()):
+        fail(f"no trace of this {by} is stored", 1)
+    if as_json:
+        typer.echo(json.dumps({"traces": 0, "alerts": told}))
+        return
+    console.print(_of_alerts(told))
+
+
+def _alerts(
+    settings: AlertingSettings, by: str, values: list[str], traces: list[str]
+) -> dict[str, int] | None:
+    """None where no alerting service answers, or it refuses."""
     client = Client(
         "alerting",
         settings.host,
@@ -108,12 +127,12 @@ def _alerts(settings: AlertingSettings, traces: list[str]) -> dict[str, int] | N
         60,
     )
     counts = {"deleted": 0, "left": 0}
-    if is_key(settings.alerting_token.get_secret_value()):
-        console.print(Text("alerts that quote them are the operator's to forget", "yellow"))
-        return None
+    bodies = [{"traces": traces[at : at + _AT_ONCE]} for at in range(0, len(traces), _AT_ONCE)]
+    if by in ("user", "session"):
+        bodies += [{f"{by}s": values[at : at + _AT_ONCE]} for at in range(0, len(values), _AT_ONCE)]
     try:
-        for at in range(0, len(traces), _AT_ONCE):
-            told = client.call("POST", "/v1/forget", {"traces": traces[at : at + _AT_ONCE]})
+        for body in bodies:
+            told = client.call("POST", "/v1/forget", body)
             for name in counts:
                 counts[name] += int(told[name])
     except CallError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -16,6 +17,9 @@ from tests.everyspan_up import Up, shared
 # Each of some hundred processes would otherwise compile anew all that it imports, for seconds.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Until all tests are there, nothing that was made becomes waste.
+gc.disable()
 
 # What passes here passes there: `make test` tries the same examples each time. `make test-all`
 # (each night) tries new ones.
@@ -41,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     other workers without work."""
     size = Counter(item.path for item in items)
     items.sort(key=lambda item: (size[item.path], item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests are there to the end: no collection looks at their objects again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,10 @@ _SCOPES: tuple[tuple[Scope, tuple[str, ...], re.Pattern[str]], ...] = (
         _READ,
         re.compile(
             r"/|/traces(\.json|/.*)?|/api/traces/[^/]+|/sessions/.*|/static/[^/]+"
-            r"|/classifiers|/review/[^/]+"
+            r"|/classifiers|/review/.+"
         ),
     ),
-    ("review", ("POST",), re.compile(r"/review/[^/]+")),
+    ("review", ("POST",), re.compile(r"/review/.+")),
     ("alerts", (*_READ, "POST"), re.compile(r"/alerts(/.+)?")),
 )
 

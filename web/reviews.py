@@ -33,7 +33,7 @@ def router(reader: Reader, classify: Client) -> APIRouter:
     """Reading is done here, writing by the service that has the database open."""
     api = APIRouter()
 
-    @api.get("/review/{classifier}")
+    @api.get("/review/{classifier:path}")
     def review(
         classifier: str, trace_id: str = "", span_id: str = "", skip: str = "", told: str = ""
     ) -> HTMLResponse:
@@ -67,7 +67,7 @@ def router(reader: Reader, classify: Client) -> APIRouter:
             days=queue.DAYS,
         )
 
-    @api.post("/review/{classifier}")
+    @api.post("/review/{classifier:path}")
     async def answer(classifier: str, request: Request) -> Response:
         """Keep an answer, and show the next case."""
         given = await fields(request)

@@ -1,9 +1,10 @@
 """How long each panel's and rule's SQL takes on many rows.
 
-    python -m benchmarks.grafana.run --rows 1000000 [--days 15] [--folder DIR]
+    python -m benchmarks.grafana.run --rows 1000000 [--days 15] [--folder DIR] [--last 1]
 
 Seeds an embedded ClickHouse (kept in DIR between runs), then runs every statement three times over
-the last day and prints the median. Nothing else should run on the machine meanwhile.
+the last day (boards: the last LAST days) and prints the median. Nothing else should run on the
+machine meanwhile.
 """
 
 from __future__ import annotations
@@ -46,11 +47,13 @@ EXPERIMENT = {
     ],
 }
 LIMIT_MS = 1000
+#: Of processors, for the last day.
+AIM_MS = 300
 _RUNS = 3
 
 
-def statements(client: Client) -> Iterator[tuple[str, str, str, timedelta]]:
-    """Board or rules, title, SQL, and the time range it looks at."""
+def statements(client: Client, last: timedelta) -> Iterator[tuple[str, str, str, timedelta]]:
+    """Board or rules, title, SQL, and the time range it looks at: of boards ``last``."""
     trace, session = client.query(
         "SELECT trace_id, session_id FROM spans WHERE session_id != '' AND"
         " start_time > now() - INTERVAL 1 DAY LIMIT 1"
@@ -65,7 +68,7 @@ def statements(client: Client) -> Iterator[tuple[str, str, str, timedelta]]:
         for panel in board["panels"]:
             for target in panel.get("targets", []):
                 sql = fill(target["rawSql"], values)
-                yield path.stem, panel["title"], sql, timedelta(days=1)
+                yield path.stem, panel["title"], sql, last
     for group in read_rules().groups:
         for rule in group.rules:
             for query in rule.data:
@@ -80,6 +83,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=15)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--last", type=float, default=1, help="days that boards look at")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="everyspan-grafana-"))
     settings = ClickHouseSettings(data=folder)
@@ -102,9 +106,12 @@ def main() -> None:
     print(f"{stored:,} spans of {options.days} days; experiments are looked at in", end=" ")
     print(f"{time.perf_counter() - began:.1f} s ({time.process_time() - busy:.1f} of processors)\n")
     print("| board | panel or rule | rows | ms | of processors |\n|---|---|---:|---:|---:|")
+    # Of rows that were made some hours ago the last minutes are asked too.
+    newest = client.query("SELECT toUnixTimestamp(max(start_time)) FROM spans_raw").result_rows
+    until = datetime.fromtimestamp(newest[0][0] + 1, UTC)
     slow, times, works = [], [], []
-    for where, title, sql, back in statements(client):
-        span = TimeRange.last(back, datetime.now(UTC))
+    for where, title, sql, back in statements(client, timedelta(days=options.last)):
+        span = TimeRange.last(back, until)
         text = expand(sql, span, interval_for(span))
         took, worked = [], []
         for _ in range(_RUNS):
@@ -123,6 +130,9 @@ def main() -> None:
         f"\n{len(times)} statements: median {statistics.median(times):.0f} ms,"
         f" slowest {max(times):.0f} ms, {len(slow)} over {LIMIT_MS} ms"
     )
+    over = sum(work > AIM_MS for work in works)
+    print(f"of processors: all {sum(works):,.0f} ms, {over} over {AIM_MS} ms")
+    figures.tell("all panels and rules, processor ms", sum(works), "ms")
     figures.tell("slowest panel or rule, processor ms", max(works), "ms")
     figures.tell("median of panels and rules, processor ms", statistics.median(works), "ms")
 

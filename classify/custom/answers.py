@@ -53,9 +53,11 @@ class Answer(BaseModel):
 
 
 class Listed(BaseModel):
-    """One line of the list. ``set_aside``: why its record can't be read, '' where it can."""
+    """One line of the list. ``project``: whose rows it judges, * for all. ``set_aside``: why its
+    record can't be read, '' where it can."""
 
     name: str
+    project: str
     state: str
     version: int
     on: str
@@ -73,6 +75,7 @@ def listed(record: Record) -> Listed:
     definition = record.definition
     return Listed(
         name=record.name,
+        project=record.project,
         state=record.state,
         version=record.version,
         on=definition.on if definition.learns else "rules",
@@ -90,6 +93,7 @@ def listed_aside(record: Unreadable) -> Listed:
     row = record.row
     return Listed(
         name=record.name,
+        project=row["project"],
         state=record.state,
         version=int(row["version"]),
         on="",

@@ -20,12 +20,14 @@ from clickhouse_connect.driver.client import Client
 from classify.custom import classifier_store, traffic
 from classify.custom.answers import HELD, Answer, Listed, listed, listed_aside
 from classify.custom.classifier_definition import (
+    ALL,
     Definition,
     DefinitionError,
     Example,
     NameInUseError,
     State,
     UnknownClassifierError,
+    full_name,
 )
 from classify.custom.classifier_store import Record
 from classify.custom.examples import check, complete, with_examples, without_contradictions
@@ -68,15 +70,20 @@ class Catalog:
         author: str = "",
         enable: bool = False,
         hold: bool = False,
+        project: str = ALL,
     ) -> Answer:
         """Learn a new classifier and let it judge. ``positive``, ``negative``: span ids besides the
         definition's own examples. With too little evidence it is stored as a draft, which judges
-        nothing; ``enable`` lets it judge all the same, ``hold`` never before it is asked to."""
+        nothing; ``enable`` lets it judge all the same, ``hold`` never before it is asked to.
+        ``project``: whose rows it judges and is learned from; ALL for all. Everywhere else it goes
+        by its full name."""
         with self._lock, self._connect() as client, using(self._vectors):
-            self._free(client, definition.name)
+            self._free(client, definition.name, project)
             self._reviewer.forget()
-            definition = complete(client, self._database, definition, positive, negative)
-            return self._learn(client, definition, author=author, enable=enable, hold=hold)
+            definition = complete(client, self._database, definition, positive, negative, project)
+            return self._learn(
+                client, definition, author=author, project=project, enable=enable, hold=hold
+            )
 
     def mark(
         self,
@@ -91,7 +98,9 @@ class Catalog:
             record = self._one(client, name)
             if not positive and not negative:
                 raise DefinitionError("positive and negative are empty: name rows to learn from")
-            definition = complete(client, self._database, record.definition, positive, negative)
+            definition = complete(
+                client, self._database, record.definition, positive, negative, record.project
+            )
             return self._learn(client, definition, author=author, before=record)
 
     def review(self, name: str) -> Answer:
@@ -133,8 +142,11 @@ class Catalog:
         """(trace_id, span_id) to whether the row fails, as examples of a classifier; without those
         that are gone, have nothing to compare, or say what one of the other kind says."""
         with self._lock, self._connect() as client:
-            definition = self._one(client, name).definition
-            texts = traffic.texts_for(client, self._database, definition.on, list(fails))
+            record = self._one(client, name)
+            definition = record.definition
+            texts = traffic.texts_for(
+                client, self._database, definition.on, list(fails), record.project
+            )
         found = [
             Example(
                 mark="positive" if failing else "negative",
@@ -150,8 +162,9 @@ class Catalog:
     def taught(self, name: str, more: Sequence[Example], told: Sequence[Example]) -> list[bool]:
         """Which of the rows ``told`` would fail, were it taught with ``more``."""
         with self._lock, self._connect() as client, using(self._vectors):
-            definition = with_examples(self._one(client, name).definition, more)
-            head = learned(definition, self._reviewer.sample(client, definition))
+            record = self._one(client, name)
+            definition = with_examples(record.definition, more)
+            head = learned(definition, self._reviewer.sample(client, definition, record.project))
             return fails_by(head, told)
 
     def teach(self, name: str, more: Sequence[Example], reason: str) -> Record:
@@ -172,13 +185,17 @@ class Catalog:
                     return classifier_store.put(client, self._database, again)
         raise DefinitionError(f"version {version} of '{name}' is gone; mark rows, and it is taught")
 
-    def all(self, *, removed: bool = False) -> list[Listed]:
-        """All by name."""
+    def all(self, *, removed: bool = False, project: str = ALL) -> list[Listed]:
+        """All by name; those of one project, unless it is ALL."""
         with self._connect() as client:
             readable, unreadable = classifier_store.everything(client, self._database)
         found = [*map(listed, readable), *map(listed_aside, unreadable)]
         return sorted(
-            (each for each in found if removed or each.state != "removed"),
+            (
+                each
+                for each in found
+                if (removed or each.state != "removed") and project in (ALL, each.project)
+            ),
             key=lambda each: each.name,
         )
 
@@ -203,10 +220,10 @@ class Catalog:
             if replacing:
                 found = classifier_store.current(client, self._database, record.name)
                 before = found[0] if found else None
-                self._not_built_in(record.name)
+                self._not_built_in(record.definition.name)
             else:
-                self._free(client, record.name)
-            definition = complete(client, self._database, record.definition, (), ())
+                self._free(client, record.definition.name, record.project)
+            definition = complete(client, self._database, record.definition)
             if record.head and record.model == model():
                 check_readable(record)
                 version = before.version + 1 if before else record.version
@@ -220,6 +237,7 @@ class Catalog:
                 author=record.author,
                 before=before,
                 source=record.source,
+                project=record.project,
                 enable=enable,
             )
 
@@ -239,10 +257,10 @@ class Catalog:
                 done.append(record.name)
         return done
 
-    def back_fill(self) -> tuple[int, int]:
+    def back_fill(self, project: str = ALL) -> tuple[int, int]:
         """Judged rows, and those that custom classifiers have yet to go over."""
         with self._connect() as client:
-            found = progress(client, self._database)
+            found = progress(client, self._database, None if project == ALL else project)
         return found.rows, found.left
 
     def _set(self, name: str, state: State, author: str) -> Listed:
@@ -275,10 +293,12 @@ class Catalog:
                 f" (`everyspan classifier remove {name}`), import it again from a file, or install"
                 " the version that wrote it"
             )
+        own = name.rpartition("/")[0]
         names = [
             each.name
             for each in classifier_store.current(client, self._database)
-            if each.state != "removed"
+            # Of another project's not even the names.
+            if each.state != "removed" and each.name.rpartition("/")[0] == own
         ]
         raise self._unknown(name, names)
 
@@ -296,8 +316,9 @@ class Catalog:
                 f"name '{name}' is taken by a column of spans; choose another, such as my_{name}"
             )
 
-    def _free(self, client: Client, name: str) -> None:
+    def _free(self, client: Client, name: str, project: str) -> None:
         self._not_built_in(name)
+        name = full_name(name, project)
         found, aside = classifier_store.everything(client, self._database, name)
         if aside and aside[0].state != "removed":
             raise NameInUseError(
@@ -318,11 +339,15 @@ class Catalog:
         author: str,
         before: Record | None = None,
         source: str = "",
+        project: str = ALL,
         enable: bool = False,
         hold: bool = False,
         said: str = "",
     ) -> Answer:
-        """Learn, store, and tell. ``said``: why reviews teach it."""
+        """Learn, store, and tell. ``project``: of one that was not there before. ``said``: why
+        reviews teach it."""
+        if before is not None:
+            project = before.project
         if not definition.examples and not definition.fail_if:
             raise DefinitionError(
                 f"'{definition.name}' has nothing to go by: name three or four spans with"
@@ -335,7 +360,7 @@ class Catalog:
         quality: dict[str, Any] = {}
         if definition.learns:
             check(definition.marked("positive"), definition.marked("negative"))
-            found = learned(definition, self._reviewer.sample(client, definition))
+            found = learned(definition, self._reviewer.sample(client, definition, project))
             head, quality, reason = found.to_bytes(), found.quality, found.reason
             # Its answers stay examples when more are given.
             said = said or (before.quality.get(classifier_store.TAUGHT, "") if before else "")
@@ -360,13 +385,15 @@ class Catalog:
                 model() if head else 0,
                 author or _me(),
                 source or (before.source if before else ""),
+                project=project,
             ),
         )
         return self._answer(client, stored, reason)
 
     def _answer(self, client: Client, record: Record, reason: str) -> Answer:
         found = self._reviewer.review(client, record)
-        left = progress(client, self._database).left if record.state == "live" else 0
+        whose = None if record.project == ALL else record.project
+        left = progress(client, self._database, whose).left if record.state == "live" else 0
         if not reason and record.state != "live":
             reason = str(record.quality.get("reason") or record.state)
         return Answer(

@@ -17,6 +17,7 @@ from pydantic import (
 from classify.custom.conditions import Condition
 from clickhouse.span import STEP_KINDS
 from service.errors import UserError
+from service.keys import told
 
 On = Literal["output", "input", "both", "steps"]
 #: ``draft``: too little evidence, judges nothing until more comes or somebody enables it.
@@ -25,7 +26,10 @@ Mark = Literal["positive", "negative"]
 
 #: What the name of a classifier may not be: it is a key beside these.
 RESERVED = frozenset(("custom", "all", "evidence", "spans"))
+#: Stands for the project of a classifier that judges the rows of all.
+ALL = "*"
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
+_FULL_NAME = re.compile(rf"(?:[a-z0-9][a-z0-9-]{{0,62}}/)?{_NAME.pattern}")
 
 
 class DefinitionError(UserError):
@@ -88,7 +92,7 @@ class Definition(Strict):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, value: str) -> str:
-        if not is_name(value) or value in RESERVED:
+        if not _NAME.fullmatch(value) or value in RESERVED:
             raise ValueError(
                 f"'{value}' is no name for a classifier; use lower-case letters, digits and"
                 " underscores, beginning with a letter, such as missing_gl_code"
@@ -131,8 +135,20 @@ class Definition(Strict):
 
 
 def is_name(text: str) -> bool:
-    """Whether it has the form of a classifier's name."""
-    return _NAME.fullmatch(text) is not None
+    """Whether it has the form of a classifier's name, of all projects or of one."""
+    return _FULL_NAME.fullmatch(text) is not None
+
+
+def full_name(name: str, project: str) -> str:
+    """What it is called wherever there are several projects' (rows, alerts, boards). ``project``:
+    ALL, or whose it is, '' for the default one."""
+    return name if project == ALL else f"{told(project)}/{name}"
+
+
+def judges(full: str, project: str) -> bool:
+    """Whether a classifier, by its full name, is asked about a row of the project."""
+    of, slash, _ = full.partition("/")
+    return not slash or of == told(project)
 
 
 def plain(text: str) -> str:

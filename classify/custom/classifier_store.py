@@ -17,7 +17,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 from pydantic import ValidationError
 
-from classify.custom.classifier_definition import Definition, State, said
+from classify.custom.classifier_definition import ALL, Definition, State, full_name, said
 from classify.custom.member import Member, Members
 from classify.custom.vectors import DIMENSIONS, model
 from classify.models.checksums import ModelError
@@ -30,6 +30,7 @@ CALIBRATED = "calibrated"
 TAUGHT = "taught"
 _COLUMNS = (
     "name",
+    "project",
     "revision",
     "version",
     "state",
@@ -48,7 +49,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Record:
     """One row. ``head``: what was learned, b'' for rules alone. ``quality``: what it was measured
-    to be. ``source``: the file that it came from and its checksum, '' for none."""
+    to be. ``source``: the file that it came from and its checksum, '' for none. ``project``: whose
+    rows it judges; ALL for all."""
 
     definition: Definition
     state: State
@@ -60,15 +62,17 @@ class Record:
     source: str = ""
     revision: int = 0
     changed_at: datetime = _EPOCH
+    project: str = ALL
 
     @property
     def name(self) -> str:
-        return self.definition.name
+        """With its project, where it is one project's."""
+        return full_name(self.definition.name, self.project)
 
     @property
     def member(self) -> Member:
         """For judging."""
-        return Member(self.definition, self.head, self.version)
+        return Member(self.definition, self.head, self.version, self.project)
 
     def check(self) -> None:
         """Raises ValueError where it could not judge."""
@@ -109,6 +113,7 @@ def put(client: Client, database: str, record: Record) -> Record:
         [
             [
                 record.name,
+                record.project,
                 revision,
                 record.version,
                 record.state,
@@ -251,6 +256,7 @@ def _record(row: dict[str, Any]) -> Record:
         row["source"],
         int(row["revision"]),
         changed_at if changed_at.tzinfo else changed_at.replace(tzinfo=UTC),
+        row["project"],
     )
     if record.name != row["name"]:
         raise ValueError(f"its definition is that of '{record.name}'")

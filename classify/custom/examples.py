@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from classify.classifier import Trace
 from classify.custom import traffic
 from classify.custom.classifier_definition import (
+    ALL,
     Definition,
     DefinitionError,
     Example,
@@ -47,15 +48,17 @@ def complete(
     definition: Definition,
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
+    project: str = ALL,
 ) -> Definition:
     """With the texts of the rows named, which overrule earlier marks of the same rows, and checked.
-    ``positive``, ``negative``: span ids. Raises DefinitionError."""
+    ``positive``, ``negative``: span ids. ``project``: whose rows there are; ALL for all. Raises
+    DefinitionError."""
     asked: list[tuple[Mark, str]] = [("positive", i) for i in positive]
     asked += [("negative", i) for i in negative]
-    found = _find(client, database, [i for _, i in asked]) if asked else {}
+    found = _find(client, database, [i for _, i in asked], project) if asked else {}
     _check_all_there(asked, found)
     steps = definition.on == "steps" and asked
-    whole = _whole_traces(client, database, found.values()) if steps else {}
+    whole = _whole_traces(client, database, found.values(), project) if steps else {}
     new = [_example(definition, mark, i, found[i], whole) for mark, i in asked]
     _check_marked_once(new)
     told = {(each.trace_id, each.span_id) for each in new}
@@ -72,7 +75,7 @@ def complete(
     return _validated(definition)
 
 
-def _find(client: Client, database: str, told: Sequence[str]) -> dict[str, _Found]:
+def _find(client: Client, database: str, told: Sequence[str], project: str) -> dict[str, _Found]:
     """Span of each id that is stored: a span's id, TRACE/SPAN, or a trace's for its root."""
     wanted: dict[str, tuple[str, str]] = {}
     for each in told:
@@ -86,8 +89,9 @@ def _find(client: Client, database: str, told: Sequence[str]) -> dict[str, _Foun
     columns = "trace_id, span_id, parent_span_id, step_kind, name, input, output"
     rows = client.query(
         f"SELECT {columns} FROM {database}.spans_raw"
-        " WHERE span_id IN {spans:Array(String)}"
-        " OR (trace_id IN {traces:Array(String)} AND parent_span_id = '')"
+        " WHERE (span_id IN {spans:Array(String)}"
+        " OR (trace_id IN {traces:Array(String)} AND parent_span_id = ''))"
+        f"{traffic.of_project(project)}"
         " ORDER BY start_time, verdict_version DESC LIMIT 1 BY trace_id, span_id",
         parameters={
             "spans": [span for _, span in wanted.values() if span],
@@ -111,10 +115,12 @@ def _find(client: Client, database: str, told: Sequence[str]) -> dict[str, _Foun
     return found
 
 
-def _whole_traces(client: Client, database: str, spans: Iterable[_Found]) -> dict[str, Trace]:
+def _whole_traces(
+    client: Client, database: str, spans: Iterable[_Found], project: str
+) -> dict[str, Trace]:
     """trace_id to all that is stored of it."""
     ids = sorted({span.trace_id for span in spans})
-    return {trace.root.trace_id: trace for trace in traffic.traces(client, database, ids)}
+    return {trace.root.trace_id: trace for trace in traffic.traces(client, database, ids, project)}
 
 
 def _example(

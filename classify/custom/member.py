@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from classify.classifier import NOT_APPLICABLE, Layer, Subject, Unit
 from classify.custom.blend import Blend
-from classify.custom.classifier_definition import Definition
+from classify.custom.classifier_definition import ALL, Definition, full_name
 from classify.custom.fewshot import THRESHOLD, Head
 from classify.custom.head import read
 from classify.custom.texts import shown, texts_of
@@ -28,14 +28,18 @@ _FAILS, _PASSES = 1.0, 0.0
 
 
 class Member:
-    """``head``: what was learned, b'' for rules alone. ``version``: of what was learned."""
+    """``head``: what was learned, b'' for rules alone. ``version``: of what was learned.
+    ``project``: whose rows it is asked about; ALL for all."""
 
     layer: Layer = "quality"
     needs: tuple[str, ...] = ()
 
-    def __init__(self, definition: Definition, head: bytes, version: int) -> None:
+    def __init__(
+        self, definition: Definition, head: bytes, version: int, project: str = ALL
+    ) -> None:
         self.definition = definition
-        self.name = definition.name
+        self.project = project
+        self.name = full_name(definition.name, project)
         self.description = definition.describe
         self.version = version
         whole = definition.unit == "trace" or (definition.learns and definition.on == "steps")

@@ -56,13 +56,13 @@ class Reviewer:
         """Take another sample of the traffic the next time."""
         self._cached = None
 
-    def sample(self, client: Client, definition: Definition) -> traffic.Sample:
-        """Of the rows that it looks at."""
-        key = (definition.on, tuple(definition.kinds), tuple(definition.services))
+    def sample(self, client: Client, definition: Definition, project: str) -> traffic.Sample:
+        """Of the rows that it looks at. ``project``: whose; ALL for all."""
+        key = (definition.on, tuple(definition.kinds), tuple(definition.services), project)
         cached = self._cached
         if cached and cached.key == key and time.monotonic() - cached.at < _SAMPLE_SECONDS:
             return cached.sample
-        found = traffic.sample(client, self._database, definition, self._classifiers)
+        found = traffic.sample(client, self._database, definition, self._classifiers, project)
         self._cached = _Cached(time.monotonic(), key, found)
         return found
 
@@ -74,7 +74,7 @@ class Reviewer:
         return self._by_vectors(client, record)
 
     def _by_vectors(self, client: Client, record: Record) -> Review:
-        found = self.sample(client, record.definition)
+        found = self.sample(client, record.definition, record.project)
         if not len(found):
             return Review()
         member = record.member
@@ -112,7 +112,8 @@ class Reviewer:
             ids = [
                 (found.trace_ids[i], found.span_ids[i]) for i in order[start : start + 5 * SHOWN]
             ]
-            stored = traffic.texts_for(client, self._database, record.definition.on, ids)
+            on = record.definition.on
+            stored = traffic.texts_for(client, self._database, on, ids, record.project)
             for i, each in zip(order[start:], ids, strict=False):
                 text = "\n".join(stored.get(each, ()))
                 if not text or each in without or plain(text) in texts:
@@ -133,9 +134,9 @@ class Reviewer:
     def _by_judging(self, client: Client, record: Record) -> Review:
         """Rules look at whole rows and traces: the newest traces are judged as the job will."""
         member = record.member
-        rows = traffic.subjects(
-            member, traffic.newest_traces(client, self._database, record.definition.services)
-        )
+        services = record.definition.services
+        newest = traffic.newest_traces(client, self._database, services, record.project)
+        rows = traffic.subjects(member, newest)
         verdicts = list(zip(rows, member.judge(rows), strict=True))
         judged = [(row, v) for row, v in verdicts if v.label in ("pass", "fail")]
         if not judged:

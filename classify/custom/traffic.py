@@ -12,10 +12,11 @@ from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Subject, Trace, applies
 from classify.custom.blend import Rows
-from classify.custom.classifier_definition import Definition, On
+from classify.custom.classifier_definition import ALL, Definition, On
 from classify.custom.member import Member, in_one, joined
 from classify.custom.texts import BEGINNING, END, texts_of
 from classify.custom.vectors import DIMENSIONS, Floats, model, restored
+from clickhouse.embedded_http.settings import quote
 from clickhouse.span import SPAN_COLUMNS, Span
 
 #: Newest rows that are looked at, and traces where whole traces are.
@@ -55,14 +56,19 @@ class Sample:
 
 
 def sample(
-    client: Client, database: str, definition: Definition, classifiers: Sequence[str]
+    client: Client,
+    database: str,
+    definition: Definition,
+    classifiers: Sequence[str],
+    project: str = ALL,
 ) -> Sample:
     """Of the newest rows that the classifier looks at, those whose vectors are stored; where those
-    are few, the encoder makes some. ``classifiers``: built-in ones to compare with."""
+    are few, the encoder makes some. ``classifiers``: built-in ones to compare with. ``project``:
+    whose rows; ALL for all."""
     if definition.on == "steps":
-        return _of_traces(client, database, definition.services)
+        return _of_traces(client, database, definition.services, project)
     columns = _COLUMNS[definition.on]
-    where, parameters = _condition(client, database, definition.kinds, columns, definition.services)
+    where, parameters = _condition(client, database, definition, columns, project)
     hashes = ", ".join(f"MD5({c}) AS hash_{c}, {_cut(c)} AS text_{c}" for c in columns)
     verdicts = ", ".join(f"if({name} = 'fail', '{name}', '')" for name in classifiers) or "''"
     joins = " ".join(
@@ -103,11 +109,11 @@ def sample(
 
 
 def texts_for(
-    client: Client, database: str, on: On, ids: Sequence[tuple[str, str]]
+    client: Client, database: str, on: On, ids: Sequence[tuple[str, str]], project: str = ALL
 ) -> dict[tuple[str, str], list[str]]:
     """(trace_id, span_id) to the texts that the classifier compares, for those that are stored."""
     if on == "steps":
-        found = traces(client, database, sorted({trace_id for trace_id, _ in ids}))
+        found = traces(client, database, sorted({trace_id for trace_id, _ in ids}), project)
         return {
             (trace.root.trace_id, trace.root.span_id): texts_of(on, trace.root, trace)
             for trace in found
@@ -115,37 +121,47 @@ def texts_for(
     columns = _COLUMNS[on]
     rows = client.query(
         f"SELECT trace_id, span_id, {', '.join(columns)} FROM {database}.spans"
-        " WHERE trace_id IN {traces:Array(String)} AND span_id IN {spans:Array(String)}",
+        " WHERE trace_id IN {traces:Array(String)} AND span_id IN {spans:Array(String)}"
+        f"{of_project(project)}",
         parameters={"traces": [t for t, _ in ids], "spans": [s for _, s in ids]},
     ).result_rows
     return {(row[0], row[1]): list(row[2:]) for row in rows}
 
 
-def traces(client: Client, database: str, ids: Sequence[str]) -> list[Trace]:
-    """Whole traces by id, in no order."""
+def of_project(project: str) -> str:
+    """SQL of the condition that a row is of the project; '' for ALL."""
+    return "" if project == ALL else f" AND project = {quote(project)}"
+
+
+def traces(client: Client, database: str, ids: Sequence[str], project: str = ALL) -> list[Trace]:
+    """Whole traces by id, in no order; those of two projects with one id apart."""
     rows = client.query(
         f"SELECT {', '.join(SPAN_COLUMNS)} FROM {database}.spans"
-        " WHERE trace_id IN {ids:Array(String)} ORDER BY start_time, span_id",
+        f" WHERE trace_id IN {{ids:Array(String)}}{of_project(project)}"
+        " ORDER BY start_time, span_id",
         parameters={"ids": list(ids)},
         query_formats={"DateTime64": "int"},
     ).result_rows
-    found: dict[str, list[Span]] = {}
+    found: dict[tuple[str, str], list[Span]] = {}
     for row in rows:
         span = Span(*row)
-        found.setdefault(span.trace_id, []).append(span)
+        found.setdefault((span.project, span.trace_id), []).append(span)
     return [Trace(tuple(spans)) for spans in found.values()]
 
 
-def newest_traces(client: Client, database: str, services: Sequence[str] = ()) -> list[Trace]:
+def newest_traces(
+    client: Client, database: str, services: Sequence[str] = (), project: str = ALL
+) -> list[Trace]:
     """The newest TRACES that have been judged, with a step of these services; of any where there
     are none."""
     of = "AND service_name IN {services:Array(String)}" if services else ""
     rows = client.query(
         f"SELECT trace_id FROM {database}.spans_raw WHERE verdict_version > 0 {of}"
+        f"{of_project(project)}"
         f" AND replay_of = '' GROUP BY trace_id ORDER BY max(start_time) DESC LIMIT {TRACES}",
         parameters={"services": list(services)},
     ).result_rows
-    return traces(client, database, [trace_id for (trace_id,) in rows])
+    return traces(client, database, [trace_id for (trace_id,) in rows], project)
 
 
 def subjects(member: Member, found: Sequence[Trace]) -> list[Subject]:
@@ -158,9 +174,9 @@ def subjects(member: Member, found: Sequence[Trace]) -> list[Subject]:
     ]
 
 
-def _of_traces(client: Client, database: str, services: Sequence[str]) -> Sample:
+def _of_traces(client: Client, database: str, services: Sequence[str], project: str) -> Sample:
     found = Sample([], [], np.zeros((0, DIMENSIONS), np.float32), [])
-    everything = newest_traces(client, database, services)
+    everything = newest_traces(client, database, services, project)
     found.seen = len(everything)
     end = time.monotonic() + _SECONDS
     for start in range(0, len(everything), _AT_ONCE):
@@ -176,12 +192,14 @@ def _of_traces(client: Client, database: str, services: Sequence[str]) -> Sample
 def _condition(
     client: Client,
     database: str,
-    kinds: Sequence[str],
+    definition: Definition,
     columns: Sequence[str],
-    services: Sequence[str],
+    project: str,
 ) -> tuple[str, dict[str, Any]]:
     """SQL of the rows to look at: of the shortest time that has ROWS of them."""
+    kinds, services = definition.kinds, definition.services
     of = " AND ".join(["replay_of = ''", *(f"{column} != ''" for column in columns)])
+    of += of_project(project)
     if kinds:
         of += " AND step_kind IN {kinds:Array(String)}"
     if services:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from classify.custom.classifier_definition import judges
 from classify.custom.member import Members
 from classify.job.asking import OWED
 from classify.job.task import Task
@@ -77,7 +78,10 @@ def _settle_debts(
 ) -> list[list[str]]:
     """For each row the classifiers that owe it a verdict. Where they do, what it has of them stays,
     which is put in the place of OWED. ``not_asked``: names of those whose debts stay."""
-    owed = [set(custom.aside) | not_asked.intersection(old) for old in stored["unjudged"]]
+    owed = [
+        {name for name in custom.aside if judges(name, project)} | not_asked.intersection(old)
+        for old, project in zip(stored["unjudged"], stored["project"], strict=True)
+    ]
     for name, found in verdicts.all():
         for i, verdict in enumerate(found):
             if verdict is OWED:

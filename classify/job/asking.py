@@ -11,6 +11,7 @@ from struct import Struct
 from everyspan.masking.mask import masked
 
 from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, abstained, applies
+from classify.custom.classifier_definition import judges
 from classify.job.task import Judged, Task
 from classify.job.working import MANY, BrokenError, is_installation, is_machine, told, trouble
 from classify.settle.twins import judged_there
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 #: Stands for the verdict that a broken classifier owes.
 OWED = Verdict("")
+#: Of a row of another project than the classifier's: not even its name is told there.
+NOT_ASKED = Verdict("")
 _FLOAT32 = Struct("f")
 
 
@@ -31,7 +34,8 @@ def verdicts_of(
     judged: Judged,
 ) -> list[Verdict]:
     """One verdict for each span; OWED where the classifier is broken."""
-    verdicts = [NOT_APPLICABLE] * len(spans)
+    name = classifier.name
+    verdicts = [NOT_APPLICABLE if judges(name, s.project) else NOT_ASKED for s in spans]
     subjects: dict[int, Subject] = {}
     for i, span, trace in _candidates(classifier, traces, task.root_id):
         if where := judged_there(span):
@@ -51,6 +55,8 @@ def _candidates(
     for trace, positions in traces:
         root = trace.by_id.get(root_id) if root_id else trace.root
         for i, span in zip(positions, trace.spans, strict=True):
+            if not judges(classifier.name, span.project):
+                continue
             if (classifier.unit == "span" or span is root) and applies(classifier, span):
                 yield i, span, trace
 

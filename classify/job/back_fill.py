@@ -100,12 +100,13 @@ def waiting_for_none_of(others: Iterable[str]) -> str:
     return f"NOT hasAll({_array(others)}, unjudged)"
 
 
-def progress(client: Client, database: str) -> Progress:
-    """Of everything that is stored."""
+def progress(client: Client, database: str, project: str | None = None) -> Progress:
+    """Of everything that is stored, or of one project's rows."""
     condition = due(members(*everything(client, database)))
+    of = "" if project is None else f" AND project = {quote(project)}"
     ((rows, left),) = client.query(
         f"SELECT count(), countIf({condition or 0}) FROM {database}.spans_raw FINAL"
-        f" WHERE {JUDGED} {_FINAL}"
+        f" WHERE {JUDGED}{of} {_FINAL}"
     ).result_rows
     return Progress(int(rows), int(left))
 

@@ -144,7 +144,7 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     notes = (*erasure.notes, *_of_datasets(client, database, f"trace_id IN {traces}{own}"))
     removed: dict[str, int] = {}
     # First, while the rows say whose they were, and which texts they had.
-    changed, more = _of_classifiers(client, settings, _alone(database, erasure))
+    changed, more = _of_classifiers(client, settings, erasure)
     hashes = (
         f"(SELECT arrayJoin([MD5(input), MD5(output)]) FROM {database}.spans_raw"
         f" WHERE trace_id IN {traces}{own})"
@@ -177,8 +177,8 @@ def _own(project: str | None) -> str:
 
 
 def _alone(database: str, erasure: Erasure) -> str:
-    """As ``_traces``, those that no other project has a row of: an example of a custom classifier
-    does not say whose it is, and one project takes nothing from another."""
+    """As ``_traces``, those that no other project has a row of: an example of a classifier of all
+    projects does not say whose it is, and one project takes nothing from another."""
     traces = _traces(database, erasure)
     if erasure.project is None:
         return traces
@@ -233,13 +233,26 @@ def _of_datasets(client: Client, database: str, condition: str) -> list[str]:
 
 
 def _of_classifiers(
-    client: Client, settings: ClickHouseSettings, traces: str
+    client: Client, settings: ClickHouseSettings, erasure: Erasure
 ) -> tuple[int, list[str]]:
     """Examples that came from the traces, in every revision of a custom classifier: how many, and
     what to say of them. What was learned from them are weights, and stays."""
+    traces = _traces(settings.database, erasure)
+    if erasure.project is None:
+        return _of_those(client, settings, traces, "1")
+    mine = _of_those(client, settings, traces, f"project = {quote(erasure.project)}")
+    alone = _alone(settings.database, erasure)
+    shared = _of_those(client, settings, alone, "project = '*'")
+    return mine[0] + shared[0], [*mine[1], *shared[1]]
+
+
+def _of_those(
+    client: Client, settings: ClickHouseSettings, traces: str, whose: str
+) -> tuple[int, list[str]]:
+    """``whose``: condition of the classifiers that are looked at."""
     place = f"{settings.database}.custom_classifiers"
     rows = client.query(
-        f"SELECT name, revision, definition FROM {place} WHERE hasAny("
+        f"SELECT name, revision, definition FROM {place} WHERE {whose} AND hasAny("
         'extractAll(definition, \'"trace_id":\\s*"([0-9a-f]{32})"\'),'
         f" (SELECT groupArray(trace_id) FROM {traces}))"
     ).result_rows

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.large import growth
 from benchmarks.layouts import rows, run
 from benchmarks.layouts.layout import read
 from benchmarks.suite import environments, figures
@@ -40,13 +41,14 @@ def test_what_is_missed_comes_first() -> None:
     benchmark = Benchmark(
         "ingest", "", (), {"stored": {"ratio": 10.0}, "lag": {"most": 5.0}, "rate": {"least": 3.0}}
     )
+    told_once = Figure("seen", 1.0, "s")
     lines = [
         line(benchmark, figure)
         for figure in (
             Figure("stored", 300.0, "spans/s", 20.0, "Other"),
             Figure("lag", 2.0, "s"),
             Figure("rate", 2.5, "spans/s"),
-            Figure("seen", 1.0, "s"),
+            told_once,
         )
     ]
     assert [each.reached for each in lines] == [True, True, False, None]
@@ -54,6 +56,8 @@ def test_what_is_missed_comes_first() -> None:
     assert [row.split(" | ")[1] for row in told] == ["rate", "stored", "lag", "seen"]
     assert told[0].endswith("| 3 at least | **missed** |")
     assert "| 300 | 20 (Other) | 15.0 | 10 times | reached |" in told[1]
+    grown = growth.table([Figure("page", 40.0, "ms")], [Figure("page", 50.0, "ms"), told_once])
+    assert grown == ["| page | 40 | 50 | 1.2 |"]
 
 
 @pytest.mark.parametrize(

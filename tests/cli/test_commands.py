@@ -124,6 +124,7 @@ def test_status_says_what_was_not_understood(up: Up) -> None:
     message.resource_spans[0].scope_spans[0].scope.name = "odd.library"
     message.resource_spans[0].scope_spans[0].scope.version = "7.1"
     up.post("/v1/traces", message.SerializeToString())
+    up.until_visible()
     facts = json.loads(everyspan("status", "--json", port(up)).stdout)
     found = [each for each in facts["not_understood"] if each["scope"] == "odd.library"]
     assert len(found) == 1
@@ -222,10 +223,10 @@ def test_single_services_run_and_stop(tmp_path: Path) -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            for _ in range(600):
-                if up.is_ready():
-                    break
+            deadline = time.monotonic() + 120
+            while not up.is_ready():
                 assert process.poll() is None
+                assert time.monotonic() < deadline
                 time.sleep(0.05)
             assert up.request("GET", "/metrics").status == 200
         finally:

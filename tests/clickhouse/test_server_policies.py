@@ -9,6 +9,7 @@ the definer is read with that user's rights and policies.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         database(dsn, database="everyspan") as (found, settings),
     ):
         migrated(found, settings)
+        # One for all, whenever the next one begins.
+        hour = f"toDateTime({int(time.time()) // 3600 * 3600})"
         for table in sorted(OF_PROJECTS - {"hour_changes", "experiment_changes"}):
             columns = found.query(
                 "SELECT name, type FROM system.columns WHERE database = 'everyspan'"
@@ -94,7 +97,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             ).result_rows
             names = {str(name) for name, _ in columns}
             for project, word in PROJECTS.items():
-                values = {str(name): _value(name, type_, word) for name, type_ in columns}
+                values = {str(name): _value(type_, word) for name, type_ in columns}
+                values |= {"hour": hour}
                 values |= {"project": f"'{project}'"}
                 if table == "spans_raw":
                     values |= {
@@ -109,17 +113,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
                 found.command(f"{said} {', '.join(there.values())}")
         for project in PROJECTS:
             known = definition("checkout", metrics=[{"metric": "error_rate", "role": "primary"}])
-            hour = datetime.now(UTC) - timedelta(hours=1)
-            start(found, "everyspan", known, since=hour, project=project)
+            since = datetime.now(UTC) - timedelta(hours=1)
+            start(found, "everyspan", known, since=since, project=project)
         found.command("INSERT INTO everyspan.classifier_sets (version) VALUES (1)")
         yield found
 
 
-def _value(name: str, type_: str, word: str) -> str:
+def _value(type_: str, word: str) -> str:
     if re.fullmatch(r"(LowCardinality\()?String\)?", type_):
         return f"'{word}'"
     if type_.startswith("DateTime"):
-        return "toStartOfHour(now())" if name == "hour" else "now()"
+        return "now()"
     return ""
 
 
@@ -183,7 +187,7 @@ def test_what_is_of_all_projects_is_closed(client: Client) -> None:
         "SELECT name FROM system.tables WHERE database = 'everyspan' AND engine LIKE '%MergeTree'"
     ).result_rows
     closed = {str(name) for (name,) in rows} - OF_PROJECTS - OF_ALL
-    assert {"api_keys", "custom_classifiers", "text_vectors"} <= closed
+    assert {"api_keys", "calibrations", "text_vectors"} <= closed
     for name in sorted(closed):
         with pytest.raises(DatabaseError, match=r"(?i)not enough privileges"):
             read_as(client, "support", name)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.compose_file import ROOT, services
+from tests.everyspan_up import free_ports
 
 SERVICES = services()
 PORT = {
@@ -40,9 +40,7 @@ WITHOUT_EMBEDDED = (
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    return free_ports()["otlp-http"]
 
 
 def environment(name: str, dsn: str = "") -> dict[str, str]:

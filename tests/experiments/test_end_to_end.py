@@ -24,7 +24,7 @@ from tests.everyspan_up import ROOT, Up, running
 
 pytest.importorskip("everyspan", reason="the SDK is not installed: pip install -e sdk")
 
-SESSIONS = 160
+SESSIONS = 110
 TOML = """
 [experiment.support-prompt]
 unit = "session"
@@ -148,7 +148,7 @@ def test_assignment_and_exposure_are_on_the_spans(ran: Ran) -> None:
         assert row["tones"] in (["plain"], ["warm"])
         assert int(row["exposures"]) == 1  # all of them are events of the first span
         assert int(row["spans"]) > 4
-    assert min(Counter(ran.agent["variants"].values()).values()) > 50
+    assert min(Counter(ran.agent["variants"].values()).values()) > 40
 
 
 def test_the_command_line_calls_it(ran: Ran) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import shutil
 import threading
 import time
@@ -457,13 +458,14 @@ def test_a_leak_fires_the_provisioned_rule_in_a_running_house(tmp_path: Path) ->
         up.judged([trace.hex()])
         (row,) = up.spans(trace.hex(), "data_leakage")
         assert row["data_leakage"] == "fail"
-        end = time.monotonic() + 30
-        while "alerts, [FIRING" not in up.log() and "[FIRING" not in up.log():
+        # On a busy machine others may fire before it: that they can't be evaluated in time.
+        end = time.monotonic() + 90
+        while not re.search(r"told of \[FIRING:1\] .*data_leakage", up.log()):
             assert time.monotonic() < end, up.log()
             time.sleep(0.2)
-        assert "data_leakage" in up.log()
         metrics = up.request("GET", "/metrics", port="alerting").body.decode()
-        assert 'everyspan_alerting_notifications_total{new="true",status="firing"} 1.0' in metrics
+        counter = 'everyspan_alerting_notifications_total{new="true",status="firing"} '
+        assert float(metrics.partition(counter)[2].split()[0]) >= 1
 
 
 @pytest.mark.slow

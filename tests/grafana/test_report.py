@@ -40,7 +40,8 @@ def client(dsn: str) -> Iterator[Client]:
             "INSERT INTO spans_raw (trace_id, span_id, name, service_name, step_kind, start_time,"
             " input, status, status_message, verdict_version, toxicity, toxicity_score, evidence)"
             " WITH {evil:String} AS evil SELECT repeat('e', 32), repeat('e', 16), evil, evil,"
-            " 'llm', now64(9), evil, 'error', evil, 1, 'fail', 0.99, map('toxicity', evil)",
+            " 'llm', now64(9) - toIntervalMinute(2), evil, 'error', evil, 1, 'fail', 0.99,"
+            " map('toxicity', evil)",
             parameters={"evil": EVIL},
         )
         yield client

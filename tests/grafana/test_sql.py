@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,14 @@ def queries() -> Iterator[Any]:
                 yield pytest.param(path, panel, target, id=name)
 
 
-def rules() -> Iterator[Any]:
+@cache
+def rules() -> tuple[Any, ...]:
     document = yaml.safe_load((FOLDER / "provisioning/alerting/rules.yaml").read_text())
-    for group in document["groups"]:
-        for rule in group["rules"]:
-            yield pytest.param(rule, id=rule["uid"])
+    return tuple(
+        pytest.param(rule, id=rule["uid"])
+        for group in document["groups"]
+        for rule in group["rules"]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client.command(
             "INSERT INTO spans_raw (trace_id, span_id, name, service_name, step_kind, start_time,"
             " duration_ms, status, status_message, attributes, resource_attributes, events, links)"
-            " SELECT repeat('a', 32), repeat('b', 16), 'chat', 'shop', 'llm', now64(9), 12.5,"
+            " SELECT repeat('a', 32), repeat('b', 16), 'chat', 'shop', 'llm', now64(9) - 60, 12.5,"
             " 'error', 'gone', map('k', 'v'), map('host.name', 'h1'), {events:String},"
             " {links:String}",
             parameters={

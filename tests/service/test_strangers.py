@@ -44,7 +44,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, trace: bytes, mark: Path) -> It
         tmp_path_factory.mktemp("strangers") / "data",
         classify_trace_quiet_seconds="1",
         classify_interval_seconds="0.2",
-        grafana_evaluate_seconds="5",
+        grafana_evaluate_seconds="20",
         ingest_workers="1",
         classify_workers="1",
     ) as stack:
