@@ -108,6 +108,12 @@ class Classifier(Protocol):
         ...
 
 
+def as_of(classifier: Classifier, project: str) -> Classifier:
+    """The classifier as it judges rows of a project: answers of its people may have moved it."""
+    found: Classifier = getattr(classifier, "of_projects", {}).get(project, classifier)
+    return found
+
+
 def applies(classifier: Classifier, span: Span) -> bool:
     """Whether the span is of a kind and has the content that the classifier looks at."""
     if classifier.step_kinds and span.step_kind not in classifier.step_kinds:

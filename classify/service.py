@@ -66,7 +66,9 @@ _EXPERIMENTS = re.compile(r"/v1/experiments/.+/(start|stop)")
 _DATASETS = re.compile(r"/v1/datasets(/[^/]+)?")
 #: Custom classifiers, which may be a project's own.
 _CLASSIFIERS = re.compile(r"/v1/import|/v1/classifiers(/.+)?")
-_OF_REVIEW = (_DATASETS, _CLASSIFIERS)
+#: What answers make of thresholds, for one's own project's rows.
+_CALIBRATIONS = re.compile(r"/v1/calibrations")
+_OF_REVIEW = (_DATASETS, _CLASSIFIERS, _CALIBRATIONS)
 #: Where keys are made: a project's own by whoever may.
 _KEYS = re.compile(r"/v1/keys(/[0-9a-f]+)?")
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0

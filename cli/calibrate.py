@@ -12,6 +12,7 @@ from classify.settings import ClassifySettings
 from cli.classify_client import call
 from cli.console import console, read_settings
 from cli.options import ClassifyPort, Host
+from service.keys import DEFAULT
 
 
 def calibrate(
@@ -19,6 +20,13 @@ def calibrate(
         str, typer.Argument(help="Whose threshold; without one all that was moved is listed.")
     ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Take the last move back.")] = False,
+    project: Annotated[
+        str,
+        typer.Option(
+            help="Whose answers, and for whose rows; the default project's by default. A key's is"
+            " its own."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
     host: Host = None,
     classify_port: ClassifyPort = None,
@@ -37,7 +45,8 @@ def calibrate(
         if not states:
             console.print("no review has moved a threshold yet")
         return
-    found = call(settings, "POST", "/v1/calibrations", {"classifier": classifier, "undo": undo})
+    body = {"classifier": classifier, "undo": undo, "project": project}
+    found = call(settings, "POST", "/v1/calibrations", body)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -48,7 +57,8 @@ def calibrate(
     console.print(Text(_line(state)), soft_wrap=True)
     console.print("old rows are judged again in the background; `everyspan status` shows how far")
     if not undo:
-        console.print(f"everyspan calibrate {classifier} --undo takes it back")
+        of = f" --project {project}" if project else ""
+        console.print(f"everyspan calibrate {classifier}{of} --undo takes it back")
 
 
 def _line(state: dict[str, Any]) -> str:
@@ -56,7 +66,8 @@ def _line(state: dict[str, Any]) -> str:
     own = f" (its own: {state['own']:.3g})" if state["moved"] else ", its own"
     if state.get("head"):
         own = ", its own, with a head of your own traffic"
+    of = f" of {state['project']}" if state["project"] != DEFAULT else ""
     return (
-        f"{state['classifier']} {state['number']}: fails from {state['threshold']:.3g}{own}."
+        f"{state['classifier']}{of} {state['number']}: fails from {state['threshold']:.3g}{own}."
         f" {state['reason']}"
     )

@@ -190,8 +190,9 @@ class _Enquiry:
             ]
 
     def compare(self) -> None:
+        project = str(self.asked.parameters.get("project", ""))
         self.threshold = threshold_of(
-            self.client, self._database, self.asked.classifier, self.budget
+            self.client, self._database, self.asked.classifier, self.budget, project
         )
 
     def read_source(self) -> None:

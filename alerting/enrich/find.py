@@ -142,8 +142,10 @@ def classifiers(client: Client, database: str, budget: Budget) -> dict[str, tupl
     return {name: (f"custom['{name}']", f"custom_scores['{name}']") for name in custom} | found
 
 
-def threshold_of(client: Client, database: str, classifier: str, budget: Budget) -> float:
-    """Of the deployed set; NaN where there is none."""
+def threshold_of(
+    client: Client, database: str, classifier: str, budget: Budget, project: str = ""
+) -> float:
+    """Of the deployed set, as it holds for the project; NaN where there is none."""
     if not classifier:
         return float("nan")
     rows = _rows(
@@ -154,8 +156,17 @@ def threshold_of(client: Client, database: str, classifier: str, budget: Budget)
         {"name": classifier},
         budget,
     )
+    own = _rows(
+        client,
+        "SELECT argMax((of, threshold), number) AS held FROM {database:Identifier}.calibrations"
+        " WHERE classifier = {name:String} AND project = {project:String} AND project != ''",
+        {"name": classifier, "project": project, "database": database},
+        budget,
+    )
     try:
-        return float(orjson.loads(rows[0]["found"])["threshold"])
+        found = orjson.loads(rows[0]["found"])
+        version, threshold = own[0]["held"] if own else (0, 0.0)
+        return float(threshold if threshold and version == found["version"] else found["threshold"])
     except (IndexError, KeyError, TypeError, orjson.JSONDecodeError):
         return float("nan")
 

@@ -10,7 +10,15 @@ from struct import Struct
 
 from everyspan.masking.mask import masked
 
-from classify.classifier import NOT_APPLICABLE, Classifier, Subject, Trace, abstained, applies
+from classify.classifier import (
+    NOT_APPLICABLE,
+    Classifier,
+    Subject,
+    Trace,
+    abstained,
+    applies,
+    as_of,
+)
 from classify.custom.classifier_definition import judges
 from classify.job.task import Judged, Task
 from classify.job.working import MANY, BrokenError, is_installation, is_machine, told, trouble
@@ -42,9 +50,14 @@ def verdicts_of(
             verdicts[i] = Verdict("not_applicable", evidence=f"the same call as {where}")
         else:
             subjects[i] = Subject(span, trace)
-    found = _answers(classifier, list(subjects.values()), task, judged)
-    for i, verdict in zip(subjects, found, strict=True):
-        verdicts[i] = verdict
+    by_project: dict[str, dict[int, Subject]] = {}
+    for i, subject in subjects.items():
+        by_project.setdefault(subject.span.project, {})[i] = subject
+    for project, mine in by_project.items():
+        own = as_of(classifier, project)
+        found = _answers(own, list(mine.values()), task, judged)
+        for i, verdict in zip(mine, found, strict=True):
+            verdicts[i] = verdict
     return verdicts
 
 

@@ -37,8 +37,8 @@ from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
-from classify.reviews.calibration_store import history, mark, run_of, standing
-from classify.reviews.in_force import calibrated
+from classify.reviews.calibration_store import history, mark, run_of
+from classify.reviews.in_force import in_force
 from classify.settings import ClassifySettings
 from classify.settle.twin_search import LATE_SECONDS as TWIN_SECONDS
 from classify.settle.twin_search import TwinSearch
@@ -134,11 +134,11 @@ class ClassifyJob:
         can."""
         settings = self._settings
         self._reviewed = mark(client, settings.database)
-        states = standing(history(run_of(client), settings.database))
+        states = history(run_of(client), settings.database)
         self.equipped = with_detectors(
             self._as_they_come, self._detectors.usable if self._detectors else ()
         )
-        self._classifiers = calibrated(self.equipped, states, self._fixed)
+        self._classifiers = in_force(self.equipped, states, self._fixed)
         self._pool.use(self._classifiers)
         try:
             self.version = deploy(client, settings.database, self._classifiers)

@@ -47,7 +47,16 @@ def describe(classifiers: Sequence[Classifier]) -> list[dict[str, Any]]:
 
 def fingerprint(classifiers: Sequence[Classifier]) -> str:
     """Hex digits; equal for equal sets in any order."""
-    text = json.dumps(describe(classifiers), sort_keys=True, separators=(",", ":"))
+    told: Any = describe(classifiers)
+    # What holds for one project is nobody else's to read, as what is described is.
+    own = {
+        c.name: {project: describe([each]) for project, each in of_projects.items()}
+        for c in classifiers
+        if (of_projects := getattr(c, "of_projects", {}))
+    }
+    if own:
+        told = [told, own]
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

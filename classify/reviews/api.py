@@ -16,7 +16,8 @@ from classify.reviews.calibrating import Calibrating, CalibrationError
 from classify.reviews.calibrating import told as calibration_told
 from classify.reviews.calibration_store import Calibration
 from classify.reviews.review_store import Review, ReviewError
-from service.keys import ASKING
+from service.keys import ASKING, DEFAULT, PROJECT
+from service.keys import told as whose
 
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -73,12 +74,14 @@ def router(connect: Callable[[], Client], database: str) -> APIRouter:
 
 
 class Asking(BaseModel):
-    """``undo``: take the last calibration back instead of looking for another."""
+    """``undo``: take the last calibration back instead of looking for another. ``project``: whose
+    answers, and for whose rows; `default` and '' for the default one. A key's is its own."""
 
     model_config = ConfigDict(extra="forbid")
 
     classifier: _Name
     undo: bool = False
+    project: Annotated[str, Field(pattern=rf"^({PROJECT.pattern})?$")] = ""
     author: Annotated[str, Field(max_length=100)] = ""
 
 
@@ -86,24 +89,39 @@ def calibrations(calibrating: Calibrating) -> APIRouter:
     """Answers 409 for what can't be calibrated or taken back."""
     routes = APIRouter(prefix="/v1/calibrations")
 
+    def is_own(classifier: str, project: str) -> bool:
+        """Whether whoever asks may: a key's are those of its project, and no other's."""
+        own = ASKING.get().project
+        if own is None:
+            return True
+        if classifier in calibrating.built_in:
+            return project == own
+        return classifier.startswith(f"{whose(own)}/")
+
     @routes.post("")
     def ask(body: Asking) -> dict[str, Any]:
         """Let the reviews move a threshold now, or take the last move back. ``calibration``: the
         new state, null where nothing changes; ``reason``: why."""
+        project = ASKING.get().project
+        if project is None or (body.project and body.project != whose(project)):
+            project = "" if body.project == DEFAULT else body.project
         try:
+            if not is_own(body.classifier, project):
+                raise CalibrationError("this key moves what is its own project's, and no other's")
             if body.undo:
-                state: Calibration | None = calibrating.undo(body.classifier, body.author)
+                state: Calibration | None = calibrating.undo(body.classifier, body.author, project)
                 reason = state.reason if state else ""
             else:
-                state, reason = calibrating.now(body.classifier, body.author)
+                state, reason = calibrating.now(body.classifier, body.author, project)
         except CalibrationError as error:
             raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
         return {"calibration": calibration_told(state) if state else None, "reason": reason}
 
     @routes.get("")
     def states(classifier: str = "") -> list[dict[str, Any]]:
-        """All states, oldest first."""
-        return [calibration_told(each) for each in calibrating.history(classifier)]
+        """All states, oldest first; with a key, those of its project."""
+        found = calibrating.history(classifier)
+        return [calibration_told(each) for each in found if is_own(each.classifier, each.project)]
 
     return routes
 

@@ -26,7 +26,7 @@ from classify.models.encoder import encoder
 from classify.models.files import heads
 from classify.reviews import calibration_store, local_head, relearning, review_store
 from classify.reviews.calibration import Answered, propose
-from classify.reviews.calibration_store import Calibration, before_last, history, run_of, standing
+from classify.reviews.calibration_store import Calibration, before_last, history, run_of
 from classify.reviews.deciding_texts import deciding_texts
 from classify.reviews.local_head import Found
 from classify.reviews.queue import DAYS, label_of, own_score_of
@@ -36,6 +36,7 @@ from classify.reviews.teacher import taught
 from classify.signals.weighed import Weighed
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError
+from service.keys import told as whose
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,13 @@ class Calibrating:
         self._rethreshold = rethreshold
         self._catalog = catalog
         self._lock = threading.Lock()
-        #: Classifier to the answers that there were when it was looked at last.
-        self._looked: dict[str, int] = {}
+        #: Classifier and project to the answers that there were when it was looked at last.
+        self._looked: dict[tuple[str, str], int] = {}
+
+    @property
+    def built_in(self) -> Collection[str]:
+        """Names of those that come with Everyspan."""
+        return self._classifiers
 
     def use(self, classifiers: Sequence[Classifier]) -> None:
         """From now on these judge: the same, with other detectors."""
@@ -85,17 +91,18 @@ class Calibrating:
         """Look at each classifier that has got enough new answers. Returns new states."""
         with self._lock, self._connected() as client:
             counts = self._counts(client)
-            states = standing(history(run_of(client), self._database))
+            states = history(run_of(client), self._database)
+            held = {(each.classifier, each.project): each for each in states}
             found = []
-            for name, count in counts.items():
-                last = states.get(name)
-                since = max(last.answers if last else 0, self._looked.get(name, 0))
+            for (name, project), count in counts.items():
+                last = held.get((name, project))
+                since = max(last.answers if last else 0, self._looked.get((name, project), 0))
                 more = _AFTER_UNDO if last and last.undoes else _MORE
                 if count < since + (more if since else 1):
                     continue
-                self._looked[name] = count
+                self._looked[name, project] = count
                 try:
-                    state, reason = self._look(client, name, "")
+                    state, reason = self._look(client, name, "", project)
                 except CalibrationError as error:
                     logger.info("%s is not calibrated: %s", name, error)
                     continue
@@ -104,22 +111,24 @@ class Calibrating:
                     logger.info("%s: calibration %d: %s", name, state.number, reason)
             return found
 
-    def now(self, name: str, author: str = "") -> tuple[Calibration | None, str]:
-        """Look at one. Returns its new state, None where nothing changes, and why. Raises
-        CalibrationError."""
+    def now(self, name: str, author: str = "", project: str = "") -> tuple[Calibration | None, str]:
+        """Look at one. Returns its new state, None where nothing changes, and why. ``project``:
+        whose answers of a built-in one, and whose rows it is to hold for; '' for the default
+        one's. Raises CalibrationError."""
         with self._lock, self._connected() as client:
-            return self._look(client, name, author)
+            return self._look(client, name, author, self._whose(name, project))
 
     def history(self, name: str = "") -> list[Calibration]:
         """All states, oldest first."""
         with self._connected() as client:
             return history(run_of(client), self._database, name)
 
-    def undo(self, name: str, author: str = "") -> Calibration:
+    def undo(self, name: str, author: str = "", project: str = "") -> Calibration:
         """Take the last state back. Raises CalibrationError."""
+        project = self._whose(name, project)
         with self._lock, self._connected() as client:
             shipped, version, record = self._of(client, name)
-            states = history(run_of(client), self._database, name)
+            states = history(run_of(client), self._database, name, project)
             last, earlier = before_last(states)
             if last is None:
                 raise CalibrationError(f"{name} is as it came; there is nothing to take back")
@@ -148,11 +157,12 @@ class Calibrating:
                     back.shift,
                     back.relabels,
                     back.model,
-                    self._counts(client).get(name, 0),
+                    self._counts(client).get((name, project), 0),
                     {},
                     reason,
                     last.number,
                     author,
+                    project=project,
                 ),
             )
 
@@ -162,7 +172,9 @@ class Calibrating:
             client.database = self._database
             yield client
 
-    def _look(self, client: Client, name: str, author: str) -> tuple[Calibration | None, str]:
+    def _look(
+        self, client: Client, name: str, author: str, project: str
+    ) -> tuple[Calibration | None, str]:
         shipped, version, record = self._of(client, name)
         if name in self._fixed:
             raise CalibrationError(
@@ -178,16 +190,18 @@ class Calibrating:
                 " move it"
             )
         run = run_of(client)
-        given = review_store.read(client, self._database, name)
-        teachers = review_store.read(client, self._database, name, kind="teacher")
-        answered = answers(run, name, [*given, *taught(given, teachers)])
+        # A custom one is one project's, or judges all: its answers are as many as there are.
+        whose = project if name in self._classifiers else None
+        given = review_store.read(client, self._database, name, project=whose)
+        teachers = review_store.read(client, self._database, name, kind="teacher", project=whose)
+        answered = answers(run, name, [*given, *taught(given, teachers)], whose)
         if record is not None and TAUGHT in record.quality:
             # What it was taught with says nothing of how good it is.
             known = {(each.trace_id, each.span_id) for each in record.definition.examples}
             answered = answered.only([i for i, r in enumerate(answered.rows) if r not in known])
-        states = history(run, self._database, name)
+        states = history(run, self._database, name, project)
         last = states[-1] if states and states[-1].of == version else None
-        count = self._counts(client).get(name, 0)
+        count = self._counts(client).get((name, project), 0)
         if last and last.head and count < _AGAIN * last.answers:
             return None, f"{count} answers; its head is learned again from half as many more on"
         if record is not None and self._catalog is not None:
@@ -207,7 +221,7 @@ class Calibrating:
                     author=author or "reviews",
                 )
                 return self._put(client, state), reason
-        joins = self._head(client, name, answered, shipped)
+        joins = self._head(client, name, answered, shipped, project)
         if joins.head is not None:
             head = joins.head
             state = Calibration(
@@ -227,6 +241,7 @@ class Calibrating:
                 joins.figures,
                 joins.reason,
                 author=author or "reviews",
+                project=project,
             )
             return self._put(client, state), joins.reason
         found = propose(answered, shipped)
@@ -250,10 +265,13 @@ class Calibrating:
             figures=found.figures,
             reason=found.reason,
             author=author or "reviews",
+            project=project,
         )
         return self._put(client, state), found.reason
 
-    def _head(self, client: Client, name: str, answered: Answered, shipped: float) -> Found:
+    def _head(
+        self, client: Client, name: str, answered: Answered, shipped: float, project: str
+    ) -> Found:
         """What answers say of texts beyond the score, of a classifier that learns here."""
         classifier = self._classifiers.get(name)
         if not isinstance(classifier, Weighed) or not classifier.learns_here:
@@ -262,7 +280,7 @@ class Calibrating:
             return Found(None, reason, {})
         try:
             rows = answered.rows[-_MOST_ROWS:]
-            texts = deciding_texts(client, self._database, classifier, rows)
+            texts = deciding_texts(client, self._database, classifier, rows, project)
             known = [i for i, row in enumerate(answered.rows) if texts.get(row, "").strip()]
             vectors = encoder().vectors([shown(texts[answered.rows[i]]) for i in known])
         except ModelError as error:
@@ -289,14 +307,26 @@ class Calibrating:
         record = records[0]
         return _own_threshold(record), record.version, record
 
-    def _counts(self, client: Client) -> dict[str, int]:
-        """Rows that somebody has said right or wrong of, by classifier."""
-        rows = run_of(client)(
-            "SELECT classifier, uniqExact(trace_id, span_id) AS n"
-            f" FROM ({review_store.statement(self._database)})"
-            " WHERE newest.1 IN ('right', 'wrong') GROUP BY classifier ORDER BY classifier"
-        )
-        return {row["classifier"]: int(row["n"]) for row in rows}
+    def _whose(self, name: str, project: str) -> str:
+        """Of a custom classifier there is one state, whoever's it is."""
+        return project if name in self._classifiers else ""
+
+    def _counts(self, client: Client) -> dict[tuple[str, str], int]:
+        """Rows that somebody has said right or wrong of, by classifier, and by project of the
+        built-in ones."""
+        run = run_of(client)
+        found: dict[tuple[str, str], int] = {}
+        projects = run(f"SELECT DISTINCT project FROM {self._database}.reviews ORDER BY project")
+        for project in [str(row["project"]) for row in projects]:
+            rows = run(
+                "SELECT classifier, uniqExact(trace_id, span_id) AS n"
+                f" FROM ({review_store.statement(self._database, project=project)})"
+                " WHERE newest.1 IN ('right', 'wrong') GROUP BY classifier ORDER BY classifier"
+            )
+            for row in rows:
+                key = row["classifier"], self._whose(row["classifier"], project)
+                found[key] = found.get(key, 0) + int(row["n"])
+        return found
 
 
 def _own_threshold(record: Record) -> float:
@@ -307,7 +337,12 @@ def _own_threshold(record: Record) -> float:
     return replace(record, definition=definition).member.threshold
 
 
-def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Review]) -> Answered:
+def answers(
+    run: calibration_store.Run,
+    classifier: str,
+    reviews: Sequence[Review],
+    project: str | None = None,
+) -> Answered:
     """Oldest first, as they stand with the scores that their rows have now, without a head: what an
     older version scored means something else, and a row that is gone is left out. Those that were
     chosen by whoever answered are left out too: they were, for what they say."""
@@ -321,18 +356,19 @@ def answers(run: calibration_store.Run, classifier: str, reviews: Sequence[Revie
     if not found:
         return Answered([], [], [])
     said, score = label_of(classifier), own_score_of(classifier)
+    of = "" if project is None else f" AND project = {quote(project)}"
     listed = ", ".join(f"({quote(t)}, {quote(s)})" for t, s in sorted(found))
     rows = run(
         f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score"
         f" FROM spans WHERE (trace_id, span_id) IN ({listed}) AND {said} IN ('pass', 'fail')"
-        f" AND isFinite({score})"
+        f" AND isFinite({score}){of}"
     )
     shares = {
         row["label"]: int(row["n"])
         for row in run(
             f"SELECT toString({said}) AS label, count() AS n FROM spans"
             f" WHERE start_time > now() - INTERVAL {DAYS} DAY AND twin_of = '' AND replay_of = ''"
-            f" AND {said} IN ('pass', 'fail') GROUP BY label"
+            f" AND {said} IN ('pass', 'fail'){of} GROUP BY label"
         )
     }
     order = {key: number for number, key in enumerate(found)}
@@ -356,6 +392,7 @@ def told(state: Calibration) -> dict[str, Any]:
     """As JSON."""
     return {
         "classifier": state.classifier,
+        "project": whose(state.project),
         "number": state.number,
         "of": state.of,
         "threshold": state.threshold or state.before,

@@ -15,8 +15,8 @@ Run = Callable[[str], list[dict[str, Any]]]
 """SQL to rows."""
 
 _COLUMNS = (
-    "classifier", "number", "of", "threshold", "before", "c", "a", "b", "head", "shift", "relabels",
-    "model", "answers", "figures", "reason", "undoes", "author",
+    "classifier", "project", "number", "of", "threshold", "before", "c", "a", "b", "head", "shift",
+    "relabels", "model", "answers", "figures", "reason", "undoes", "author",
 )  # fmt: skip
 
 
@@ -25,7 +25,9 @@ class Calibration:
     """One state. ``number``: from 1. ``of``: the classifier's version. ``threshold``: 0 for the
     classifier's own, which was ``before``. ``undoes``: the number that it takes back, else 0.
     ``head``, ``shift``: what a text adds to the score (local_head.py), () for no head;
-    ``relabels``: whether other rows fail by it; ``model``: of the encoder that it reads by."""
+    ``relabels``: whether other rows fail by it; ``model``: of the encoder that it reads by.
+    ``project``: whose rows it holds for; '' for the default one's, and those of all that have none
+    of their own."""
 
     classifier: str
     number: int
@@ -45,6 +47,7 @@ class Calibration:
     undoes: int = 0
     author: str = ""
     changed_at: str = ""
+    project: str = ""
 
     @property
     def moves(self) -> bool:
@@ -61,23 +64,29 @@ def put(client: Client, database: str, new: Calibration) -> None:
     client.insert("calibrations", [row], column_names=list(_COLUMNS), database=database)
 
 
-def statement(database: str, classifier: str = "") -> str:
-    """SQL of all states, oldest first. Of two with one number the later counts."""
+def statement(database: str, classifier: str = "", project: str | None = None) -> str:
+    """SQL of all states, oldest first. Of two with one number the later counts. ``project``: None
+    for all."""
     where = f" WHERE classifier = {quote(classifier)}" if classifier else ""
+    if project is not None:
+        where += f" {'AND' if where else 'WHERE'} project = {quote(project)}"
     return (
         f"SELECT {', '.join(_COLUMNS)}, toString(changed_at) AS at FROM {database}.calibrations"
-        f"{where} ORDER BY classifier, number, changed_at DESC LIMIT 1 BY classifier, number"
+        f"{where} ORDER BY classifier, project, number, changed_at DESC"
+        " LIMIT 1 BY classifier, project, number"
     )
 
 
-def history(run: Run, database: str, classifier: str = "") -> list[Calibration]:
-    """All states, oldest first."""
-    return [_read(row) for row in run(statement(database, classifier))]
+def history(
+    run: Run, database: str, classifier: str = "", project: str | None = None
+) -> list[Calibration]:
+    """All states, oldest first. ``project``: None for those of all."""
+    return [_read(row) for row in run(statement(database, classifier, project))]
 
 
-def standing(states: Sequence[Calibration]) -> dict[str, Calibration]:
-    """Classifier to what holds now."""
-    return {each.classifier: each for each in states}
+def standing(states: Sequence[Calibration], project: str = "") -> dict[str, Calibration]:
+    """Classifier to what holds now for a project; '' for the default one."""
+    return {each.classifier: each for each in states if each.project == project}
 
 
 def mark(client: Client, database: str) -> str:

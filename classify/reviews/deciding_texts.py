@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clickhouse_connect.driver.client import Client
 
 from classify.classifier import Subject
+from classify.custom.classifier_definition import ALL
 from classify.custom.traffic import traces
 from classify.signals.weighed import Weighed
 
@@ -15,7 +16,11 @@ _AT_ONCE = 50
 
 
 def deciding_texts(
-    client: Client, database: str, classifier: Weighed, rows: Sequence[tuple[str, str]]
+    client: Client,
+    database: str,
+    classifier: Weighed,
+    rows: Sequence[tuple[str, str]],
+    project: str = ALL,
 ) -> dict[tuple[str, str], str]:
     """(trace, span) to the text of it that decided; '' where a rule did, none where it is gone.
     Raises ModelError and clickhouse-connect's errors."""
@@ -25,7 +30,7 @@ def deciding_texts(
     for start in range(0, len(ids), _AT_ONCE):
         subjects = [
             Subject(span, trace)
-            for trace in traces(client, database, ids[start : start + _AT_ONCE])
+            for trace in traces(client, database, ids[start : start + _AT_ONCE], project)
             for span in trace.spans
             if (span.trace_id, span.span_id) in wanted
         ]

@@ -10,9 +10,30 @@ from classify.classifier import Classifier
 from classify.models.checksums import ModelError
 from classify.models.files import heads
 from classify.reviews.calibration import Map
-from classify.reviews.calibration_store import Calibration
+from classify.reviews.calibration_store import Calibration, standing
 from classify.reviews.local_head import Head
 from classify.signals.weighed import Weighed
+
+
+def in_force(
+    classifiers: Sequence[Classifier], states: Sequence[Calibration], fixed: Collection[str]
+) -> tuple[Classifier, ...]:
+    """The built-in classifiers, in their order, with the thresholds and heads that hold here, and
+    `as_of` a project that has its own."""
+    shared = calibrated(classifiers, standing(states), fixed)
+    by_project = {
+        project: calibrated(classifiers, standing(states, project), fixed)
+        for project in sorted({each.project for each in states} - {""})
+    }
+    made = []
+    for number, (plain, classifier) in enumerate(zip(classifiers, shared, strict=True)):
+        own = {project: each[number] for project, each in by_project.items()}
+        own = {project: each for project, each in own.items() if each is not plain}
+        if own:
+            classifier = copy.copy(classifier)
+            vars(classifier)["of_projects"] = own
+        made.append(classifier)
+    return tuple(made)
 
 
 def calibrated(

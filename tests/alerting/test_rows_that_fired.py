@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
 from clickhouse.span import SPAN_COLUMNS, Span, columns_of
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 from tests.grafana.test_sql import rules
 
 SECOND = 10**9
@@ -26,11 +25,16 @@ RULES = {rule["uid"]: rule for rule in (each.values[0] for each in rules())}
 Store = tuple[str, AlertingSettings, Client]
 
 
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("fired") / "clickhouse") as found:
+        yield found
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, made):
-        migrated(client, made)
-        settings = AlertingSettings(clickhouse_dsn=dsn, database=made.database)
+def store(dsn: str) -> Iterator[Store]:
+    with without_rows(dsn) as (client, name):
+        settings = AlertingSettings(clickhouse_dsn=dsn, database=name)
         yield dsn, settings, client
 
 

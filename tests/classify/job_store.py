@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -18,14 +17,11 @@ from classify.job.classify_job import ClassifyJob
 from classify.settings import ClassifySettings
 from clickhouse.connection import connect
 from clickhouse.span import SPAN_COLUMNS, Span, Verdict, columns_of
-from tests.clickhouse.migrated import definitions, migrated
+from tests.clickhouse.migrated import without_rows
 
 SECOND = 10**9
 #: A program on this machine, for TestClient.
 HERE, CALLER = "http://127.0.0.1", ("127.0.0.1", 50_000)
-_numbers = itertools.count()
-#: By DSN: databases whose test is over, emptied, and what makes their tables and views.
-_used: dict[str, list[tuple[str, list[str]]]] = {}
 
 
 @dataclass
@@ -98,44 +94,32 @@ def engine(path: Path) -> Iterator[str]:
 
 @contextmanager
 def store(dsn: str) -> Iterator[Store]:
-    """A database without rows: a new one, or one of a test that left its tables as they were."""
-    there = _used.setdefault(dsn, [])
-    name, made = there.pop() if there else (f"classify_{next(_numbers)}", [])
-    settings = ClassifySettings(
-        clickhouse_dsn=dsn,
-        database=name,
-        classify_trace_quiet_seconds=0,
-        classify_workers=0,
-    )
-    client = connect(dsn)
-    if not made:
-        _make(client, settings)
-        made = definitions(client, name)
-    found = Store(client, settings)
-    try:
-        yield found
-    finally:
-        if definitions(client, name) == made:
-            client.command(f"TRUNCATE ALL TABLES FROM {name} NOT LIKE 'migrations'")
-            there.append((name, made))
-        else:
-            client.command(f"DROP DATABASE {name} SYNC")
-        for other in (client, *found.more):
-            other.close()
+    """A database without rows."""
+    with without_rows(dsn, _columns_of_tests) as (client, name):
+        settings = ClassifySettings(
+            clickhouse_dsn=dsn,
+            database=name,
+            classify_trace_quiet_seconds=0,
+            classify_workers=0,
+        )
+        found = Store(client, settings)
+        try:
+            yield found
+        finally:
+            for other in found.more:
+                other.close()
 
 
-def _make(client: Client, settings: ClassifySettings) -> None:
-    migrated(client, settings)
+def _columns_of_tests(client: Client, database: str) -> None:
     for name in ("words", "tree", "recall"):
         client.command(
-            f"ALTER TABLE {settings.database}.spans_raw"
+            f"ALTER TABLE {database}.spans_raw"
             f" ADD COLUMN {name} LowCardinality(String) DEFAULT '',"
             f" ADD COLUMN {name}_score Float32 DEFAULT nan"
         )
     # The view lists the columns that were there when it was made.
     client.command(
-        f"CREATE OR REPLACE VIEW {settings.database}.spans AS"
-        f" SELECT * FROM {settings.database}.spans_raw FINAL"
+        f"CREATE OR REPLACE VIEW {database}.spans AS SELECT * FROM {database}.spans_raw FINAL"
     )
 
 

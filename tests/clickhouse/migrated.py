@@ -7,16 +7,24 @@ they made is read from the engine and made again under the names that are asked 
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from clickhouse import set_aside
+from clickhouse.connection import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 
 _PLACE = "this_database"
 _made: dict[tuple[int, str], tuple[list[str], list[tuple[str, str]]]] = {}
+_numbers = itertools.count()
+#: By DSN and what made them: databases whose test is over, emptied, and their definitions.
+_used: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
 
 
 def migrated(client: Client, settings: ClickHouseSettings) -> None:
@@ -62,3 +70,33 @@ def _runs(client: Client, statement: str) -> bool:
 def _applied(client: Client, database: str) -> list[tuple[str, str]]:
     rows = client.query(f"SELECT name, checksum FROM {database}.migrations FINAL").result_rows
     return [(str(name), str(checksum)) for name, checksum in rows]
+
+
+def make_nothing(client: Client, database: str) -> None:
+    """A database as the migrations leave it needs no more."""
+
+
+@contextmanager
+def without_rows(
+    dsn: str, more: Callable[[Client, str], None] = make_nothing
+) -> Iterator[tuple[Client, str]]:
+    """A client and the name of a database without rows: a new one, to which ``more`` was done, or
+    one of a test that left its tables and views as they were. Retention is the usual one."""
+    there = _used.setdefault((dsn, more.__qualname__), [])
+    name, made = there.pop() if there else (f"emptied_{next(_numbers)}", [])
+    client = connect(dsn)
+    if not made:
+        migrated(client, ClickHouseSettings(clickhouse_dsn=dsn, database=name))
+        more(client, name)
+        made = definitions(client, name)
+    try:
+        yield client, name
+    finally:
+        if definitions(client, name) == made:
+            client.command(f"TRUNCATE ALL TABLES FROM {name} NOT LIKE 'migrations'")
+            there.append((name, made))
+        else:
+            client.command(f"DROP DATABASE IF EXISTS {name} SYNC")
+        for known in [each for each in set_aside._found if each[0] == name]:
+            del set_aside._found[known]
+        client.close()

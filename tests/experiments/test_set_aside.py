@@ -21,8 +21,8 @@ from experiments.experiment_store import StateError, start, stop, stored
 from experiments.status import status
 from experiments.views import classifiers
 from experiments.watch import Watch
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 from tests.experiments.recorded import definition, insert, sessions
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
@@ -37,9 +37,8 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def client(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(set_aside, "_found", {})
-    with database(dsn) as (client, settings):
-        migrated(client, settings)
-        client.database = settings.database
+    with without_rows(dsn) as (client, name):
+        client.database = name
         yield client
 
 

@@ -23,8 +23,8 @@ from experiments.status import status
 from experiments.views import classifiers, statement
 from experiments.watch import Watch
 from experiments.winsorise import bounds
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 from tests.experiments.recorded import PRIMARY, Row, definition, insert, sessions
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
@@ -50,9 +50,8 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def client(dsn: str) -> Iterator[Client]:
     """Of a database of its own, whose name is ``client.database``."""
-    with database(dsn) as (client, settings):
-        migrated(client, settings)
-        client.database = settings.database
+    with without_rows(dsn) as (client, name):
+        client.database = name
         yield client
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.migrate import migrate
 from grafana.build.attention import limits, sql
 from grafana.build.over_time import over_time, states
-from tests.clickhouse.databases import database, engine
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 from tests.grafana import seed
 from tests.grafana.test_sql import FOLDER, load, panels, run
 
@@ -24,12 +23,16 @@ EVERY = dict.fromkeys(
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("glance") / "clickhouse") as found:
+        yield found
+
+
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrate(client, settings)
-        seed.add_verdict_columns(client, settings.database)
-        client.database = settings.database
+def client(dsn: str) -> Iterator[Client]:
+    with without_rows(dsn, seed.add_verdict_columns) as (client, name):
+        client.database = name
         yield client
 
 

@@ -12,16 +12,20 @@ from clickhouse_connect.driver.client import Client
 from grafana.evaluation.evaluator import PROVISIONED, read_rules
 from grafana.evaluation.expressions import evaluate
 from service.stack_metrics import stack_troubles
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("judging") / "clickhouse") as found:
+        yield found
 
 
 @pytest.fixture
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("judging")
-    with engine(folder / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrated(client, settings)
-        client.database = settings.database
+def client(dsn: str) -> Iterator[Client]:
+    with without_rows(dsn) as (client, name):
+        client.database = name
         yield client
 
 

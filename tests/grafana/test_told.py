@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,21 +13,25 @@ from classify.coverage import told as told_by_status
 from classify.signals.combiner import Rate
 from grafana.build import rules, seasonal, told
 from grafana.thresholds import read
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 from tests.grafana import seed
 from tests.grafana.test_sql import expanded, fill
 
 RATE = Rate(healthy=0.1, failing=0.7, healthy_spread=0.01, failing_spread=0.1)
 
 
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engine(tmp_path_factory.mktemp("told") / "clickhouse") as found:
+        yield found
+
+
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(told, "rates", lambda: {"toxicity": RATE})
-    with engine(tmp_path / "clickhouse") as dsn, database(dsn) as (client, settings):
-        migrated(client, settings)
-        seed.add_verdict_columns(client, settings.database)
-        client.database = settings.database
+    with without_rows(dsn, seed.add_verdict_columns) as (client, name):
+        client.database = name
         yield client
 
 

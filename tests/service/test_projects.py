@@ -54,6 +54,8 @@ OPENED: dict[tuple[str, str, str], str | None] = {
     ("classify", "DELETE", "/v1/keys/{number}"): "admin",
     ("classify", "GET", "/v1/reviews"): "review",
     ("classify", "GET", "/v1/classifiers"): "review",
+    ("classify", "GET", "/v1/calibrations"): "review",
+    ("classify", "POST", "/v1/calibrations"): "review",
     ("classify", "POST", "/v1/classifiers/{name}/enable"): "review",
     ("classify", "POST", "/v1/classifiers/{name}/disable"): "review",
     ("classify", "DELETE", "/v1/classifiers/{name}"): "review",
@@ -109,8 +111,6 @@ OPENED: dict[tuple[str, str, str], str | None] = {
             ("classify", "HEAD", "/openapi.json"),
             ("classify", "GET", "/v1/audit"),
             ("classify", "POST", "/v1/rejudge"),
-            ("classify", "GET", "/v1/calibrations"),
-            ("classify", "POST", "/v1/calibrations"),
             ("alerting", "POST", "/v1/grafana"),
             ("web", "GET", "/enter"),
         ]

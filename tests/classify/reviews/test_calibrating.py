@@ -4,7 +4,7 @@ rows are judged again and page nobody. On the real engine."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,51 @@ def test_answers_move_a_threshold_and_undo_takes_it_back(db: Store) -> None:
     # A job that starts judges by what holds.
     db.judge(newer, Tree(), classify_rejudge_share=1.0)
     assert labels(db)["fail"] == sum(scores.round(3) >= again.threshold) > 40
+
+
+def test_answers_of_a_project_move_its_own_threshold(db: Store) -> None:
+    scores = np.linspace(0.01, 0.99, 60)
+    rows = answers([f"{score:.3f} said" for score in scores])
+    # The same ids in another project.
+    db.insert([*rows, *(replace(each, project="alpha") for each in rows)])
+    job = db.job(Scored(), Tree(), classify_rejudge_share=1.0)
+    job.run()
+    by_project = "SELECT project, countIf(toxicity = 'fail') FROM spans GROUP BY 1"
+    assert dict(db.query(by_project)) == {"": 12, "alpha": 12}
+    ours = calibrating(db, Scored(), Tree())
+    client = db.another_client()
+    for each, score in zip(rows[1::2], scores, strict=True):
+        said = "right" if (score >= 0.8) == (score >= 0.4) else "wrong"
+        review_store.add(
+            client,
+            db.database,
+            "toxicity",
+            each.trace_id,
+            each.span_id,
+            said,
+            chosen="random",
+            project="alpha",
+        )
+    assert "0 answers" in ours.now("toxicity")[1]
+    (state,) = ours.all_new()
+    assert (state.project, state.number, state.answers) == ("alpha", 1, 60)
+    assert 0.25 < state.threshold < 0.7
+    before = job.version
+    job.run()
+    moved = sum(scores.round(3) >= state.threshold)
+    assert dict(db.query(by_project)) == {"": 12, "alpha": moved}
+    assert job.version == before + 1
+    ((told,),) = db.query("SELECT argMax(classifiers, version) FROM classifier_sets")
+    assert "alpha" not in told, "what is described is every project's to read"
+    again = db.job(Scored(), Tree())
+    assert again.version == job.version
+    again.close()
+    with pytest.raises(CalibrationError, match="nothing to take back"):
+        ours.undo("toxicity")
+    assert ours.undo("toxicity", project="alpha").project == "alpha"
+    job.run()
+    job.close()
+    assert dict(db.query(by_project)) == {"": 12, "alpha": 12}
 
 
 def test_what_somebody_has_set_is_left_alone(db: Store) -> None:

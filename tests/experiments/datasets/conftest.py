@@ -9,8 +9,8 @@ import pytest
 from experiments.datasets.condition import Columns
 from experiments.datasets.encoder import fingerprint, vectors
 from experiments.datasets.source import Source
-from tests.clickhouse.databases import database, engine
-from tests.clickhouse.migrated import migrated
+from tests.clickhouse.databases import engine
+from tests.clickhouse.migrated import without_rows
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,6 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def source(dsn: str) -> Iterator[Source]:
     """An empty database of its own."""
-    with database(dsn) as (client, settings):
-        migrated(client, settings)
-        client.database = settings.database
+    with without_rows(dsn) as (client, name):
+        client.database = name
         yield Source(client, vectors, fingerprint(), Columns(client))
