@@ -69,7 +69,7 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
 
     Raises MigrationError, and clickhouse-connect's errors where the engine refuses.
     """
-    _check_engine(client.server_version)
+    _check_engine(client.server_version or "0")
     database, on_cluster = settings.database, settings.on_cluster
     embedded = " ENGINE = Atomic" if settings.embedded else ""
     client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster}{embedded}")
