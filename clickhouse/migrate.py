@@ -32,8 +32,13 @@ _RETENTION = re.compile(
 _TIERED = frozenset(("spans_raw", "span_content"))
 
 
+#: What docker-compose.yml has. Older ones lack settings of the index over texts.
+LEAST_ENGINE = (26, 8)
+
+
 class MigrationError(UserError):
-    """A migration changed after it was applied, or the schema is newer than this program."""
+    """A migration changed after it was applied, the schema is newer than this program, or the
+    engine is older than it needs."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,6 +69,7 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
 
     Raises MigrationError, and clickhouse-connect's errors where the engine refuses.
     """
+    _check_engine(client.server_version or "0")
     database, on_cluster = settings.database, settings.on_cluster
     embedded = " ENGINE = Atomic" if settings.embedded else ""
     client.command(f"CREATE DATABASE IF NOT EXISTS {database} {on_cluster}{embedded}")
@@ -103,6 +109,16 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
     if settings.embedded:
         _keep_merged_parts(client, settings)
     return new
+
+
+def _check_engine(version: str) -> None:
+    """Before anything is done: half a schema helps nobody."""
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if found < LEAST_ENGINE:
+        least = ".".join(map(str, LEAST_ENGINE))
+        raise MigrationError(
+            f"ClickHouse is {version}; {least} or newer is needed: upgrade it (docs/run.md)"
+        )
 
 
 def applied(client: Client, database: str) -> dict[str, str]:

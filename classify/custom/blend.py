@@ -11,7 +11,8 @@ that are left out (exact leave-one-out of a ridge: residual / (1 - leverage)).
 Examples alone say little of which words matter, and what is looked for may be a subject among many
 others: then the likeness to the examples less that to the crowd (fewshot.py) counts as much as the
 regression, each in standard deviations of the traffic that is left out. Answers say which words
-matter, and with them the regression does better by itself.
+matter, and with them the regression does better by itself. So do _MANY examples: where each of the
+nearest rows failed, nobody had one to say no to.
 
 The threshold is where recall² / (rows that fail) is best, with the recall of a normal distribution
 of the left-out examples: it is proportional to precision times recall whatever share fails (Lee &
@@ -52,6 +53,8 @@ _SURE = 8.0
 #: Of recall in what the threshold is best for: of examples alone, and with answers, which lie so
 #: many standard deviations nearer than what is yet to be found.
 _POWER, _POWER_ANSWERED, _NEARER = 2.0, 3.0, 0.5
+#: Examples that say as much as answers do: where each of the nearest rows failed, none passed.
+_MANY = 10
 #: Answered rows that fail, for each that would fail and passes.
 _RIGHT = 2
 #: Share of the traffic that fails at most.
@@ -204,7 +207,7 @@ def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
     fact_weights /= scale
     constant = usual - float(usual_words @ word_weights) - float(usual_facts @ fact_weights)
     head = Blend(centre, direction, words, word_weights, facts, fact_weights, constant)
-    if not n:
+    if not (n or p >= _MANY):
         head, left_out = _with_crowd(head, left_out, positives, background)
     middle = _threshold(left_out, p, n, fitted.shares[0])
     own = head.plain(positives.vectors, positives.texts)
@@ -290,18 +293,19 @@ def _threshold(left_out: Floats, p: int, n: int, subject: float = 0.0) -> float:
     reached, passes, traffic = left_out[:p], left_out[p : p + n], left_out[p + n :]
     spread = float(left_out[p:].std())
     wide = max(sqrt((float(((reached - reached.mean()) ** 2).sum()) + spread**2) / (p + 1)), 1e-6)
-    middle = float(reached.mean()) - (_NEARER * wide if n else 0.0)
+    answered = bool(n) or p >= _MANY
+    middle = float(reached.mean()) - (_NEARER * wide if answered else 0.0)
     steps = np.sort(left_out)
     recall = np.array([0.5 * (1 - erf((each - middle) / wide / sqrt(2))) for each in steps])
     failing = np.arange(len(steps), 0, -1) + _ROWS_MORE
-    worth = recall ** (_POWER_ANSWERED if n else _POWER) / failing
+    worth = recall ** (_POWER_ANSWERED if answered else _POWER) / failing
     if n:
         right = (reached[None, :] >= steps[:, None]).sum(axis=1)
         wrong = (passes[None, :] >= steps[:, None]).sum(axis=1)
         worth = np.where(right >= _RIGHT * wrong, worth, 0.0)
     best = int(np.argmax(worth))
     found = float((steps[best] + steps[max(best - 1, 0)]) / 2)
-    if not n:
+    if not answered:
         found += subject * (between(reached, traffic) - found)
     return max(found, float(np.quantile(traffic, 1 - _MOST_FAIL)))
 

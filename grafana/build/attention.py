@@ -51,7 +51,7 @@ _LINK = (
 ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
 #: Of what is told once, before all else: each check of each service, and the names of those that are
 #: over their thresholds.
-_CHECKED, _OVER = "told.1", "told.2"
+_CHECKED, _OVER = "told.1", "over_somewhere"
 
 
 def limits() -> dict[str, float]:
@@ -157,7 +157,7 @@ FROM (
     GROUP BY service, environment, check
   )
 )
-) AS told
+) AS told, (SELECT told.2) AS {_OVER}
 SELECT r.1 AS what, r.2 AS how_bad, r.3 AS interval, r.4 AS since, r.10 AS where_,
   r.5 AS users, r.6 AS example, r.7 AS service, r.8 AS board
 FROM (

@@ -249,18 +249,19 @@ def test_a_service_whose_classifiers_have_a_backlog_settles_all_the_same(db: Sto
     running.start()
     try:
         db.insert([step(number, 1, input_tokens=1) for number in range(1, 200)])
-        assert Slow.asked.wait(20)
+        assert Slow.asked.wait(90)
         db.insert([step(300, 3, 2, scope_name="client", input_tokens=412)])
         db.insert([step(300, 2, input_tokens=412)])
         _wait_until(lambda: spent(db)[0] == 199 + 412)
         assert spent(db)[1] == 201
-        assert running.telemetry.settled_rows._value.get() == 1
+        # It is counted once it is stored.
+        _wait_until(lambda: running.telemetry.settled_rows._value.get() == 1)
     finally:
         Slow.may.set()
         running.stop()
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "too long"

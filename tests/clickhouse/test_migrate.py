@@ -120,6 +120,18 @@ def test_a_newer_schema_is_refused(dsn: str, copied: Path) -> None:
             migrate(client, settings)
 
 
+def test_an_older_engine_is_refused_before_anything_is_made(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LEAST_ENGINE", (99, 1))
+    with database(dsn) as (client, settings):
+        with pytest.raises(
+            MigrationError, match=r"ClickHouse is 2\d\..*; 99\.1 or newer is needed"
+        ):
+            migrate(client, settings)
+        assert not client.command(f"EXISTS {settings.database}.migrations")
+
+
 def test_a_statement_that_can_not_run_twice_is_refused(copied: Path) -> None:
     (copied / "9999_bad.sql").write_text("ALTER TABLE $database.spans_raw ADD COLUMN x String;\n")
     with pytest.raises(MigrationError, match="IF NOT EXISTS"):

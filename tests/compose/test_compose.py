@@ -17,6 +17,7 @@ from classify.detectors.definition import read_detectors
 from classify.detectors.standing import readers
 from classify.registry import BUILT_IN
 from classify.settings import ClassifySettings
+from clickhouse.migrate import LEAST_ENGINE
 from ingest.settings import IngestSettings
 from tests.compose.compose_file import (
     EXAMPLE,
@@ -68,6 +69,8 @@ def test_variables_and_their_example_agree() -> None:
 def test_images_are_pinned(name: str) -> None:
     image, _, tag = SERVICES[name]["image"].rpartition(":")
     assert image
+    if name == "clickhouse":
+        assert tuple(map(int, tag.split(".")[:2])) >= LEAST_ENGINE
     assert re.fullmatch(r"\d+(\.\d+){2,3}", tag)
     if name in OURS:
         version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

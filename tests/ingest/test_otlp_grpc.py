@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from tests.everyspan_up import Up, running
+from tests.everyspan_up import Up
 from tests.ingest.otlp_payloads import request, span, trace_id
 
 
@@ -57,18 +57,6 @@ def test_malformed_is_invalid_argument(channel: grpc.Channel) -> None:
         export(b"\xff\xff\xff")
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "protobuf" in error.value.details()
-
-
-def test_token(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with (
-        running(tmp_path_factory.mktemp("grpc") / "data", ingest_token="s3cret") as stack,
-        grpc.insecure_channel(f"127.0.0.1:{stack.ports['otlp-grpc']}") as channel,
-    ):
-        export = TraceServiceStub(channel).Export
-        with pytest.raises(grpc.RpcError) as error:
-            export(request(span(trace_id())))
-        assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
-        export(request(span(trace_id())), metadata=[("authorization", "Bearer s3cret")])
 
 
 def test_storage_away_is_unavailable_with_retry_info(

@@ -96,7 +96,7 @@ class Shelf:
         self.open.set()
 
     def insert(self, table: str, blocks: Sequence[bytes]) -> None:
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         if self.error:
             raise DatabaseError("it says no", code=self.error)
         if self.poison and self.poison in blocks:

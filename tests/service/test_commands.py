@@ -53,6 +53,14 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         yield up
 
 
+def test_a_token_is_asked_for(closed: Up) -> None:
+    assert closed.request("GET", "/v1/classifiers", port="classify").status == 401
+    good = {"authorization": f"Bearer {TOKEN}"}
+    assert closed.request("GET", "/v1/classifiers", b"", good, port="classify").status == 200
+    assert closed.request("GET", "/healthz", port="classify").status == 200
+    assert closed.request("POST", "/v1/rejudge", b"{}", port="classify").status == 401
+
+
 @pytest.mark.parametrize(
     ("arguments", "setting", "answer"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from classify.custom.blend import MOST, Blend, Rows, blend
+from classify.custom.blend import MOST, Blend, Rows, _threshold, blend
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import Definition
 from classify.custom.classifier_store import current, put
@@ -58,6 +58,19 @@ def test_a_name_is_found_however_often_it_is_there(share: float) -> None:
     head = blend(rows([*named[:2], *named[-2:]], 1), NOTHING, background)
     assert failing(head, rows(named, 2)) > 0.8
     assert failing(head, rows(others, 3)) < 0.02
+
+
+def test_when_all_the_nearest_rows_fail_the_threshold_reaches_further() -> None:
+    """Ten answers, none of them no: what scores like none that passes is to be found as well."""
+    random = np.random.default_rng(0)
+    passing, failing_too = random.normal(0.3, 0.1, 100), random.normal(0.74, 0.02, 10)
+    reached = np.linspace(0.75, 1.05, 14)
+    found = {
+        p: _threshold(np.concatenate([reached[:: 14 // p][:p], passing, failing_too]), p, 0, 0.4)
+        for p in (4, 14)
+    }
+    assert found[4] > failing_too.mean(), "four examples alone"
+    assert np.quantile(passing, 0.98) < found[14] < failing_too.min()
 
 
 def test_an_answer_takes_its_words_along() -> None:

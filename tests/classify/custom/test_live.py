@@ -14,8 +14,6 @@ from tests.classify.custom.traffic import OTHERS, REFUNDS
 from tests.cli.command import everyspan
 from tests.everyspan_up import Up, running
 
-TOKEN = "s3cret"
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
@@ -185,12 +183,3 @@ def test_http_is_documented(stack: Up) -> None:
     answer = stack.request("POST", "/v1/classifiers", body, headers, port="classify")
     assert answer.status == 422
     assert b"typo" in answer.body
-
-
-def test_a_token_is_asked_for(tmp_path: Path) -> None:
-    with running(tmp_path / "data", classify_token=TOKEN) as up:
-        assert up.request("GET", "/v1/classifiers", port="classify").status == 401
-        good = {"authorization": f"Bearer {TOKEN}"}
-        assert up.request("GET", "/v1/classifiers", b"", good, port="classify").status == 200
-        assert up.request("GET", "/healthz", port="classify").status == 200
-        assert up.request("POST", "/v1/rejudge", b"{}", port="classify").status == 401
