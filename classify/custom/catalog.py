@@ -39,6 +39,9 @@ from clickhouse.span import SPAN_COLUMNS
 
 logger = logging.getLogger(__name__)
 
+#: What a project may have; the operator's are not counted.
+MOST_OF_A_PROJECT = 50
+
 
 class Catalog:
     """``connect`` gives each call a client of its own. ``classifiers``: the built-in ones' names.
@@ -329,6 +332,15 @@ class Catalog:
             raise NameInUseError(
                 f"name '{name}' is in use ({found[0].state}); sharpen it with `everyspan classifier"
                 f" review {name}`, remove it first, or choose another name"
+            )
+        if project == ALL:
+            return
+        all_of_it = classifier_store.current(client, self._database)
+        own = [each for each in all_of_it if each.project == project and each.state != "removed"]
+        if len(own) >= MOST_OF_A_PROJECT:
+            raise DefinitionError(
+                f"the project has {len(own)} custom classifiers; {MOST_OF_A_PROJECT} are the most:"
+                " each costs the time in which everybody's rows are judged; remove one first"
             )
 
     def _learn(

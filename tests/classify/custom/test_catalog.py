@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from classify.custom import catalog as limits
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import (
+    ALL,
     Definition,
     DefinitionError,
     Example,
@@ -233,6 +235,21 @@ def test_names_in_use_are_told(catalog: Catalog) -> None:
     for name in ("words", "model"):
         with pytest.raises(NameInUseError, match="taken by a column"):
             catalog.add(Definition(name=name), FOUR)
+
+
+def test_a_project_has_so_many_and_no_more(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_OF_A_PROJECT", 2)
+    texts = [Example(mark="positive", texts=[f"{text} Sorry."]) for text in REFUNDS[:4]]
+    for name in ("first", "second"):
+        catalog.add(Definition(name=name, examples=texts), project="alpha")
+    with pytest.raises(DefinitionError, match=r"2 are the most.*remove one first"):
+        catalog.add(Definition(name="third", examples=texts), project="alpha")
+    for project in ("beta", ALL):
+        catalog.add(Definition(name="third", examples=texts), project=project)
+    catalog.remove("alpha/first")
+    catalog.add(Definition(name="third", examples=texts), project="alpha")
 
 
 def test_written_texts_without_any_traffic(dsn: str) -> None:
