@@ -135,7 +135,8 @@ def _figures(scores: np.ndarray, threshold: float, truth: np.ndarray) -> list[fl
 
 def _now(positives: Rows, negatives: Rows, background: Rows) -> Score:
     assert len(background) >= LEAST
-    head = blend(positives, negatives, background)
+    answered = len(positives) + len(negatives) >= _EXAMPLES + _ANSWERS
+    head = blend(positives, negatives, background, answered=answered)
     return lambda rows: (head.score(rows.vectors, rows.texts), head.threshold)
 
 

@@ -184,7 +184,8 @@ def _rows(texts: list[str]) -> Rows:
 
 def _now(positives: Rows, negatives: Rows, background: Rows) -> Score:
     texts = {text: i for i, text in enumerate(background.texts)}
-    head = blend(positives, negatives, background.only(sorted(texts.values())))
+    answered = len(positives) + len(negatives) >= _EXAMPLES + _ANSWERS
+    head = blend(positives, negatives, background.only(sorted(texts.values())), answered=answered)
     return lambda rows: head.score(rows.vectors, rows.texts) - head.threshold
 
 

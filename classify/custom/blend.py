@@ -11,8 +11,8 @@ that are left out (exact leave-one-out of a ridge: residual / (1 - leverage)).
 Examples alone say little of which words matter, and what is looked for may be a subject among many
 others: then the likeness to the examples less that to the crowd (fewshot.py) counts as much as the
 regression, each in standard deviations of the traffic that is left out. Answers say which words
-matter, and with them the regression does better by itself. So do _MANY examples: where each of the
-nearest rows failed, nobody had one to say no to.
+matter, and with them the regression does better by itself; also where all of the nearest rows
+failed, and there was none to say no to.
 
 The threshold is where recall² / (rows that fail) is best, with the recall of a normal distribution
 of the left-out examples: it is proportional to precision times recall whatever share fails (Lee &
@@ -53,8 +53,8 @@ _SURE = 8.0
 #: Of recall in what the threshold is best for: of examples alone, and with answers, which lie so
 #: many standard deviations nearer than what is yet to be found.
 _POWER, _POWER_ANSWERED, _NEARER = 2.0, 3.0, 0.5
-#: Examples that say as much as answers do: where each of the nearest rows failed, none passed.
-_MANY = 10
+#: Answers that say as much where none of them is no.
+MANY_ANSWERS = 10
 #: Answered rows that fail, for each that would fail and passes.
 _RIGHT = 2
 #: Share of the traffic that fails at most.
@@ -173,8 +173,10 @@ class Rows:
         return Rows(self.vectors[list(chosen)], [self.texts[i] for i in chosen])
 
 
-def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
-    """Of 2 positives and LEAST of the background at least."""
+def blend(positives: Rows, negatives: Rows, background: Rows, *, answered: bool = False) -> Blend:
+    """Of 2 positives and LEAST of the background at least. ``answered``: MANY_ANSWERS of them are
+    answers on the nearest rows; it is presumed where there are negatives."""
+    answered = answered or len(negatives) > 0
     if len(background) > MOST:
         background = background.only(np.linspace(0, len(background) - 1, MOST).astype(int).tolist())
     p, n, k = len(positives), len(negatives), len(background)
@@ -207,9 +209,9 @@ def blend(positives: Rows, negatives: Rows, background: Rows) -> Blend:
     fact_weights /= scale
     constant = usual - float(usual_words @ word_weights) - float(usual_facts @ fact_weights)
     head = Blend(centre, direction, words, word_weights, facts, fact_weights, constant)
-    if not (n or p >= _MANY):
+    if not answered:
         head, left_out = _with_crowd(head, left_out, positives, background)
-    middle = _threshold(left_out, p, n, fitted.shares[0])
+    middle = _threshold(left_out, p, n, answered=answered, subject=fitted.shares[0])
     own = head.plain(positives.vectors, positives.texts)
     # Every example that taught fails, also when it is read back rounded.
     middle = min(middle, float(own.min()) - 0.005)
@@ -287,13 +289,12 @@ def _fitted(kernels: Sequence[Floats], wanted: Floats, counts: Floats) -> _Fitte
     )
 
 
-def _threshold(left_out: Floats, p: int, n: int, subject: float = 0.0) -> float:
+def _threshold(left_out: Floats, p: int, n: int, *, answered: bool, subject: float) -> float:
     """``left_out``: the first p are of examples that fail, the next n of rows that pass.
     ``subject``: how far it goes by what texts are about."""
     reached, passes, traffic = left_out[:p], left_out[p : p + n], left_out[p + n :]
     spread = float(left_out[p:].std())
     wide = max(sqrt((float(((reached - reached.mean()) ** 2).sum()) + spread**2) / (p + 1)), 1e-6)
-    answered = bool(n) or p >= _MANY
     middle = float(reached.mean()) - (_NEARER * wide if answered else 0.0)
     steps = np.sort(left_out)
     recall = np.array([0.5 * (1 - erf((each - middle) / wide / sqrt(2))) for each in steps])

@@ -102,8 +102,9 @@ class Catalog:
             if not positive and not negative:
                 raise DefinitionError("positive and negative are empty: name rows to learn from")
             definition = complete(
-                client, self._database, record.definition, positive, negative, record.project
-            )
+                client, self._database, record.definition, positive, negative, record.project,
+                answered=True,
+            )  # fmt: skip
             return self._learn(client, definition, author=author, before=record)
 
     def review(self, name: str) -> Answer:
@@ -156,6 +157,7 @@ class Catalog:
                 texts=texts[row],
                 trace_id=row[0],
                 span_id=row[1],
+                answered=True,
             )
             for row, failing in fails.items()
             if row in texts and all(text.strip() for text in texts[row])

@@ -54,13 +54,14 @@ class Example(Strict):
     """A text that fails (``positive``: the classifier should find it) or that does not.
 
     ``texts``: one, or input and output where the classifier looks at both. Ids are '' for a text
-    that was written down.
+    that was written down. ``answered``: the classifier chose the row, and somebody was asked.
     """
 
     mark: Mark
     texts: Annotated[list[str], Field(min_length=1, max_length=2)]
     trace_id: str = ""
     span_id: str = ""
+    answered: bool = False
 
 
 class Definition(Strict):

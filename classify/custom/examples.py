@@ -49,17 +49,19 @@ def complete(
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
     project: str = ALL,
+    *,
+    answered: bool = False,
 ) -> Definition:
     """With the texts of the rows named, which overrule earlier marks of the same rows, and checked.
-    ``positive``, ``negative``: span ids. ``project``: whose rows there are; ALL for all. Raises
-    DefinitionError."""
+    ``positive``, ``negative``: span ids. ``project``: whose rows there are; ALL for all.
+    ``answered``: the classifier asked about them. Raises DefinitionError."""
     asked: list[tuple[Mark, str]] = [("positive", i) for i in positive]
     asked += [("negative", i) for i in negative]
     found = _find(client, database, [i for _, i in asked], project) if asked else {}
     _check_all_there(asked, found)
     steps = definition.on == "steps" and asked
     whole = _whole_traces(client, database, found.values(), project) if steps else {}
-    new = [_example(definition, mark, i, found[i], whole) for mark, i in asked]
+    new = [_example(definition, mark, i, found[i], whole, answered) for mark, i in asked]
     _check_marked_once(new)
     told = {(each.trace_id, each.span_id) for each in new}
     kept = [
@@ -129,6 +131,7 @@ def _example(
     told: str,
     span: _Found,
     whole: Mapping[str, Trace],
+    answered: bool,
 ) -> Example:
     """``told``: how the row was named. ``whole``: traces, where they are compared as a whole."""
     if definition.on == "steps":
@@ -139,6 +142,7 @@ def _example(
             texts=texts_of("steps", root, trace),
             trace_id=root.trace_id,
             span_id=root.span_id,
+            answered=answered,
         )
     wanted = ["input", "output"] if definition.on == "both" else [definition.on]
     texts = [getattr(span, column) for column in wanted]
@@ -148,7 +152,9 @@ def _example(
             f"span {told} ({span.step_kind} {span.name}) has no {empty[0]}; choose another span,"
             f" or --on {other}"
         )
-    return Example(mark=mark, texts=texts, trace_id=span.trace_id, span_id=span.span_id)
+    return Example(
+        mark=mark, texts=texts, trace_id=span.trace_id, span_id=span.span_id, answered=answered
+    )
 
 
 def _check_all_there(asked: Sequence[tuple[Mark, str]], found: Mapping[str, _Found]) -> None:

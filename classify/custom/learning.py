@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classify.custom.blend import LEAST, Blend, Rows, blend
+from classify.custom.blend import LEAST, MANY_ANSWERS, Blend, Rows, blend
 from classify.custom.classifier_definition import Definition, DefinitionError, Example, plain
 from classify.custom.classifier_store import Record
 from classify.custom.examples import check_contradictions
@@ -39,6 +39,7 @@ def learned(definition: Definition, traffic: Sample) -> Head | Blend:
         Rows(positives, [in_one(each.texts) for each in definition.marked("positive")]),
         Rows(negatives, [in_one(each.texts) for each in definition.marked("negative")]),
         traffic.rows.only(apart),
+        answered=sum(each.answered for each in definition.examples) >= MANY_ANSWERS,
     )
 
 

@@ -65,12 +65,13 @@ def test_when_all_the_nearest_rows_fail_the_threshold_reaches_further() -> None:
     random = np.random.default_rng(0)
     passing, failing_too = random.normal(0.3, 0.1, 100), random.normal(0.74, 0.02, 10)
     reached = np.linspace(0.75, 1.05, 14)
+    left_out = np.concatenate([reached, passing, failing_too])
     found = {
-        p: _threshold(np.concatenate([reached[:: 14 // p][:p], passing, failing_too]), p, 0, 0.4)
-        for p in (4, 14)
+        answered: _threshold(left_out, 14, 0, answered=answered, subject=0.4)
+        for answered in (False, True)
     }
-    assert found[4] > failing_too.mean(), "four examples alone"
-    assert np.quantile(passing, 0.98) < found[14] < failing_too.min()
+    assert found[False] > failing_too.mean(), "examples that somebody gave"
+    assert np.quantile(passing, 0.98) < found[True] < failing_too.min()
 
 
 def test_an_answer_takes_its_words_along() -> None:

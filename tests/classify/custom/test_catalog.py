@@ -47,6 +47,8 @@ def test_only_rows_of_its_services_are_learned_against_and_judged(
     assert db.judge() == 0
     near = answer.nearest[0]
     assert catalog.mark("refund_here", [f"{near.trace_id}/{near.span_id}"]).state == "live"
+    told = {e.span_id: e.answered for e in catalog.show("refund_here").definition.examples}
+    assert told == {**dict.fromkeys(FOUR, False), near.span_id: True}
     db.judge()
     rows = db.query(
         "SELECT service_name, toString(custom['refund_here']) AS label, count() FROM spans"
