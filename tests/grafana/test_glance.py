@@ -164,6 +164,22 @@ def test_nothing_at_all_says_what_fills_the_table(client: Client) -> None:
     assert (found["classifier"], found["state"]) == ("no span was judged", None)
 
 
+@pytest.mark.parametrize("spans", [0, 50])
+def test_where_nothing_was_judged_no_number_says_how_well_it_goes(
+    client: Client, spans: int
+) -> None:
+    if spans:
+        insert(client, spans, (300, 30), verdict_version="0", hallucination="''")
+    asked = {("safety", id) for id in (1, 2, 3, 4)} | {("overview", 5)}
+    for board, id in sorted(asked):
+        (panel,) = [p for p in panels(load(FOLDER / f"dashboards/{board}.json")) if p["id"] == id]
+        (found,) = rows(client, panel["targets"][0]["rawSql"])
+        assert list(found.values()) == [None], (board, panel["title"])
+    insert(client, 50, (300, 30), jailbreak="'pass'")
+    (panel,) = [p for p in panels(load(FOLDER / "dashboards/safety.json")) if p["id"] == 1]
+    assert rows(client, panel["targets"][0]["rawSql"]) == [{"failed": 0}]
+
+
 def test_every_classifier_and_check_has_its_limit(client: Client) -> None:
     found = limits()
     assert found["hallucination"] == 0.05
