@@ -175,7 +175,7 @@ def router(routes: Routes, store: Callable[[], Store]) -> APIRouter:
         """Delete what was told about these, with a key of its project's alerts alone; ``left``:
         what is to be told yet, or still fires, and is deleted within minutes of its end."""
         own = ASKING.get().project
-        deleted, left = store().erase(asked.traces, asked.users, asked.sessions, own)
+        deleted, left = store().forgotten.erase(asked.traces, asked.users, asked.sessions, own)
         return {"deleted": deleted, "left": left}
 
     return api

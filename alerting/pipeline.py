@@ -158,7 +158,7 @@ class Pipeline:
                 self._telemetry.deliveries.labels(status).set(count)
         if now >= self._erase_at:
             self._erase_at = now + _ERASE_SECONDS
-            self.store.go_on_erasing()
+            self.store.forgotten.again()
         if now >= self._forget_at:
             self._forget_at = now + _FORGET_SECONDS
             self.store.forget(now_ms() - self._settings.retention_days * _DAY_MS)

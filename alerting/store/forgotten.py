@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from alerting.store.cases import Cases
 from alerting.store.file import AlertFile, now_ms
 from alerting.whose import whose
 
@@ -31,8 +32,9 @@ _WATCHED_MS = 3600 * 1000
 class Forgotten:
     """The table of the same name."""
 
-    def __init__(self, file: AlertFile) -> None:
+    def __init__(self, file: AlertFile, cases: Cases) -> None:
         self._file = file
+        self._cases = cases
 
     def erase(
         self,
@@ -41,8 +43,9 @@ class Forgotten:
         sessions: Collection[str] = (),
         project: str | None = None,
     ) -> tuple[int, int]:
-        """Rows deleted, and rows that are left, since they are to be told yet or their alert still
-        fires: ``again`` deletes those. ``project``: of whose alerts alone; None for all."""
+        """Delete what names one of these, from the disk too: rows deleted, and rows that are left,
+        since they are to be told yet or their alert still fires: ``again`` deletes those.
+        ``project``: of whose alerts alone; None for all."""
         with self._file.transaction() as connection:
             _without_orphans(connection)
             wanted = frozenset(traces) | _of_people(connection, users, sessions, project)
@@ -52,7 +55,7 @@ class Forgotten:
                 [(trace, project, now) for trace in sorted(wanted)],
             )
             deleted, left = _remove(connection, wanted, project)
-        self._file.tidy()
+        self._tidy()
         return deleted, left
 
     def again(self) -> int:
@@ -72,8 +75,12 @@ class Forgotten:
                 if not left and newest < now_ms() - _WATCHED_MS:
                     connection.execute("DELETE FROM forgotten WHERE project IS ?", (project,))
         if total:
-            self._file.tidy()
+            self._tidy()
         return total
+
+    def _tidy(self) -> None:
+        self._cases.forget_last()
+        self._file.tidy()
 
 
 def _without_orphans(connection: sqlite3.Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from alerting.store.alerts import Alerts
@@ -31,7 +30,7 @@ class Store:
         self.deliveries = Deliveries(self.file)
         self.silences = Silences(self.file)
         self.cases = Cases(self.file)
-        self.forgotten = Forgotten(self.file)
+        self.forgotten = Forgotten(self.file, self.cases)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -49,22 +48,3 @@ class Store:
         # Those that are still there are found again.
         for table in ("alerts", "deliveries", "held_resolutions"):
             set_aside(self.file.path, table, {})
-
-    def erase(
-        self,
-        traces: Collection[str],
-        users: Collection[str] = (),
-        sessions: Collection[str] = (),
-        project: str | None = None,
-    ) -> tuple[int, int]:
-        """Delete what names one of these, from the disk too: rows deleted, and rows that are left,
-        since they are to be told yet or their alert still fires. Those are deleted once they have
-        ended, by ``go_on_erasing``. ``project``: of whose alerts alone; None for all."""
-        found = self.forgotten.erase(traces, users, sessions, project)
-        self.cases.forget_last()
-        return found
-
-    def go_on_erasing(self) -> None:
-        """What ``erase`` left and has ended since."""
-        if self.forgotten.again():
-            self.cases.forget_last()

@@ -34,6 +34,14 @@ UNLESS_ASKED = f"({PRODUCTION} OR {one('replays')} = 'shown')"
 #: The same, for rows that are old enough to be expected to.
 COVERED = f"({JUDGED} OR ingested_at > now() - INTERVAL 2 MINUTE)"
 
+#: Some classifier has judged it. Not JUDGED: one that is broken may not hide what others found.
+SOME_JUDGED = "verdict_version > 0"
+#: From the first start to the last end, in ms; NULL of no rows.
+LASTED = (
+    "if(count() = 0, NULL, max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
+    " - min(toUnixTimestamp64Nano(start_time) / 1e6))"
+)
+
 #: The filters that each dashboard variable stands for.
 _STEP_FILTERS = {
     "service": f"service_name IN ({several('service')})",

@@ -30,7 +30,7 @@ def test_what_was_told(tmp_path: Path) -> None:
             alert("hers", status="resolved", annotations={"trace_id": HERS, "summary": "Ann Lee"}),
         )
         wait(lambda: store.deliveries.counts().get("sent", 0) == 4, store.deliveries.counts)
-        deleted, left = store.erase([HERS, OPEN])
+        deleted, left = store.forgotten.erase([HERS, OPEN])
         assert deleted >= 4
         assert left == 1, "an alert that fires is still known"
         told = [each.alert.annotations.get("trace_id") for each in store.deliveries.read("", 100)]
@@ -38,12 +38,12 @@ def test_what_was_told(tmp_path: Path) -> None:
         files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
         assert b"Ann Lee" not in files
         assert HIS.encode() in files
-        assert store.erase([]) == (0, 0)
+        assert store.forgotten.erase([]) == (0, 0)
         # What was left goes once it has ended, without a word.
         tell(store, alert("open", status="resolved", annotations={"trace_id": OPEN}))
         wait(lambda: len(store.deliveries.read("", 100)) == 2, store.deliveries.counts)
         wait(lambda: not store.deliveries.counts()["pending"], store.deliveries.counts)
-        store.go_on_erasing()
+        store.forgotten.again()
         told = [each.alert.annotations.get("trace_id") for each in store.deliveries.read("", 100)]
         assert told == [HIS]
         files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -104,7 +104,7 @@ def test_of_one_project_in_every_state(tmp_path: Path) -> None:
         gone: list[str] = []
         for project, whom in asked.items():
             # Three cases, what was received, two deliveries; the alerts fire, one is to be told.
-            assert store.erase(**whom, project=projects[project]) == (8, 4)
+            assert store.forgotten.erase(**whom, project=projects[project]) == (8, 4)
             gone.append(project)
             for other in projects:
                 for state in states:

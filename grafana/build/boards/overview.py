@@ -22,6 +22,7 @@ from grafana.build.panels import (
 )
 from grafana.build.sql import (
     ROOT,
+    SOME_JUDGED,
     TRACE,
     any_failed,
     chosen,
@@ -102,7 +103,7 @@ def _numbers() -> list[Json]:
             5,
             "How many failed?",
             "Traces in which at least one classifier failed a step / traces of which a step is judged.",
-            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniqIf({TRACE}, verdict_version > 0), 0)"
+            f"SELECT uniqIf({TRACE}, {any_failed(classifiers())}) / nullIf(uniqIf({TRACE}, {SOME_JUDGED}), 0)"
             f" AS fail_rate\nFROM spans\n{where()}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,

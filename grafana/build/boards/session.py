@@ -6,7 +6,16 @@ from grafana.build.columns import count, dollars, ms, text, time, trace
 from grafana.build.dashboard import dashboard, replays, textbox
 from grafana.build.panels import FAIL_RATE_STEPS, RED, Json, stat, table, timeseries
 from grafana.build.quoting import one
-from grafana.build.sql import ROOT, TRACE, UNLESS_ASKED, classifiers, failed, verdicts
+from grafana.build.sql import (
+    LASTED,
+    ROOT,
+    SOME_JUDGED,
+    TRACE,
+    UNLESS_ASKED,
+    classifiers,
+    failed,
+    verdicts,
+)  # fmt: skip
 
 # A conversation may be older than the time range; it is shown whole.
 _WHERE = f"WHERE session_id = {one('session_id')} AND session_id != '' AND {UNLESS_ASKED}"
@@ -39,7 +48,7 @@ def _numbers(names: list[str]) -> list[Json]:
             "How many failed?",
             "Traces in which a classifier failed a step / traces of which a step is judged.",
             f"SELECT uniqExactIf({TRACE}, notEmpty({failed(names)}))"
-            f" / nullIf(uniqExactIf({TRACE}, verdict_version > 0), 0) AS fail_rate FROM spans\n{_WHERE}",
+            f" / nullIf(uniqExactIf({TRACE}, {SOME_JUDGED}), 0) AS fail_rate FROM spans\n{_WHERE}",
             unit="percentunit",
             steps=FAIL_RATE_STEPS,
             size=(6, 4),
@@ -56,9 +65,7 @@ def _numbers(names: list[str]) -> list[Json]:
             4,
             "How long?",
             "From the first turn's start to the last one's end.",
-            "SELECT if(count() = 0, NULL, max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
-            " - min(toUnixTimestamp64Nano(start_time) / 1e6)) AS duration"
-            f" FROM spans\n{_WHERE}",
+            f"SELECT {LASTED} AS duration FROM spans\n{_WHERE}",
             unit="ms",
             size=(6, 4),
         ),

@@ -6,7 +6,7 @@ from grafana.build.columns import ms, share, text, time
 from grafana.build.dashboard import dashboard, textbox
 from grafana.build.panels import RED, Json, stat, table, traces
 from grafana.build.quoting import one
-from grafana.build.sql import classifiers, failed, verdicts
+from grafana.build.sql import LASTED, SOME_JUDGED, classifiers, failed, verdicts
 from grafana.replay_command import replay_sql
 
 # Ids are hex digits: anything else finds nothing. The bloom filter on trace_id makes this quick
@@ -38,8 +38,7 @@ def _numbers(names: list[str]) -> list[Json]:
             2,
             "How long?",
             "From the first start to the last end.",
-            "if(count() = 0, NULL, (max(toUnixTimestamp64Nano(start_time) / 1e6 + duration_ms)"
-            " - min(toUnixTimestamp64Nano(start_time) / 1e6))) AS duration",
+            f"{LASTED} AS duration",
             "ms",
         ),
         one(
@@ -60,7 +59,7 @@ def _numbers(names: list[str]) -> list[Json]:
             5,
             "Failed verdicts?",
             "Failed verdicts of all its steps; none where no step is judged yet.",
-            f"SELECT if(countIf(verdict_version > 0) = 0, NULL, sum(length({failed(names)}))) AS failures FROM spans\n{_WHERE}",
+            f"SELECT if(countIf({SOME_JUDGED}) = 0, NULL, sum(length({failed(names)}))) AS failures FROM spans\n{_WHERE}",
             unit="short",
             steps=[(None, "green"), (1, RED)],
         ),
