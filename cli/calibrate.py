@@ -66,7 +66,9 @@ def _line(state: dict[str, Any]) -> str:
     own = f" (its own: {state['own']:.3g})" if state["moved"] else ", its own"
     if state.get("head"):
         own = ", its own, with a head of your own traffic"
-    of = f" of {state['project']}" if state["project"] != DEFAULT else ""
+    # The name of a project's own classifier says whose it is.
+    named = state["project"] == DEFAULT or "/" in state["classifier"]
+    of = "" if named else f" of {state['project']}"
     return (
         f"{state['classifier']}{of} {state['number']}: fails from {state['threshold']:.3g}{own}."
         f" {state['reason']}"

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from classify.reviews import queue
 from classify.reviews.estimate import Estimate
+from classify.reviews.fails_from import fails_from
 from classify.reviews.figures import TITLES
 from classify.reviews.review_store import Review
 from classify.settings import ClassifySettings
@@ -54,21 +55,21 @@ def review(
         names = known(reader)
         if classifier not in names:
             fail(f"there is no classifier {classifier}; there are {', '.join(names)}", 2)
-        threshold = queue.thresholds(reader.rows).get(classifier, 0.5)
+        fails = fails_from(reader.rows)
         reviews = reviews_of(reader, classifier)
     if budget:
-        teach(settings, reader, classifier, reviews, threshold, budget, agreed_to=yes)
+        teach(settings, reader, classifier, reviews, fails, budget, agreed_to=yes)
         return
     answered = 0
     last: Review | None = reviews[-1] if reviews else None
     while answered < count:
         with plain_errors():
-            case = queue.next_case(reader.rows, classifier, reviews, threshold)
+            case = queue.next_case(reader.rows, classifier, reviews, fails)
         if case is None:
             console.print(f"nothing of the last {queue.DAYS} days is left to ask")
             break
         with plain_errors():
-            _show(reader, classifier, case, threshold)
+            _show(reader, classifier, case, fails.of(classifier, case.project))
         key = typer.prompt(
             "right? y, n, enter for can't say, u undoes the last, q ends",
             default="",

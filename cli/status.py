@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
 from classify.reviews.calibration_store import Calibration, history, run_of, standing
+from classify.reviews.fails_from import fails_from
 from classify.reviews.figures import TITLES, reviewed
 from cli.console import console, plain_errors
 from cli.options import ClickHousePort, Data, Dsn
@@ -77,8 +79,13 @@ def status(
         again -= recent
         own, unreadable = everything(client, database)
         troubles = stack_troubles(client, database)
-        answered = _reviewed(client, database)
-        moved = standing(history(run_of(client), database))
+        states = history(run_of(client), database)
+        # Whoever shows a key sees the states of its project, and no other's.
+        whose = next((each.project for each in states), "") if key else ""
+        moved = standing(states, whose)
+        client.database = database
+        from_where = fails_from(run_of(client))
+        answered = _reviewed(client, database, whose)
         stored(client, database)
         versions(client, database)
         aside = {
@@ -121,11 +128,12 @@ def status(
         "classifiers": {
             each["name"]: {
                 "version": own_version(each["version"]),
-                "threshold": each["threshold"],
+                "threshold": from_where.of(each["name"], whose),
                 "judged": can_tell[each["name"]].judged,
                 "abstained": can_tell[each["name"]].abstained,
             }
             | _moved(moved.get(each["name"]))
+            | ({} if key else _of_projects(from_where.own.get(each["name"], {})))
             | ({"detectors": each["detectors"]} if each.get("detectors") else {})
             | (
                 {"quantile": each["quantile"], "own_traffic": of_own[each["name"]]}
@@ -190,7 +198,7 @@ def status(
     if key:
         console.print(
             f"of the project of the key {key} alone; the operator's is left out: room on the disk,"
-            " troubles of the stack, moved thresholds, custom classifiers",
+            " troubles of the stack, custom classifiers",
             style="dim",
             soft_wrap=True,
         )
@@ -249,6 +257,11 @@ def _classifier(name: str, facts: dict[str, Any]) -> str:
         )
     if "calibration" in facts:
         fails_from += _calibration(facts["calibration"])
+    if "thresholds_of_projects" in facts:
+        fails_from += "".join(
+            f", of {project} {score:.3g}"
+            for project, score in facts["thresholds_of_projects"].items()
+        )
     return (
         f"{name} {facts['version']}{beside}, fails from {fails_from},"
         f" judged {judged:,} of {looked:,}{share}"
@@ -262,12 +275,16 @@ def _moved(state: Calibration | None) -> dict[str, Any]:
     return {"calibration": {"number": state.number, "own": state.before, "reason": state.reason}}
 
 
-def _reviewed(client: Client, database: str) -> dict[str, dict[str, Any]]:
+def _of_projects(thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Of projects that have another threshold."""
+    return {"thresholds_of_projects": dict(thresholds)} if thresholds else {}
+
+
+def _reviewed(client: Client, database: str, whose: str) -> dict[str, dict[str, Any]]:
     """By classifier that somebody has answered on: how many answers, and what they tell: a figure
     (None where they are too few for one) and the ends of its interval."""
-    client.database = database
     found = {}
-    for each in reviewed(run_of(client), database):
+    for each in reviewed(run_of(client), database, whose):
         told = {name: each.quality.estimate(name) for name in TITLES}
         found[each.classifier] = {"answers": each.answers} | {
             name: [

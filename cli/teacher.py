@@ -11,6 +11,7 @@ from rich.text import Text
 
 from classify.registry import BUILT_IN
 from classify.reviews import queue
+from classify.reviews.fails_from import FailsFrom
 from classify.reviews.review_store import Review, settled
 from classify.reviews.teacher import LEAST_SHARED, Teacher, TeacherError, agreed, messages
 from classify.settings import ClassifySettings
@@ -43,7 +44,7 @@ def teach(
     reader: Reader,
     classifier: str,
     reviews: Sequence[Review],
-    threshold: float,
+    from_where: FailsFrom,
     budget: int,
     *,
     agreed_to: bool,
@@ -85,7 +86,7 @@ def teach(
         fail(f"its answers do not count, and nothing is stored: {found.refused}")
     _keep(settings, classifier, teacher, first)
     kept = _more(
-        settings, reader, classifier, list(reviews), threshold, teacher, description,
+        settings, reader, classifier, list(reviews), from_where, teacher, description,
         budget - len(first),
     )  # fmt: skip
     console.print(
@@ -98,13 +99,13 @@ def teach(
 
 def _more(
     settings: ClassifySettings, reader: Reader, classifier: str, reviews: list[Review],
-    threshold: float, teacher: Teacher, description: str, left: int,
+    from_where: FailsFrom, teacher: Teacher, description: str, left: int,
 ) -> int:  # fmt: skip
     """New cases, as they come to a person. Returns how many it has answered."""
     kept = misses = 0
     for _ in range(left):
         with plain_errors():
-            case = queue.next_case(reader.rows, classifier, reviews, threshold)
+            case = queue.next_case(reader.rows, classifier, reviews, from_where)
             if case is None:
                 console.print(f"nothing of the last {queue.DAYS} days is left to ask")
                 return kept

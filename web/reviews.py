@@ -13,10 +13,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from classify.reviews import queue, review_store
 from classify.reviews.calibration_store import history, standing
 from classify.reviews.estimate import reviews_for
+from classify.reviews.fails_from import fails_from
 from classify.reviews.review_store import Review
 from grafana.build.sql import CUSTOM, PRODUCTION, classifiers, counts
 from grafana.thresholds import read as thresholds
 from service.client import Client
+from service.keys import ASKING
 from web import conversation, pages, trace
 from web.forms import fields
 from web.interval import wilson
@@ -44,11 +46,11 @@ def router(reader: Reader, classify: Client) -> APIRouter:
                 f"there is no classifier {classifier[:60]}; there are {', '.join(names)}"
             )
         reviews = reviews_of(reader, classifier)
-        threshold = queue.thresholds(reader.rows).get(classifier, 0.5)
+        fails = fails_from(reader.rows)
         if span_id:
             case: queue.Case | None = queue.Case(trace_id, span_id, "", float("nan"), "asked")
         else:
-            case = queue.next_case(reader.rows, classifier, reviews, threshold, skip)
+            case = queue.next_case(reader.rows, classifier, reviews, fails, skip)
         shown = _shown(reader, case) if case else None
         quality = queue.how_good(reader.rows, classifier, reviews)
         return pages.page(
@@ -61,7 +63,7 @@ def router(reader: Reader, classify: Client) -> APIRouter:
             more=reviews_for(quality.fail_rate, NARROW),
             reviews=reviews,
             last=reviews[-1] if reviews else None,
-            threshold=threshold,
+            threshold=fails.of(classifier, shown["step"].row["project"] if shown else ""),
             keys=_ANSWERS,
             told=told,
             days=queue.DAYS,
@@ -145,9 +147,11 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
         f" AND {PRODUCTION}"
     )
     limits, found = thresholds(), []
-    described = queue.thresholds(reader.rows)
+    # None for whoever sees the rows of all.
+    whose = ASKING.get().project
+    fails = fails_from(reader.rows)
     reviews = reviews_of(reader)
-    moved = standing(history(reader.rows, reader.database))
+    moved = standing(history(reader.rows, reader.database), whose or "")
     for name, failed, judged, abstained in sorted(row["counts"]):
         mine = [each for each in reviews if each.classifier == name]
         known = limits.classifier.get(name)
@@ -162,7 +166,8 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
                 "low": low,
                 "high": high,
                 "limit": known.max_fail_rate if known else limits.custom.max_fail_rate,
-                "threshold": described.get(name),
+                "threshold": fails.of(name, whose or "") if fails.knows(name) else None,
+                "of_projects": fails.own.get(name, {}) if whose is None else {},
                 "moved": moved[name] if name in moved and moved[name].moves else None,
                 "quality": queue.how_good(reader.rows, name, mine) if mine else None,
                 "reviews": len(mine),

@@ -22,7 +22,7 @@ _LIGHT = (
     "trace_id, span_id, parent_span_id, session_id, user_id, service_name, environment, name,"
     " step_kind, start_time, duration_ms, status, error_type, model, input_tokens, output_tokens,"
     " cost_usd, prompt_name, prompt_version, agent_name, tool_name, verdict_version, unjudged,"
-    f" text_removed, twin_of, replay_of, id_reuse, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
+    f" text_removed, twin_of, replay_of, id_reuse, project, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
 )
 #: What is read of a step that is shown. Texts come cut, with their whole length beside them.
 _TEXTS = ("input", "output", "input_messages", "output_messages", "system_instructions",

@@ -158,7 +158,9 @@ def threshold_of(
     )
     own = _rows(
         client,
-        "SELECT argMax((of, threshold), number) AS held FROM {database:Identifier}.calibrations"
+        # A head maps to the threshold that the classifier came with.
+        "SELECT argMax((of, if(threshold > 0, threshold, if(notEmpty(head), before, 0))),"
+        " (number, changed_at)) AS held FROM {database:Identifier}.calibrations"
         " WHERE classifier = {name:String} AND project = {project:String} AND project != ''",
         {"name": classifier, "project": project, "database": database},
         budget,

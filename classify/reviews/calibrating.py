@@ -36,6 +36,7 @@ from classify.reviews.teacher import taught
 from classify.signals.weighed import Weighed
 from clickhouse.embedded_http.settings import quote
 from service.errors import UserError
+from service.keys import DEFAULT
 from service.keys import told as whose
 
 logger = logging.getLogger(__name__)
@@ -219,6 +220,7 @@ class Calibrating:
                     figures={**taught_with.figures, TAUGHT_BEFORE: float(record.version)},
                     reason=reason,
                     author=author or "reviews",
+                    project=project,
                 )
                 return self._put(client, state), reason
         joins = self._head(client, name, answered, shipped, project)
@@ -308,8 +310,11 @@ class Calibrating:
         return _own_threshold(record), record.version, record
 
     def _whose(self, name: str, project: str) -> str:
-        """Of a custom classifier there is one state, whoever's it is."""
-        return project if name in self._classifiers else ""
+        """Of a custom classifier there is one state: its project's, or that of all."""
+        if name in self._classifiers:
+            return project
+        of = name.rpartition("/")[0]
+        return "" if of == DEFAULT else of
 
     def _counts(self, client: Client) -> dict[tuple[str, str], int]:
         """Rows that somebody has said right or wrong of, by classifier, and by project of the

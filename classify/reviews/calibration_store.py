@@ -85,8 +85,9 @@ def history(
 
 
 def standing(states: Sequence[Calibration], project: str = "") -> dict[str, Calibration]:
-    """Classifier to what holds now for a project; '' for the default one."""
-    return {each.classifier: each for each in states if each.project == project}
+    """Classifier to what holds now for a project; '' for the default one. A custom classifier that
+    is one project's has one state, whoever asks."""
+    return {e.classifier: e for e in states if e.project == project or "/" in e.classifier}
 
 
 def mark(client: Client, database: str) -> str:

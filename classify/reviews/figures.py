@@ -27,12 +27,13 @@ class Reviewed:
     calibration: Calibration | None
 
 
-def reviewed(run: Run, database: str) -> list[Reviewed]:
-    """Of the classifiers that somebody has answered on, by name."""
+def reviewed(run: Run, database: str, project: str = "") -> list[Reviewed]:
+    """Of the classifiers that somebody has answered on, by name. ``project``: whose thresholds are
+    told of."""
     reviews = [
         review_store.review(list(row.values())) for row in run(review_store.statement(database))
     ]
-    moved = standing(history(run, database))
+    moved = standing(history(run, database), project)
     found = []
     for name in sorted({each.classifier for each in reviews}):
         mine = [each for each in reviews if each.classifier == name]

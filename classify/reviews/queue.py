@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from classify.custom.fewshot import THRESHOLD
 from classify.registry import BUILT_IN
 from classify.reviews.calibration_store import Run
 from classify.reviews.estimate import Quality, Stratum, quality_of
+from classify.reviews.fails_from import FailsFrom, cuts
 from classify.reviews.review_store import Review, settled
 from clickhouse.embedded_http.settings import quote
 
@@ -26,13 +26,15 @@ _MOST = 1
 
 @dataclass(slots=True, frozen=True)
 class Case:
-    """A verdict to look at. ``chosen``: how it came to be."""
+    """A verdict to look at. ``chosen``: how it came to be. ``project``: whose row it is, '' for the
+    default one's."""
 
     trace_id: str
     span_id: str
     label: str
     score: float
     chosen: str
+    project: str = ""
 
 
 def label_of(classifier: str) -> str:
@@ -56,7 +58,7 @@ def own_score_of(classifier: str) -> str:
 
 
 def next_case(
-    run: Run, classifier: str, reviews: Sequence[Review], threshold: float, skip: str = ""
+    run: Run, classifier: str, reviews: Sequence[Review], fails: FailsFrom, skip: str = ""
 ) -> Case | None:
     """None where everything of the last days is answered. ``skip``: a span id that is not asked
     again now."""
@@ -71,15 +73,17 @@ def next_case(
     else:
         plan = [("near", ""), ("random", "fail"), ("random", "pass")]
     for chosen, label in plan:
-        rows = run(_case_sql(classifier, chosen, label, answered, threshold))
+        rows = run(_case_sql(classifier, chosen, label, answered, fails))
         if rows:
             row = rows[0]
-            return Case(row["trace_id"], row["span_id"], row["label"], row["score"], chosen)
+            return Case(
+                row["trace_id"], row["span_id"], row["label"], row["score"], chosen, row["project"]
+            )
     return None
 
 
 def _case_sql(
-    classifier: str, chosen: str, label: str, answered: set[str], threshold: float
+    classifier: str, chosen: str, label: str, answered: set[str], fails: FailsFrom
 ) -> str:
     said, score = label_of(classifier), score_of(classifier)
     conditions = [
@@ -94,40 +98,12 @@ def _case_sql(
     # A hash of the row and of who asks: at random, and the same when the page is loaded again.
     order = f"cityHash64(trace_id, span_id, {quote(classifier)}, {quote(label)})"
     if chosen == "near":
-        order = f"abs({score} - {threshold:.6f}), {order}"
+        order = f"abs({score} - {fails.sql(classifier)}), {order}"
         conditions.append(f"isFinite({score})")
     return (
-        f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score"
+        f"SELECT trace_id, span_id, toString({said}) AS label, toFloat64({score}) AS score, project"
         f" FROM spans WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {_MOST}"
     )
-
-
-def thresholds(run: Run) -> dict[str, float]:
-    """Of the deployed classifiers, the users' own too."""
-    rows = run(
-        "SELECT name, JSONExtractFloat(argMax(definition, revision), 'threshold') AS said"
-        " FROM custom_classifiers GROUP BY name"
-    )
-    own = {row["name"]: row["said"] or THRESHOLD for row in rows}
-    rows = run("SELECT argMax(classifiers, version) AS described FROM classifier_sets")
-    try:
-        found = json.loads(rows[0]["described"] or "[]")
-    except (ValueError, IndexError):
-        return own
-    built_in = {
-        str(each["name"]): float(each["threshold"]) for each in found if "threshold" in each
-    }
-    return own | built_in
-
-
-def cuts(run: Run) -> dict[str, list[float]]:
-    """Classifier to all thresholds that it has had here, where reviews have moved it: what was
-    drawn while another held was drawn at another rate."""
-    rows = run(
-        "SELECT classifier, arraySort(arrayDistinct(arrayFilter(x -> x > 0, arrayFlatten("
-        "groupArray([threshold, before]))))) AS cuts FROM calibrations GROUP BY classifier"
-    )
-    return {row["classifier"]: [float(each) for each in row["cuts"]] for row in rows}
 
 
 def _examples(run: Run, classifier: str) -> set[tuple[str, str]]:

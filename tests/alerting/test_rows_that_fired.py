@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from alerting.case import Case
+from alerting.enrich.budget import Budget
 from alerting.enrich.enrich import Tools, enrich
+from alerting.enrich.find import threshold_of
 from alerting.notification import Alert
 from alerting.settings import AlertingSettings
 from clickhouse.connection import connect
@@ -106,6 +109,42 @@ def test_a_leak_of_hours_ago_comes_with_trace_evidence_and_step(store: Store, ho
     assert (found.failing, found.traces) == (3, 1)
     assert {each.evidence for each in found.failures} == {"said in alpha"}
     assert {each.place for each in found.failures} <= {"1 of 3", "2 of 3", "3 of 3"}
+
+
+def calibrated(store: Store, number: int, **columns: Any) -> None:
+    """As answers of alpha's people make it."""
+    columns = {"classifier": "toxicity", "project": "alpha", "number": number, "of": 3} | columns
+    store[2].insert(
+        "calibrations", [[*columns.values()]], column_names=[*columns], database=store[1].database
+    )
+
+
+def test_the_threshold_is_that_of_the_projects_rows(store: Store) -> None:
+    described = json.dumps([{"name": "toxicity", "version": 3, "threshold": 0.9}])
+    store[2].insert(
+        "classifier_sets",
+        [[1, "set", described]],
+        column_names=["version", "fingerprint", "classifiers"],
+        database=store[1].database,
+    )
+
+    def held() -> tuple[float, float]:
+        return tuple(  # type: ignore[return-value]
+            threshold_of(store[2], store[1].database, "toxicity", Budget(30), project)
+            for project in ("", "alpha")
+        )
+
+    assert held() == (0.9, 0.9)
+    calibrated(store, 1, threshold=0.6, before=0.95)
+    assert held() == (0.9, 0.6)
+    # A head maps to what the classifier came with.
+    calibrated(store, 2, before=0.95, head=[0.5])
+    assert held() == (0.9, 0.95)
+    # Taken back; and found for another version, whose scores mean something else.
+    calibrated(store, 3, before=0.95, undoes=2)
+    assert held() == (0.9, 0.9)
+    calibrated(store, 4, threshold=0.6, before=0.95, of=2)
+    assert held() == (0.9, 0.9)
 
 
 def test_what_is_no_news_replayed_or_refused_is_not_what_fired(store: Store) -> None:

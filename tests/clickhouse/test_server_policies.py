@@ -187,7 +187,7 @@ def test_what_is_of_all_projects_is_closed(client: Client) -> None:
         "SELECT name FROM system.tables WHERE database = 'everyspan' AND engine LIKE '%MergeTree'"
     ).result_rows
     closed = {str(name) for (name,) in rows} - OF_PROJECTS - OF_ALL
-    assert {"api_keys", "calibrations", "text_vectors"} <= closed
+    assert {"api_keys", "text_vectors"} <= closed
     for name in sorted(closed):
         with pytest.raises(DatabaseError, match=r"(?i)not enough privileges"):
             read_as(client, "support", name)

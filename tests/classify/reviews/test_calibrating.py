@@ -13,10 +13,11 @@ import pytest
 from classify.classifier import Classifier, Subject
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import Definition
-from classify.reviews import queue, review_store
+from classify.reviews import calibration_store, queue, review_store
 from classify.reviews.calibrating import Calibrating, CalibrationError
 from classify.reviews.calibration import Answered, fit, propose, shipped_map, threshold_of
 from classify.reviews.calibration_store import run_of
+from classify.reviews.fails_from import FailsFrom, fails_from
 from clickhouse.connection import connect
 from clickhouse.span import Verdict
 from tests.classify.custom.traffic import OTHERS, REFUNDS, answers, span_of
@@ -50,7 +51,7 @@ def reviewed(db: Store, name: str, count: int, fails: Callable[[float], bool], a
     run = run_of(client)
     for _ in range(count):
         given = review_store.read(client, db.database, name)
-        case = queue.next_case(run, name, given, at)
+        case = queue.next_case(run, name, given, FailsFrom({name: at}))
         assert case is not None
         right = (case.label == "fail") == fails(case.score)
         review_store.add(
@@ -172,9 +173,31 @@ def test_answers_of_a_project_move_its_own_threshold(db: Store) -> None:
     again = db.job(Scored(), Tree())
     assert again.version == job.version
     again.close()
+    # Whoever looks at both is asked the most doubtful of each by its own.
+    client.database = db.database
+    run = run_of(client)
+    fails = fails_from(run)
+    assert (fails.of("toxicity"), fails.of("toxicity", "alpha")) == (0.8, state.threshold)
+    (given, *_) = review_store.read(client, db.database, "toxicity", project="alpha")
+    case = queue.next_case(run, "toxicity", [given], fails)
+    assert case is not None
+    assert case.chosen == "near"
+    doubts = {
+        (project, score): abs(score - fails.of("toxicity", project))
+        for project in ("", "alpha")
+        for score in scores.round(3)
+    }
+    least = min(doubts[each] for each in doubts if each[1] != given.score)
+    assert doubts[case.project, round(case.score, 3)] == pytest.approx(least, abs=1e-6)
     with pytest.raises(CalibrationError, match="nothing to take back"):
         ours.undo("toxicity")
     assert ours.undo("toxicity", project="alpha").project == "alpha"
+    assert fails_from(run).own == {}
+    # A head's scores mean what those of the classifier do, as it came.
+    headed = replace(state, number=3, threshold=0.0, before=0.7, head=(0.5,))
+    calibration_store.put(client, db.database, headed)
+    assert fails_from(run).of("toxicity", "alpha") == 0.7
+    calibration_store.put(client, db.database, replace(headed, number=4, head=()))
     job.run()
     job.close()
     assert dict(db.query(by_project)) == {"": 12, "alpha": 12}
@@ -224,12 +247,12 @@ def test_a_classifier_of_examples_moves_too(db: Store) -> None:
     assert state.of == 2
     client = db.another_client()
     client.database = db.database
-    assert queue.thresholds(run_of(client))["refunds"] == state.threshold, "what reviewers see"
+    assert fails_from(run_of(client)).of("refunds") == state.threshold, "what reviewers see"
     job.run()
     fails = "SELECT count() FROM spans WHERE custom['refunds'] = 'fail'"
     assert db.query(fails)[0][0] == sum(s >= state.threshold for (s,) in ranked) < len(ranked)
     ours.undo("refunds")
-    assert queue.thresholds(run_of(client))["refunds"] == own
+    assert fails_from(run_of(client)).of("refunds") == own
     assert catalog.show("refunds").member.threshold == own
     job.run()
     assert db.query(fails)[0][0] == len(ranked)
@@ -310,7 +333,8 @@ def test_answers_teach_a_classifier_of_examples_where_they_make_it_better(db: St
 
     for _ in range(44):
         given = review_store.read(client, db.database, "late")
-        case = queue.next_case(run, "late", given, catalog.show("late").member.threshold)
+        fails = FailsFrom({"late": catalog.show("late").member.threshold})
+        case = queue.next_case(run, "late", given, fails)
         assert case is not None
         right = (case.label == "fail") == (texts[case.span_id] in late)
         where = case.trace_id, case.span_id, "right" if right else "wrong"

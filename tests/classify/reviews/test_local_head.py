@@ -17,6 +17,7 @@ from classify.reviews import local_head, queue, review_store
 from classify.reviews.calibrating import Calibrating
 from classify.reviews.calibration import Answered, shipped_map
 from classify.reviews.calibration_store import Calibration, run_of
+from classify.reviews.fails_from import FailsFrom
 from classify.reviews.in_force import calibrated
 from classify.reviews.local_head import Head
 from classify.signals.weighed import Weighed
@@ -48,7 +49,7 @@ def review(db: Store, count: int, threshold: float) -> None:
     refunds = {s for s, output in db.query("SELECT span_id, output FROM spans") if bad(output)}
     for _ in range(count):
         given = review_store.read(client, db.database, "toxicity")
-        case = queue.next_case(run, "toxicity", given, threshold)
+        case = queue.next_case(run, "toxicity", given, FailsFrom({"toxicity": threshold}))
         assert case is not None
         right = (case.label == "fail") == (case.span_id in refunds)
         said = "right" if right else "wrong"

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from classify.reviews import review_store
 from classify.reviews.api import router
+from classify.reviews.fails_from import FailsFrom
 from classify.reviews.review_store import Review
 from classify.reviews.teacher import Teacher, TeacherError, agreed, read_answer, taught
 from classify.settings import ClassifySettings
@@ -116,7 +117,7 @@ def teach(house: tuple[Store, ClassifySettings], address: str, budget: int = 40)
         reader,
         "toxicity",
         review_store.read(db.client, db.database, "toxicity"),
-        0.8,
+        FailsFrom({"toxicity": 0.8}),
         budget,
         agreed_to=True,
     )
