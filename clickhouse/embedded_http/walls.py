@@ -19,7 +19,7 @@ OF_PROJECTS = frozenset(
         *("experiment_changes", "experiment_status_measured", "experiment_effects_measured"),
         *("experiment_balance_measured", "hour_changes", "hour_tallies"),
         *("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift"),
-        *("custom_classifiers", "calibrations"),
+        *("custom_classifiers", "calibrations", "project_sets"),
     )
 )
 OF_ALL = frozenset(("migrations", "classifier_sets"))
