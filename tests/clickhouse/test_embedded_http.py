@@ -315,7 +315,8 @@ def test_clickhouse_connect_reads_rows_and_frames(
         (0.2, "große", {"k": "2"}, ["a", "b"]),
     ]
     for name in ("pd", "pd_time_test"):
-        monkeypatch.delitem(vars(libraries), name, raising=False)  # as in a program of somebody else's
+        # As in a program of somebody else.
+        monkeypatch.delitem(vars(libraries), name, raising=False)
     frame = client.query_df("SELECT span_id, model, cost_usd FROM spans ORDER BY span_id")
     assert frame.shape == (1000, 3)
     assert int(frame["span_id"].sum()) == 499500
