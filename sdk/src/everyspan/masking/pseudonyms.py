@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from everyspan.masking.mask import findings, replaced
+from everyspan.masking.mask import findings, replaced, undisguised
 from everyspan.masking.network import find_ips
 
 #: What rules find by themselves.
@@ -67,7 +67,7 @@ class Pseudonyms:
         if "\\u00" in text:
             plain = _ESCAPED.sub(_unescaped, text)
             # Only where it matters: what was sent stays as it was else.
-            if plain != text and any(True for _ in self._find(plain)):
+            if plain != text and any(True for _ in self._find(undisguised(plain))):
                 text = plain
         found = replaced(text, self._find, self._mark)
         if found != text and text[:1] in "{[" and _json(found) is _NONE:
