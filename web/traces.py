@@ -8,7 +8,7 @@ from typing import Any
 
 from everyspan.masking.mask import masked
 
-from grafana.build.sql import ROOT, classifiers, columns, failed
+from grafana.build.sql import ROOT, classifiers, failed
 from service import printable
 from web.filters import ORDERS, PAGE, Filters
 from web.reader import Reader, Row
@@ -142,8 +142,3 @@ class Suggestions:
             }
             self._read_at = now
         return self._found
-
-
-def classifier_names() -> list[str]:
-    """Those that have columns, in the boards' order."""
-    return columns(classifiers())
