@@ -91,7 +91,10 @@ def router(reader: Reader, classify: Client) -> APIRouter:
         )
         back = given.get("back", "")
         if back.startswith("/") and not back.startswith("//") and not urlsplit(back).netloc:
-            return RedirectResponse(back, HTTPStatus.SEE_OTHER)
+            page, _, place = back.partition("#")
+            kept = urlencode({"kept": given.get("answer", "")})
+            joined = f"{page}{'&' if '?' in page else '?'}{kept}"
+            return RedirectResponse(f"{joined}#{place}" if place else joined, HTTPStatus.SEE_OTHER)
         # What was just stored is seen by readers half a second later: not asked again meanwhile.
         query = {"skip": given.get("span_id", "")}
         if not given.get("answer"):
