@@ -15,6 +15,7 @@ from string import Template
 
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.retention import set_retention
 from clickhouse.settings import ClickHouseSettings
 from service.errors import UserError
 
@@ -23,14 +24,6 @@ _CLUSTER_ONLY = "-- cluster only"
 _REPEATABLE = re.compile(r"\b(IF NOT EXISTS|OR REPLACE|IF EXISTS|MODIFY SETTING)\b")
 #: Embedded: how long a part stays on disk once it is merged into another.
 MERGED_PARTS_SECONDS = 480
-#: Of tables whose rows have the retention of the settings, as the engine writes it down.
-_RETENTION = re.compile(
-    r"TTL (?P<ttl>(?:(?P<when>toDateTime\(\w+\)) \+ toIntervalDay\(\d+\)"
-    r"(?: TO VOLUME '\w+')?(?:, )?)+)"
-)
-#: Tables whose days may move to a slower volume: a day is a partition.
-_TIERED = frozenset(("spans_raw", "span_content"))
-
 
 #: What docker-compose.yml has. Older ones lack settings of the index over texts.
 LEAST_ENGINE = (26, 8)
@@ -105,7 +98,7 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
             database=database,
         )
         new.append(migration.name)
-    _set_retention(client, settings)
+    set_retention(client, settings)
     if settings.embedded:
         _keep_merged_parts(client, settings)
     return new
@@ -174,32 +167,4 @@ def _keep_merged_parts(client: Client, settings: ClickHouseSettings) -> None:
             client.command(
                 f"ALTER TABLE {settings.database}.{name}"
                 f" MODIFY SETTING old_parts_lifetime = {MERGED_PARTS_SECONDS}"
-            )
-
-
-def _set_retention(client: Client, settings: ClickHouseSettings) -> None:
-    """Change the TTL and the storage policy of the tables that hold spans and what the services
-    say, where the settings differ from the schema."""
-    rows = client.query(
-        "SELECT name, create_table_query FROM system.tables WHERE database = {database:String}"
-        " AND engine LIKE '%MergeTree'",
-        parameters={"database": settings.database},
-    ).result_rows
-    for name, ddl in rows:
-        found = _RETENTION.search(ddl)
-        if not found:
-            continue
-        table = f"{settings.database}.{name} {settings.on_cluster}"
-        tiered = name.removesuffix("_local") in _TIERED
-        policy = settings.storage_policy if tiered else ""
-        if policy and f"storage_policy = '{policy}'" not in ddl:
-            client.command(f"ALTER TABLE {table} MODIFY SETTING storage_policy = '{policy}'")
-        wanted = f"{found['when']} + toIntervalDay({settings.retention_days})"
-        if policy and settings.cold_after_days:
-            cold = f"{found['when']} + toIntervalDay({settings.cold_after_days})"
-            wanted = f"{cold} TO VOLUME '{settings.cold_volume}', {wanted}"
-        if found["ttl"] != wanted:
-            client.command(
-                f"ALTER TABLE {table} MODIFY TTL {wanted}",
-                settings={"materialize_ttl_after_modify": 0},
             )

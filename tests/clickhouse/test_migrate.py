@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(migrations, "MIGRATIONS", folder)
     monkeypatch.setattr(migrations.read_migrations, "__defaults__", (folder,))
     return folder
+
+
+def soon(condition: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_numbers_are_unique_and_in_order() -> None:
@@ -139,15 +147,51 @@ def test_a_statement_that_can_not_run_twice_is_refused(copied: Path) -> None:
 
 
 def test_retention_follows_the_setting(dsn: str) -> None:
+    """For what is stored already, too."""
     with database(dsn) as (client, settings):
         migrate(client, settings)
+        old, young = (datetime.now(UTC) - timedelta(days=days) for days in (10, 1))
+        for at in (old, young):
+            client.command(
+                f"INSERT INTO {settings.database}.spans_raw (trace_id, span_id, start_time)"
+                f" VALUES ('{'1' * 32}', '{'2' * 16}', '{at:%Y-%m-%d %H:%M:%S}')"
+            )
+
+        def ends() -> list[tuple[str, date]]:
+            """Days, and when their rows are to end."""
+            return list(
+                client.query(
+                    "SELECT partition, toDate(delete_ttl_info_max, 'UTC') FROM system.parts"
+                    f" WHERE active AND rows > 0 AND database = '{settings.database}'"
+                    " AND table = 'spans_raw' ORDER BY 1"
+                ).result_rows
+            )
+
+        def told(*days: tuple[datetime, int]) -> bool:
+            return ends() == [(f"{at:%Y-%m-%d}", at.date() + timedelta(n)) for at, n in days]
+
+        assert told((old, 30), (young, 30))
+        migrate(client, settings.model_copy(update={"retention_days": 60}))
+        soon(lambda: told((old, 60), (young, 60)))
+        # A program of before, which told the table alone; or one that was stopped there.
+        client.command(
+            f"ALTER TABLE {settings.database}.spans_raw"
+            " MODIFY TTL toDateTime(start_time) + toIntervalDay(20)",
+            settings={"materialize_ttl_after_modify": 0},
+        )
+        assert told((old, 60), (young, 60))
+        migrate(client, settings.model_copy(update={"retention_days": 20}))
+        soon(lambda: told((old, 20), (young, 20)))
+        mutations = f"SELECT count() FROM system.mutations WHERE database = '{settings.database}'"
+        before = client.query(mutations).result_rows
+        migrate(client, settings.model_copy(update={"retention_days": 20}))
+        assert client.query(mutations).result_rows == before, "nothing is behind"
         migrate(client, settings.model_copy(update={"retention_days": 7}))
+        soon(lambda: told((young, 7)))
         for table in ("spans_raw", "span_content"):
             ddl = client.command(f"SHOW CREATE TABLE {settings.database}.{table}")
             assert "toIntervalDay(7)" in str(ddl)
-        migrate(client, settings)
-        ddl = client.command(f"SHOW CREATE TABLE {settings.database}.spans_raw")
-        assert "toIntervalDay(30)" in str(ddl)
+        assert client.query(f"SELECT count() FROM {settings.database}.spans").result_rows == [(1,)]
 
 
 def test_the_cluster_variant_is_sql_too(dsn: str) -> None:
