@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
-from classify.job.deployed_set import latest_version
 from classify.job.due import JUDGED
+from classify.job.set_numbers import newest
 
 _PENDING = "(verdict_version = 0 OR notEmpty(unjudged))"
 
@@ -69,11 +69,11 @@ def told(
 
 def coverage(client: Client, database: str, days: int | None = None) -> Coverage:
     """Of the last ``days`` by start_time, or of everything. Raises clickhouse-connect's errors."""
-    version = max(1, latest_version(client, database))
+    older = newest(client, database).older
     window = f"WHERE start_time >= now() - toIntervalDay({int(days)})" if days else ""
     ((rows, pending, outdated, oldest, waiting),) = client.query(
         f"SELECT count(), countIf({_PENDING}),"
-        f" countIf({JUDGED} AND verdict_version < {version}),"
+        f" countIf({JUDGED} AND {older}),"
         f" dateDiff('millisecond', minIf(ingested_at, {_PENDING}), now64(3)),"
         " sumMap(CAST(unjudged, 'Array(String)'), arrayMap(x -> toUInt64(1), unjudged))"
         f" FROM {database}.spans_raw FINAL {window}"

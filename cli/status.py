@@ -16,7 +16,6 @@ from classify.coverage import coverage, told
 from classify.custom.classifier_store import everything
 from classify.detectors.definition import own_version
 from classify.job.back_fill import progress
-from classify.job.deployed_set import latest_version
 from classify.job.own_traffic import limits
 from classify.job.rejudge import left
 from classify.registry import BUILT_IN
@@ -70,7 +69,7 @@ def status(
             {each["name"]: each["quantile"] for each in set_of if each.get("quantile")},
         )
         custom = progress(client, database)
-        waiting = left(client, database, latest_version(client, database))
+        waiting = left(client, database)
         recent, again = client.query(
             f"SELECT countIf(ingested_at > now() - INTERVAL {_MINUTES} MINUTE), count()"
             f" FROM {database}.spans_raw FINAL"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,10 +46,13 @@ class Reader:
         self._idle: dict[str, list[tuple[float, Client]]] = {}
         self._lock = threading.Lock()
 
-    def rows(self, sql: str) -> list[Row]:
-        """Of a SELECT. Raises ReadError and StorageUnavailableError."""
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Of a SELECT. ``parameters``: for {name:Type} in it; a text that stays the same is checked
+        once. Raises ReadError and StorageUnavailableError."""
         with self._client() as client:
-            found = client.query(sql, settings={"max_execution_time": _SECONDS})
+            found = client.query(
+                sql, parameters=dict(parameters or {}), settings={"max_execution_time": _SECONDS}
+            )
         names = found.column_names
         return [dict(zip(names, row, strict=True)) for row in found.result_rows]
 

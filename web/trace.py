@@ -9,20 +9,21 @@ from datetime import datetime, timedelta
 from math import isfinite, nan
 from typing import Any
 
-from grafana.build.sql import classifiers, verdicts
+from grafana.build.sql import CUSTOM, classifiers, columns
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
 from service.moments import utc
 from web.reader import Reader, Row
-from web.sql import at, literal, literals
+from web.sql import at
 from web.when import AddressError
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
-#: What the tree needs of every step: nothing that is long.
+#: What the tree needs of every step: nothing that is long, and plain columns, as each expression
+#: takes the engine as long to plan as some columns to read.
 _LIGHT = (
-    "trace_id, span_id, parent_span_id, session_id, user_id, service_name, environment, name,"
+    "toUnixTimestamp64Nano(start_time) AS nanoseconds, trace_id, span_id, parent_span_id, session_id, user_id, service_name, environment, name,"
     " step_kind, start_time, duration_ms, status, error_type, model, input_tokens, output_tokens,"
     " cost_usd, prompt_name, prompt_version, agent_name, tool_name, verdict_version, unjudged,"
-    f" text_removed, twin_of, replay_of, id_reuse, project, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry"
+    f" text_removed, twin_of, replay_of, id_reuse, project, resource_attributes['{ENTRY_ATTRIBUTE}'] AS entry, evidence"
 )
 #: What is read of a step that is shown. Texts come cut, with their whole length beside them.
 _TEXTS = ("input", "output", "input_messages", "output_messages", "system_instructions",
@@ -33,8 +34,30 @@ _MOST_DOCUMENTS = 50
 _MOST_ATTRIBUTES = 300
 _MOST_VALUE = 4000
 MOST_STEPS = 50_000
+#: Steps of a trace that is read in one question, with all that they said.
+_SHORT = 30
 #: The view ``spans`` without its hundred columns, which take longer to plan than a trace to read.
-_SPANS = "spans_raw FINAL"
+#: The id is of the key, so that FINAL may come after it; all else is read of its rows alone.
+_OF_TRACE = "spans_raw FINAL PREWHERE trace_id = {trace:String}"
+#: Shown beside the texts.
+_SIMPLE = (
+    "document_scores", "code_file", "code_line", "code_function", "code_revision",
+    "code_repository", "service_version", "provider", "cached_input_tokens", "reasoning_tokens",
+    "experiment", "variant", "feedback", "scope_name", "scope_version", "convention",
+    "response_id", "ingested_at", "verdict_at",
+)  # fmt: skip
+_MAPS = ("attributes", "resource_attributes")
+#: As arrays over columns: an expression for each takes twice as long to plan.
+_CONTENTS = (
+    f"arrayMap(t -> (substringUTF8(t, 1, {MOST_READ}), lengthUTF8(t)), [{', '.join(_TEXTS)}])"
+    " AS texts,"
+    f" arrayMap(d -> substringUTF8(d, 1, {MOST_READ // 10}),"
+    f" arraySlice(documents, 1, {_MOST_DOCUMENTS})) AS some_documents,"
+    f" length(documents) AS documents_length, {', '.join(_SIMPLE)},"
+    f" arrayMap(m -> arrayMap((k, v) -> (toString(k), substringUTF8(v, 1, {_MOST_VALUE})),"
+    f" arraySlice(mapKeys(m), 1, {_MOST_ATTRIBUTES}),"
+    f" arraySlice(mapValues(m), 1, {_MOST_ATTRIBUTES})), [{', '.join(_MAPS)}]) AS maps"
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -149,8 +172,8 @@ def find(reader: Reader, wanted: str) -> str:
     if len(given) == 32:
         return given
     rows = reader.rows(
-        "SELECT DISTINCT trace_id FROM spans_raw"
-        f" WHERE startsWith(trace_id, {literal(given)}) LIMIT 6"
+        "SELECT DISTINCT trace_id FROM spans_raw WHERE startsWith(trace_id, {given:String}) LIMIT 6",
+        {"given": given},
     )
     if not rows:
         raise NotStoredError(given)
@@ -174,22 +197,29 @@ class NotStoredError(AddressError):
 
 
 def load(reader: Reader, trace_id: str, run: int = 0) -> Trace:
-    """``run``: from 1; 0 for the first that failed, else the last. Raises NotStoredError."""
-    # When it was is quick to ask of every day; all the columns then only of its own.
-    (times,) = reader.rows(
-        "SELECT min(start_time) AS first, max(start_time) AS last FROM spans_raw"
-        f" WHERE trace_id = {literal(trace_id)}"
-    )
-    rows = reader.rows(
-        f"SELECT {_LIGHT}, {verdicts(classifiers())} AS verdicts, evidence FROM {_SPANS}"
-        f" WHERE trace_id = {literal(trace_id)} AND {_between(times['first'], times['last'])}"
-        f" ORDER BY start_time, span_id LIMIT {MOST_STEPS}"
-    )
+    """``run``: from 1; 0 for the first that failed, else the last. Of a short trace what its steps
+    said is read along. Raises NotStoredError."""
+    light = f"SELECT {_LIGHT}, {_verdict_columns()}"
+    asked = {"trace": trace_id}
+    rows = reader.rows(f"{light}, {_CONTENTS} FROM {_OF_TRACE} LIMIT {_SHORT + 1}", asked)
     if not rows:
         raise NotStoredError(trace_id)
-    runs = sorted({row["id_reuse"] for row in rows})
+    said = [_content(row) for row in rows]
+    if len(rows) > _SHORT:
+        rows = reader.rows(
+            f"{light} FROM {_OF_TRACE} ORDER BY start_time, span_id LIMIT {MOST_STEPS}", asked
+        )
+        said = [{} for _ in rows]
+    steps = sorted(
+        (
+            Step(0, row, _verdicts(row), content=content)
+            for row, content in zip(rows, said, strict=True)
+        ),
+        key=lambda step: (step.row["nanoseconds"], step.row["span_id"]),
+    )
+    runs = sorted({step.row["id_reuse"] for step in steps})
     traces = [
-        _of(trace_id, [row for row in rows if row["id_reuse"] == each], i, len(runs))
+        _of(trace_id, [step for step in steps if step.row["id_reuse"] == each], i, len(runs))
         for i, each in enumerate(runs, 1)
     ]
     if 1 <= run <= len(traces):
@@ -198,30 +228,50 @@ def load(reader: Reader, trace_id: str, run: int = 0) -> Trace:
 
 
 def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
-    """Reads what these steps said."""
-    if not steps:
+    """Reads what these steps said, where that is not known yet."""
+    missing = [step for step in steps if not step.content]
+    if not missing:
         return
-    texts = ", ".join(
-        f"substringUTF8({name}, 1, {MOST_READ}) AS {name}_, lengthUTF8({name}) AS {name}_length"
-        for name in _TEXTS
-    )
-    times = [step.row["start_time"] for step in steps]
+    times = [step.row["start_time"] for step in missing]
     rows = reader.rows(
-        f"SELECT span_id, {texts},"
-        f" arrayMap(d -> substringUTF8(d, 1, {MOST_READ // 10}), arraySlice(documents, 1, {_MOST_DOCUMENTS})) AS documents_,"
-        " length(documents) AS documents_length, document_scores,"
-        " code_file, code_line, code_function, code_revision, code_repository, service_version,"
-        " provider, cached_input_tokens, reasoning_tokens, experiment, variant, feedback,"
-        " scope_name, scope_version, convention, response_id, ingested_at, verdict_at,"
-        f" {_map('attributes')}, {_map('resource_attributes')}"
-        f" FROM {_SPANS} WHERE trace_id = {literal(trace.trace_id)} AND {_between(min(times), max(times))}"
-        f" AND span_id IN ({literals([s.row['span_id'] for s in steps])})"
-        f" AND id_reuse = {steps[0].row['id_reuse']:d}"
+        f"SELECT span_id, {_CONTENTS} FROM {_OF_TRACE} AND span_id IN {{steps:Array(String)}}"
+        f" WHERE {_between(min(times), max(times))}"
+        f" AND id_reuse = {missing[0].row['id_reuse']:d}",
+        {"trace": trace.trace_id, "steps": [step.row["span_id"] for step in missing]},
     )
-    found = {row["span_id"]: row for row in rows}
-    for step in steps:
-        row = found.get(step.row["span_id"], {})
-        step.content = {name.removesuffix("_"): value for name, value in row.items()}
+    found = {row["span_id"]: _content(row) for row in rows}
+    for step in missing:
+        step.content = found.get(step.row["span_id"], {})
+
+
+def _content(row: Row) -> Row:
+    """What _CONTENTS read, taken out of its row."""
+    content: Row = {"span_id": row["span_id"]}
+    for name, (text, length) in zip(_TEXTS, row.pop("texts"), strict=True):
+        content |= {name: text, f"{name}_length": length}
+    content |= {"documents": row.pop("some_documents")}
+    content |= {name: row.pop(name) for name in ("documents_length", *_SIMPLE)}
+    return content | dict(zip(_MAPS, row.pop("maps"), strict=True))
+
+
+def _verdict_columns() -> str:
+    """Of the classifiers that there are."""
+    ours = [column for name in columns(classifiers()) for column in (name, f"{name}_score")]
+    return ", ".join([*ours, "custom", "custom_scores"] if CUSTOM in classifiers() else ours)
+
+
+def _verdicts(row: Row) -> list[Verdict]:
+    """What _verdict_columns read, taken out of its row."""
+    said = row.pop("evidence")
+    found = [(name, row.pop(name), row.pop(f"{name}_score")) for name in columns(classifiers())]
+    if CUSTOM in classifiers():
+        scores = row.pop("custom_scores")
+        found += [(name, label, scores.get(name, 0.0)) for name, label in row.pop("custom").items()]
+    return [
+        Verdict(name, label, nan if score is None else score, said.get(name, ""))
+        for name, label, score in found
+        if label
+    ]
 
 
 def _between(first: datetime, last: datetime) -> str:
@@ -235,32 +285,18 @@ def text_of(reader: Reader, trace_id: str, span_id: str, column: str, most: int)
     if column not in _TEXTS:
         raise AddressError(f"there is no text '{column[:40]}'; there are {', '.join(_TEXTS)}")
     rows = reader.rows(
-        f"SELECT substringUTF8({column}, 1, {most}) AS text FROM spans WHERE trace_id ="
-        f" {literal(trace_id)} AND span_id = {literal(span_id)} ORDER BY id_reuse DESC LIMIT 1"
+        f"SELECT substringUTF8({column}, 1, {most}) AS text FROM {_OF_TRACE}"
+        " AND span_id = {step:String} ORDER BY id_reuse DESC LIMIT 1",
+        {"trace": trace_id, "step": span_id},
     )
     if not rows:
         raise NotStoredError(trace_id, span_id)
     return str(rows[0]["text"])
 
 
-def _map(column: str) -> str:
-    return (
-        f"arrayMap((k, v) -> (toString(k), substringUTF8(v, 1, {_MOST_VALUE})),"
-        f" arraySlice(mapKeys({column}), 1, {_MOST_ATTRIBUTES}),"
-        f" arraySlice(mapValues({column}), 1, {_MOST_ATTRIBUTES})) AS {column}_"
-    )
-
-
-def _of(trace_id: str, rows: list[Row], run: int, runs: int) -> Trace:
-    steps = []
-    for number, row in enumerate(rows, 1):
-        said = row["evidence"]
-        found = [
-            Verdict(name, label, nan if score is None else score, said.get(name, ""))
-            for name, label, score in row["verdicts"]
-            if label
-        ]
-        steps.append(Step(number, row, found))
+def _of(trace_id: str, steps: list[Step], run: int, runs: int) -> Trace:
+    for number, step in enumerate(steps, 1):
+        step.number = number
     _place(steps)
     return Trace(trace_id, steps, _tree(steps), run, runs)
 

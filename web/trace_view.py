@@ -110,7 +110,7 @@ def document(found: trace.Trace) -> dict[str, Any]:
     }
 
 
-_NOT_TOLD = {"verdicts", "evidence", "entry", "trace_id", "id_reuse"}
+_NOT_TOLD = {"nanoseconds", "entry", "trace_id", "id_reuse"}
 
 
 def _plain(value: Any) -> Any:

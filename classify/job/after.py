@@ -64,7 +64,7 @@ def after(
         for i, version in enumerate(stored["verdict_version"])
         # Newer classifiers have judged it; or the built-in ones come first; or its text is gone,
         # and what was said of it stays.
-        if version <= task.version
+        if version <= task.numbers.of(stored["project"][i])
         and not (task.custom_only and not version)
         and not (stored["text_removed"][i] and version)
     ]

@@ -25,7 +25,7 @@ from classify.custom.vectors import model
 from classify.detectors.standing import Standing, with_detectors
 from classify.job.back_fill import BackFill, debts
 from classify.job.batch_size import BatchSize
-from classify.job.deployed_set import deploy, latest_version
+from classify.job.deployed_set import deploy
 from classify.job.due import MAX_TRACES, DueTrace, Finder, Share, batches
 from classify.job.flights import Flights, Ground
 from classify.job.mending import MODEL, Mending, damage
@@ -35,6 +35,7 @@ from classify.job.pool import JudgePool
 from classify.job.put_off import PutOff
 from classify.job.rejudge import OldRows, Pace
 from classify.job.rows import Batch, Loaded, Rows, read_schema
+from classify.job.set_numbers import newest
 from classify.job.task import VECTORS, Judged, Task
 from classify.models.checksums import ModelError
 from classify.reviews.calibration_store import history, mark, run_of
@@ -124,12 +125,17 @@ class ClassifyJob:
         self.written_at = 0.0
 
     @property
+    def version(self) -> int:
+        """Number of the deployed set."""
+        return self.numbers.shared
+
+    @property
     def broken(self) -> Mapping[str, str]:
         """Name to why it can't judge; its rows wait."""
         return self._outages.reasons
 
     def _take_up(self, client: Client) -> None:
-        """The thresholds that hold, the number of the deployed set, and who looks for its work. Of
+        """The thresholds that hold, the numbers of the deployed sets, and who looks for work. Of
         a model that can't be read nobody knows what it is: the newest set's number goes on until it
         can."""
         settings = self._settings
@@ -141,17 +147,18 @@ class ClassifyJob:
         self._classifiers = in_force(self.equipped, states, self._fixed)
         self._pool.use(self._classifiers)
         try:
-            self.version = deploy(client, settings.database, self._classifiers)
+            self.numbers = deploy(client, settings.database, self._classifiers)
             self._deployed = True
         except ModelError:
             self._deployed = False
             known = [c for c in self._classifiers if not isinstance(c, Weighed)]
-            newest = latest_version(client, settings.database)
-            self.version = newest or deploy(client, settings.database, known)
+            self.numbers = newest(client, settings.database)
+            if not self.numbers.shared:
+                self.numbers = deploy(client, settings.database, known)
         self.telemetry.version.set(self.version)
         grant = self._grant
         self._share = share = Share(
-            settings.database, self.version, grant.shares, grant.shares_of, settings.cluster
+            settings.database, self.numbers, grant.shares, grant.shares_of, settings.cluster
         )
         self._old = OldRows(share)
         # What the set before judged is looked for at once.
@@ -433,7 +440,7 @@ class ClassifyJob:
         return Task(
             loaded,
             self._schema,
-            self.version,
+            self.numbers,
             now=time.time_ns() // 10**6,
             batch_rows=settings.classify_batch_rows,
             root_id=batch.root_id,

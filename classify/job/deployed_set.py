@@ -1,8 +1,11 @@
-"""The number of the deployed classifier set: what ``verdict_version`` says of a row.
+"""The numbers of the deployed classifier sets: what ``verdict_version`` says of a row.
 
 Workers with the same classifiers agree on one number; any change of a classifier gives the next.
 Workers with different classifiers must not run side by side for long: each restart of the older
 would count as a new deployment.
+
+A project that reviews have given a threshold or a head of its own has sets of its own from then on:
+all classifiers, as they judge its rows. So a change makes only those rows old that it is about.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from classify.classifier import Classifier
+from classify.classifier import Classifier, as_of
+from classify.job.set_numbers import Numbers
 from classify.signals.weighed import Weighed
 
 # Long enough for two inserts that began at once to have both ended.
@@ -47,50 +51,70 @@ def describe(classifiers: Sequence[Classifier]) -> list[dict[str, Any]]:
 
 def fingerprint(classifiers: Sequence[Classifier]) -> str:
     """Hex digits; equal for equal sets in any order."""
-    told: Any = describe(classifiers)
-    # What holds for one project is nobody else's to read, as what is described is.
-    own = {
-        c.name: {project: describe([each]) for project, each in of_projects.items()}
-        for c in classifiers
-        if (of_projects := getattr(c, "of_projects", {}))
-    }
-    if own:
-        told = [told, own]
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(describe(classifiers), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def latest_version(client: Client, database: str) -> int:
-    """The newest number in use, 0 before any."""
-    rows = client.query(f"SELECT max(version) FROM {database}.classifier_sets").result_rows
-    return int(rows[0][0])
+def deploy(client: Client, database: str, classifiers: Sequence[Classifier]) -> Numbers:
+    """The number of each set: the latest one's if it is the same, else the next."""
+    shared = _agreed(client, f"{database}.classifier_sets", {"": classifiers}, 0)[""]
+    rows = client.query(f"SELECT DISTINCT project FROM {database}.project_sets").result_rows
+    projects = {str(project) for (project,) in rows}
+    projects.update(*(getattr(each, "of_projects", ()) for each in classifiers))
+    own = {project: [as_of(each, project) for each in classifiers] for project in projects}
+    # Its rows have the others' numbers, until it has a set of its own.
+    return Numbers(shared, _agreed(client, f"{database}.project_sets", own, shared))
 
 
-def deploy(client: Client, database: str, classifiers: Sequence[Classifier]) -> int:
-    """The number of this set: the latest one's if it is the same, else the next.
+def _agreed(
+    client: Client, table: str, sets: Mapping[str, Sequence[Classifier]], above: int
+) -> dict[str, int]:
+    """The number of each project's set; a new one is more than ``above``. A table without projects
+    has those of one, ''.
 
     Two workers may ask at once. Where two different sets claim one number, the one that was
     written first keeps it and the other takes the next.
     """
-    mine = fingerprint(classifiers)
+    project = "''" if "" in sets else "project"
     owners = (
-        "SELECT version, argMin(fingerprint, (deployed_at, fingerprint))"
-        f" FROM {database}.classifier_sets"
+        f"SELECT {project} AS whose, version, argMin(fingerprint, (deployed_at, fingerprint))"
+        f" FROM {table} GROUP BY whose, version ORDER BY version DESC"
     )
-    while True:
-        rows = client.query(f"{owners} GROUP BY version ORDER BY version DESC LIMIT 1").result_rows
-        version, owner = rows[0] if rows else (0, "")
-        if owner == mine:
-            return int(version)
-        claimed = int(version) + 1
-        client.insert(
-            "classifier_sets",
-            [[claimed, mine, json.dumps(describe(classifiers))]],
-            column_names=["version", "fingerprint", "classifiers"],
-            database=database,
-        )
-        time.sleep(_SETTLE_SECONDS)
-        rows = client.query(f"{owners} WHERE version = {claimed} GROUP BY version").result_rows
-        # Whatever number others have taken meanwhile.
-        if rows[0][1] == mine:
-            return claimed
+    agreed: dict[str, int] = {}
+    mine = {whose: fingerprint(classifiers) for whose, classifiers in sets.items()}
+    while mine:
+        rows = client.query(f"{owners} LIMIT 1 BY whose").result_rows
+        latest = {whose: (int(version), owner) for whose, version, owner in rows}
+        claimed: dict[str, int] = {}
+        for whose, ours in mine.items():
+            version, owner = latest.get(whose, (0, ""))
+            if owner == ours:
+                agreed[whose] = version
+            else:
+                claimed[whose] = max(version, above) + 1
+        if claimed:
+            _claim(client, table, sets, claimed)
+            # Whatever numbers others have taken meanwhile.
+            rows = client.query(owners).result_rows
+            held = {(whose, version): owner for whose, version, owner in rows}
+            agreed |= {w: n for w, n in claimed.items() if held.get((w, n)) == mine[w]}
+        mine = {whose: ours for whose, ours in mine.items() if whose not in agreed}
+    return agreed
+
+
+def _claim(
+    client: Client,
+    table: str,
+    sets: Mapping[str, Sequence[Classifier]],
+    numbers: Mapping[str, int],
+) -> None:
+    columns = ["project", "version", "fingerprint", "classifiers"]
+    rows = [
+        [whose, number, fingerprint(sets[whose]), json.dumps(describe(sets[whose]))]
+        for whose, number in numbers.items()
+    ]
+    if "" in numbers:
+        columns, rows = columns[1:], [row[1:] for row in rows]
+    database, _, name = table.partition(".")
+    client.insert(name, rows, column_names=columns, database=database)
+    time.sleep(_SETTLE_SECONDS)

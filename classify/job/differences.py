@@ -26,8 +26,7 @@ def waiting(
 
     def waits(i: int) -> bool:
         return (
-            stored["verdict_version"][i] < task.version
-            or stored["verdict_at"][i] < task.before
+            waited(stored, i, task)
             or stored["custom_version"][i] < custom.revision
             or bool(stored["unjudged"][i])
             or tuple(stored[name][i] for name in ids) in named
@@ -44,17 +43,17 @@ def to_write(found: After, task: Task) -> tuple[list[int], list[int]]:
         if task.custom_only:
             if _waited_for_custom(found, i) or _says_else(found, i):
                 pending.append(i)
-        elif _waited(found.stored, i, task):
+        elif waited(found.stored, i, task):
             pending.append(i)
         elif _changed(found, i):
             changed.append(i)
     return changed, pending
 
 
-def _waited(stored: Columns, row: int, task: Task) -> bool:
-    return bool(
-        stored["verdict_version"][row] < task.version or stored["verdict_at"][row] < task.before
-    )
+def waited(stored: Columns, row: int, task: Task) -> bool:
+    """For verdicts: it has none, or those of an older set, or somebody asked for others."""
+    newest = task.numbers.of(stored["project"][row])
+    return bool(stored["verdict_version"][row] < newest or stored["verdict_at"][row] < task.before)
 
 
 def _waited_for_custom(found: After, row: int) -> bool:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
 
+from classify.job.set_numbers import Numbers
 from classify.settle.usage import CALLS
 from clickhouse.cluster import everywhere, local
 
@@ -54,10 +55,10 @@ class DueTrace:
 @dataclass(slots=True, frozen=True)
 class Share:
     """Whose work it is: traces whose ``cityHash64(trace_id) % count`` is one of ``indices``, and
-    verdicts older than ``version``. ``cluster``: EVERYSPAN_CLUSTER."""
+    verdicts of older sets than ``numbers``. ``cluster``: EVERYSPAN_CLUSTER."""
 
     database: str
-    version: int
+    numbers: Numbers
     indices: frozenset[int]
     count: int
     cluster: str = ""

@@ -55,7 +55,7 @@ def _built_in(found: After, rows: Sequence[int], task: Task) -> dict[str, Sequen
         new[name] = [verdicts[i].label for i in rows]
         new[f"{name}_score"] = [verdicts[i].score for i in rows]
     if not task.custom_only:
-        new["verdict_version"] = [task.version] * len(rows)
+        new["verdict_version"] = [task.numbers.of(found.stored["project"][i]) for i in rows]
         new["verdict_at"] = [task.now] * len(rows)
     return new
 

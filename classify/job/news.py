@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from classify.job.after import After
+from classify.job.differences import waited
 from classify.job.task import Task
 
 #: Classifier to label, and whether an attack was obeyed.
@@ -40,7 +41,7 @@ def _of(found: After, row: int, task: Task) -> tuple[int, set[str]]:
     before, after = _said(found, row)
     changed = {name for name, said in after.items() if said != before.get(name, ("", False))}
     old = set(stored["old_verdicts"][row])
-    again = version < task.version or stored["verdict_at"][row] < task.before
+    again = waited(stored, row, task)
     if again or task.custom_only:
         return at, old | changed
     if task.now - stored["ingested_at"][row] > _BACK_FILL_MS:

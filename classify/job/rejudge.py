@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 
 from classify.job.due import JUDGED, DueTrace, Share, judged_before, take
+from classify.job.set_numbers import newest
 
 #: A batch should take about so long: that is what a new row may have to wait.
 _BATCH_SECONDS = 2.0
@@ -76,7 +77,7 @@ class OldRows:
         self._requests = asked
         rows = client.query(
             f"SELECT DISTINCT toString(toDate(start_time)) AS day FROM {share.database}.spans_raw"
-            f" WHERE {JUDGED} AND verdict_version < {share.version} AND {share.traces}"
+            f" WHERE {JUDGED} AND {share.numbers.older} AND {share.traces}"
         ).result_rows
         found = [Old(day) for (day,) in rows]
         for since, until, before in asked:
@@ -100,11 +101,7 @@ class OldRows:
         return take(self._found, rows), self._of.before
 
     def _search(self, client: Client, old: Old) -> list[DueTrace]:
-        due = (
-            _asked(old.since, old.until, old.before)
-            if old.before
-            else f"verdict_version < {self._share.version}"
-        )
+        due = _asked(old.since, old.until, old.before) if old.before else self._share.numbers.older
         return judged_before(client, self._share, old.day, due, "max(start_time) DESC", _MAX_TRACES)
 
 
@@ -131,10 +128,10 @@ def requests(client: Client, database: str) -> list[tuple[int, int, int]]:
     return [(int(since), int(until), int(at)) for since, until, at in rows]
 
 
-def left(client: Client, database: str, version: int) -> int:
+def left(client: Client, database: str) -> int:
     """Rows that wait to be judged again."""
     asked = [f"({_asked(*each)})" for each in requests(client, database)]
-    due = " OR ".join([f"verdict_version < {version}", *asked])
+    due = " OR ".join([newest(client, database).older, *asked])
     found = client.query(
         f"SELECT count() FROM {database}.spans_raw FINAL WHERE {JUDGED} AND ({due}) {_FINAL}"
     ).result_rows

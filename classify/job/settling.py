@@ -22,6 +22,7 @@ from clickhouse_connect.driver.client import Client
 
 from classify.job.due import DAY_NS, ROOT_CALL, DueTrace, Share
 from classify.job.rows import Rows, Schema, TooLargeError, read_schema
+from classify.job.set_numbers import Numbers
 from classify.job.traces import spans_of, spans_of_some, traces_of
 from classify.settings import ClassifySettings
 from classify.settle.early import counted_early
@@ -88,7 +89,7 @@ class Settling:
 
     def _shares(self) -> Share:
         settings, grant = self._settings, self._grant
-        return Share(settings.database, 0, grant.shares, grant.shares_of, settings.cluster)
+        return Share(settings.database, Numbers(0), grant.shares, grant.shares_of, settings.cluster)
 
     def run(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle what has come; returns rows written. Does nothing while its share of the time is

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from classify.job.lacking import Gap
 from classify.job.own_traffic import Limits
 from classify.job.rows import Loaded, Schema
+from classify.job.set_numbers import Numbers
 from classify.settle.twins import Twin
 
 #: What can break besides classifiers: making texts' vectors ahead.
@@ -16,7 +17,7 @@ VECTORS = "vectors"
 
 @dataclass(slots=True)
 class Task:
-    """``version`` and ``now`` (ms since 1970) go into the rows. ``batch_rows``: rows of a block.
+    """``numbers`` and ``now`` (ms since 1970) go into the rows. ``batch_rows``: rows of a block.
 
     ``failure``: judge nothing, and say this as evidence (the classifiers kill their process).
     ``before``: rows judged before that, ms since 1970, are written again in any case.
@@ -28,7 +29,7 @@ class Task:
 
     loaded: Loaded
     schema: Schema
-    version: int
+    numbers: Numbers
     now: int
     batch_rows: int
     root_id: str = ""

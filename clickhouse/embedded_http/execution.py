@@ -40,6 +40,9 @@ _PARSE_SECONDS = 5.0
 _LAST_SECONDS = 4.0
 # Longer statements are not kept among the checked ones.
 _MAX_CACHED_CHARS = 8192
+# Parameters that are values, whatever they are given: a statement with no others is the same one.
+_VALUE = re.compile(r"\{(\w+):(String|Array\(String\)|U?Int(?:8|16|32|64))\}")
+_STAND_INS = {"String": "", "Array(String)": "[]"}
 
 
 class Disconnected(Exception):
@@ -192,7 +195,7 @@ class Execution:
         engine = self._engine
         if not question.sql.strip():
             raise QueryRefused(62, "Empty query")
-        params = tuple(sorted(question.params.items())) if "{" in question.sql else ()
+        params = _told_apart_by(question)
         check = self._checked if len(question.sql) <= _MAX_CACHED_CHARS else self._check
         alone = question.project is not None
         statement = check(question.sql, params, alone)
@@ -223,7 +226,7 @@ class Execution:
             format_name,
             content_type,
             self._current_database(question.database),
-            dict(params),
+            question.params if params else {},
             limited,
             float(limited["max_execution_time"]),
             answer,
@@ -262,6 +265,17 @@ class Execution:
         if asked == "system":
             raise QueryRefused(497, "name tables of 'system' in full: system.tables")
         return self._database if asked in ("", "default") else asked
+
+
+def _told_apart_by(question: Question) -> tuple[tuple[str, str], ...]:
+    """The parameters that a statement is checked with: those that could name something, and
+    stand-ins for values."""
+    if "{" not in question.sql:
+        return ()
+    values = _VALUE.findall(question.sql)
+    if len(values) < question.sql.count("{"):
+        return tuple(sorted(question.params.items()))
+    return tuple(sorted((name, _STAND_INS.get(kind, "0")) for name, kind in values))
 
 
 def _seen(work: asyncio.Future[Any]) -> None:

@@ -9,7 +9,7 @@ an error comes by another project's row. A table that nobody thought of is close
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape
 
 #: Tables of ours whose rows say whose they are, and those that say nothing of anybody.
@@ -19,7 +19,7 @@ OF_PROJECTS = frozenset(
         *("experiment_changes", "experiment_status_measured", "experiment_effects_measured"),
         *("experiment_balance_measured", "hour_changes", "hour_tallies"),
         *("dataset_versions", "dataset_items", "dataset_reference", "dataset_drift"),
-        *("custom_classifiers", "calibrations"),
+        *("custom_classifiers", "calibrations", "project_sets"),
     )
 )
 OF_ALL = frozenset(("migrations", "classifier_sets"))
@@ -48,17 +48,19 @@ def mark(tag: str, project: str | None) -> str:
     return f"{tag} *" if project is None else f"{tag} ={project}"
 
 
-def users(walls: Iterable[Wall]) -> str:
-    """The engine's file of users. Names of databases and tables are words."""
+def users(walls: Iterable[Wall], profile: Mapping[str, str]) -> str:
+    """The engine's file of users. Names of databases and tables are words. ``profile``: settings
+    that each statement starts with."""
     databases: dict[str, list[str]] = {}
     for database, table, kind in walls:
         databases.setdefault(database, []).append(
             f"<{table}><filter>{escape(_POLICY[kind])}</filter></{table}>"
         )
     policies = "".join(f"<{name}>{''.join(found)}</{name}>" for name, found in databases.items())
+    settings = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in profile.items())
     return (
-        "<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default>"
-        "<password/><networks><ip>::/0</ip></networks><profile>default</profile>"
+        f"<clickhouse><profiles><default>{settings}</default></profiles>"
+        "<quotas><default/></quotas><users><default><password/><networks><ip>::/0</ip></networks><profile>default</profile>"
         f"<quota>default</quota><databases>{policies}</databases>"
         "</default></users></clickhouse>\n"
     )

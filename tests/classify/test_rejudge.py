@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from classify.coverage import coverage
 from classify.job.due import Share
 from classify.job.rejudge import OldRows, Pace, ask, left
+from classify.job.set_numbers import Numbers
 from classify.service import ClassifyService, create_app
 from classify.thresholds import ThresholdError, read_thresholds, with_thresholds
 from clickhouse.connection import connect
@@ -35,7 +36,7 @@ def test_newest_first_day_by_day(db: Store) -> None:
     for number, days in ((1, 9), (2, 0), (3, 4)):
         db.insert(trace(number, start=now() - days * DAY))
     db.judge()
-    old = OldRows(Share(db.database, 2, frozenset({0}), 1))
+    old = OldRows(Share(db.database, Numbers(2), frozenset({0}), 1))
     old.look(db.client, everywhere=True)
     found = []
     while taken := old.take(db.client, 1)[0]:
@@ -53,7 +54,7 @@ def test_new_rows_are_judged_whatever_is_left_of_the_budget(db: Store) -> None:
     assert job.run() == 3, "the new rows only"
     found = coverage(db.client, db.database)
     assert (found.pending, found.ratio) == (0, 1.0), "an older set's verdicts count as verdicts"
-    assert found.outdated == 903 - first - 3 == left(db.client, db.database, job.version)
+    assert found.outdated == 903 - first - 3 == left(db.client, db.database)
     job.close()
 
 
@@ -74,7 +75,7 @@ def test_what_has_no_text_any_more_keeps_its_verdicts(db: Store) -> None:
     after = db.query(said)
     assert [row for row in after if row[:2] in gone] == [row for row in before if row[:2] in gone]
     assert {row[4] for row in after if row[:2] not in gone} == {before[0][4] + 1}
-    assert left(db.client, db.database, before[0][4] + 1) == 0
+    assert left(db.client, db.database) == 0
 
 
 def test_share_0_leaves_old_rows_alone(db: Store) -> None:
@@ -92,13 +93,12 @@ def test_asked_for_rows_are_written_though_nothing_changed(db: Store) -> None:
     time.sleep(0.01)
     moment = datetime.now(UTC)
     ask(db.client, db.database, moment - timedelta(hours=12), moment - timedelta(hours=5))
-    version = db.query("SELECT max(verdict_version) FROM spans")[0][0]
-    assert left(db.client, db.database, version) == 3
+    assert left(db.client, db.database) == 3
     assert db.judge(classify_rejudge_share=1) == 3
     after = db.query("SELECT trace_id, max(verdict_at) FROM spans GROUP BY 1 ORDER BY 1")
     changed = [old[0] for old, new in zip(before, after, strict=True) if old[1] != new[1]]
     assert changed == [trace_id(2)]
-    assert left(db.client, db.database, version) == 0
+    assert left(db.client, db.database) == 0
     assert db.judge(classify_rejudge_share=1) == 0, "once is enough"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from classify.job.batch_size import BatchSize
 from classify.job.due import DueTrace, Finder, Share, batches
+from classify.job.set_numbers import Numbers
 from tests.classify.job_store import SECOND, Store, engine, now, store, trace, trace_id
 
 
@@ -26,7 +27,9 @@ def _empty(db: Store) -> None:
 def finder(
     db: Store, *, quiet: float = 0, version: int = 1, share: tuple[int, int] = (0, 1)
 ) -> Finder:
-    return Finder(Share(db.database, version, frozenset({share[0]}), share[1]), quiet, 3600)
+    return Finder(
+        Share(db.database, Numbers(version), frozenset({share[0]}), share[1]), quiet, 3600
+    )
 
 
 def test_a_trace_is_one_piece_of_work(db: Store) -> None:

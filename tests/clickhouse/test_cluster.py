@@ -14,6 +14,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from classify.job.due import Finder, Share
+from classify.job.set_numbers import Numbers
 from classify.settings import ClassifySettings
 from classify.shares.lease_store import Lease, read, write
 from clickhouse.erasure.erase import erase, find, finish
@@ -180,7 +181,7 @@ def test_rows_that_came_late_are_found_on_any_shard(many: Any) -> None:
     client, settings = many
     old = time.time_ns() - 5 * 86_400 * 10**9
     inserted(client, settings, Span(f"{1:032x}", f"{1:016x}", start_time=old))
-    share = Share(settings.database, 1, frozenset({0}), 1, CLUSTER)
+    share = Share(settings.database, Numbers(1), frozenset({0}), 1, CLUSTER)
     assert len(Finder(share, 0, 3600).touched(client, 600)) == 1
 
 

@@ -153,6 +153,14 @@ def test_parameters_are_bound_as_on_a_server(server: Server) -> None:
         param_n=5,
     )
     assert answer.text == "x\\ty\\'; DROP TABLE spans\t['p','q\\'']\t\\N\t5\n"
+    # The text is checked once for all values, and anew for each name.
+    for wanted in ("5", "7", "x"):
+        answer = server.ask("SELECT {n:UInt64}, {s:String}", param_n=wanted, param_s="system.users")
+        assert answer.code == (457 if wanted == "x" else 0)
+    assert server.ask("SELECT {n:UInt64}, {s:String}", param_n=1).code == 456
+    named = "SELECT count() FROM {ns:Identifier}.{t:Identifier}"
+    assert server.ask(named, param_ns="everyspan", param_t="spans").text == "1000\n"
+    assert server.ask(named, param_ns="system", param_t="users").code == 497
 
 
 @pytest.mark.parametrize(
@@ -307,7 +315,8 @@ def test_clickhouse_connect_reads_rows_and_frames(
         (0.2, "große", {"k": "2"}, ["a", "b"]),
     ]
     for name in ("pd", "pd_time_test"):
-        monkeypatch.delitem(vars(libraries), name)  # as in a program of somebody else's
+        # As in a program of somebody else.
+        monkeypatch.delitem(vars(libraries), name, raising=False)
     frame = client.query_df("SELECT span_id, model, cost_usd FROM spans ORDER BY span_id")
     assert frame.shape == (1000, 3)
     assert int(frame["span_id"].sum()) == 499500

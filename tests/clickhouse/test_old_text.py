@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from classify.job.back_fill import BackFill
 from classify.job.due import Share
 from classify.job.rejudge import OldRows, ask, left
+from classify.job.set_numbers import Numbers
 from classify.settings import ClassifySettings
 from clickhouse.erasure.old_rows import remove_old_rows
 from clickhouse.erasure.old_text import remove_old_text
@@ -192,7 +193,7 @@ def test_it_is_not_judged_again(house: tuple[Client, ClickHouseSettings]) -> Non
     store(client, settings, row("old", DAYS + 2), row("young", DAYS - 1))
     remove_old_text(client, settings, DAYS)
     young = hashlib.md5(b"young").hexdigest()
-    share = Share(settings.database, 4, frozenset({0}), 1)
+    share = Share(settings.database, Numbers(4), frozenset({0}), 1)
     ask(client, settings.database, NOW - timedelta(days=20), NOW)
     time.sleep(0.01)
     old_rows = OldRows(share)
@@ -201,7 +202,7 @@ def test_it_is_not_judged_again(house: tuple[Client, ClickHouseSettings]) -> Non
     while taken := old_rows.take(client, 10)[0]:
         found += [each.trace_id for each in taken]
     assert set(found) == {young}
-    assert left(client, settings.database, 4) == 1
+    assert left(client, settings.database) == 1
     fill = BackFill(share, "(custom_version < 9)")
     assert [each.trace_id for each in fill.take(client, 10)] == [young]
 

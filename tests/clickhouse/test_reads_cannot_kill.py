@@ -161,6 +161,15 @@ def test_readers_see_what_was_stored_soon(lasting: Up) -> None:
 def test_readyz_of_the_port(lasting: Up) -> None:
     answer = lasting.request("GET", "/readyz", port="clickhouse")
     assert (answer.status, answer.body) == (200, b"ok\n")
+    # Its files are here, though the engine takes the disk for a distant one.
+    asked = ask(
+        lasting,
+        "SELECT name, value FROM system.settings WHERE changed AND name LIKE 'remote_filesystem%'"
+        " ORDER BY name",
+    )
+    assert asked.body == (
+        b"remote_filesystem_read_method\tread\nremote_filesystem_read_prefetch\t0\n"
+    )
 
 
 def test_large_joins_take_nothing_from_ingest(lasting: Up) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from math import isnan
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.connection import connect
 from clickhouse.settings import ClickHouseSettings
+from grafana.build.sql import classifiers, verdicts
 from tests.clickhouse.migrated import migrated
 from tests.grafana import seed
 from web import now, trace, traces
@@ -24,9 +27,9 @@ class Asked(Reader):
         super().__init__(lambda _: client, "everyspan")
         self.statements: list[str] = []
 
-    def rows(self, sql: str) -> list[Row]:
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         self.statements.append(sql)
-        return super().rows(sql)
+        return super().rows(sql, parameters)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,14 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
             " duration_ms, hallucination, verdict_version) SELECT concat('long-', toString(number"
             " % 9)), toString(number), if(number < 9, '', toString(number % 9)), now64(9) -"
             " toIntervalMinute(if(number < 9, 200, 1)), 'shop', 5, 'fail', 1 FROM numbers(18)"
+        )
+        # Later ones first in the key, some of them twice, and an earlier run with the same ids.
+        client.command(
+            "INSERT INTO spans_raw (trace_id, span_id, start_time, input, documents,"
+            " verdict_version, id_reuse) SELECT 'many', toString(1000 - number % 40), now64(9)"
+            " - toIntervalMinute(4000 - number % 40), concat('said ', toString(number)),"
+            " ['a', 'b'], intDiv(number, 40), 1 FROM numbers(60) UNION ALL"
+            " SELECT 'many', 'old', now64(9) - toIntervalMinute(4100), 'before', [], 1, 0"
         )
         yield Asked(client)
 
@@ -109,12 +120,52 @@ def test_what_needs_attention_is_counted_as_by_a_question_for_each(reader: Asked
         assert sum(failed for failed, _ in each.slots) == each.failed
 
 
-def test_a_trace_is_read_from_its_first_to_its_last_step(reader: Asked) -> None:
+def test_a_short_trace_is_one_question_and_all_that_its_rows_say(reader: Asked) -> None:
     found = trace.load(reader, "long-3")
     assert [step.row["span_id"] for step in found.steps] == ["3", "12"]
-    trace.contents(reader, found, found.steps)
-    assert all(step.content for step in found.steps)
-    # Its last steps alone, and one that there is not.
-    trace.contents(reader, found, found.steps[1:])
+    ids = reader.rows("SELECT trace_id FROM spans WHERE custom != map() LIMIT 1 BY mapKeys(custom)")
+    for trace_id in ["long-3", *(row["trace_id"] for row in ids)]:
+        reader.statements.clear()
+        found = trace.load(reader, trace_id)
+        trace.contents(reader, found, found.steps)
+        assert len(reader.statements) == 1
+        plain = reader.rows(
+            f"SELECT *, {verdicts(classifiers())} AS verdicts FROM spans WHERE trace_id ="
+            f" '{trace_id}' ORDER BY start_time, span_id"
+        )
+        assert len(plain) == len(found.steps)
+        for step, row in zip(found.steps, plain, strict=True):
+            said = [
+                (name, label, row["evidence"].get(name, "")) for name, label, _ in row["verdicts"]
+            ]
+            assert [(v.classifier, v.label, v.said) for v in step.verdicts] == [
+                each for each in said if each[1]
+            ]
+            scores = [score for _, label, score in row["verdicts"] if label]
+            for verdict, score in zip(step.verdicts, scores, strict=True):
+                assert verdict.score == score or (isnan(verdict.score) and isnan(score))
+            assert step.content["attributes"] == list(row["attributes"].items())
+            for name in ("input", "output_messages", "documents", "provider", "verdict_at"):
+                assert step.content[name] == row[name]
+            assert step.content["input_length"] == len(row["input"])
+    assert ids
     with pytest.raises(trace.NotStoredError):
         trace.load(reader, "long-99")
+
+
+def test_of_a_long_trace_only_the_steps_that_are_shown_are_read_whole(reader: Asked) -> None:
+    found = trace.load(reader, "many", 2)
+    assert (found.run, found.runs) == (2, 2)
+    assert [step.row["span_id"] for step in found.steps] == [str(n) for n in range(1000, 960, -1)]
+    assert not any(step.content for step in found.steps)
+    shown = found.steps[10:40]
+    trace.contents(reader, found, shown)
+    # What came last of a step counts.
+    assert [step.content["input"] for step in shown] == [
+        f"said {n + 40 if n < 20 else n}" for n in range(10, 40)
+    ]
+    assert [bool(step.content) for step in found.steps] == [False] * 10 + [True] * 30
+    reader.statements.clear()
+    trace.contents(reader, found, shown)
+    assert reader.statements == []
+    assert [step.row["span_id"] for step in trace.load(reader, "many", 1).steps] == ["old"]

@@ -180,13 +180,16 @@ def _judging() -> list[Json]:
         _where(),
     )
     lag = _lag(_JUDGED_AFTER, _where("verdict_version > 0"))
-    versions = """SELECT version, min(deployed_at) AS deployed,
+    versions = """SELECT version, project, min(deployed_at) AS deployed,
   arrayStringConcat(arraySort(arrayMap(c -> concat(JSONExtractString(c, 'name'), ' ',
     toString(JSONExtractUInt(c, 'version'))), JSONExtractArrayRaw(any(classifiers)))), ', ')
     AS classifiers
-FROM classifier_sets
-GROUP BY version
-ORDER BY version DESC
+FROM (
+  SELECT version, '' AS project, deployed_at, classifiers FROM classifier_sets
+  UNION ALL
+  SELECT version, project, deployed_at, classifiers FROM project_sets)
+GROUP BY version, project
+ORDER BY deployed DESC, project, version DESC
 LIMIT 20"""
     rows_by_version = over_time(
         "sum(n) AS spans",
@@ -233,9 +236,15 @@ LIMIT 20"""
         table(
             13,
             "Which classifiers and models are deployed?",
-            "Every set that was ever deployed, newest first: classifier and version.",
+            "Every set that was ever deployed, newest first: classifier and version. With a project: "
+            "of its rows alone, since its reviews moved a threshold.",
             versions,
-            [count("version", 80), time("deployed"), text("classifiers", wrap=True)],
+            [
+                count("version", 80),
+                text("project", 120),
+                time("deployed"),
+                text("classifiers", wrap=True),
+            ],
             size=(24, 6),
             empty="No set is deployed: everyspan up, or the judging service, deploys one.",
         ),

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from classify.classifier import Classifier, Subject
+from classify.coverage import coverage
 from classify.custom.catalog import Catalog
 from classify.custom.classifier_definition import Definition
+from classify.job.rejudge import left
+from classify.job.set_numbers import Numbers
 from classify.reviews import calibration_store, queue, review_store
 from classify.reviews.calibrating import Calibrating, CalibrationError
 from classify.reviews.calibration import Answered, fit, propose, shipped_map, threshold_of
@@ -164,14 +167,19 @@ def test_answers_of_a_project_move_its_own_threshold(db: Store) -> None:
     assert (state.project, state.number, state.answers) == ("alpha", 1, 60)
     assert 0.25 < state.threshold < 0.7
     before = job.version
-    job.run()
+    as_written = "SELECT * FROM spans WHERE project = '' ORDER BY trace_id, span_id"
+    others = str(db.query(as_written))
+    assert job.run() == len(rows), "alpha's, and none but alpha's"
     moved = sum(scores.round(3) >= state.threshold)
     assert dict(db.query(by_project)) == {"": 12, "alpha": moved}
-    assert job.version == before + 1
-    ((told,),) = db.query("SELECT argMax(classifiers, version) FROM classifier_sets")
-    assert "alpha" not in told, "what is described is every project's to read"
+    assert str(db.query(as_written)) == others
+    assert job.numbers == Numbers(before, {"alpha": before + 1})
+    found = coverage(client, db.database)
+    assert (found.outdated, left(client, db.database)) == (0, 0)
+    assert "alpha" not in str(db.query("SELECT * FROM classifier_sets")), "every project's to read"
     again = db.job(Scored(), Tree())
-    assert again.version == job.version
+    assert again.numbers == job.numbers
+    assert again.run() == 0
     again.close()
     # Whoever looks at both is asked the most doubtful of each by its own.
     client.database = db.database
@@ -191,6 +199,14 @@ def test_answers_of_a_project_move_its_own_threshold(db: Store) -> None:
     assert doubts[case.project, round(case.score, 3)] == pytest.approx(least, abs=1e-6)
     with pytest.raises(CalibrationError, match="nothing to take back"):
         ours.undo("toxicity")
+    # What moves for the others is none of its concern, as it has its own.
+    shared = replace(state, project="", threshold=0.9)
+    calibration_store.put(client, db.database, shared)
+    assert job.run() == len(rows)
+    assert dict(db.query(by_project)) == {"": 6, "alpha": moved}
+    assert job.numbers == Numbers(before + 1, {"alpha": before + 1})
+    calibration_store.put(client, db.database, replace(shared, number=2, threshold=0.0))
+    assert job.run() == len(rows)
     assert ours.undo("toxicity", project="alpha").project == "alpha"
     assert fails_from(run).own == {}
     # A head's scores mean what those of the classifier do, as it came.
@@ -198,9 +214,11 @@ def test_answers_of_a_project_move_its_own_threshold(db: Store) -> None:
     calibration_store.put(client, db.database, headed)
     assert fails_from(run).of("toxicity", "alpha") == 0.7
     calibration_store.put(client, db.database, replace(headed, number=4, head=()))
-    job.run()
+    assert job.run() == len(rows)
     job.close()
     assert dict(db.query(by_project)) == {"": 12, "alpha": 12}
+    assert db.judge(Scored(version=2), Tree(), classify_rejudge_share=1.0) == 2 * len(rows)
+    assert left(client, db.database) == 0
 
 
 def test_what_somebody_has_set_is_left_alone(db: Store) -> None:
