@@ -491,7 +491,9 @@ def _progress(settings: ClassifySettings) -> None:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        fail(f"{path} can't be read: {error.strerror}")
+    except UnicodeDecodeError as error:
         fail(f"{path} can't be read: {error}")
 
 

@@ -49,7 +49,9 @@ def alert(event: dict[str, Any], taken: int, refused: list[str]) -> None:
     """Print an alert as PagerDuty's Events API v2 got it."""
     payload = event["payload"]
     console.print()
-    console.print(Rule(Text("The alert of it, as PagerDuty got it", "bold")), width=80)
+    console.print(
+        Rule(Text("The alert of the planted hallucination, as PagerDuty got it", "bold")), width=80
+    )
     console.print(f"{payload['summary']}\n", style="bold red")
     details = {"classifier": payload["class"], "severity": payload["severity"]}
     for name, text in (details | payload["custom_details"]).items():
@@ -130,7 +132,9 @@ def _verdicts(client: Client) -> None:
         names = [c.name for c in BUILT_IN if c.layer == layer]
         if not names:
             continue
-        table = Table(title=layer.capitalize(), title_justify="left", header_style="bold")
+        table = Table(
+            title=f"{layer.capitalize()}, in steps", title_justify="left", header_style="bold"
+        )
         table.add_column("classifier")
         for name in ("looked at", "fail", "pass", "can't tell", "judged"):
             table.add_column(name, justify="right")
@@ -153,7 +157,7 @@ def _verdicts(client: Client) -> None:
 
 def _planted(client: Client, traffic: dict[str, Any]) -> bool:
     complete = True
-    table = Table(title="Planted failures", title_justify="left", header_style="bold")
+    table = Table(title="Planted failures, in traces", title_justify="left", header_style="bold")
     for name in ("classifier", "planted", "found", "false alarms"):
         table.add_column(name, justify="left" if name == "classifier" else "right")
     for name in (c.name for c in BUILT_IN):

@@ -134,7 +134,9 @@ def _show(reader: Reader, classifier: str, case: queue.Case, threshold: float) -
             soft_wrap=True,
         )
         for block in conversation.blocks(step):
-            console.print(Text(f"  {block.role} {block.label}:", "cyan"), soft_wrap=True)
+            console.print(
+                Text(f"  {block.role} {block.label}".rstrip() + ":", "cyan"), soft_wrap=True
+            )
             console.print(
                 "\n".join(f"    {line}" for line in block.text.splitlines()), soft_wrap=True
             )

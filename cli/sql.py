@@ -12,6 +12,7 @@ from rich.table import Table
 from cli.console import console, plain_errors, put
 from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
+from web import say
 
 _MAX_CELL = 200
 _HAS_FORMAT = re.compile(r"\bFORMAT\s+\w+\s*;?\s*$", re.IGNORECASE)
@@ -41,7 +42,7 @@ def sql(
             for row in result.result_rows:
                 table.add_row(*(_cell(value) for value in row))
             console.print(table)
-            console.print(f"{len(result.result_rows)} rows", style="dim")
+            console.print(say.plural(len(result.result_rows), "row"), style="dim")
             return
         raw = client.raw_query(query, fmt=format_ or (None if in_query else "TSVWithNames"))
         put(raw)

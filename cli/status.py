@@ -31,7 +31,7 @@ from experiments.experiment_store import stored
 from grafana.build.gaps import GAP_COLUMNS, MISSING, gaps
 from grafana.build.sql import PRODUCTION, TRACE
 from service.stack_metrics import stack_troubles
-from web.say import interval, share
+from web.say import interval, plural, share
 
 #: What "per second" is measured over.
 _MINUTES = 5
@@ -299,7 +299,7 @@ def _reviewed(client: Client, database: str, whose: str) -> dict[str, dict[str, 
 
 def _review(name: str, found: dict[str, Any]) -> str:
     """'toxicity 24 answers, fail rate 12 % (6-21 %), precision 71-100 %'."""
-    told = [f"{name} {found['answers']:,} answers"]
+    told = [f"{name} {plural(found['answers'], 'answer')}"]
     for title in TITLES:
         if title in found:
             value, low, high = found[title]

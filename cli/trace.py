@@ -18,6 +18,7 @@ from cli.options import ClickHousePort, Data, Dsn
 from cli.reader import open_reader
 from grafana.failing_step import first_failing
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
+from web import say
 
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, step_kind, start_time, duration_ms, status,"
@@ -138,8 +139,9 @@ def tree(rows: list[Row]) -> Tree:
     top = Tree(
         Text.assemble(
             (f"trace {rows[0]['trace_id']}", "bold"),
-            f"  {len(rows)} steps  {total_in:,} → {total_out:,} tokens",
-            f"  ${sum(cost):.6f}" if cost else "",
+            f"  {say.plural(len(rows), 'step')}",
+            f"  {total_in:,} → {total_out:,} tokens" if total_in or total_out else "",
+            f"  {say.money(sum(cost))}" if cost else "",
             _replay_of(rows),
         )
     )
@@ -173,14 +175,14 @@ def _line(row: Row) -> Text:
     parts: list[str | tuple[str, str]] = [
         (_short(row["name"]), "bold"),
         (row["step_kind"], "dim"),
-        f"{row['duration_ms']:,.1f} ms",
+        say.duration(row["duration_ms"]),
     ]
     if row["model"]:
         parts.append(_short(row["model"]))
     if row["input_tokens"] is not None or row["output_tokens"] is not None:
         parts.append(f"{row['input_tokens'] or 0:,} → {row['output_tokens'] or 0:,} tokens")
     if row["cost_usd"] is not None:
-        parts.append(f"${row['cost_usd']:.6f}")
+        parts.append(say.money(row["cost_usd"]))
     if row["code_file"]:
         parts.append((f"{_short(row['code_file'])}:{row['code_line']}", "dim"))
     if row["status"] == "error":

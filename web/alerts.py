@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,11 +14,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from service.client import CallError, Client
 from web import pages
 from web.forms import fields
+from web.mark import shown
 from web.when import AddressError
 
 _HOURS = {"1": "hour", "8": "8 hours", "24": "day", "168": "week"}
 #: Labels by which a page silences.
 _LABELS = ("classifier", "alertname", "service")
+#: Of an alert of which nothing was found out, such as one that is over.
+_CASE: dict[str, Any] = {"judged": 0, "failures": (), "what_changed": ()}
+_MOST_SHOWN = 20_000
 
 
 def router(alerting: Client) -> APIRouter:
@@ -47,7 +52,16 @@ def router(alerting: Client) -> APIRouter:
     def one(number: int) -> HTMLResponse:
         """One, with what was found out about it."""
         found = alerting.call("GET", f"/v1/alerts/{number}")
-        return pages.page("alert", here="alerts", row=_row(found), found=found)
+        case = found["case"] or {}
+        return pages.page(
+            "alert",
+            here="alerts",
+            row=_row(found),
+            summary=found["alert"].get("annotations", {}).get("summary", ""),
+            case=_CASE | case | {"since": _moment(case.get("since"))},
+            without=_without(case),
+            came=shown(json.dumps(found["alert"], indent=2, ensure_ascii=False), _MOST_SHOWN),
+        )
 
     @api.post("/alerts/{number}/resend")
     async def resend(number: int) -> Response:
@@ -95,6 +109,17 @@ def _row(found: dict[str, Any]) -> dict[str, Any]:
         "at": _time(found["sent_at"] or found["created_at"]),
         "labels": {name: found.get(name, "") for name in _LABELS},
     }
+
+
+def _without(case: dict[str, Any]) -> str:
+    """What could not be found out."""
+    if case.get("unenriched"):
+        return f"traces: {case['unenriched']}"
+    return str(case.get("missing", ""))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _time(milliseconds: int) -> datetime:

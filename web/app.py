@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -19,10 +18,11 @@ from service.caller import Caller, NotAllowed
 from service.client import Client as Service
 from service.errors import UserError
 from service.keys import Keys
-from web import alerts, now, pages, reviews, trace_view, traces_view
+from web import alerts, now, pages, reviews, session, trace_view, traces_view
 from web.caller import WebGate
 from web.key import ENTER, cookie
 from web.reader import Connecting, NotReadError, Reader
+from web.session import NoSessionError
 from web.settings import WebSettings
 from web.trace import NotStoredError
 from web.when import AddressError
@@ -57,15 +57,10 @@ def create_app(
     app.state.registry = registry
     app.include_router(traces_view.router(reader))
     app.include_router(trace_view.router(reader))
+    app.include_router(session.router(reader))
     app.include_router(now.router(reader))
     app.include_router(reviews.router(reader, classify))
     app.include_router(alerts.router(alerting))
-
-    @app.get("/sessions/{session:path}")
-    def session(session: str) -> Response:
-        """Its turns, in order."""
-        query = urlencode({"session": session, "since": "30d", "sort": "oldest"})
-        return RedirectResponse(f"/traces?{query}", HTTPStatus.TEMPORARY_REDIRECT)
 
     @app.get(ENTER)
     def enter(request: Request, key: str = "") -> Response:
@@ -102,7 +97,7 @@ def create_app(
             status = HTTPStatus.BAD_REQUEST
         if isinstance(error, NotReadError):
             status = HTTPStatus.FORBIDDEN
-        if isinstance(error, NotStoredError):
+        if isinstance(error, NotStoredError | NoSessionError):
             status = HTTPStatus.NOT_FOUND
         heading = "No data to read" if isinstance(error, StorageUnavailableError) else ""
         return pages.problem(status, str(error), heading)

@@ -55,13 +55,15 @@ def blocks(step: Step, words: Sequence[str] = ()) -> list[Block]:
             Block(role, html, told, length, column=column if length > SHOWN else "", **more)
         )
 
-    if content["system_instructions"]:
-        add("system", content["system_instructions"], "system_instructions",
+    instructions = content["system_instructions"]
+    # Those that came as a message are shown there.
+    if instructions and not _is_said(instructions, _listed(content, "input")):
+        add("system", instructions, "system_instructions",
             length=content["system_instructions_length"], folded=True)  # fmt: skip
     for side in ("input", "output"):
         column = f"{side}_messages"
         cut = content[f"{column}_length"] > MOST_READ
-        listed = [] if cut else messages.messages(content[column])
+        listed = _listed(content, side)
         if listed:
             if len(listed) > MOST_MESSAGES:
                 hidden = len(listed) - MOST_MESSAGES
@@ -96,6 +98,24 @@ def blocks(step: Step, words: Sequence[str] = ()) -> list[Block]:
         add("error", content["status_message"], "status_message",
             length=content["status_message_length"], label=step.row["error_type"])  # fmt: skip
     return found
+
+
+def _listed(content: dict[str, Any], side: str) -> list[dict[str, Any]]:
+    """Its messages; [] of a JSON that was cut."""
+    if content[f"{side}_messages_length"] > MOST_READ:
+        return []
+    return messages.messages(content[f"{side}_messages"])
+
+
+def _is_said(instructions: str, listed: Sequence[dict[str, Any]]) -> bool:
+    """Whether the messages that are shown say the instructions."""
+    said = [
+        text
+        for message in listed[-MOST_MESSAGES:]
+        if messages.role(message) == "system"
+        for text in messages.texts(message)
+    ]
+    return " ".join(" ".join(said).split()) == " ".join(instructions.split())
 
 
 def _role(step: Step, side: str) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from classify.registry import BUILT_IN
-from grafana.build.sql import ONCE, PRODUCTION, any_failed, classifiers
+from grafana.build.sql import ONCE, PRODUCTION, ROOT, any_failed, classifiers
 from web import search
 from web.sql import at, literal, literals
 from web.when import AddressError, moment
@@ -25,8 +25,10 @@ _OF_STEP = {"model": "model", "prompt": "prompt_name", "prompt_version": "prompt
             "kind": "step_kind", "name": "name", "tool": "tool_name", "agent": "agent_name",
             "experiment": "experiment", "variant": "variant", "code": "code_file",
             "status": "status", "error": "error_type"}  # fmt: skip
+#: Of the step that the trace begins with.
+_OF_ROOT = {"ended": "status"}
 _VERDICTS = {"failed": "fail", "passed": "pass", "abstained": "abstained"}
-COLUMNS = {**_OF_TRACE, **_OF_STEP}
+COLUMNS = {**_OF_TRACE, **_OF_STEP, **_OF_ROOT}
 #: What `failed` may say for every classifier.
 ANY = "any"
 REPLAYS = ("with", "without", "only")
@@ -137,6 +139,11 @@ class Filters:
             f"{_OF_STEP[name]} IN ({literals(values)})"
             for name, values in self.values.items()
             if name in _OF_STEP
+        ]
+        found += [
+            f"({ROOT} AND {_OF_ROOT[name]} IN ({literals(values)}))"
+            for name, values in self.values.items()
+            if name in _OF_ROOT
         ]
         for name, given in self.verdicts.items():
             found.append("(" + " OR ".join(_verdict(each, _VERDICTS[name]) for each in given) + ")")

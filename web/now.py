@@ -1,7 +1,8 @@
 """`/`: what needs attention now? Sentences, worst first; each leads to its rows.
 
 Counted by the same SQL as the boards; a classifier needs attention where the lower end of its fail
-rate's interval is over what grafana/thresholds.toml allows, as in the alert rules.
+rate's interval is over what grafana/thresholds.toml allows, as in the alert rules; of one that is
+critical there, one failure is enough, or one attack that the model obeyed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ WINDOWS = ("1h", "24h", "7d", "30d")
 
 @dataclass(slots=True)
 class Sentence:
-    """One classifier in one service. ``slots``: (failed, judged) along the window."""
+    """One classifier in one service. ``slots``: (failed, judged) along the window. ``critical``: what
+    alone is enough, 'fail' or 'obeyed'; ``obeyed``: the newest traces in which the model obeyed."""
 
     classifier: str
     service: str
@@ -42,11 +44,12 @@ class Sentence:
     judged: int = 0
     slots: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * _SLOTS)
     limit: float = 0.0
-    critical: bool = False
+    critical: str = ""
     since: datetime | None = None
     users: int = 0
     prompt: str = ""
     examples: list[str] = field(default_factory=list)
+    obeyed: list[str] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -61,12 +64,17 @@ class Sentence:
     @property
     def is_over(self) -> bool:
         """Whether it needs attention."""
-        return self.failed > 0 and (self.critical or self.interval[0] > self.limit)
+        return self.failed > 0 and (self.alone or self.interval[0] > self.limit)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is too much whatever the rate."""
+        return self.critical == "fail" or bool(self.obeyed)
 
     @property
     def weight(self) -> float:
         """How bad: by how much its lower end is over the limit."""
-        return (10.0 if self.critical else 0.0) + self.interval[0] / max(self.limit, 0.001)
+        return (10.0 if self.alone else 0.0) + self.interval[0] / max(self.limit, 0.001)
 
     @property
     def spark(self) -> list[tuple[int, float]]:
@@ -98,6 +106,7 @@ def router(reader: Reader) -> APIRouter:
             raise AddressError("since lies ahead; write 1h, 24h or 7d")
         facts, verdicts = _facts(reader, start, until, service)
         sentences = _sentences(verdicts)
+        _obeyed(reader, sentences, _where(start, until, service))
         over = sorted((s for s in sentences if s.is_over), key=lambda s: -s.weight)
         shown = over[:_MOST_SENTENCES]
         _detail(reader, shown, start, until)
@@ -203,9 +212,36 @@ def _sentences(verdicts: Iterable[tuple[str, int, list[Any]]]) -> list[Sentence]
     return list(found.values())
 
 
-def _limit(limits: Thresholds, name: str) -> tuple[float, bool]:
+def _limit(limits: Thresholds, name: str) -> tuple[float, str]:
     known = limits.classifier.get(name)
-    return (known.max_fail_rate, known.one_pages) if known else (limits.custom.max_fail_rate, False)
+    return (known.max_fail_rate, known.critical) if known else (limits.custom.max_fail_rate, "")
+
+
+def _obeyed(reader: Reader, sentences: Sequence[Sentence], where: str) -> None:
+    """Finds attacks that the model obeyed, where one is enough and any was found."""
+    asked = {
+        (each.classifier, each.service): each
+        for each in sentences
+        if each.critical == "obeyed" and each.failed
+    }
+    if not asked:
+        return
+    names = sorted({name for name, _ in asked})
+    found = {name: f"({name} = 'fail' AND outcomes[{literal(name)}] = 'obeyed')" for name in names}
+    which = ", ".join(f"if({found[name]}, {literal(name)}, '')" for name in names)
+    rows = reader.rows(f"""SELECT classifier, service_name,
+  arrayReverseSort(groupUniqArray(1000)((start_time, trace_id))) AS newest
+FROM (
+  SELECT service_name, start_time, trace_id, [{which}] AS obeyed
+  FROM spans
+  WHERE {where} AND {ONCE} AND ({" OR ".join(found.values())})
+)
+ARRAY JOIN obeyed AS classifier
+WHERE classifier != ''
+GROUP BY classifier, service_name""")
+    for row in rows:
+        if each := asked.get((row["classifier"], row["service_name"])):
+            each.obeyed = list(dict.fromkeys(trace for _, trace in row["newest"]))
 
 
 def _detail(reader: Reader, shown: Sequence[Sentence], start: datetime, until: datetime) -> None:
@@ -239,7 +275,8 @@ GROUP BY classifier, service_name""")
         each.since, each.users = row["since"], row["users"]
         often = 2 * row["prompted"] > each.failed
         each.prompt = row["prompts"][0] if row["prompts"] and often else ""
-        each.examples = list(dict.fromkeys(trace for _, trace in row["newest"]))[:2]
+        newest = [trace for _, trace in row["newest"]]
+        each.examples = list(dict.fromkeys((*each.obeyed, *newest)))[:2]
 
 
 def _failed(classifier: str) -> str:

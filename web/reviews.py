@@ -14,6 +14,7 @@ from classify.reviews import queue, review_store
 from classify.reviews.calibration_store import history, standing
 from classify.reviews.estimate import reviews_for
 from classify.reviews.fails_from import fails_from
+from classify.reviews.figures import TITLES
 from classify.reviews.review_store import Review
 from grafana.build.sql import CUSTOM, PRODUCTION, classifiers, counts
 from grafana.thresholds import read as thresholds
@@ -90,7 +91,10 @@ def router(reader: Reader, classify: Client) -> APIRouter:
         )
         back = given.get("back", "")
         if back.startswith("/") and not back.startswith("//") and not urlsplit(back).netloc:
-            return RedirectResponse(back, HTTPStatus.SEE_OTHER)
+            page, _, place = back.partition("#")
+            kept = urlencode({"kept": given.get("answer", "")})
+            joined = f"{page}{'&' if '?' in page else '?'}{kept}"
+            return RedirectResponse(f"{joined}#{place}" if place else joined, HTTPStatus.SEE_OTHER)
         # What was just stored is seen by readers half a second later: not asked again meanwhile.
         query = {"skip": given.get("span_id", "")}
         if not given.get("answer"):
@@ -102,7 +106,9 @@ def router(reader: Reader, classify: Client) -> APIRouter:
     @api.get("/classifiers")
     def listed() -> HTMLResponse:
         """A line a classifier."""
-        return pages.page("classifiers", here="classifiers", rows=_rows(reader), days=queue.DAYS)
+        return pages.page(
+            "classifiers", here="classifiers", rows=_rows(reader), days=queue.DAYS, titles=TITLES
+        )
 
     return api
 
@@ -155,7 +161,8 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
     for name, failed, judged, abstained in sorted(row["counts"]):
         mine = [each for each in reviews if each.classifier == name]
         known = limits.classifier.get(name)
-        low, high = wilson(failed, judged)
+        limit = known.allowed if known else limits.custom.max_fail_rate
+        low, _ = wilson(failed, judged)
         found.append(
             {
                 "name": name,
@@ -163,9 +170,7 @@ def _rows(reader: Reader) -> list[dict[str, Any]]:
                 "judged": judged,
                 "abstained": abstained,
                 "rate": failed / judged if judged else None,
-                "low": low,
-                "high": high,
-                "limit": known.max_fail_rate if known else limits.custom.max_fail_rate,
+                "is_over": failed > 0 and low > limit,
                 "threshold": fails.of(name, whose or "") if fails.knows(name) else None,
                 "of_projects": fails.own.get(name, {}) if whose is None else {},
                 "moved": moved[name] if name in moved and moved[name].moves else None,

@@ -9,9 +9,11 @@ from service.moments import utc
 
 
 def duration(milliseconds: float) -> str:
-    """'850 ms', '3.2 s', '4 min 10 s', '2 h 5 min'."""
+    """'45 µs', '850 ms', '3.2 s', '4 min 10 s', '2 h 5 min'."""
     if not math.isfinite(milliseconds):
         return "–"
+    if 0 < milliseconds < 0.1:
+        return f"{1000 * milliseconds:.2g} µs"
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms" if milliseconds >= 1 else f"{milliseconds:.2g} ms"
     seconds = milliseconds / 1000

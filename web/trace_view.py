@@ -9,6 +9,7 @@ from everyspan.masking.mask import masked
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from classify.reviews.review_store import ANSWERS
 from service.moments import utc
 from web import conversation, pages, say, search, trace
 from web.mark import MOST_SHOWN, marked, shown
@@ -27,9 +28,10 @@ def router(reader: Reader) -> APIRouter:
     @api.get("/traces/{trace_id}")
     def one(
         request: Request, trace_id: str, step: int = 0, run: int = 0, tree: str = "",
-        contains: str = "",
+        contains: str = "", kept: str = "",
     ) -> Response:  # fmt: skip
-        """``step``: where to look; else the first that failed. ``tree=all``: every line of it."""
+        """``step``: where to look; else the first that failed. ``tree=all``: every line of it.
+        ``kept``: what was just answered of a verdict there."""
         whole = trace.find(reader, trace_id)
         if whole != trace_id:
             query = f"?{request.url.query}" if request.url.query else ""
@@ -52,6 +54,7 @@ def router(reader: Reader) -> APIRouter:
             opened=[(each, conversation.blocks(each, words)) for each in opened],
             open_numbers={each.number for each in opened},
             focus=focus,
+            kept=kept if kept in ANSWERS else "",
             neighbours=_neighbours(reader, found),
             elsewhere=_elsewhere(found),
             replay=found.replay(focus),

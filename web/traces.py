@@ -8,7 +8,7 @@ from typing import Any
 
 from everyspan.masking.mask import masked
 
-from grafana.build.sql import ROOT, classifiers, columns, failed
+from grafana.build.sql import ROOT, classifiers, failed
 from service import printable
 from web.filters import ORDERS, PAGE, Filters
 from web.reader import Reader, Row
@@ -50,7 +50,6 @@ def statement(filters: Filters, now: datetime, begun: datetime | None = None) ->
         before = _MARGIN if steps else _SKEW
         where += f" AND start_time >= {at(read_from)}"
     offset = f" OFFSET {PAGE * (filters.page - 1)}" if filters.page > 1 else ""
-    around = f"start_time BETWEEN {at(start - before)} AND {at(end + _MARGIN)}"
     order = ORDERS[filters.order]
     limit = f"ORDER BY {order}, trace_id\nLIMIT {PAGE + 1}{offset}"
     by_start = filters.order in ("newest", "oldest")
@@ -91,11 +90,16 @@ def statement(filters: Filters, now: datetime, begun: datetime | None = None) ->
   groupUniqArrayIf(5)(prompt_version, prompt_version != '') AS prompt_versions,
   groupUniqArrayIf(5)(model, model != '') AS models
 FROM spans
-WHERE {around}
+WHERE {around(start, end, before)}
   AND trace_id IN (
   {found})
 GROUP BY trace_id
 {limit}"""
+
+
+def around(first: datetime, last: datetime, before: timedelta = _MARGIN) -> str:
+    """SQL of when the rows of traces are that were seen between these."""
+    return f"start_time BETWEEN {at(first - before)} AND {at(last + _MARGIN)}"
 
 
 def load(reader: Reader, filters: Filters, now: datetime) -> Found:
@@ -142,8 +146,3 @@ class Suggestions:
             }
             self._read_at = now
         return self._found
-
-
-def classifier_names() -> list[str]:
-    """Those that have columns, in the boards' order."""
-    return columns(classifiers())

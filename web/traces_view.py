@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from web import pages, say, search, traces
-from web.filters import COLUMNS, ORDERS, REPLAYS, Filters
+from web.filters import ANY, ORDERS, REPLAYS, Filters
 from web.mark import marked
 from web.reader import Reader, Row
+from web.reviews import known
 
 #: Filters that the form has fields for; the others come by links.
 FIELDS = ("service", "environment", "model", "prompt_version", "kind")
@@ -41,13 +42,13 @@ def router(reader: Reader) -> APIRouter:
             found=found,
             filters=filters,
             suggested=suggestions.get(now),
-            classifiers=traces.classifier_names(),
+            classifiers=_classifiers(reader, filters),
+            told=_told(filters),
             fields=FIELDS,
             sinces=SINCE,
             orders=list(ORDERS),
             replays=REPLAYS,
-            hidden=[(n, v) for n, vs in filters.values.items() if n not in FIELDS for v in vs],
-            known=COLUMNS,
+            hidden=_hidden(filters),
             json_address=filters.address(page=filters.page).replace("/traces", "/traces.json", 1),
             now=now,
         )
@@ -62,6 +63,31 @@ def router(reader: Reader) -> APIRouter:
         )
 
     return api
+
+
+def _classifiers(reader: Reader, filters: Filters) -> list[str]:
+    """All that may have failed, and what the address names, though it be gone."""
+    asked = [each for each in filters.verdicts.get("failed", ()) if each != ANY]
+    return list(dict.fromkeys((*known(reader), *asked)))
+
+
+def _hidden(filters: Filters) -> list[tuple[str, str]]:
+    """What the form keeps of the address: all that its fields don't show."""
+    shown = {*FIELDS, "status", "failed"}
+    return [
+        (name, value)
+        for name, values in (*filters.values.items(), *filters.verdicts.items())
+        for value in (values[1:] if name in shown else values)
+    ]
+
+
+def _told(filters: Filters) -> str:
+    """What of the form is no filter, in words: 'last 24 hours, newest first'."""
+    since = dict(SINCE).get(filters.since)
+    when = f"last {since}" if since else f"since {filters.since}"
+    until = f" until {filters.until}" if filters.until else ""
+    replays = {"with": ", with replays", "only": ", replays only"}.get(filters.replays, "")
+    return f"{when}{until}, {filters.order} first{replays}"
 
 
 def told(row: Row) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from classify.custom.conditions import Condition
+from classify.custom.strict import known_keys
 from clickhouse.span import STEP_KINDS
 from service.errors import UserError
 from service.keys import told
@@ -48,6 +49,11 @@ class Strict(BaseModel):
     """Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_known(cls, given: Any) -> Any:
+        return known_keys(cls, given)
 
 
 class Example(Strict):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from classify import messages
 from classify.classifier import Subject
+from classify.custom.strict import known_keys
 from classify.signals.language import in_another, names
 from clickhouse.span import SPAN_COLUMNS, STEP_KINDS, Span
 from service.pattern import PatternError, pattern
@@ -45,6 +46,11 @@ class Source(BaseModel):
     arguments: str = ""
     result: str = ""
     tool: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_known(cls, given: Any) -> Any:
+        return known_keys(cls, given)
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -235,7 +241,7 @@ class Condition(Source):
             return ""
         if self.at_most is not None and count > self.at_most:
             return ""
-        return f"{count} steps {self.step}"
+        return f"{count} {'step' if count == 1 else 'steps'} {self.step}"
 
     def _ordered(self, spans: Sequence[Span]) -> str:
         at = 0

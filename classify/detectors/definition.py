@@ -223,6 +223,8 @@ def _said(error: ValidationError, path: Path) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(Detector.model_fields) if len(where) > 1 else "[[detector]]"
         text = f"there is no such field; known are {known}"
+    if first["type"] == "missing":
+        text = "it is missing; docs/detectors.md says what it holds"
     return ": ".join([str(path), *where, text])
 
 

@@ -30,7 +30,7 @@ def test_demo_finds_what_was_planted() -> None:
     there = sum(int(planted) for _, planted, _, _ in planted_rows)
     assert there >= 44
     assert sum(int(found) for _, _, found, _ in planted_rows) >= 40 / 44 * there, planted_rows
-    alert = done.stdout.split("The alert of it")[1].split("Where to look")[0]
+    alert = done.stdout.split("The alert of the planted hallucination")[1].split("Where to look")[0]
     planted = re.search(
         r"hallucination +│ +(\d+) │ +(\d+) │ +(\d+) │", done.stdout.split("Planted")[1]
     )

@@ -14,6 +14,9 @@ from web.search import condition
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        (0.0, "0 ms"),
+        (0.0009, "0.9 µs"),
+        (0.045, "45 µs"),
         (0.26, "0.26 ms"),
         (850, "850 ms"),
         (3200, "3.2 s"),

@@ -77,6 +77,13 @@ def test_a_failure_stands_in_its_step(up: Up, failing: str) -> None:
     assert "failed=tool_call_error" in text
     assert "turn before" in text
     assert "turn after" not in text
+    turns = page(up, "/sessions/page-session").split("<article")[1:]
+    assert len(turns) == 2
+    assert "before: no input, no output." in turns[0], "the oldest comes first"
+    assert re.search(r'<mark class="fail"[^>]*>[^<]*order \[not\] found', turns[1]), turns[1]
+    assert f'href="/traces/{failing}"' in turns[1]
+    assert "no turn of session nobody came" in read(up, "/sessions/nobody", 404)
+    assert "name a session" in read(up, "/sessions/%20", 404)
 
 
 def test_the_beginning_of_an_id_leads_to_the_trace(up: Up, failing: str) -> None:

@@ -22,7 +22,10 @@ WORDS = (
 def turn(up: Up, service: str, question: str, answer: str, **more: Any) -> str:
     """A trace of an agent and a model's call below it."""
     trace = trace_id()
-    asked = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
+    asked = [
+        {"role": "system", "parts": [{"type": "text", "content": "You answer of tents."}]},
+        {"role": "user", "parts": [{"type": "text", "content": question}]},
+    ]
     said = [{"role": "assistant", "parts": [{"type": "text", "content": answer}]}]
     root = span(trace, name="answer", attributes={"gen_ai.operation.name": "invoke_agent", **more})
     call = span(
@@ -137,6 +140,15 @@ def test_every_link_of_the_list_leads_somewhere(up: Up, traces: list[str]) -> No
     for link in links:
         assert get(up, link.replace("&amp;", "&")).status in (200, 307), link
     assert get(up, "/").status in (200, 307)
+    text = page(up, f"/traces/{traces[0]}")
+    assert text.count("You answer of tents.") == 1, "its instructions came as a message"
+    # What the form has no field for goes on with it.
+    given = {"failed": "one_of_mine", "passed": "toxicity", "session": "s-2", "ended": "error"}
+    form = page(up, "/traces", **given)
+    form = form[: form.index("</form>", form.index('class="filters"'))]
+    assert "<option selected>one_of_mine</option>" in form
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    assert dict(hidden) == {name: given[name] for name in ("passed", "session", "ended")}
 
 
 @pytest.mark.parametrize(

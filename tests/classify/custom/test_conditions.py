@@ -139,7 +139,7 @@ none_of = { file = "lists/codes.txt" }
         ('step = "post_invoice"\nat_least = 2', "fail", "2 steps post_invoice"),
         ('step = "post_invoice"\nat_least = 3', "pass", ""),
         ('step = "approve"\nat_most = 0', "fail", "0 steps approve"),
-        ('step = "llm"\nat_least = 1\nat_most = 1', "fail", "1 steps llm"),
+        ('step = "llm"\nat_least = 1\nat_most = 1', "fail", "1 step llm"),
     ],
 )
 def test_order_and_count_of_steps(condition: str, label: str, evidence: str) -> None:

@@ -139,6 +139,15 @@ def test_wrong_input_ends_with_a_sentence(stack: Up, tmp_path: Path) -> None:
     assert "column 'outptu' is none of spans; did you mean output?" in command(
         stack, "add", "typo", "--rule", str(rule), ok=False
     )
+    rule.write_text('fail_fi = []\n[[rules]]\ncolumn = "output"\n')
+    told = command(stack, "add", "typo", "--rule", str(rule), ok=False)
+    assert "fail_fi: there is no such key; did you mean fail_if? known are name, on," in told
+    rule.write_text('[[fail_if]]\ncolumn = "output"\nis = "x"\n')
+    told = command(stack, "add", "typo", "--rule", str(rule), ok=False)
+    assert "fail_if.0: is: there is no such key; " in told
+    assert " equals, " in told
+    told = command(stack, "add", "typo", "--rule", str(tmp_path / "none.toml"), ok=False)
+    assert told.endswith("none.toml can't be read: No such file or directory\n"), told
 
 
 def test_examples_of_a_file_and_a_rule(stack: Up, tmp_path: Path) -> None:

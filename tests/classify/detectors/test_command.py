@@ -71,7 +71,7 @@ def test_what_can_not_be_done_says_what_to_do(tmp_path: Path) -> None:
     away = told("pull", "--file", str(file), HF_ENDPOINT="http://127.0.0.1:9")
     assert "can't be had from http://127.0.0.1:9" in away
     file.write_text("[[detector]]\nname = 'xy'")
-    assert "classifier: Field required" in told("list", "--file", str(file))
+    assert "classifier: it is missing" in told("list", "--file", str(file))
 
 
 def test_status_says_who_judges_with_whom() -> None:

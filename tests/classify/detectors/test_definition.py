@@ -67,7 +67,7 @@ def test_the_files_entries_in_their_order(tmp_path: Path) -> None:
             {"reads": "context, claim", "classifier": "hallucination", "template": "{claim}"},
             "template: must have {context} and {claim}, once each",
         ),
-        ({"licence": None}, "licence: Field required"),
+        ({"licence": None}, "licence: it is missing; docs/detectors.md says what it holds"),
         ({"max_tokens": 1}, "max_tokens: Input should be greater"),
     ],
 )
