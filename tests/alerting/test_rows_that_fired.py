@@ -95,8 +95,10 @@ def case(store: Store, uid: str, **labels: str) -> Case:
 @pytest.mark.parametrize("hours", [0, 2, 7])
 def test_a_leak_of_hours_ago_comes_with_trace_evidence_and_step(store: Store, hours: int) -> None:
     told = {"data_leakage": "aws_access_key: AKIA…"}
-    insert(store, [span(1, hours, step=1), span(1, hours, step=3, parent=1)])
-    insert(store, [span(1, hours, step=2, parent=1)], data_leakage="fail", evidence=told)
+    # Their times are of when they are made: at once.
+    root, leak, last = (span(1, hours, step=n, parent=n > 1) for n in (1, 2, 3))
+    insert(store, [root, last])
+    insert(store, [leak], data_leakage="fail", evidence=told)
     # Another project's trace with the same ids.
     alphas = [span(1, hours, step=n, parent=1, project="alpha") for n in (2, 4, 5)]
     insert(store, alphas, data_leakage="fail", evidence={"data_leakage": "said in alpha"})
