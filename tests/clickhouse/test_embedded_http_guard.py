@@ -285,7 +285,7 @@ def test_a_tree_is_looked_at_once_for_all_its_strings_and_numbers(tmp_path: Path
 
         guard = Guard(engine.canonical, tree, engine.table_functions)
         board = (
-            "SELECT number FROM numbers({}) WHERE toString(number) != '{}' SETTINGS max_threads = {}"
+            "SELECT number FROM numbers({}) WHERE concat(number) != '{}' SETTINGS max_threads = {}"
         )
         for n, text in ((1, "a"), (20, "file('x')"), (300, "b\n''")):
             found = guard.check(board.format(n, text.replace("'", "\\'"), n), {})
