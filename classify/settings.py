@@ -101,8 +101,9 @@ class ClassifySettings(ClickHouseSettings, ListenSettings):
         Field(
             ge=0,
             le=3650,
-            description="Days that vectors of texts are kept (400 bytes a text), so that custom "
-            "classifiers go over old rows fast; 0: none are.",
+            description="Days that vectors of texts are kept from when they are made (400 bytes a "
+            "text; another number holds for new ones), so that custom classifiers go over old rows "
+            "fast; 0: none are.",
         ),
     ] = 30
     content_days: Annotated[

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from clickhouse_connect.driver.client import Client
 
 from alerting.enrich.budget import Budget
@@ -148,29 +147,19 @@ def threshold_of(
     """Of the deployed set, as it holds for the project; NaN where there is none."""
     if not classifier:
         return float("nan")
+    # A project that has had a threshold of its own has sets of its own.
     rows = _rows(
         client,
-        "SELECT arrayFirst(c -> JSONExtractString(c, 'name') = {name:String},"
-        " JSONExtractArrayRaw(argMax(classifiers, version))) AS found"
-        f" FROM {database}.classifier_sets",
-        {"name": classifier},
+        "SELECT JSONExtractFloat(arrayFirst(c -> JSONExtractString(c, 'name') = {name:String},"
+        " JSONExtractArrayRaw(argMax(classifiers, (project != '', version)))), 'threshold')"
+        " AS found"
+        f" FROM (SELECT '' AS project, version, classifiers FROM {database}.classifier_sets"
+        f" UNION ALL SELECT project, version, classifiers FROM {database}.project_sets"
+        " WHERE project = {project:String})",
+        {"name": classifier, "project": project},
         budget,
     )
-    own = _rows(
-        client,
-        # A head maps to the threshold that the classifier came with.
-        "SELECT argMax((of, if(threshold > 0, threshold, if(notEmpty(head), before, 0))),"
-        " (number, changed_at)) AS held FROM {database:Identifier}.calibrations"
-        " WHERE classifier = {name:String} AND project = {project:String} AND project != ''",
-        {"name": classifier, "project": project, "database": database},
-        budget,
-    )
-    try:
-        found = orjson.loads(rows[0]["found"])
-        version, threshold = own[0]["held"] if own else (0, 0.0)
-        return float(threshold if threshold and version == found["version"] else found["threshold"])
-    except (IndexError, KeyError, TypeError, orjson.JSONDecodeError):
-        return float("nan")
+    return float(rows[0]["found"] or "nan")
 
 
 def counted(client: Client, database: str, asked: Question, budget: Budget) -> Row:

@@ -94,11 +94,12 @@ def main() -> None:
     if found < options.rows * 0.9:
         began = time.perf_counter()
         seed.fill(client, settings.database, options.rows, options.days)
+        rows.merge_days(client)
+        print(f"seeded in {time.perf_counter() - began:.0f} s")
+    if not client.query("SELECT count() FROM experiments").result_rows[0][0]:
         since = datetime.now(UTC) - timedelta(days=min(3, options.days))
         definition = read_definition(EXPERIMENT | {"name": "shorter-prompt"}, "here")
         start(client, settings.database, definition, since)
-        rows.merge_days(client)
-        print(f"seeded in {time.perf_counter() - began:.0f} s")
     rows.tally(client, settings)
     stored = client.query("SELECT count() FROM spans").result_rows[0][0]
     began, busy = time.perf_counter(), time.process_time()

@@ -1,6 +1,7 @@
 """Dashboards' questions to our table and to the layouts of others: time, bytes on disk, growth.
 
     python -m benchmarks.layouts.run --rows 200000 [2000000] [--days 15] [--folder DIR]
+    python -m benchmarks.layouts.run --filled DIR      # by benchmarks.large.run; its rows stay
 
 One embedded engine, the same rows (benchmarks/layouts/rows.py), copied into each layout. Each
 question is asked of all layouts in turn, three rounds; the median counts, on the clock and in time
@@ -49,7 +50,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[200_000])
     parser.add_argument("--days", type=int, default=15)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--filled", type=Path, metavar="DIR")
     given = parser.parse_args()
+    if given.filled:
+        _of(given.filled)
+        return
     totals: dict[int, dict[str, float]] = {}
     for size in given.rows:
         folder = Path(tempfile.mkdtemp(prefix="everyspan-layouts-", dir=given.folder))
@@ -66,13 +71,16 @@ def main() -> None:
                 figures.tell("growth of dashboards' time, ten times the rows", growth, "times")
 
 
-def _of(folder: Path, size: int, days: int) -> dict[str, float]:
-    """Name to seconds for all questions, of ``size`` rows."""
+def _of(folder: Path, size: int = 0, days: int = 15) -> dict[str, float]:
+    """Name to seconds for all questions, of ``size`` rows; 0 for those that are there, which are
+    left as they were."""
     settings = ClickHouseSettings(data=folder)
     client = connect(settings.dsn)
     migrate(client, settings)
     client.database = settings.database
-    rows.fill(client, settings.database, size, days)
+    if size:
+        rows.fill(client, settings.database, size, days)
+    rows.tally(client, settings)
     ours, *others = layouts = [read("everyspan"), *map(read, OTHERS)]
     source = f"{settings.database}.spans"
     for layout in others:
@@ -82,6 +90,8 @@ def _of(folder: Path, size: int, days: int) -> dict[str, float]:
     disk = {each.name: _bytes(client, databases[each.key]) for each in layouts}
     took, worked = ask(client, layouts, databases)
     print_table(client, ours.questions, layouts, took, worked, disk)
+    for layout in others:
+        client.command(f"DROP DATABASE {layout.key}")
     client.close()
     return {each.name: sum(took[each.key].values()) for each in layouts}
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from classify.custom.fewshot import THRESHOLD
 from classify.reviews.calibration_store import Run
@@ -48,25 +49,27 @@ def fails_from(run: Run) -> FailsFrom:
         " FROM custom_classifiers GROUP BY name"
     )
     custom = {row["name"]: row["said"] or THRESHOLD for row in rows}
-    rows = run("SELECT argMax(classifiers, version) AS described FROM classifier_sets")
-    try:
-        found = json.loads(rows[0]["described"] or "[]")
-        built_in = {str(e["name"]): e for e in found if {"threshold", "version"} <= e.keys()}
-    except (ValueError, IndexError):
-        return FailsFrom(custom)
+    shared = custom | _thresholds(
+        run("SELECT argMax(classifiers, version) AS described FROM classifier_sets")[0]
+    )
     own: dict[str, dict[str, float]] = {}
-    # A head maps to the threshold that the classifier came with.
     for row in run(
-        "SELECT classifier, project, argMax(of, (number, changed_at)) AS version, argMax("
-        "if(threshold > 0, threshold, if(notEmpty(head), before, 0)), (number, changed_at)) AS held"
-        " FROM calibrations WHERE project != '' GROUP BY classifier, project"
-        " ORDER BY classifier, project"
+        "SELECT project, argMax(classifiers, version) AS described FROM project_sets"
+        " GROUP BY project ORDER BY project"
     ):
-        described = built_in.get(row["classifier"])
-        if row["held"] and described and described["version"] == row["version"]:
-            own.setdefault(row["classifier"], {})[row["project"]] = float(row["held"])
-    shared = {name: float(each["threshold"]) for name, each in built_in.items()}
-    return FailsFrom(custom | shared, own)
+        for name, threshold in _thresholds(row).items():
+            if threshold != shared.get(name):
+                own.setdefault(name, {})[row["project"]] = threshold
+    return FailsFrom(shared, own)
+
+
+def _thresholds(row: Mapping[str, Any]) -> dict[str, float]:
+    """Of a set as it is ``described``; nothing where that can't be read."""
+    try:
+        found = json.loads(row["described"] or "[]")
+        return {str(each["name"]): float(each["threshold"]) for each in found}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def cuts(run: Run) -> dict[str, list[float]]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import Any
 
 import pytest
@@ -94,8 +95,10 @@ def case(store: Store, uid: str, **labels: str) -> Case:
 @pytest.mark.parametrize("hours", [0, 2, 7])
 def test_a_leak_of_hours_ago_comes_with_trace_evidence_and_step(store: Store, hours: int) -> None:
     told = {"data_leakage": "aws_access_key: AKIA…"}
-    insert(store, [span(1, hours, step=1), span(1, hours, step=3, parent=1)])
-    insert(store, [span(1, hours, step=2, parent=1)], data_leakage="fail", evidence=told)
+    # Their times are of when they are made: at once.
+    root, leak, last = (span(1, hours, step=n, parent=n > 1) for n in (1, 2, 3))
+    insert(store, [root, last])
+    insert(store, [leak], data_leakage="fail", evidence=told)
     # Another project's trace with the same ids.
     alphas = [span(1, hours, step=n, parent=1, project="alpha") for n in (2, 4, 5)]
     insert(store, alphas, data_leakage="fail", evidence={"data_leakage": "said in alpha"})
@@ -111,40 +114,31 @@ def test_a_leak_of_hours_ago_comes_with_trace_evidence_and_step(store: Store, ho
     assert {each.place for each in found.failures} <= {"1 of 3", "2 of 3", "3 of 3"}
 
 
-def calibrated(store: Store, number: int, **columns: Any) -> None:
-    """As answers of alpha's people make it."""
-    columns = {"classifier": "toxicity", "project": "alpha", "number": number, "of": 3} | columns
+def deployed(store: Store, version: int, threshold: float, project: str = "") -> None:
+    """A set in which toxicity fails from there."""
+    described = json.dumps([{"name": "toxicity", "version": 3, "threshold": threshold}])
+    row = {"version": version, "fingerprint": f"set {version}", "classifiers": described}
+    row |= {"project": project} if project else {}
     store[2].insert(
-        "calibrations", [[*columns.values()]], column_names=[*columns], database=store[1].database
+        "project_sets" if project else "classifier_sets",
+        [[*row.values()]],
+        column_names=[*row],
+        database=store[1].database,
     )
 
 
 def test_the_threshold_is_that_of_the_projects_rows(store: Store) -> None:
-    described = json.dumps([{"name": "toxicity", "version": 3, "threshold": 0.9}])
-    store[2].insert(
-        "classifier_sets",
-        [[1, "set", described]],
-        column_names=["version", "fingerprint", "classifiers"],
-        database=store[1].database,
-    )
+    def held(project: str, classifier: str = "toxicity") -> float:
+        return threshold_of(store[2], store[1].database, classifier, Budget(30), project)
 
-    def held() -> tuple[float, float]:
-        return tuple(  # type: ignore[return-value]
-            threshold_of(store[2], store[1].database, "toxicity", Budget(30), project)
-            for project in ("", "alpha")
-        )
-
-    assert held() == (0.9, 0.9)
-    calibrated(store, 1, threshold=0.6, before=0.95)
-    assert held() == (0.9, 0.6)
-    # A head maps to what the classifier came with.
-    calibrated(store, 2, before=0.95, head=[0.5])
-    assert held() == (0.9, 0.95)
-    # Taken back; and found for another version, whose scores mean something else.
-    calibrated(store, 3, before=0.95, undoes=2)
-    assert held() == (0.9, 0.9)
-    calibrated(store, 4, threshold=0.6, before=0.95, of=2)
-    assert held() == (0.9, 0.9)
+    assert isnan(held("")), "nothing is deployed"
+    deployed(store, 1, 0.9)
+    assert [held(each) for each in ("", "alpha", "beta")] == [0.9, 0.9, 0.9]
+    deployed(store, 2, 0.6, "alpha")
+    deployed(store, 3, 0.7, "alpha")
+    deployed(store, 4, 0.8)
+    assert [held(each) for each in ("", "alpha", "beta")] == [0.8, 0.7, 0.8]
+    assert isnan(held("alpha", "promises_refund"))
 
 
 def test_what_is_no_news_replayed_or_refused_is_not_what_fired(store: Store) -> None:

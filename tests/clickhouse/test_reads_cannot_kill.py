@@ -164,8 +164,8 @@ def test_readyz_of_the_port(lasting: Up) -> None:
     # Its files are here, though the engine takes the disk for a distant one.
     asked = ask(
         lasting,
-        "SELECT name, value FROM system.settings WHERE changed AND name LIKE 'remote_filesystem%'"
-        " ORDER BY name",
+        "SELECT name, value FROM system.settings WHERE changed"
+        " AND name LIKE 'remote_filesystem_read_%' ORDER BY name",
     )
     assert asked.body == (
         b"remote_filesystem_read_method\tread\nremote_filesystem_read_prefetch\t0\n"
