@@ -43,7 +43,8 @@ _NODE = re.compile(r"\s*(\w+)(.*)")
 _NODE_TAIL = re.compile(r"(?: \(alias .*\))?(?: \(children \d+\))?$", re.S)
 _EVERY_COLUMN = re.compile(r"Asterisk|QualifiedAsterisk|\w*Matcher")
 _CLAUSE_END = {"UNION", "EXCEPT", "INTERSECT", "FORMAT", "INTO", "SETTINGS", "PARALLEL"}
-_PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
+_OF_OTHERS = "tells a project of others' rows"
+PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 
 
 @dataclass(slots=True, frozen=True)
@@ -109,7 +110,9 @@ class Guard:
 
     def _allow(self, name: str, value: str, *, nested: bool = False) -> bool:
         if name in self._rules.settings:
-            raise _denied(f"setting '{name}' tells a project how much there is of others'")
+            raise _denied(f"setting '{name}' {_OF_OTHERS}")
+        if nested and name in self._rules.outer_settings:
+            raise _denied(f"setting '{name}' inside of a statement; write it at the end")
         return settings.allow(name, value, nested=nested)
 
     def _split(self, text: str, tokens: list[Token]) -> Statement:
@@ -193,11 +196,13 @@ class Guard:
         lowered = name.lower()
         if reason := why_refused(lowered):
             raise _denied(f"function '{name}' {reason}")
+        if lowered in self._rules.functions:
+            raise _denied(f"function '{name}' {_OF_OTHERS}")
         if not scalar_only and lowered in self._refused_tables:
             raise _denied(f"table function '{name}' reaches outside of the database")
 
     def _check_parameters(self, text: str, params: Mapping[str, str]) -> None:
-        for name, kind in _PARAMETER.findall(text):
+        for name, kind in PARAMETER.findall(text):
             value = params.get(name, "")
             if kind == "Identifier":
                 if not re.fullmatch(r"[\w .:/@-]*", value):
