@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from clickhouse.embedded_http import handshake, settings
+from clickhouse.embedded_http import handshake, plain, settings
 from clickhouse.embedded_http.engine import Engine, Result
 from clickhouse.embedded_http.errors import REFUSED, QueryRefused
 from clickhouse.embedded_http.guard import Guard, Statement
@@ -205,7 +205,11 @@ class Execution:
         limited = engine.limited(wanted | dict(statement.settings))
         if alone:
             # How much was read depends on what others have.
-            limited["output_format_write_statistics"] = "0"
+            limited |= {"output_format_write_statistics": "0"} | plain.SETTINGS
+            if filters := limited.get(plain.FILTERS):
+                limited[plain.FILTERS] = plain.instead_in_filters(
+                    filters, self._database, engine.canonical
+                )
         asked = statement.format or question.default_format
         if asked.lower() not in engine.formats:
             raise QueryRefused(73, f"Unknown format {asked}")
@@ -221,12 +225,18 @@ class Execution:
                 f"SELECT name, value, toUInt8(NOT match(name, {settings.quote(settings.WRITABLE)}))"
                 f" AS readonly FROM system.settings{found[1] or ''}"
             )
+        given = question.params if params else {}
+        database = self._current_database(question.database)
+        if alone:
+            given = plain.instead_in_names(sql, given, self._database)
+            sql = plain.instead(sql, self._database)
+            database = plain.DATABASE if database == self._database else database
         return _Prepared(
             sql,
             format_name,
             content_type,
-            self._current_database(question.database),
-            question.params if params else {},
+            database,
+            given,
             limited,
             float(limited["max_execution_time"]),
             answer,
@@ -236,15 +246,19 @@ class Execution:
     def _run(self, prepared: _Prepared, place: Place) -> Result:
         if place.stopped.is_set():
             raise Disconnected
-        return self._engine.run(
-            prepared.sql,
-            prepared.format_name,
-            database=prepared.database,
-            params=prepared.params,
-            settings=prepared.settings,
-            tag=place.tag,
-            project=prepared.project,
-        )
+        try:
+            return self._engine.run(
+                prepared.sql,
+                prepared.format_name,
+                database=prepared.database,
+                params=prepared.params,
+                settings=prepared.settings,
+                tag=place.tag,
+                project=prepared.project,
+            )
+        except QueryRefused as error:
+            error.message = error.message.replace(f"{plain.DATABASE}.", f"{self._database}.")
+            raise
 
     def _check(self, sql: str, params: tuple[tuple[str, str], ...], alone: bool) -> Statement:
         return self._guard(alone).check(sql, dict(params))

@@ -20,12 +20,15 @@ _FUNCTIONS = [
 @dataclass(slots=True, frozen=True)
 class Rules:
     """``tables``: of ``system``, that are open. ``hidden``: table of ``system`` to its columns that
-    stay hidden. ``settings``: that are free to others. ``plans``: whether EXPLAIN tells how much
-    there is to read."""
+    stay hidden. ``settings``, ``functions``: that are free to others. ``outer_settings``: that may
+    stand at the end of a statement alone. ``plans``: whether EXPLAIN tells how much there is to
+    read."""
 
     tables: frozenset[str]
     hidden: Mapping[str, frozenset[str]]
     settings: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    outer_settings: frozenset[str] = frozenset()
     plans: bool = True
 
 
@@ -42,7 +45,9 @@ OPERATORS = Rules(_OPEN, _hidden(_RULES["hidden"]))
 PROJECTS = Rules(
     _OPEN - set(_OF_PROJECTS["closed"].split()),
     _hidden(_RULES["hidden"], _OF_PROJECTS["hidden"]),
-    frozenset(_OF_PROJECTS["settings"].split()),
+    settings=frozenset(_OF_PROJECTS["settings"].split()),
+    functions=frozenset(_OF_PROJECTS["functions"].split()),
+    outer_settings=frozenset(_OF_PROJECTS["outer_settings"].split()),
     plans=False,
 )
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from clickhouse.embedded_http.settings import quote_name
+from clickhouse.embedded_http.plain import views
+from clickhouse.embedded_http.settings import quote, quote_name
 from clickhouse.embedded_http.tokens import tokenise
 from clickhouse.embedded_http.walls import Wall, users, wall
 
@@ -82,6 +83,29 @@ def read_schema(engine: str, lag_seconds: float) -> list[str]:
         return statements
     finally:
         connection.close()
+
+
+def read_views(engine: str, database: str) -> list[str]:
+    """Statements that make what a project's key reads instead. Raises chDB's errors."""
+    from chdb.state.sqlitelike import Connection
+
+    connection = Connection(engine)
+    try:
+        rows = connection.query(
+            "SELECT t.name, any(t.engine),"
+            " arraySort(c -> c.1, groupArray((position, c.name, type)))"
+            " FROM system.tables AS t JOIN system.columns AS c"
+            " ON c.database = t.database AND c.table = t.name"
+            f" WHERE {_SERVED.format('t.')} AND t.database = {quote(database)}"
+            " GROUP BY t.name ORDER BY t.name",
+            "JSONCompactEachRow",
+        )
+        found = [json.loads(line) for line in (rows.bytes() or b"").splitlines()]
+    finally:
+        connection.close()
+    return views(
+        database, {name: (kind, [each[1:] for each in columns]) for name, kind, columns in found}
+    )
 
 
 def read_walls(engine: str, database: str) -> list[Wall]:

@@ -23,7 +23,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from clickhouse.embedded_http.access import ReaderGate
-from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema, read_walls
+from clickhouse.embedded_http.mirror import LAG_SECONDS, read_schema, read_views, read_walls
 from clickhouse.embedded_http.reader import Orders
 from clickhouse.embedded_http.walls import Wall
 from clickhouse.refused_writes import all_tables, reloads
@@ -160,8 +160,9 @@ class ReaderProcess:
         """The reader's tables, and the state of the writer's that they show. None may be missing: a
         reader lives long."""
         with all_tables(self._engine.partition("?")[0]) as known:
-            walls = read_walls(self._engine, str(self._app.get("database", "everyspan")))
-            return read_schema(self._engine, self._lag_seconds), walls, known
+            ours = str(self._app.get("database", "everyspan"))
+            schema = read_schema(self._engine, self._lag_seconds)
+            return schema + read_views(self._engine, ours), read_walls(self._engine, ours), known
 
 
 class _Child:

@@ -37,7 +37,9 @@ _TABLES = {
     "reviews": "trace_id",
     "dataset_items": "trace_id",
 }
-_EVERY_TABLE = (*_TABLES, "hour_tallies", "text_vectors", "custom_classifiers")
+_EVERY_TABLE = (
+    *_TABLES, "hour_tallies", "text_vectors", "custom_classifiers", "dataset_versions"
+)  # fmt: skip
 #: Embedded: how long parts stay for readers while something is being forgotten.
 _PARTS_STAY = timedelta(seconds=60)
 _FORGOTTEN = "[forgotten]"
@@ -145,6 +147,7 @@ def _once(client: Client, settings: ClickHouseSettings, erasure: Erasure) -> Era
     removed: dict[str, int] = {}
     # First, while the rows say whose they were, and which texts they had.
     changed, more = _of_classifiers(client, settings, erasure)
+    _unname_topics(client, settings, f"trace_id IN {traces}{own}")
     hashes = (
         f"(SELECT arrayJoin([MD5(input), MD5(output)]) FROM {database}.spans_raw"
         f" WHERE trace_id IN {traces}{own})"
@@ -230,6 +233,32 @@ def _of_datasets(client: Client, database: str, condition: str) -> list[str]:
         " exported from it have them still"
         for name, version, items in rows
     ]
+
+
+def _unname_topics(client: Client, settings: ClickHouseSettings, condition: str) -> None:
+    """Groups of a data set's items are called by words of theirs: those that have one of these
+    items are called nothing. ``condition``: of items."""
+    items = f"{settings.database}.dataset_items"
+    rows = client.query(
+        f"SELECT project, dataset, version, groupUniqArray(topic) FROM {items}"
+        f" WHERE topic != '' AND {condition} GROUP BY ALL"
+    ).result_rows
+    for project, dataset, version, topics in rows:
+        own = f"project = {quote(project)} AND dataset = {quote(dataset)} AND version = {version}"
+        summaries = client.query(
+            f"SELECT DISTINCT summary FROM {settings.database}.dataset_versions WHERE {own}"
+        ).result_rows
+        for (text,) in summaries:
+            summary = orjson.loads(text)
+            for group in summary.get("clusters", []):
+                if group.get("topic") in topics:
+                    group["topic"] = ""
+            what = f"UPDATE summary = {quote(orjson.dumps(summary).decode())}"
+            this = f"{own} AND summary = {quote(text)}"
+            change(client, settings, "dataset_versions", what, this)
+        # Last: by these it is found, should it be interrupted.
+        named = f"{own} AND topic IN ({', '.join(map(quote, topics))})"
+        change(client, settings, "dataset_items", "UPDATE topic = ''", named)
 
 
 def _of_classifiers(

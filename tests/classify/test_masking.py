@@ -8,6 +8,7 @@ import time
 
 import pytest
 from everyspan.masking.mask import masked
+from everyspan.masking.pseudonyms import Pseudonyms
 
 from alerting.case import Source
 from alerting.enrich.failure import masked_source
@@ -28,6 +29,16 @@ PEM = f"-----BEGIN PRIVATE KEY-----\n{BODY}\nq0pQ8w==\n-----END PRIVATE KEY-----
         (f"key: {PEM} end", "key: -----BEGIN PRIVATE KEY-----…-----END PRIVATE KEY----- end"),
         (f"key: {PEM[:700]}", "key: -----BEGIN PRIVATE KEY-----…"),
         (repr(PEM[:700]), "'-----BEGIN PRIVATE KEY-----…'"),
+        # Disguised: spaces that don't break, other widths and scripts, what has no width.
+        ("card 4539\xa01488\xa00343\xa06467.", "card 4539…67."),
+        ("４５３９ １４８８ ０３４３ ６４６７", "4539…67"),
+        ("٤٥٣٩ ١٤٨٨ ٠٣٤٣ ٦٤٦٧", "4539…67"),
+        ("4539\u200b1488\u200b0343\u200b6467 and 4539‑1488‑0343‑6467", "4539…67 and 4539…67"),
+        ("of ann\u00ad.lee＠web.de", "of a…@web.de"),
+        (f"key {KEY[:9]}\u2060{KEY[9:]}", "key ghp_…QX"),
+        ("2010–2015, 👩\u200d👧 ünï\xa0ode", "2010–2015, 👩\u200d👧 ünï\xa0ode"),
+        ("run --db-password Xk29!qpLz87wQ -v", "run --db-password Xk…wQ -v"),
+        ("run --max-token 128000 --token limit", "run --max-token 128000 --token limit"),
         ("an ordinary answer of 3 words", "an ordinary answer of 3 words"),
         ("ghp_…QX and a…@web.de", "ghp_…QX and a…@web.de"),
         ("", ""),
@@ -36,6 +47,14 @@ PEM = f"-----BEGIN PRIVATE KEY-----\n{BODY}\nq0pQ8w==\n-----END PRIVATE KEY-----
 def test_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
     assert masked(shown) == shown, "what is masked stays"
+
+
+def test_a_disguise_changes_no_mark() -> None:
+    marks = Pseudonyms(("card",), "k" * 32)
+    plain = marks.text("4539 1488 0343 6467")
+    assert plain.startswith("[card:")
+    assert marks.text("4539\xa01488\xa00343\xa06467") == plain
+    assert marks.text('{"n": "4539\\u00a01488\\u00a00343\\u00a06467"}') == f'{{"n": "{plain}"}}'
 
 
 def test_as_many_as_there_are() -> None:

@@ -215,10 +215,18 @@ def test_data_sets_and_examples(house: House) -> None:
     house.spans(span("a", user_id="ann"), span("b"), span("a", **alpha))
     house.insert(
         "dataset_items",
-        ["dataset", "version", "content_hash", "id", "trace_id", "input"],
-        ["refunds", 2, "h", "1", trace("a"), "the plan"],
-        ["refunds", 2, "h", "2", trace("b"), "another"],
+        ["dataset", "version", "content_hash", "id", "trace_id", "input", "topic"],
+        ["refunds", 2, "h", "1", trace("a"), "the plan", "plan, ann's"],
+        ["refunds", 2, "h", "2", trace("b"), "another", "plan, ann's"],
+        ["refunds", 1, "h", "2", trace("b"), "another", "other"],
     )
+    groups = [{"cluster": n, "topic": each} for n, each in enumerate(("plan, ann's", "other"), 1)]
+    for version in (1, 2):
+        house.insert(
+            "dataset_versions",
+            ["dataset", "version", "content_hash", "summary"],
+            ["refunds", version, "h", json.dumps({"clusters": groups[2 - version :]})],
+        )
     example = {
         "mark": "positive",
         "texts": ["the plan of ann"],
@@ -241,6 +249,15 @@ def test_data_sets_and_examples(house: House) -> None:
     assert receipt.removed["dataset_items"] == 1
     assert receipt.removed["examples"] == 2
     assert house.ids("dataset_items") == {trace("b")}
+    # Its words are what a group is called by.
+    versions = "SELECT arrayStringConcat(groupArray(summary)) FROM dataset_versions WHERE"
+    assert [
+        each["topic"] for each in json.loads(house.one(f"{versions} version = 2"))["clusters"]
+    ] == ["", "other"]
+    assert json.loads(house.one(f"{versions} version = 1"))["clusters"] == groups[1:]
+    assert house.one(
+        "SELECT groupArray(topic) FROM (SELECT * FROM dataset_items ORDER BY version)"
+    ) == ["other", ""]
     assert house.one("SELECT countIf(definition LIKE '%of ann%') FROM custom_classifiers") == 0
     kept = json.loads(house.one("SELECT definition FROM custom_classifiers LIMIT 1"))
     assert [each["texts"] for each in kept["examples"]] == [["[forgotten]"], ["another"]]

@@ -42,7 +42,7 @@ class DataLeakage:
         "A secret, card or account number, somebody's address or the system instructions left "
         "the step."
     )
-    version = 2
+    version = 3
     unit: Unit = "span"
     layer: Layer = "safety"
     step_kinds = frozenset(("llm", "tool", "agent", "chain"))

@@ -6,6 +6,7 @@ What is found is what ``data_leakage`` finds, whoever gave it, and every place o
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 
 from everyspan.masking.contacts import find_emails, find_phones
@@ -28,6 +29,21 @@ _KEY_LINES = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{60,80}={0,2}(?:\\+[nr]|[\s\"'>|,]){1,16}){2,400}"
     r"(?:[A-Za-z0-9+/]{1,80}={0,2}(?![A-Za-z0-9+/]))?"
 )
+
+
+#: Code point to what it looks like. Dashes that stand between numbers in prose stay.
+_PLAIN: dict[int, str] = {
+    **{point: chr(point - 0xFEE0) for point in range(0xFF01, 0xFF5F)},
+    **{
+        point: str(unicodedata.decimal(chr(point)))
+        for point in range(0x80, 0x20000)
+        if unicodedata.category(chr(point)) == "Nd"
+    },
+    **dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+    **dict.fromkeys((0x2010, 0x2011, 0x2012, 0xFE63, 0xFF0D), "-"),
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F)), ""),
+    **dict.fromkeys((*range(0x2060, 0x2065), 0xFEFF), ""),
+}
 
 
 def findings(text: str) -> Iterator[tuple[str, str]]:
@@ -62,7 +78,9 @@ def replaced(
     mark: Callable[[str, str], str],
 ) -> str:
     """The text with ``mark(kind, value)`` in place of each value that ``find`` finds, wherever it
-    stands. What is left as it is by ``mark`` stays."""
+    stands, and however it is disguised. What is left as it is by ``mark`` stays."""
+    if not text.isascii():
+        text = _undisguised(text, find, mark)
     for _ in range(MOST_ROUNDS):
         before = text
         # The longest first: one may be a part of another.
@@ -71,6 +89,33 @@ def replaced(
             text = text.replace(value, mark(kind, value))
         if text == before:
             break
+    return text
+
+
+def undisguised(text: str) -> str:
+    """The text in which a value can be found: digits and signs of other scripts and widths as
+    ASCII's, spaces of all kinds as one, without what has no width."""
+    return text.translate(_PLAIN)
+
+
+def _undisguised(
+    text: str,
+    find: Callable[[str], Iterator[tuple[str, str]]],
+    mark: Callable[[str, str], str],
+) -> str:
+    plain = undisguised(text)
+    if plain == text:
+        return text
+    # Where each character stands; those without a width are in none.
+    places = [n for n, character in enumerate(text) if _PLAIN.get(ord(character)) != ""]
+    taken: list[tuple[int, int, str]] = []
+    for kind, value in sorted(dict.fromkeys(find(plain)), key=lambda each: -len(each[1])):
+        for match in re.finditer(re.escape(value), plain):
+            first, end = places[match.start()], places[match.end() - 1] + 1
+            if all(end <= start or first >= stop for start, stop, _ in taken):
+                taken.append((first, end, mark(kind, value)))
+    for first, end, marked in sorted(taken, reverse=True):
+        text = text[:first] + marked + text[end:]
     return text
 
 

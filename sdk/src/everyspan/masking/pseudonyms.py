@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from everyspan.masking.mask import findings, replaced
+from everyspan.masking.mask import findings, replaced, undisguised
 from everyspan.masking.network import find_ips
 
 #: What rules find by themselves.
@@ -26,8 +26,8 @@ _LETTERS = 10
 _AS_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _MARK = re.compile(r"\[(" + "|".join(KINDS) + r")(?::[a-p]{10})?\]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-#: Printable ASCII in the escapes of JSON, which is the same text: an address with its @ as \u0040.
-_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
+#: The escapes of JSON, which is the same text: an address with its @ as \u0040.
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-fA-F]{4})")
 #: An address in the query of a link.
 _ENCODED_EMAIL = re.compile(
     r"(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}%40(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?!\w)"
@@ -64,10 +64,10 @@ class Pseudonyms:
         """The text with marks. JSON stays JSON: a number becomes a text."""
         if len(text) < _SHORTEST:
             return text
-        if "\\u00" in text:
+        if "\\u" in text:
             plain = _ESCAPED.sub(_unescaped, text)
             # Only where it matters: what was sent stays as it was else.
-            if plain != text and any(True for _ in self._find(plain)):
+            if plain != text and any(True for _ in self._find(undisguised(plain))):
                 text = plain
         found = replaced(text, self._find, self._mark)
         if found != text and text[:1] in "{[" and _json(found) is _NONE:
@@ -160,4 +160,5 @@ def _json(text: str) -> Any:
 
 def _unescaped(match: re.Match[str]) -> str:
     character = chr(int(match[2], 16))
-    return match.group() if character in '"\\' else match[1] + character
+    matters = " " <= character <= "~" or undisguised(character) != character
+    return match[1] + character if matters and character not in '"\\' else match.group()
