@@ -374,6 +374,16 @@ def _say(answer: dict[str, Any], as_json: bool = False) -> None:
                 f": {each['overlap']:.0%} of what either fails, both do",
             )
         )
+    if rule := answer["rule"]:
+        console.print(
+            Text.assemble(
+                ("  a rule may do", "bold"),
+                f": all {rule['examples']} examples {_line(rule['says'])}, and {rule['found']:,} of"
+                f" {rule['rows']:,} other rows are so. As a file for --rule:",
+            ),
+            soft_wrap=True,
+        )
+        console.print(Text("".join(f"    {line}\n" for line in rule["toml"].splitlines())), end="")
     for title, rows in (
         ("nearest to the examples", answer["nearest"]),
         ("most doubtful", answer["borderline"]),

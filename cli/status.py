@@ -31,7 +31,7 @@ from experiments.experiment_store import stored
 from grafana.build.gaps import GAP_COLUMNS, MISSING, gaps
 from grafana.build.sql import PRODUCTION, TRACE
 from service.stack_metrics import stack_troubles
-from web.say import interval, plural, share
+from web.say import interval, iso, plural, share
 
 #: What "per second" is measured over.
 _MINUTES = 5
@@ -119,9 +119,9 @@ def status(
         "custom_to_go_over": custom.left,
         "judged_again_per_second": round(again / (60 * _MINUTES), 2),
         "judged_again_in_seconds": round(waiting * 60 * _MINUTES / again) if again else None,
-        "first_span": first.isoformat() if judged.rows else None,
-        "last_span": last.isoformat() if judged.rows else None,
-        "last_ingested": last_ingested.isoformat() if judged.rows else None,
+        "first_span": iso(first) if judged.rows else None,
+        "last_span": iso(last) if judged.rows else None,
+        "last_ingested": iso(last_ingested) if judged.rows else None,
         "bytes_on_disk": size,
         "classifier_set": number,
         "classifiers": {

@@ -147,9 +147,18 @@ def page(name: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     return HTMLResponse(text.encode("utf-8", "replace"), status)
 
 
+#: Of pages that say what is wrong.
+_HEADINGS: dict[int, str] = {
+    HTTPStatus.BAD_REQUEST: "Not understood",
+    HTTPStatus.FORBIDDEN: "Not allowed",
+    HTTPStatus.NOT_FOUND: "Not here",
+    HTTPStatus.SERVICE_UNAVAILABLE: "No answer just now",
+}
+
+
 def problem(status: int, told: str, heading: str = "") -> HTMLResponse:
     """What is wrong, and what to do."""
-    heading = heading or HTTPStatus(status).phrase
+    heading = heading or _HEADINGS.get(status) or HTTPStatus(status).phrase
     return page("problem", status, told=told, heading=heading, here="")
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from math import isfinite, nan
 from typing import Any
 
 from grafana.build.sql import CUSTOM, classifiers, columns
 from grafana.replay_command import ENTRY_ATTRIBUTE, replay_command, replay_note
-from service.moments import utc
 from web.reader import Reader, Row
-from web.sql import at
 from web.when import AddressError
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
@@ -37,7 +34,8 @@ MOST_STEPS = 50_000
 #: Steps of a trace that is read in one question, with all that they said.
 _SHORT = 30
 #: The view ``spans`` without its hundred columns, which take longer to plan than a trace to read.
-#: The id is of the key, so that FINAL may come after it; all else is read of its rows alone.
+#: The id is of the key, so that FINAL may come after it; all else is read of its rows alone. No WHERE
+#: beside it: what a project's key reads are views, which have one place for both.
 _OF_TRACE = "spans_raw FINAL PREWHERE trace_id = {trace:String}"
 #: Shown beside the texts.
 _SIMPLE = (
@@ -232,14 +230,12 @@ def contents(reader: Reader, trace: Trace, steps: Sequence[Step]) -> None:
     missing = [step for step in steps if not step.content]
     if not missing:
         return
-    times = [step.row["start_time"] for step in missing]
+    run = missing[0].row["id_reuse"]
     rows = reader.rows(
-        f"SELECT span_id, {_CONTENTS} FROM {_OF_TRACE} AND span_id IN {{steps:Array(String)}}"
-        f" WHERE {_between(min(times), max(times))}"
-        f" AND id_reuse = {missing[0].row['id_reuse']:d}",
+        f"SELECT span_id, id_reuse, {_CONTENTS} FROM {_OF_TRACE} AND span_id IN {{steps:Array(String)}}",
         {"trace": trace.trace_id, "steps": [step.row["span_id"] for step in missing]},
     )
-    found = {row["span_id"]: _content(row) for row in rows}
+    found = {row["span_id"]: _content(row) for row in rows if row["id_reuse"] == run}
     for step in missing:
         step.content = found.get(step.row["span_id"], {})
 
@@ -272,12 +268,6 @@ def _verdicts(row: Row) -> list[Verdict]:
         for name, label, score in found
         if label
     ]
-
-
-def _between(first: datetime, last: datetime) -> str:
-    """Nanoseconds are cut off on the way here."""
-    second = timedelta(seconds=1)
-    return f"start_time BETWEEN {at(utc(first) - second)} AND {at(utc(last) + second)}"
 
 
 def text_of(reader: Reader, trace_id: str, span_id: str, column: str, most: int) -> str:

@@ -8,30 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grafana.build.sql import classifiers, failed, verdicts
-from grafana.build.tallied import DURATIONS, ERRORS, SERVICE, TRACES, tallied, verdicts_of
+from grafana.build.sql import classifiers, counts, failed, verdicts
 
 ROOM = Path(__file__).parent
 #: Labels that are a verdict; what a classifier does not look at is none.
 _JUDGED = f"arrayFilter(v -> v.2 IN ('pass', 'fail'), {verdicts(classifiers())})"
-_SLOT = ("toStartOfFifteenMinutes(start_time)", "toStartOfFifteenMinutes(at)")
-#: What boards count of hours that are over, out of their tallies: groups, and measures.
-_COUNTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "{traces}": ({}, {"n": TRACES, "failing": ERRORS, "durations": DURATIONS}),
-    "{traffic}": ({"slot": _SLOT, "service": SERVICE}, {"n": TRACES}),
-    "{verdicts}": ({}, {"counts": verdicts_of(classifiers())}),
-    "{hallucinations}": ({"slot": _SLOT}, {"counts": verdicts_of(["hallucination"])}),
-}
-
-
-def _ours() -> dict[str, str]:
-    """Placeholder in everyspan.toml to SQL, as the boards have it."""
-    when = {"rows": "start_time >= {since}", "tallies": "1"}
-    windows = [("{since}", "now64(6, 'UTC')")]
-    return {
-        name: tallied(groups, measures, windows=windows, **when)
-        for name, (groups, measures) in _COUNTED.items()
-    } | {"{failed}": failed(classifiers())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +82,10 @@ def read(key: str) -> Layout:
     for name, table in told.get("tables", {}).items():
         columns = {**told.get(table.get("columns_of", ""), {}), **table.get("columns", {})}
         tables[name] = {**table, "columns": columns | table.get("instead", {})}
-    filled = dict(told["questions"])
-    if not tables:
-        for placeholder, sql in _ours().items():
-            filled = {name: asked.replace(placeholder, sql) for name, asked in filled.items()}
+    filled = {
+        name: sql.replace("{counts}", counts(classifiers())).replace(
+            "{failed}", failed(classifiers())
+        )
+        for name, sql in told["questions"].items()
+    }
     return Layout(key, told["name"], tables, questions | filled, tuple(told.get("without", ())))

@@ -80,7 +80,6 @@ def _of(folder: Path, size: int = 0, days: int = 15) -> dict[str, float]:
     client.database = settings.database
     if size:
         rows.fill(client, settings.database, size, days)
-    rows.tally(client, settings)
     ours, *others = layouts = [read("everyspan"), *map(read, OTHERS)]
     source = f"{settings.database}.spans"
     for layout in others:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from classify.custom.classifier_definition import State
 from classify.custom.classifier_store import Record, Unreadable
+from classify.custom.plain_rule import PlainRule
 
 #: Why a classifier is a draft that was told to ask before it judges.
 HELD = "the rows nearest to its examples are asked first"
@@ -35,7 +36,7 @@ class Answer(BaseModel):
 
     ``reason``: why it is not live, '' where it is. ``quality``: cross-checked on the examples.
     ``expected_fail_rate``: of ``sampled`` rows, None where there were none. ``to_go_over``: stored
-    rows that it will judge now.
+    rows that it will judge now. ``rule``: a plain one that may do as well, None for none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Answer(BaseModel):
     sampled: int
     near_duplicates: list[Duplicate]
     to_go_over: int
+    rule: PlainRule | None = None
 
 
 class Listed(BaseModel):

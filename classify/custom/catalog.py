@@ -32,6 +32,7 @@ from classify.custom.classifier_definition import (
 from classify.custom.classifier_store import Record
 from classify.custom.examples import check, complete, with_examples, without_contradictions
 from classify.custom.learning import check_readable, fails_by, learned
+from classify.custom.plain_rule import PlainRule, plain_rule
 from classify.custom.review import Reviewer
 from classify.custom.vectors import Vectors, model, using
 from classify.job.back_fill import progress
@@ -371,10 +372,13 @@ class Catalog:
             # What is learned anew scores anew.
             definition = definition.model_copy(update={"threshold": None})
         head, reason = b"", ""
+        rule: PlainRule | None = None
         quality: dict[str, Any] = {}
         if definition.learns:
             check(definition.marked("positive"), definition.marked("negative"))
-            found = learned(definition, self._reviewer.sample(client, definition, project))
+            sample = self._reviewer.sample(client, definition, project)
+            found = learned(definition, sample)
+            rule = plain_rule(definition, sample.texts)
             head, quality, reason = found.to_bytes(), found.quality, found.reason
             # Its answers stay examples when more are given.
             said = said or (before.quality.get(classifier_store.TAUGHT, "") if before else "")
@@ -402,7 +406,7 @@ class Catalog:
                 project=project,
             ),
         )
-        return self._answer(client, stored, reason)
+        return self._answer(client, stored, reason).model_copy(update={"rule": rule})
 
     def _answer(self, client: Client, record: Record, reason: str) -> Answer:
         found = self._reviewer.review(client, record)

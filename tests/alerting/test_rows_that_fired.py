@@ -188,8 +188,9 @@ def test_the_step_that_got_429_is_named_not_the_root(store: Store) -> None:
 def test_the_command_that_ran_a_replay_is_no_source_line(store: Store) -> None:
     own = {"code_file": "agent.py", "code_line": 12}
     script = {"code_file": ".venv/bin/everyspan", "code_line": 8}
-    insert(store, [span(1, step=1, **own), span(1, step=3, parent=1)])
+    root, last = span(1, step=1, **own), span(1, step=3, parent=1)
     leak = span(1, step=2, parent=1, **script)
+    insert(store, [root, last])
     insert(store, [leak], data_leakage="fail")
     (failure,) = case(store, "everyspan-data-leakage").failures
     assert failure.source is not None

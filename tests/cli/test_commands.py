@@ -113,6 +113,7 @@ def test_status(up: Up, trace: str) -> None:
     done = everyspan("status", "--json", port(up))
     facts = json.loads(done.stdout)
     assert facts["rows"] >= 3
+    assert facts["last_span"].endswith("Z"), "in which zone"
     assert facts["classifier_set"] >= 1
     assert facts["migration"].startswith("0")
     assert "coverage" in everyspan("status", EVERYSPAN_CLICKHOUSE_PORT=port(up)[18:]).stdout

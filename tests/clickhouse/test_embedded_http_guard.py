@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from clickhouse.connection import embedded_engine
+from clickhouse.embedded_http.engine import Engine
+from clickhouse.embedded_http.errors import QueryRefused
+from clickhouse.embedded_http.guard import Guard
 from clickhouse.embedded_http.guard_rules import why_refused
+from clickhouse.embedded_http.settings import Limits
+from tests.clickhouse.databases import engine as opened
 from tests.clickhouse.embedded_http_server import Answer, Server, serve
 
 SECRET = "the-secret-of-another-file"
@@ -265,3 +271,34 @@ def test_filters_of_grafana_may_come_in_the_url(server: Server) -> None:
 def test_one_readers_settings_do_not_reach_the_next(server: Server) -> None:
     assert server.ask("SELECT getSetting('join_use_nulls')", join_use_nulls=1).text == "true\n"
     assert server.ask("SELECT getSetting('join_use_nulls')").text == "false\n"
+
+
+def test_a_tree_is_looked_at_once_for_all_its_strings_and_numbers(tmp_path: Path) -> None:
+    """What strings say is looked at each time where it is SQL."""
+    with opened(tmp_path / "shapes") as dsn:
+        engine = Engine(embedded_engine(dsn), Limits(10, 1000, 1 << 30))
+        looked: list[str] = []
+
+        def tree(sql: str, params: Mapping[str, str]) -> str:
+            looked.append(sql)
+            return engine.syntax_tree(sql, params)
+
+        guard = Guard(engine.canonical, tree, engine.table_functions)
+        board = (
+            "SELECT number FROM numbers({}) WHERE concat(number) != '{}' SETTINGS max_threads = {}"
+        )
+        for n, text in ((1, "a"), (20, "file('x')"), (300, "b\n''")):
+            found = guard.check(board.format(n, text.replace("'", "\\'"), n), {})
+            assert (str(n) in found.sql, found.settings) == (True, {"max_threads": str(n)})
+        assert len(looked) == 1
+        # Another name, another tree.
+        guard.check(
+            board.format(1, "a", 1).replace("numbers", "zeros").replace("number", "zero"), {}
+        )
+        assert len(looked) == 2
+        filtered = "SELECT 1 SETTINGS additional_table_filters = {{'t': '{}'}}"
+        guard.check(filtered.format("a = 1"), {})
+        guard.check(filtered.format("a = 2"), {})
+        for inner in (r"file(\'x\') = 1", "a IN system.users"):
+            with pytest.raises(QueryRefused):
+                guard.check(filtered.format(inner), {})

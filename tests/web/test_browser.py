@@ -29,6 +29,7 @@ def failing(up: Up) -> str:
     leak = {"token": f"ghp_{''.join(letters)}"}
     traces = [
         _send(up, "long-name-" * 20),
+        _send(up, ""),
         *(_send(up, f"{number}{'W' * 199}", leak) for number in range(9)),
         *(_send(up) for _ in range(4)),
     ]
@@ -48,6 +49,8 @@ def _send(up: Up, service: str = "browsed", result: Mapping[str, str] = _NOT_FOU
         attributes={
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": "get_order",
+            # So long that it is scrolled.
+            "gen_ai.tool.call.arguments": json.dumps({"orders": list(range(200))}),
             "gen_ai.tool.call.result": json.dumps(result),
         },
     )
@@ -159,7 +162,16 @@ CHECK = """() => {
     if (!name.trim()) wrong.push(`no name: ${each.outerHTML.slice(0, 200)}`);
     if (each.tabIndex < 0) wrong.push(`not by tab: ${each.outerHTML.slice(0, 200)}`);
   }
+  for (const each of document.querySelectorAll("body *")) {
+    const scrolls = each.scrollHeight > each.clientHeight + 1
+      && ["auto", "scroll"].includes(getComputedStyle(each).overflowY);
+    if (scrolls && each.tabIndex < 0 && !each.querySelector("a[href], button"))
+      wrong.push(`not scrolled by keys: ${each.className}`);
+  }
   for (const each of document.querySelectorAll(".cards td")) {
+    const told = getComputedStyle(each, "::before").content;
+    if (innerWidth < 821 && each.dataset.label && !told.includes(each.dataset.label))
+      wrong.push(`says not what it is: ${each.textContent.slice(0, 80)}`);
     const cut = getComputedStyle(each).display === "block" && each.scrollWidth > each.clientWidth + 1;
     if (cut) wrong.push(`cut: ${each.textContent.slice(0, 80)}`);
   }
@@ -188,6 +200,7 @@ def test_it_can_be_read_by_everybody(
         "/classifiers",
         "/review/tool_call_error",
         "/alerts",
+        "/traces",
         "/traces/zz",
     ):
         page.goto(at(up, path))

@@ -11,6 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.connection import connect
+from clickhouse.embedded_http import plain
 from clickhouse.settings import ClickHouseSettings
 from grafana.build.sql import classifiers, verdicts
 from tests.clickhouse.migrated import migrated
@@ -159,7 +160,11 @@ def test_of_a_long_trace_only_the_steps_that_are_shown_are_read_whole(reader: As
     assert [step.row["span_id"] for step in found.steps] == [str(n) for n in range(1000, 960, -1)]
     assert not any(step.content for step in found.steps)
     shown = found.steps[10:40]
+    reader.statements.clear()
     trace.contents(reader, found, shown)
+    (asked,) = reader.statements
+    # As a project's key reads it, which refuses two conditions.
+    assert plain.instead(asked, "everyspan").count("WHERE") == 1
     # What came last of a step counts.
     assert [step.content["input"] for step in shown] == [
         f"said {n + 40 if n < 20 else n}" for n in range(10, 40)

@@ -235,6 +235,7 @@ def test_alerts_are_listed_sent_again_and_silenced(own: Up) -> None:
     (number,) = set(re.findall(r'action="/alerts/(\d+)/resend"', page(own, "/alerts")))
     assert "told again" in read(own, post(own, f"/alerts/{number}/resend", {}).headers["location"])
     # What it is about is looked up before it is told.
+    deadline = time.monotonic() + 60
     while "steps failed" not in (found := read(own, f"/alerts/{number}")):
         assert time.monotonic() < deadline, found
         time.sleep(0.3)

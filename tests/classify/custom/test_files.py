@@ -121,7 +121,7 @@ def test_a_wrong_file_changes_nothing_and_is_told_once(
     assert folder.read() == folder.read() == 1
     told = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
     assert len(told) == 1
-    assert "no_answer.toml: fail_if.0.equal" in told[0]
+    assert "no_answer.toml: fail_if.0: equal: there is no such key; did you mean equals?" in told[0]
     assert catalog.show("no_answer").version == 1
     path.write_text(RULE, encoding="utf-8")
     assert folder.read() == 0
