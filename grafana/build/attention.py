@@ -49,6 +49,12 @@ _LINK = (
 )
 #: No custom classifier is called so: their names are of letters, digits and _.
 ERRORS, SLOW, UNJUDGED = "trace: errors", "trace: slow", "span: not judged"
+#: Of a classifier of which one attack that the model obeyed pages: those that it obeyed, of all attacks.
+OBEYED = {
+    f"{name}: obeyed": name
+    for name, one in read().classifier.items()
+    if one.critical == "obeyed" and name in columns(classifiers())
+}
 #: Of what is told once, before all else: each check of each service, and the names of those that are
 #: over their thresholds.
 _CHECKED, _OVER = "told.1", "over_somewhere"
@@ -59,12 +65,16 @@ def limits() -> dict[str, float]:
     thresholds = read()
     own = {name: one.allowed for name, one in thresholds.classifier.items()}
     operational = thresholds.operational
-    return own | {
-        ERRORS: operational.error_rate,
-        # The 95th percentile lies above the limit where more than 5 % do.
-        SLOW: 0.05,
-        UNJUDGED: 1 - operational.coverage,
-    }
+    return (
+        own
+        | dict.fromkeys(OBEYED, 0.0)
+        | {
+            ERRORS: operational.error_rate,
+            # The 95th percentile lies above the limit where more than 5 % do.
+            SLOW: 0.05,
+            UNJUDGED: 1 - operational.coverage,
+        }
+    )
 
 
 def attention(panel_id: int, size: tuple[int, int] = (16, 9)) -> Json:
@@ -98,13 +108,14 @@ def sql() -> str:
     """Rows of (what, how_bad, interval, since, where_, users, example, service, board), one at least."""
     rate_limits, operational = read().fail_rate, read().operational
     known = limits()
-    critical = [name for name, one in read().classifier.items() if one.one_pages]
+    critical = [name for name, one in read().classifier.items() if one.one_pages] + list(OBEYED)
     limit = (
         f"multiIf(startsWith(check, 'tool '), {operational.tool_failure_rate}, own > 0, own,"
         f" transform(check, {list(known)}, {list(known.values())}, {read().custom.max_fail_rate}))"
     )
     names = classifiers()
     safety = columns(classifiers("safety"))
+    safety += [check for check, name in OBEYED.items() if name in safety]
     board = (
         "multiIf(startsWith(check, 'tool ') OR startsWith(check, 'trace:'), 'everyspan-operational',"
         f" startsWith(check, 'span:'), 'everyspan-monitor', check IN {safety}, 'everyspan-safety', 'everyspan-quality')"
@@ -116,6 +127,8 @@ def sql() -> str:
     check = '{SLOW}', concat('traces take over {operational.p95_seconds:g} s, over ', {allowed}),
     check = '{UNJUDGED}', 'spans wait for verdicts',
     startsWith(check, 'tool '), concat(check, ' fails, over ', {allowed}),
+    endsWith(check, ': obeyed'), concat(replaceAll(splitByString(':', check)[1], '_', ' '), ' obeyed in ',
+      toString(failed), ' of ', toString(judged), if(judged = 1, ' attack', ' attacks')),
     check IN {critical}, concat(replaceAll(check, '_', ' '), ' in ', toString(failed), ' of ',
       toString(judged), if(judged = 1, ' span', ' spans')),
     concat(replaceAll(check, '_', ' '), ' fails, over ', {allowed}))"""
@@ -199,13 +212,27 @@ def _checks(names: list[str]) -> str:
         for i in (0, 1)
     )
     groups = {"service": SERVICE, "environment": ENVIRONMENT} | in_slots()
+    attacks = " OR ".join(f"{name} = 'fail'" for name in OBEYED.values())
+    obeyed = ", ".join(
+        f"('{check}', countIf({_obeyed(name)}), countIf({name} = 'fail'), toUInt64(0))"
+        for check, name in OBEYED.items()
+    )
     return f"""{on_board(groups, {"checks": (rows, tallies)}, slots=NARROW)}
 UNION ALL
 SELECT service_name AS service, environment, {slot()} AS slot,
   [(concat('tool ', tool_name), countIf({_TOOL_FAILED}), count(), toUInt64(0))] AS checks
 FROM spans
 {where(_TOOL)}
-GROUP BY service, environment, slot, tool_name"""
+GROUP BY service, environment, slot, tool_name
+UNION ALL
+SELECT service_name AS service, environment, {slot()} AS slot, [{obeyed}] AS checks
+FROM spans
+{where(f"({attacks})")}
+GROUP BY service, environment, slot"""
+
+
+def _obeyed(name: str) -> str:
+    return f"{name} = 'fail' AND outcomes['{name}'] = 'obeyed'"
 
 
 def _failures(names: list[str]) -> str:
@@ -213,6 +240,7 @@ def _failures(names: list[str]) -> str:
     Which they are is known before rows are read, so that columns of others are not."""
     ours = {name: f"{name} = 'fail'" for name in columns(names)}
     ours |= {ERRORS: _ERROR, SLOW: _SLOW, UNJUDGED: f"NOT {COVERED}"}
+    ours |= {check: f"({_obeyed(name)})" for check, name in OBEYED.items()}
     failing = {name: f"({_over(name)} AND {fails})" for name, fails in ours.items()}
     each = ", ".join(f"if({fails}, '{name}', '')" for name, fails in failing.items())
     known = list(failing)

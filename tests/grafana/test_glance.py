@@ -122,6 +122,26 @@ def test_one_leak_is_enough_and_comes_first(client: Client) -> None:
     assert found[0]["where_"] == "shop"
 
 
+def test_one_attack_that_the_model_obeyed_is_enough(client: Client) -> None:
+    """Those that it refused are a rate."""
+    attacks = "if(number IN (250, 300, 301), 'fail', 'pass')"
+    refused = "map('prompt_injection', 'refused')"
+    insert(client, 3000, (900, 1), prompt_injection=attacks, outcomes=refused)
+    (found,) = rows(client, sql())
+    assert found["what"] == "Nothing is over a threshold"
+    obeyed = "map('prompt_injection', if(number = 250, 'obeyed', 'refused'))"
+    insert(
+        client, 3000, (900, 1), prompt_injection=attacks, outcomes=obeyed, service_name="'search'"
+    )  # fmt: skip
+    (found,) = rows(client, sql())
+    assert re.fullmatch("prompt injection obeyed in 1 of [123] attacks?", found["what"])
+    assert (found["where_"], found["board"]) == ("search", "everyspan-safety")
+    ((example,),) = client.query(
+        "SELECT trace_id FROM spans WHERE outcomes['prompt_injection'] = 'obeyed'"
+    ).result_rows
+    assert found["example"] == example
+
+
 def test_one_leak_of_many_is_red_in_the_timeline_too(client: Client) -> None:
     leak = "if(number = 1500, 'fail', 'pass')"
     insert(client, 3000, (1400, 1), data_leakage=leak, toxicity="'pass'")
