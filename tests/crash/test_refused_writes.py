@@ -26,6 +26,11 @@ def test_what_is_acknowledged_meanwhile_is_stored_and_judged(tmp_path: Path) -> 
     refused = 0
     with running(tmp_path / "data", classify_trace_quiet_seconds="1") as up:
         assert up.process is not None
+        # The reader is there, and knows of nothing that was put aside.
+        began = time.monotonic() + 120
+        while ask(up, "SELECT 1") != "1":
+            assert time.monotonic() < began, up.log()
+            time.sleep(0.2)
         for length in (resource.RLIM_INFINITY, 3_000, resource.RLIM_INFINITY, 500, 60_000):
             resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, (length, -1))
             until = time.monotonic() + 3

@@ -167,4 +167,4 @@ def test_wishes_that_make_no_sense(client: Client) -> None:
         " '1970-01-01 00:00:00'), ('1901-01-01 00:00:00', '2299-01-01 00:00:00')"
     )
     assert len(requests(client, client.database)) == 2
-    assert left(client, client.database, 1) == 0
+    assert left(client, client.database) == 0

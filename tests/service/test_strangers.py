@@ -112,7 +112,7 @@ def test_sql_shows_what_is_in_a_cell(up: Up) -> None:
     shown = on_terminal(up, "sql", f"SELECT {cells}, '{''.join(texts)}' AS all_of_them")
     # As a cell, as a title, and among the others.
     assert {text: shown.count(text) for text in texts} == dict.fromkeys(texts, 3), shown
-    assert "1 rows" in shown
+    assert "1 row" in shown
 
 
 OTHERS: list[tuple[str, ...]] = [
