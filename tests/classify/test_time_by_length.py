@@ -146,10 +146,10 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def grows(work: Callable[[str], Callable[[], object]], shape: Callable[[int], str]) -> float:
-    """How many times as long twice the length takes: the shortest of a few tries of each, and 0
+    """How many times as long twice the length takes: the shortest of some tries of each, and 0
     where it is too fast to tell. ``work`` prepares a text, what it returns is timed."""
     ratio, short, long = 0.0, inf, inf
-    for _ in range(6):
+    for _ in range(20):
         short = min(short, seconds(work(shape(_LENGTH))))
         long = min(long, seconds(work(shape(2 * _LENGTH))))
         ratio = long / short if long > _TOO_FAST else 0.0
