@@ -429,7 +429,7 @@ def _open(
     if settings.embedded:
         from clickhouse.migrate import migrate
 
-        migrate(client, settings)
+        migrate(client, settings, retention=False)
     check_schema(client, settings.database)
     return client, settings, Direct(client, settings)
 

@@ -57,8 +57,10 @@ def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
     return found
 
 
-def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
-    """Bring the database up to date. Returns the names applied now.
+def migrate(client: Client, settings: ClickHouseSettings, *, retention: bool = True) -> list[str]:
+    """Bring the database up to date. Returns the names applied now. ``retention``: whether the
+    settings' holds from now on; a command beside the services may not have theirs, and what it
+    shortens is deleted.
 
     Raises MigrationError, and clickhouse-connect's errors where the engine refuses.
     """
@@ -98,7 +100,8 @@ def migrate(client: Client, settings: ClickHouseSettings) -> list[str]:
             database=database,
         )
         new.append(migration.name)
-    set_retention(client, settings)
+    if retention:
+        set_retention(client, settings)
     if settings.embedded:
         _keep_merged_parts(client, settings)
     return new

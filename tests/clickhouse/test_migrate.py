@@ -186,6 +186,10 @@ def test_retention_follows_the_setting(dsn: str) -> None:
         before = client.query(mutations).result_rows
         migrate(client, settings.model_copy(update={"retention_days": 20}))
         assert client.query(mutations).result_rows == before, "nothing is behind"
+        # A command in a shell that has not the services' settings deletes nothing.
+        migrate(client, settings.model_copy(update={"retention_days": 7}), retention=False)
+        assert client.query(mutations).result_rows == before
+        assert told((old, 20), (young, 20))
         migrate(client, settings.model_copy(update={"retention_days": 7}))
         soon(lambda: told((young, 7)))
         for table in ("spans_raw", "span_content"):
